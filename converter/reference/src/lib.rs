@@ -1,0 +1,42 @@
+//! Float reference of Softmax Linear Attention (SLA) on RetNet, GLA and Gated DeltaNet.
+//!
+//! A [`Model`] is a [`Config`] and its [`Weights`]; a [`Session`] advances it one token (or one feature frame) at a time in
+//! recurrent form. Weights are `f32`, every intermediate is `f64`, and sums run in a fixed order, so results agree between
+//! machines to the last few bits of `f64` (only the platform's `exp`, `ln`, `sin` and `cos` differ). The formulas are those
+//! of `checkpoints.md` (fla 0.6.0) with the head gates of `sla.md` on top. The crate knows nothing of the integer runtime.
+//!
+//! ```
+//! use sla_reference::{Backbone, Config, Input, Model, OutputGate, Session, Weights};
+//!
+//! let config = Config {
+//!     backbone: Backbone::RetNet, hidden: 4, layers: 1, heads: 2, kv_heads: 2, value_heads: 2, d_k: 2, d_v: 2,
+//!     intermediate: 4, outputs: 3, input: Input::Tokens { vocab: 3 }, norm_eps: 1e-6, output_gate: OutputGate::Silu,
+//!     conv: None, feature_map: None, clamp_min: None, allow_neg_eigval: false, gate_rank: 0, tied: true, sla: None,
+//! };
+//! let model = Model::new(config.clone(), Weights::zeros(&config)).unwrap();
+//! let mut session = Session::new(&model);
+//! assert_eq!(session.step_token(2, &mut ()).unwrap(), [0.0; 3]);
+//! assert!(session.step_token(3, &mut ()).is_err());
+//! ```
+
+mod activation;
+mod config;
+mod conv;
+mod head_gate;
+mod linalg;
+mod mixer;
+mod mlp;
+mod model;
+mod norm;
+mod rotary;
+mod scratch;
+mod session;
+mod state;
+mod tap;
+mod weights;
+
+pub use config::{Backbone, Config, FeatureMap, Input, KeyGate, OutputGate, QueryGate, Sla};
+pub use model::{Model, ModelError};
+pub use session::{Session, StepError};
+pub use tap::{Op, Tap};
+pub use weights::{Conv, Head, InputWeights, LayerWeights, Matrix, Weights};

@@ -1,0 +1,158 @@
+//! What the float model does on calibration data: the model's own samples unless some are given.
+
+use crate::checkpoint::Checkpoint;
+use sla_reference::{Input, Model, Op, Session, Tap};
+
+/// Data that conversion may look at.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Calibration {
+    /// Tokens that the float model samples from itself; for feature models synthetic frames: a random walk
+    /// around the mean of the training features with their standard deviation, then constant silence.
+    #[default]
+    Own,
+    /// Rows of token ids, each from a fresh state.
+    Tokens(Vec<Vec<u32>>),
+    /// Rows of raw feature vectors, each from a fresh state.
+    Frames(Vec<Vec<Vec<f64>>>),
+}
+
+/// Rows to run, and what they are called in the provenance.
+pub struct Rows {
+    /// Token rows; empty for feature models.
+    pub tokens: Vec<Vec<u32>>,
+    /// Feature rows; empty for language models.
+    pub frames: Vec<Vec<Vec<f64>>>,
+    /// For the provenance.
+    pub name: String,
+}
+
+/// Longest row of own samples.
+const OWN_STEPS: usize = 512;
+/// Floating-point multiplications that sampling may cost.
+const OWN_BUDGET: usize = 2_000_000_000;
+
+/// Resolves the choice to rows.
+pub fn rows(checkpoint: &Checkpoint, model: &Model, calibration: &Calibration, done: &mut dyn FnMut(f64)) -> Rows {
+    match calibration {
+        Calibration::Tokens(rows) => Rows { tokens: rows.clone(), frames: Vec::new(), name: "given tokens".into() },
+        Calibration::Frames(rows) => Rows { tokens: Vec::new(), frames: rows.clone(), name: "given features".into() },
+        Calibration::Own => match &model.config.input {
+            Input::Tokens { .. } => {
+                let steps = (OWN_BUDGET / parameters(model).max(1)).clamp(32, OWN_STEPS);
+                let first = checkpoint.meta.bos_token_id.unwrap_or(10.min(model.config.outputs as u32 - 1));
+                Rows {
+                    tokens: vec![sample(model, first, steps, done)],
+                    frames: Vec::new(),
+                    name: format!("{steps} tokens sampled from the float model"),
+                }
+            }
+            Input::Features { mean, std, .. } => Rows {
+                tokens: Vec::new(),
+                frames: vec![synthetic(mean, std)],
+                name: "synthetic frames and silence".into(),
+            },
+        },
+    }
+}
+
+fn parameters(model: &Model) -> usize {
+    let layer = model.weights.layers.first().map_or(0, |w| {
+        [&w.q, &w.k, &w.v, &w.o, &w.gate, &w.up, &w.down].iter().map(|m| m.data.len()).sum()
+    });
+    layer * model.config.layers + model.config.hidden * model.config.outputs
+}
+
+/// A 64-bit generator (PCG-XSH-RR), so that every host samples the same tokens.
+struct Generator(u64);
+
+impl Generator {
+    /// Uniform in [0, 1).
+    fn uniform(&mut self) -> f64 {
+        let old = self.0;
+        self.0 = old.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let mixed = (((old >> 18) ^ old) >> 27) as u32;
+        f64::from(mixed.rotate_right((old >> 59) as u32)) / 4_294_967_296.0
+    }
+
+    /// About standard normal: the sum of twelve uniforms.
+    fn normal(&mut self) -> f64 {
+        (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
+    }
+}
+
+fn sample(model: &Model, first: u32, steps: usize, done: &mut dyn FnMut(f64)) -> Vec<u32> {
+    let mut generator = Generator(0x51a0_51a0);
+    let mut session = Session::new(model);
+    let mut tokens = vec![first];
+    while tokens.len() < steps {
+        let Ok(logits) = session.step_token(tokens[tokens.len() - 1], &mut ()) else { break };
+        let top = logits.iter().fold(f64::NEG_INFINITY, |m, &l| m.max(l));
+        let weights: Vec<f64> = logits.iter().map(|l| libm::exp(l - top)).collect();
+        let mut left = generator.uniform() * weights.iter().sum::<f64>();
+        let chosen = weights.iter().position(|w| {
+            left -= w;
+            left < 0.0
+        });
+        tokens.push(chosen.unwrap_or(0) as u32);
+        done(tokens.len() as f64 / steps as f64);
+    }
+    tokens
+}
+
+/// 256 frames of correlated noise around the mean, then 128 of silence (3 standard deviations below).
+fn synthetic(mean: &[f64], std: &[f64]) -> Vec<Vec<f64>> {
+    let mut generator = Generator(0x51a0_51a0);
+    let mut common = 0.0;
+    let mut own = vec![0.0; mean.len()];
+    let noise = (0..256).map(|_| {
+        common = 0.9 * common + 0.43 * generator.normal();
+        let frame = mean.iter().zip(std).zip(&mut own).map(|((mean, std), own)| {
+            *own = 0.8 * *own + 0.6 * generator.normal();
+            mean + std * (0.8 * common + 0.6 * *own)
+        });
+        frame.collect::<Vec<f64>>()
+    });
+    let noise: Vec<_> = noise.collect();
+    let silence: Vec<f64> = mean.iter().zip(std).map(|(mean, std)| mean - 3.0 * std).collect();
+    noise.into_iter().chain(std::iter::repeat_n(silence, 128)).collect()
+}
+
+/// Measured extent of the residual stream.
+#[derive(Clone, Copy, Debug)]
+pub struct Residual {
+    /// Smallest RMS of x over all layers and steps.
+    pub smallest_rms: f64,
+    /// Largest |x|.
+    pub largest: f64,
+}
+
+impl Tap for Residual {
+    fn tap(&mut self, _: usize, op: Op, x: &[f64]) {
+        if matches!(op, Op::LayerIn | Op::MidResidual | Op::Residual) {
+            let rms = (x.iter().map(|x| x * x).sum::<f64>() / x.len().max(1) as f64).sqrt();
+            if rms > 0.0 {
+                self.smallest_rms = self.smallest_rms.min(rms);
+            }
+            self.largest = x.iter().fold(self.largest, |m, x| m.max(x.abs()));
+        }
+    }
+}
+
+/// Runs the rows through the float model.
+pub fn measure(model: &Model, rows: &Rows) -> Residual {
+    let mut residual = Residual { smallest_rms: f64::INFINITY, largest: 0.0 };
+    let mut session = Session::new(model);
+    for row in &rows.tokens {
+        session.reset();
+        for &token in row {
+            let _ = session.step_token(token, &mut residual);
+        }
+    }
+    for row in &rows.frames {
+        session.reset();
+        for frame in row {
+            let _ = session.step_features(frame, &mut residual);
+        }
+    }
+    residual
+}

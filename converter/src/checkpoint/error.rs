@@ -1,0 +1,148 @@
+//! Why a checkpoint is refused.
+
+use std::path::PathBuf;
+
+use sla_reference::ModelError;
+
+/// Why a checkpoint is refused; every display is one line.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// The path is not a directory.
+    #[error("{}: no such directory; give the folder that holds config.json and model.safetensors", dir.display())]
+    NoDirectory {
+        /// The path given.
+        dir: PathBuf,
+    },
+    /// A file could not be opened, mapped or read.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A JSON file is not a JSON object.
+    #[error("{}: {reason}", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// Where and why parsing failed.
+        reason: String,
+    },
+    /// A required key is absent.
+    #[error("config.json: no {key}; {hint}")]
+    MissingKey {
+        /// The key.
+        key: String,
+        /// What it should hold.
+        hint: String,
+    },
+    /// A key holds a value of the wrong type, out of range, or at odds with another key.
+    #[error("config.json: {key} = {value}: {reason}")]
+    BadValue {
+        /// The key, with its path (`sla.temperature`).
+        key: String,
+        /// The value as JSON, shortened.
+        value: String,
+        /// The rule it breaks.
+        reason: String,
+    },
+    /// A key asks for something that cannot be converted.
+    #[error("config.json: {key} = {value} is not supported: {reason}")]
+    Unsupported {
+        /// The key.
+        key: String,
+        /// The value as JSON, shortened.
+        value: String,
+        /// What it means and what is supported.
+        reason: String,
+    },
+    /// There are no safetensors.
+    #[error("{}: no model.safetensors or model.safetensors.index.json{hint}", dir.display())]
+    NoWeights {
+        /// The directory.
+        dir: PathBuf,
+        /// What to do about weights of another kind, or empty.
+        hint: String,
+    },
+    /// A safetensors file or index is truncated or malformed.
+    #[error("{file}: {reason}")]
+    Safetensors {
+        /// The file's name.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A tensor that the config asks for is absent.
+    #[error("tensor {name} {need:?} is missing; {why}")]
+    MissingTensor {
+        /// The tensor.
+        name: String,
+        /// The shape it should have; 0 where any size would do.
+        need: Vec<usize>,
+        /// What asks for it.
+        why: String,
+    },
+    /// A tensor that the config does not ask for is present.
+    #[error("tensor {name} {have:?} in {file} is not part of this model; {hint}")]
+    UnknownTensor {
+        /// The tensor.
+        name: String,
+        /// Its shape.
+        have: Vec<usize>,
+        /// The file that holds it.
+        file: String,
+        /// What it may come from.
+        hint: String,
+    },
+    /// A tensor is present twice, in two files or under two names.
+    #[error("tensor {name} is also stored as {other}; keep one of them")]
+    DuplicateTensor {
+        /// The tensor.
+        name: String,
+        /// Its second name or file.
+        other: String,
+    },
+    /// A tensor has the wrong shape.
+    #[error("tensor {name} has shape {have:?} where the model needs {need}")]
+    Shape {
+        /// The tensor.
+        name: String,
+        /// Its shape in the file.
+        have: Vec<usize>,
+        /// The shape it should have.
+        need: String,
+    },
+    /// A tensor's element type is not F32, F16 or BF16.
+    #[error("tensor {name} has type {dtype}; save it as F32, F16 or BF16")]
+    Dtype {
+        /// The tensor.
+        name: String,
+        /// Its type in the file.
+        dtype: String,
+    },
+    /// A weight is NaN or infinite.
+    #[error("tensor {name} holds {value} at element {index}; every weight must be finite")]
+    NotFinite {
+        /// The tensor.
+        name: String,
+        /// Flat index of the first such element.
+        index: usize,
+        /// The value.
+        value: f32,
+    },
+    /// `num_hidden_layers` is not the number of layers in the files.
+    #[error("config.json: num_hidden_layers = {config}{}, but the tensors hold {found} layers", if *defaulted { " (the default)" } else { "" })]
+    Layers {
+        /// The config's number.
+        config: usize,
+        /// Whether it is the default because the key is absent.
+        defaulted: bool,
+        /// The number of distinct layer indices among the tensor names.
+        found: usize,
+    },
+    /// Sizes that are legal one by one do not make a model.
+    #[error("config.json: {0}")]
+    Model(#[from] ModelError),
+}

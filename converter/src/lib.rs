@@ -1,0 +1,22 @@
+//! Converter from trained Softmax Linear Attention checkpoints to `.sla` files, and the measurements that tell
+//! what quantisation cost.
+//!
+//! One stage a file, plain structs between them: [`checkpoint`] reads a directory, [`calibrate`] looks at what
+//! the float model does, [`lower`] turns each tensor into integers by its [`recipe`], [`write`] lays out the file,
+//! [`convert`] runs them in order and measures the result.
+
+pub mod calibrate;
+pub mod checkpoint;
+pub mod data;
+pub mod dequantize;
+pub mod eval;
+pub mod lower;
+pub mod owned_model;
+pub mod quantize;
+pub mod recipe;
+pub mod write;
+
+/// The format's limits, exceeded.
+#[derive(Debug)]
+pub enum ConvertError { /// x
+ Limit }

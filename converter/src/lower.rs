@@ -1,0 +1,329 @@
+//! From a float model to the tensors of a file: every matrix by its recipe, then what is no matrix.
+
+use crate::ConvertError;
+use crate::quantize::{Int8Rows, Lowered, lower_matrix, saturate};
+use crate::recipe::{FEATURE_FRAC, largest, needs_alignment, pow2, recipe};
+use sla_format::{
+    Backbone, FeatureMap, GLOBAL_ROLES, InputKind, KeyGate, LAYER_ROLES, ModelDesc, NONE, OutputGate, QueryGate,
+    RealBits, Role, TensorDesc, TensorKind,
+};
+use sla_reference as reference;
+use sla_reference::{Config, Conv, Input, Weights};
+use sla_runtime::scales::{ARG_FRAC, DECAY_FRAC, SILU_FRAC};
+
+/// The description of `config` with a residual stream of `residual_frac` fraction bits.
+pub fn describe(config: &Config, residual_frac: i32, bos: Option<u32>, eos: Option<u32>) -> ModelDesc {
+    let sla = config.sla.as_ref();
+    let (input, inputs, feature_frac) = match &config.input {
+        Input::Tokens { vocab } => (InputKind::Tokens, *vocab, 0),
+        Input::Features { size, mean, std } => (InputKind::Features, *size, feature_frac(mean, std)),
+    };
+    let neg_eigval = if config.allow_neg_eigval { ModelDesc::NEG_EIGVAL } else { 0 };
+    let tied = if config.tied { ModelDesc::TIED } else { 0 };
+    ModelDesc {
+        backbone: match config.backbone {
+            reference::Backbone::RetNet => Backbone::RetNet,
+            reference::Backbone::Gla => Backbone::Gla,
+            reference::Backbone::GatedDeltaNet => Backbone::GatedDeltaNet,
+        },
+        input,
+        output_gate: match config.output_gate {
+            reference::OutputGate::None => OutputGate::None,
+            reference::OutputGate::Silu => OutputGate::Silu,
+            reference::OutputGate::Sigmoid => OutputGate::Sigmoid,
+        },
+        query_gate: match config.query_gate() {
+            None => QueryGate::None,
+            Some(reference::QueryGate::Query) => QueryGate::Query,
+            Some(reference::QueryGate::Output) => QueryGate::Output,
+        },
+        key_gate: match config.key_gate() {
+            None => KeyGate::None,
+            Some(reference::KeyGate::Key) => KeyGate::Key,
+            Some(reference::KeyGate::Beta) => KeyGate::Beta,
+        },
+        feature_map: match config.feature_map {
+            None => FeatureMap::None,
+            Some(reference::FeatureMap::Relu) => FeatureMap::Relu,
+            Some(reference::FeatureMap::Silu) => FeatureMap::Silu,
+            Some(reference::FeatureMap::Sigmoid) => FeatureMap::Sigmoid,
+        },
+        layers: config.layers as u32,
+        hidden: config.hidden as u32,
+        inputs: inputs as u32,
+        outputs: config.outputs as u32,
+        heads: config.heads as u32,
+        kv_heads: config.kv_heads as u32,
+        state_heads: config.value_heads as u32,
+        d_k: config.d_k as u32,
+        d_v: config.d_v as u32,
+        intermediate: config.intermediate as u32,
+        gate_rank: if config.backbone == reference::Backbone::Gla { config.gate_rank as u32 } else { 0 },
+        conv_width: config.conv.unwrap_or(0) as u32,
+        flags: neg_eigval | tied,
+        residual_frac,
+        feature_frac,
+        decay_max: config.clamp_min.map_or(NONE, |min| {
+            (-min * core::f64::consts::LOG2_E * f64::from(1u32 << DECAY_FRAC)).round().clamp(0.0, 4_294_967_294.0) as u32
+        }),
+        norm_eps: real(config.hidden as f64 * config.norm_eps),
+        head_eps: real((config.d_v * config.d_k) as f64 * config.norm_eps),
+        query_scale: real(sla.map_or(1.0, |sla| sla.query_gate_scale)),
+        key_scale: real(sla.map_or(1.0, |sla| sla.key_gate_scale)),
+        bos: bos.unwrap_or(NONE),
+        eos: eos.unwrap_or(NONE),
+    }
+}
+
+/// Fraction bits that leave room for mean ± 64 standard deviations of every feature.
+fn feature_frac(mean: &[f64], std: &[f64]) -> i32 {
+    let reach = mean.iter().zip(std).fold(0.0f64, |m, (mean, std)| m.max(mean.abs() + 64.0 * std));
+    (30 - exponent_above(reach)).clamp(-30, 30)
+}
+
+/// The smallest e with x < 2^e.
+pub fn exponent_above(x: f64) -> i32 {
+    libm::frexp(x.max(f64::MIN_POSITIVE)).1
+}
+
+/// The normal form of x ≥ 0 (format.md F4.5).
+pub fn real(x: f64) -> RealBits {
+    if x <= 0.0 {
+        return RealBits::default();
+    }
+    let (fraction, exponent) = libm::frexp(x); // in [1/2, 1)
+    let mantissa = (fraction * pow2(31)).round();
+    if mantissa >= pow2(31) {
+        RealBits { mantissa: 1 << 30, exponent: exponent - 30 }
+    } else {
+        RealBits { mantissa: mantissa as u32, exponent: exponent - 31 }
+    }
+}
+
+/// All tensors in table order, and the bounds that the residual stream's format follows from.
+pub struct LoweredModel {
+    /// One entry a role and layer.
+    pub tensors: Vec<Lowered>,
+    /// Proven bound of |x| anywhere in the residual stream.
+    pub residual_bound: f64,
+}
+
+/// Lowers everything. `done` is told the share of layers that are finished.
+///
+/// # Errors
+/// [`ConvertError::Limit`] for a model beyond the format's limits.
+pub fn lower(
+    config: &Config,
+    weights: &Weights,
+    desc: &ModelDesc,
+    done: &mut dyn FnMut(f64),
+) -> Result<LoweredModel, ConvertError> {
+    if !desc.is_consistent() {
+        return Err(ConvertError::Limit);
+    }
+    let mut tensors: Vec<Lowered> = Vec::with_capacity(config.layers * LAYER_ROLES + GLOBAL_ROLES);
+    let mut residual_bound = 0.0;
+    for layer in 0..=config.layers {
+        let roles = if layer < config.layers { &Role::ALL[..LAYER_ROLES] } else { &Role::ALL[LAYER_ROLES..] };
+        let first = tensors.len();
+        for &role in roles {
+            let table = |role: Role| tensors.get(first + role as usize).map_or(TensorDesc::ABSENT, |t| t.desc);
+            let expected = role.expected(desc);
+            let lowered = match recipe(config, weights, desc, layer, role, &table) {
+                Some(recipe) => {
+                    let q = Int8Rows::round(&recipe.folded(), recipe.matrix.cols);
+                    let mut t = lower_matrix(&q, recipe.gain, recipe.bias, recipe.source, recipe.target)
+                        .ok_or(ConvertError::Limit)?;
+                    align_products(config, role, &mut t);
+                    t
+                }
+                None if expected.kind == TensorKind::Absent => absent(),
+                None => other(config, weights, desc, layer, role, &tensors[first..]),
+            };
+            debug_assert_eq!(
+                (lowered.desc.kind, lowered.desc.rows as usize, lowered.desc.cols as usize),
+                (expected.kind, expected.rows, expected.cols),
+                "{role:?}"
+            );
+            tensors.push(lowered);
+        }
+        residual_bound += contribution(config, weights, layer, &tensors[first..]);
+        done((layer + 1) as f64 / (config.layers + 1) as f64);
+    }
+    Ok(LoweredModel { tensors, residual_bound })
+}
+
+/// Left shifts that bring |silu(gate)| and |up| to 30 bits at most (numerics.md N11.1).
+fn align_products(config: &Config, role: Role, t: &mut Lowered) {
+    let integer_bound = if needs_alignment(config, role) {
+        // |silu(x)| ≤ |x|, and the argument saturates at 2^31.
+        t.bound.min(pow2(31 - ARG_FRAC as i32)) * pow2(SILU_FRAC)
+    } else if role == Role::MlpUp {
+        libm::ldexp(t.bound, t.desc.out_frac)
+    } else {
+        return;
+    };
+    t.desc.pre_shift = (30 - exponent_above(integer_bound + 1.0)).clamp(-100, 30) as i8;
+}
+
+/// Bound of what a layer (or the input) adds to |x|: |W·y| ≤ max‖row‖·‖y‖ (numerics.md N5.6).
+fn contribution(config: &Config, weights: &Weights, layer: usize, tensors: &[Lowered]) -> f64 {
+    let row_norm = |m: &reference::Matrix, columns: Option<&[f32]>| {
+        let squares = |row: &[f32]| -> f64 {
+            row.iter().enumerate().map(|(c, &w)| (f64::from(w) * columns.map_or(1.0, |n| f64::from(n[c % n.len()]))).powi(2)).sum()
+        };
+        (0..m.rows).map(|r| squares(m.row(r))).fold(0.0f64, f64::max).sqrt() * 1.02
+    };
+    if layer == config.layers {
+        return match &weights.input {
+            reference::InputWeights::Embedding(m) => largest(&m.data) * 1.01,
+            // Standardised features reach ±64 by their format (see `feature_frac`).
+            reference::InputWeights::Projection { weight, bias } => {
+                row_norm(weight, None) * 64.0 * (weight.cols as f64).sqrt() + largest(bias)
+            }
+        };
+    }
+    let bound = |role: Role| tensors[role as usize].bound;
+    let w = &weights.layers[layer];
+    let gate = match config.output_gate {
+        reference::OutputGate::Silu => bound(Role::OutputGate),
+        _ => 1.0,
+    };
+    let heads = match config.query_gate() {
+        Some(reference::QueryGate::Output) => config.sla.as_ref().map_or(1.0, |s| s.query_gate_scale),
+        _ => (config.value_heads as f64).sqrt(),
+    };
+    // With an output gate ‖y‖ ≤ scale·√d_v·max|gate|·√(Σ gate_h²) and Σ gate_h² ≤ 1 per group of value heads.
+    let share = (config.value_heads as f64 / config.heads as f64).sqrt();
+    let mixer = row_norm(&w.o, w.o_norm.as_deref()) * (config.d_v as f64).sqrt() * heads * share * gate;
+    let up = &tensors[Role::MlpUp as usize];
+    let mlp = row_norm(&w.down, None) * bound(Role::MlpGate) * up.bound * (config.intermediate as f64).sqrt();
+    mixer + mlp
+}
+
+fn absent() -> Lowered {
+    plain(TensorDesc::ABSENT, Vec::new())
+}
+
+fn plain(desc: TensorDesc, data: Vec<u8>) -> Lowered {
+    Lowered { desc, data, multiplier: Vec::new(), bias: None, bound: 0.0, channel_scale: Vec::new() }
+}
+
+fn vector<const N: usize>(kind: TensorKind, elements: impl Iterator<Item = [u8; N]>) -> Lowered {
+    let elements: Vec<_> = elements.collect();
+    let desc = TensorDesc { kind, rows: 1, cols: elements.len() as u32, ..TensorDesc::ABSENT };
+    plain(desc, elements.concat())
+}
+
+/// Roles that are no int8 matrix.
+fn other(config: &Config, weights: &Weights, desc: &ModelDesc, layer: usize, role: Role, made: &[Lowered]) -> Lowered {
+    let w = weights.layers.get(layer);
+    let conv = |conv: Option<&Conv>, input: Role| match conv {
+        Some(conv) => lower_conv(conv, &made[input as usize].channel_scale),
+        None => absent(),
+    };
+    match role {
+        Role::QueryConv => conv(w.and_then(|w| w.q_conv.as_ref()), Role::Query),
+        Role::KeyConv => conv(w.and_then(|w| w.k_conv.as_ref()), Role::Key),
+        Role::ValueConv => conv(w.and_then(|w| w.v_conv.as_ref()), Role::Value),
+        Role::DecayScale if desc.backbone == Backbone::RetNet => {
+            // -log2(1 - 2^(-5-h)) in Q27.
+            let decay = |head: usize| {
+                let nats = -libm::log1p(-pow2(-5 - head as i32));
+                (nats * core::f64::consts::LOG2_E * f64::from(1u32 << DECAY_FRAC)).round() as u32
+            };
+            vector(TensorKind::I32, (0..config.heads).map(|head| decay(head).to_le_bytes()))
+        }
+        Role::DecayScale => {
+            // exp(A_log)/ln 2: from softplus to a log2-decay.
+            let scales = w.and_then(|w| w.a_log.as_ref()).into_iter().flatten();
+            vector(
+                TensorKind::Real,
+                scales.map(|&a| {
+                    let r = real(libm::exp(f64::from(a)) * core::f64::consts::LOG2_E);
+                    let [a, b, c, d] = r.mantissa.to_le_bytes();
+                    let [e, f, g, h] = r.exponent.to_le_bytes();
+                    [a, b, c, d, e, f, g, h]
+                }),
+            )
+        }
+        Role::FinalNorm => {
+            let unit = largest(&weights.norm) / f64::from(i16::MAX);
+            vector(
+                TensorKind::I16,
+                weights.norm.iter().map(|&w| ((f64::from(w) / unit).round() as i16).to_le_bytes()),
+            )
+        }
+        Role::FeatureMean => match &config.input {
+            Input::Features { mean, std, .. } => lower_features(mean, std, desc.feature_frac),
+            Input::Tokens { .. } => absent(),
+        },
+        Role::Rotary => vector(
+            TensorKind::U64,
+            (0..config.d_k / 2).map(|j| {
+                let radians = libm::pow(10_000.0, -2.0 * j as f64 / config.d_k as f64);
+                // Turns in 2^-64; a turn fraction below 1/6 fits.
+                ((radians / core::f64::consts::TAU * pow2(64)).round() as u64).to_le_bytes()
+            }),
+        ),
+        _ => absent(),
+    }
+}
+
+/// (raw - mean)/std: means in the features' format and multipliers to [`FEATURE_FRAC`].
+fn lower_features(mean: &[f64], std: &[f64], feature_frac: i32) -> Lowered {
+    let mut t = vector(TensorKind::I32, mean.iter().map(|&m| saturate(libm::ldexp(m, feature_frac)).to_le_bytes()));
+    let narrowest = std.iter().fold(f64::INFINITY, |m, &s| m.min(s));
+    // 1/std · 2^(FEATURE_FRAC - feature_frac + 32 - shift) < 2^31
+    let shift = (exponent_above(1.0 / narrowest) + FEATURE_FRAC - feature_frac + 1).max(0);
+    t.desc.shift = shift.clamp(0, 100) as i8;
+    t.desc.out_frac = FEATURE_FRAC;
+    t.multiplier =
+        std.iter().map(|s| saturate(libm::ldexp(1.0 / s, FEATURE_FRAC - feature_frac + 32 - shift))).collect();
+    t
+}
+
+/// int16 taps, tap-major, with a multiplier to Q18 a channel: Σ|w| ≤ 65,535 keeps every sum in 32 bits (N8.2).
+fn lower_conv(conv: &Conv, input_scale: &[f64]) -> Lowered {
+    let (channels, width) = (conv.weight.rows, conv.weight.cols);
+    let mut taps = vec![0i16; channels * width];
+    let mut unit = Vec::with_capacity(channels);
+    let mut acc_bound = 0u32;
+    for c in 0..channels {
+        let row: Vec<f64> = conv.weight.row(c).iter().map(|&w| f64::from(w)).collect();
+        let sum: f64 = row.iter().map(|w| w.abs()).sum();
+        let max = row.iter().fold(0.0f64, |m, w| m.max(w.abs()));
+        // Rounding adds at most half a unit a tap.
+        let step = (max / 32_767.0).max(sum / (65_535.0 - width as f64));
+        let step = if step > 0.0 { step } else { 1.0 };
+        let mut l1 = 0;
+        for (j, w) in row.iter().enumerate() {
+            let integer = (w / step).round() as i16;
+            taps[j * channels + c] = integer;
+            l1 += u32::from(integer.unsigned_abs());
+        }
+        acc_bound = acc_bound.max(l1.saturating_mul(32_768));
+        unit.push(step * input_scale[c]);
+    }
+    let largest_unit = unit.iter().fold(f64::MIN_POSITIVE, |m, &u| m.max(u));
+    let shift = (exponent_above(largest_unit) + ARG_FRAC as i32 + 1).clamp(0, 100);
+    Lowered {
+        desc: TensorDesc {
+            kind: TensorKind::I16,
+            shift: shift as i8,
+            out_frac: ARG_FRAC as i32,
+            rows: width as u32,
+            cols: channels as u32,
+            acc_bound,
+            ..TensorDesc::ABSENT
+        },
+        data: taps.iter().flat_map(|w| w.to_le_bytes()).collect(),
+        multiplier: unit.iter().map(|&u| saturate(libm::ldexp(u, ARG_FRAC as i32 + 32 - shift))).collect(),
+        bias: conv
+            .bias
+            .as_ref()
+            .map(|b| b.iter().map(|&b| saturate(libm::ldexp(f64::from(b), ARG_FRAC as i32))).collect()),
+        bound: 0.0,
+        channel_scale: Vec::new(),
+    }
+}

@@ -1,0 +1,153 @@
+//! int8 weights with one scale a row, and the multipliers that bring results into their format.
+
+use crate::recipe::{Source, Target, pow2};
+use sla_format::{TensorDesc, TensorKind, pad_cols, pad_rows};
+
+/// An int8 matrix, natural order.
+pub struct Int8Rows {
+    /// Columns.
+    pub cols: usize,
+    /// `rows · cols` integers in ±127.
+    pub integers: Vec<i8>,
+    /// Real value of one unit, a row.
+    pub scale: Vec<f64>,
+}
+
+impl Int8Rows {
+    /// Rounds each row to multiples of max|w|/127, ties away from zero.
+    pub fn round(weights: &[f64], cols: usize) -> Self {
+        let mut integers = Vec::with_capacity(weights.len());
+        let mut scale = Vec::new();
+        for row in weights.chunks_exact(cols.max(1)) {
+            let max = row.iter().fold(0.0f64, |m, w| m.max(w.abs()));
+            let step = if max > 0.0 { max / 127.0 } else { 1.0 };
+            integers.extend(row.iter().map(|w| (w / step).round().clamp(-127.0, 127.0) as i8));
+            scale.push(step);
+        }
+        Self { cols, integers, scale }
+    }
+
+    fn rows(&self) -> impl Iterator<Item = &[i8]> {
+        self.integers.chunks_exact(self.cols.max(1))
+    }
+
+    /// Largest Σ|w| of a row.
+    fn largest_l1(&self) -> u64 {
+        self.rows().map(|row| row.iter().map(|w| u64::from(w.unsigned_abs())).sum()).max().unwrap_or(0)
+    }
+
+    /// √Σw² of a row.
+    fn l2(row: &[i8]) -> f64 {
+        (row.iter().map(|&w| i64::from(w) * i64::from(w)).sum::<i64>() as f64).sqrt()
+    }
+
+    /// The bytes in panel layout (format.md F6.2).
+    fn pack(&self) -> Vec<i8> {
+        let rows = self.scale.len();
+        let mut out = vec![0i8; pad_rows(rows) * pad_cols(self.cols)];
+        for (r, row) in self.rows().enumerate() {
+            let panel = (r / 4) * 4 * pad_cols(self.cols);
+            for (c, &w) in row.iter().enumerate() {
+                const BYTE_OF_COLUMN: [usize; 4] = [0, 2, 1, 3];
+                out[panel + (c / 4) * 16 + (r % 4) * 4 + BYTE_OF_COLUMN[c % 4]] = w;
+            }
+        }
+        out
+    }
+}
+
+/// A tensor with everything that goes into the file.
+pub struct Lowered {
+    /// Its table entry; offsets are set when the file is written.
+    pub desc: TensorDesc,
+    /// The elements.
+    pub data: Vec<u8>,
+    /// One a padded row or channel.
+    pub multiplier: Vec<i32>,
+    /// The same, or none.
+    pub bias: Option<Vec<i32>>,
+    /// Bound of a result's real value, over all inputs that the runtime can form.
+    pub bound: f64,
+    /// For [`Target::Int16`]: real value of one unit of each channel.
+    pub channel_scale: Vec<f64>,
+}
+
+/// Lowers a quantised matrix: activation bits, multipliers, shift, bias and the proof of its accumulator.
+///
+/// `gain` multiplies results and bias. `None` when no number of activation bits fits: a row of 2^24 weights or more.
+pub fn lower_matrix(q: &Int8Rows, gain: f64, bias: Option<&[f32]>, source: Source, target: Target) -> Option<Lowered> {
+    let rows = q.scale.len();
+    // The largest |accumulator| of each row: Cauchy-Schwarz for unit vectors (rounding adds half a unit an
+    // element), the sum of magnitudes for the others.
+    let act_bits = match source {
+        Source::Dynamic { .. } => (1..=15).rev().find(|&bits| q.largest_l1().checked_shl(bits).is_some_and(|b| b < 1 << 31))?,
+        _ => 15,
+    };
+    let acc_bounds: Vec<f64> = q
+        .rows()
+        .map(|row| match source {
+            Source::Unit { len, .. } => Int8Rows::l2(row) * (32_768.0 + 0.5 * (len as f64).sqrt()),
+            Source::Dynamic { .. } => {
+                row.iter().map(|w| f64::from(w.unsigned_abs())).sum::<f64>() * (f64::from(1u32 << act_bits) - 1.0)
+            }
+            Source::Row => 127.0 * pow2(24),
+        })
+        .collect();
+    // Real value of one accumulator unit of each row.
+    let unit: Vec<f64> = q.scale.iter().map(|s| s * source.scale() * gain).collect();
+    let bounds: Vec<f64> = acc_bounds.iter().zip(&unit).map(|(a, u)| a * u).collect();
+    let largest_unit = unit.iter().fold(0.0f64, |m, &u| m.max(u)).max(f64::MIN_POSITIVE);
+
+    let channel_scale: Vec<f64> = match target {
+        Target::Int16 => bounds.iter().map(|&b| if b > 0.0 { b / 32_767.0 } else { 1.0 }).collect(),
+        _ => Vec::new(),
+    };
+    // multiplier = unit · 2^(frac + 32 - shift) has to stay below 2^31.
+    let bits = libm::floor(libm::log2(largest_unit)) as i32; // 2^bits ≤ unit < 2^(bits + 1)
+    let (out_frac, shift) = match target {
+        Target::Frac(frac) => (frac, (bits + frac + 2).max(0)),
+        Target::Shifted(frac) => (frac, bits + frac + 2),
+        Target::Finest => (-bits - 2, 0),
+        Target::Int16 => (0, 0),
+    };
+    let shift = shift.clamp(-100, 100);
+    let multiplier = |unit: f64, row: usize| {
+        let exact = match target {
+            Target::Int16 => unit / channel_scale[row] * pow2(32),
+            _ => libm::ldexp(unit, out_frac + 32 - shift),
+        };
+        exact.round().clamp(0.0, f64::from(i32::MAX)) as i32
+    };
+    let mut multipliers: Vec<i32> = unit.iter().enumerate().map(|(r, &u)| multiplier(u, r)).collect();
+    multipliers.resize(pad_rows(rows), 0);
+    let bias = bias.map(|bias| {
+        let mut out: Vec<i32> =
+            bias.iter().map(|&b| saturate(libm::ldexp(f64::from(b) * gain, out_frac))).collect();
+        out.resize(pad_rows(rows), 0);
+        out
+    });
+    let bias_bound = bias.iter().flatten().fold(0.0f64, |m, &b| m.max(libm::ldexp(f64::from(b).abs(), -out_frac)));
+    let acc_bound = acc_bounds.iter().fold(0.0f64, |m, &a| m.max(a)).ceil();
+    Some(Lowered {
+        desc: TensorDesc {
+            kind: TensorKind::I8,
+            act_bits: act_bits as u8,
+            shift: shift as i8,
+            out_frac,
+            rows: rows as u32,
+            cols: q.cols as u32,
+            acc_bound: acc_bound as u32,
+            ..TensorDesc::ABSENT
+        },
+        data: q.pack().into_iter().map(|w| w as u8).collect(),
+        multiplier: multipliers,
+        bias,
+        bound: bounds.iter().fold(0.0f64, |m, &b| m.max(b)) + bias_bound,
+        channel_scale,
+    })
+}
+
+/// Rounded to the nearest integer and saturated.
+pub fn saturate(x: f64) -> i32 {
+    x.round().clamp(f64::from(i32::MIN), f64::from(i32::MAX)) as i32
+}

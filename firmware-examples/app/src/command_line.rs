@@ -1,0 +1,47 @@
+//! Arguments from the host: `key=value` words; `prompt=` takes the rest of the line.
+
+use crate::Platform;
+
+const LIMIT: usize = 512;
+
+/// The command line of this run.
+pub struct Arguments {
+    buffer: [u8; LIMIT],
+    len: usize,
+}
+
+impl Arguments {
+    /// Asks the host.
+    #[must_use]
+    pub fn read<P: Platform>() -> Self {
+        let mut buffer = [0; LIMIT];
+        let len = P::arguments(&mut buffer).len();
+        Self { buffer, len }
+    }
+
+    /// The value of `key`, which ends in `=`.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&[u8]> {
+        let line = self.buffer.get(..self.len)?;
+        let mut rest = line;
+        loop {
+            let word_len = rest.iter().position(|&byte| byte == b' ' || byte == 0).unwrap_or(rest.len());
+            let word = rest.get(..word_len)?;
+            if word.starts_with(b"prompt=") {
+                return if key == "prompt=" { rest.get(7..) } else { None };
+            }
+            if let Some(value) = word.strip_prefix(key.as_bytes()) {
+                return Some(value);
+            }
+            rest = rest.get(word_len + 1..)?;
+        }
+    }
+
+    /// The number behind `key`, or `default`.
+    #[must_use]
+    pub fn number(&self, key: &str, default: u32) -> u32 {
+        let Some(text) = self.get(key) else { return default };
+        let digits = text.iter().map_while(|byte| byte.is_ascii_digit().then(|| u32::from(byte - b'0')));
+        digits.fold(0, |value, digit| value.wrapping_mul(10).wrapping_add(digit))
+    }
+}

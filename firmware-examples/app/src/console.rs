@@ -1,0 +1,73 @@
+//! Text without `core::fmt`, which would be a third of a small image.
+
+use core::marker::PhantomData;
+
+use crate::Platform;
+
+/// A writer onto a platform's text output.
+pub struct Console<P>(PhantomData<P>);
+
+impl<P: Platform> Console<P> {
+    /// The console of `P`.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(PhantomData)
+    }
+
+    /// Writes text.
+    pub fn text(&self, text: &str) -> &Self {
+        P::print(text.as_bytes());
+        self
+    }
+
+    /// Writes bytes as they are.
+    pub fn bytes(&self, bytes: &[u8]) -> &Self {
+        P::print(bytes);
+        self
+    }
+
+    /// Writes a decimal number.
+    pub fn number(&self, value: u64) -> &Self {
+        let mut digits = [0; 20];
+        P::print(decimal(value, &mut digits));
+        self
+    }
+
+    /// Writes eight hexadecimal digits.
+    pub fn hex(&self, value: u32) -> &Self {
+        let digits: [u8; 8] = core::array::from_fn(|i| b"0123456789abcdef"[((value >> (28 - 4 * i)) & 15) as usize]);
+        P::print(&digits);
+        self
+    }
+
+    /// Writes ` key=` before a value of a result line.
+    pub fn key(&self, key: &str) -> &Self {
+        self.text(" ").text(key).text("=")
+    }
+
+    /// Ends the line.
+    pub fn end(&self) {
+        P::print(b"\n");
+    }
+}
+
+impl<P: Platform> Default for Console<P> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// `value` in decimal, in the last bytes of `digits`.
+#[inline(never)]
+pub(crate) fn decimal(mut value: u64, digits: &mut [u8; 20]) -> &[u8] {
+    let mut start = digits.len();
+    for (i, digit) in digits.iter_mut().enumerate().rev() {
+        *digit = b'0' + (value % 10) as u8;
+        value /= 10;
+        start = i;
+        if value == 0 {
+            break;
+        }
+    }
+    digits.get(start..).unwrap_or_default()
+}

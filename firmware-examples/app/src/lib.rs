@@ -1,0 +1,53 @@
+//! What the firmware of all machines shares. A machine's folder holds one [`Platform`] and three small binaries that call [`bench()`],
+//! [`generate()`] and [`conformance()`].
+
+#![no_std]
+
+mod bench;
+mod command_line;
+mod conformance;
+mod console;
+mod counter;
+mod fault;
+mod generate;
+pub mod log;
+pub mod model;
+pub mod semihost;
+pub mod stack;
+mod workload;
+
+pub use bench::bench;
+pub use command_line::Arguments;
+pub use conformance::conformance;
+pub use console::Console;
+pub use counter::{Counter, Rate};
+pub use generate::generate;
+
+/// What a machine must offer. The defaults for text, arguments and exit use semihosting; a board with another transport overrides them.
+pub trait Platform {
+    /// The machine's short name, as `cargo xtask qemu --machine` takes it.
+    const NAME: &'static str;
+    /// What one tick of [`Platform::now`] is worth.
+    const RATE: Rate;
+
+    /// Starts the counter behind [`Platform::now`]. Called once, before anything else.
+    fn start();
+
+    /// A free-running counter that counts up and wraps. Must stay out of line (`#[inline(never)]`), so that its cost is the same everywhere.
+    fn now() -> u32;
+
+    /// Writes bytes to the host's standard output.
+    fn print(bytes: &[u8]) {
+        semihost::write(semihost::Channel::Output, bytes);
+    }
+
+    /// Fills `buffer` with what the host passed to this run, and returns the used part.
+    fn arguments(buffer: &mut [u8]) -> &[u8] {
+        semihost::command_line(buffer)
+    }
+
+    /// Ends the run; `code` becomes the exit code on the host.
+    fn exit(code: u8) -> ! {
+        semihost::exit(code)
+    }
+}

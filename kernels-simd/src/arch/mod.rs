@@ -1,0 +1,4 @@
+//! One file per instruction set. Unsafe code lives here and nowhere else.
+
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+pub mod x86_64;

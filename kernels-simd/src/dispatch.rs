@@ -1,0 +1,28 @@
+//! One name per kernel; the backend behind it is chosen here and nowhere else.
+
+use crate::scalar::{self, matrix::I8Matrix};
+
+/// The backend in use: `"scalar"` or the name of an instruction set.
+#[must_use]
+pub fn backend() -> &'static str {
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    if crate::arch::x86_64::available() {
+        return "avx2";
+    }
+    "scalar"
+}
+
+/// Matrix times vector with requantisation: see [`scalar::matrix::matvec_i8`].
+#[inline]
+pub fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    if crate::arch::x86_64::available() {
+        #[expect(unsafe_code, reason = "a call behind the feature test that it needs")]
+        // SAFETY: the processor was just found to have AVX2.
+        return unsafe { crate::arch::x86_64::matvec_i8(w, x, multiplier, out) };
+    }
+    scalar::matrix::matvec_i8(w, x, multiplier, out);
+}
+
+pub use scalar::state::{state_read, state_shift, state_write_read};
+pub use scalar::vector::{magnitude, sum_squares};

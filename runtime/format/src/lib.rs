@@ -1,0 +1,26 @@
+//! The `.sla` model file: its one definition, written by the converter and read in place by the
+//! runtime. `docs/format.md` is normative; each item names the clause (`F…`) it implements.
+//!
+//! The file is little-endian. A [`Header`] and a table of [`Section`]s come first, then the sections,
+//! each 16-byte aligned. The model is described by one [`ModelDesc`] and a dense table of
+//! [`TensorDesc`]s, one for each role of each layer; the sizes of state and scratch follow from the
+//! description alone ([`MemoryPlan`]), at compile time for an embedded model.
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod checksum;
+mod header;
+mod model;
+mod plan;
+mod record;
+mod tensor;
+
+pub use checksum::{Checksum, crc32, seal};
+pub use header::{HEADER_BYTES, Header, MAGIC, SECTION_ALIGN, Section, SectionKind, VERSION};
+pub use model::{
+    Backbone, FeatureMap, InputKind, KeyGate, MAX_DIM, MAX_HEADS, ModelDesc, NONE, OutputGate, QueryGate,
+    RealBits,
+};
+pub use plan::{GLOBAL_STATE_WORDS, LOGIT_TILE, MemoryPlan, pad_cols, pad_rows};
+pub use record::words_at;
+pub use tensor::{Expected, GLOBAL_ROLES, LAYER_ROLES, Role, TensorDesc, TensorKind};

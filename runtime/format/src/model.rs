@@ -1,0 +1,341 @@
+//! The model description (F4).
+
+use crate::record::words_at;
+
+/// "No such token" in [`ModelDesc::bos`] and [`ModelDesc::eos`].
+pub const NONE: u32 = u32::MAX;
+/// The largest value of any dimension but the vocabulary (F4.3).
+pub const MAX_DIM: u32 = 1 << 16;
+/// The largest number of heads (F4.3).
+pub const MAX_HEADS: u32 = 256;
+
+macro_rules! code {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $value:literal),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u32)]
+        pub enum $name { $($(#[$vdoc])* $variant = $value),* }
+        impl $name {
+            /// The variant with this number in the file.
+            #[must_use]
+            pub const fn from_u32(value: u32) -> Option<Self> {
+                match value { $($value => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+code! {
+    /// The recurrence (F4.4).
+    Backbone {
+        /// Fixed decay per head, rotary positions.
+        RetNet = 0,
+        /// Data-dependent decay per key channel.
+        Gla = 1,
+        /// Gated DeltaNet: data-dependent decay per head and the delta rule.
+        GatedDeltaNet = 2,
+    }
+}
+code! {
+    /// What a step consumes (F4.4).
+    InputKind {
+        /// A token id; the input tensor is an embedding.
+        Tokens = 0,
+        /// A feature vector; the input tensor is a projection.
+        Features = 1,
+    }
+}
+code! {
+    /// The gate on the normalised output of a head (F4.4).
+    OutputGate {
+        /// None.
+        None = 0,
+        /// silu(g).
+        Silu = 1,
+        /// σ(g).
+        Sigmoid = 2,
+    }
+}
+code! {
+    /// Where the read-side softmax over the heads enters (SLA, sla.md).
+    QueryGate {
+        /// No query gate.
+        None = 0,
+        /// Multiplies the query.
+        Query = 1,
+        /// Multiplies the head's normalised and gated output.
+        Output = 2,
+    }
+}
+code! {
+    /// Where the write-side softmax over the heads enters (SLA, sla.md).
+    KeyGate {
+        /// No key gate.
+        None = 0,
+        /// Multiplies the key.
+        Key = 1,
+        /// Multiplies β of the delta rule.
+        Beta = 2,
+    }
+}
+code! {
+    /// Elementwise map of q and k (RetNet, GLA).
+    FeatureMap {
+        /// Identity.
+        None = 0,
+        /// max(x, 0).
+        Relu = 1,
+        /// x·σ(x).
+        Silu = 2,
+        /// σ(x).
+        Sigmoid = 3,
+    }
+}
+
+/// A non-negative real: `mantissa · 2^exponent` with the mantissa in `[2^30, 2^31)`, or 0 (F4.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct RealBits {
+    /// In `[2^30, 2^31)`, or 0 for zero.
+    pub mantissa: u32,
+    /// Power of two.
+    pub exponent: i32,
+}
+
+impl RealBits {
+    /// Whether the pair is in normal form with an exponent in ±1,000.
+    #[must_use]
+    pub const fn is_valid(&self) -> bool {
+        (self.mantissa == 0 && self.exponent == 0)
+            || (self.mantissa >> 30 == 1 && self.exponent >= -1_000 && self.exponent <= 1_000)
+    }
+}
+
+macro_rules! model_desc {
+    ($($(#[$doc:meta])* $field:ident : $kind:ident),* $(,)?) => {
+        /// The model description: every dimension and option, 32-bit words in this order (F4.1).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct ModelDesc { $($(#[$doc])* pub $field: model_desc!(@type $kind)),* }
+
+        impl ModelDesc {
+            /// Size in the file.
+            pub const BYTES: usize = 4 * (0 $(+ model_desc!(@words $kind))*);
+
+            /// Reads the description at byte `at`; `None` when bytes are missing or a code is unknown.
+            #[must_use]
+            pub const fn read(bytes: &[u8], at: usize) -> Option<ModelDesc> {
+                let Some(words) = words_at::<{ Self::BYTES / 4 }>(bytes, at) else { return None };
+                let mut next = 0;
+                $(
+                    let $field = model_desc!(@get $kind words next);
+                    next += model_desc!(@words $kind);
+                )*
+                let _ = next;
+                Some(ModelDesc { $($field),* })
+            }
+
+            /// The description's bytes.
+            #[must_use]
+            pub fn emit(&self) -> [u8; Self::BYTES] {
+                let mut out = [0; Self::BYTES];
+                let mut fields = out.chunks_exact_mut(4);
+                let mut put = |word: u32| {
+                    if let Some(field) = fields.next() { field.copy_from_slice(&word.to_le_bytes()) }
+                };
+                $(model_desc!(@put $kind put self.$field);)*
+                out
+            }
+        }
+    };
+    (@type u32) => { u32 };
+    (@type i32) => { i32 };
+    (@type real) => { RealBits };
+    (@type $code:ident) => { $code };
+    (@words real) => { 2 };
+    (@words $kind:ident) => { 1 };
+    (@get u32 $w:ident $n:ident) => { $w[$n] };
+    (@get i32 $w:ident $n:ident) => { $w[$n] as i32 };
+    (@get real $w:ident $n:ident) => { RealBits { mantissa: $w[$n], exponent: $w[$n + 1] as i32 } };
+    (@get $code:ident $w:ident $n:ident) => {
+        match $code::from_u32($w[$n]) { Some(code) => code, None => return None }
+    };
+    (@put real $put:ident $value:expr) => { $put($value.mantissa); $put($value.exponent as u32) };
+    (@put $kind:ident $put:ident $value:expr) => { $put($value as u32) };
+}
+
+model_desc! {
+    /// The recurrence.
+    backbone: Backbone,
+    /// Tokens or features.
+    input: InputKind,
+    /// Gate on the heads' outputs.
+    output_gate: OutputGate,
+    /// SLA, read side.
+    query_gate: QueryGate,
+    /// SLA, write side.
+    key_gate: KeyGate,
+    /// Map of q and k.
+    feature_map: FeatureMap,
+    /// Layers.
+    layers: u32,
+    /// Width of the residual stream.
+    hidden: u32,
+    /// Vocabulary, or length of a feature vector.
+    inputs: u32,
+    /// Vocabulary, or number of labels.
+    outputs: u32,
+    /// Query heads H.
+    heads: u32,
+    /// Heads of k and v (RetNet, GLA: `num_kv_heads`), of k (Gated DeltaNet: H).
+    kv_heads: u32,
+    /// Heads of the state: H, or HV of Gated DeltaNet.
+    state_heads: u32,
+    /// Key channels per head.
+    d_k: u32,
+    /// Value channels per head.
+    d_v: u32,
+    /// Width of the MLP.
+    intermediate: u32,
+    /// Rank of the GLA gate projection, else 0.
+    gate_rank: u32,
+    /// Taps of the short convolution, 0 without one.
+    conv_width: u32,
+    /// Flags: bit 0, β is doubled (`allow_neg_eigval`); bit 1, the head shares the embedding's bytes.
+    flags: u32,
+    /// Fraction bits of the residual stream.
+    residual_frac: i32,
+    /// Fraction bits of input features.
+    feature_frac: i32,
+    /// Largest log2-decay of a token in Q27 (GLA `clamp_min`), `u32::MAX` for none.
+    decay_max: u32,
+    /// hidden·ε of the block norms.
+    norm_eps: real,
+    /// d_v·d_k·ε of the per-head output norm (d_k because the runtime leaves out d_k^-1/2).
+    head_eps: real,
+    /// `query_gate_scale`.
+    query_scale: real,
+    /// `key_gate_scale`.
+    key_scale: real,
+    /// First token of a text, or [`NONE`].
+    bos: u32,
+    /// Token that ends a text, or [`NONE`].
+    eos: u32,
+}
+
+impl ModelDesc {
+    /// β of the delta rule is doubled.
+    pub const NEG_EIGVAL: u32 = 1;
+    /// The head's weights are the embedding's.
+    pub const TIED: u32 = 2;
+
+    /// `allow_neg_eigval`.
+    #[must_use]
+    pub const fn neg_eigval(&self) -> bool {
+        self.flags & Self::NEG_EIGVAL != 0
+    }
+
+    /// Tied embeddings.
+    #[must_use]
+    pub const fn tied(&self) -> bool {
+        self.flags & Self::TIED != 0
+    }
+
+    /// Rows of q.
+    #[must_use]
+    pub const fn q_len(&self) -> usize {
+        (self.heads * self.d_k) as usize
+    }
+
+    /// Rows of k.
+    #[must_use]
+    pub const fn k_len(&self) -> usize {
+        (self.kv_heads * self.d_k) as usize
+    }
+
+    /// Rows of v.
+    #[must_use]
+    pub const fn v_len(&self) -> usize {
+        let heads = match self.backbone {
+            Backbone::GatedDeltaNet => self.state_heads,
+            _ => self.kv_heads,
+        };
+        (heads * self.d_v) as usize
+    }
+
+    /// Columns of o: all heads' outputs.
+    #[must_use]
+    pub const fn y_len(&self) -> usize {
+        (self.state_heads * self.d_v) as usize
+    }
+
+    /// Carries of the decay: one a key channel (GLA) or one a head.
+    #[must_use]
+    pub const fn carry_len(&self) -> usize {
+        match self.backbone {
+            Backbone::Gla => (self.state_heads * self.d_k) as usize,
+            _ => self.state_heads as usize,
+        }
+    }
+
+    /// Whether all dimensions are within their limits and agree with each other (F4.3).
+    #[must_use]
+    pub const fn is_consistent(&self) -> bool {
+        let dims = [self.hidden, self.d_k, self.d_v, self.intermediate];
+        let mut i = 0;
+        while i < dims.len() {
+            if dims[i] == 0 || dims[i] > MAX_DIM {
+                return false;
+            }
+            i += 1;
+        }
+        let heads = [self.heads, self.kv_heads, self.state_heads];
+        i = 0;
+        while i < heads.len() {
+            if heads[i] == 0 || heads[i] > MAX_HEADS || heads[i] * self.d_k > MAX_DIM || heads[i] * self.d_v > MAX_DIM
+            {
+                return false;
+            }
+            i += 1;
+        }
+        let backbone = match self.backbone {
+            Backbone::RetNet => {
+                self.d_k.is_multiple_of(2) && self.gate_rank == 0 && self.conv_width == 0 && self.state_heads == self.heads
+            }
+            Backbone::Gla => self.gate_rank > 0 && self.state_heads == self.heads,
+            Backbone::GatedDeltaNet => {
+                self.gate_rank == 0
+                    && self.kv_heads == self.heads
+                    && self.state_heads.is_multiple_of(self.heads)
+                    && matches!(self.feature_map, FeatureMap::None)
+            }
+        };
+        let gates = match (self.key_gate, self.backbone) {
+            (KeyGate::Beta, Backbone::GatedDeltaNet) => true,
+            (KeyGate::Beta, _) => false,
+            _ => true,
+        };
+        let features = matches!(self.input, InputKind::Features);
+        // The whole state fits 2^28 words, so that no size computed from a description overflows.
+        let layer = (self.state_heads * self.d_k) as u64 * (self.d_v as u64 + 2) + 64 * 3 * MAX_DIM as u64;
+        layer * self.layers as u64 <= 1 << 28 && backbone
+            && gates
+            && self.heads.is_multiple_of(self.kv_heads)
+            && self.layers > 0
+            && self.layers <= 4096
+            && self.inputs > 0
+            && self.outputs > 0
+            && self.inputs <= if features { MAX_DIM } else { 1 << 24 }
+            && self.outputs <= 1 << 24
+            && self.gate_rank <= MAX_DIM
+            && self.conv_width <= 64
+            && self.flags <= 3
+            && !(self.tied() && (features || self.inputs != self.outputs))
+            && self.residual_frac >= -30
+            && self.residual_frac <= 30
+            && self.feature_frac >= -30
+            && self.feature_frac <= 30
+            && self.norm_eps.is_valid()
+            && self.head_eps.is_valid()
+            && self.query_scale.is_valid()
+            && self.key_scale.is_valid()
+    }
+}

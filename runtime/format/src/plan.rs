@@ -1,0 +1,130 @@
+//! Exact memory of a session, from the description alone (F7).
+
+use crate::header::{Header, Section, SectionKind};
+use crate::model::{Backbone, InputKind, KeyGate, ModelDesc, QueryGate};
+
+/// Words of state that a session has once: position (two), convolution slot, reserved (F7.2).
+pub const GLOBAL_STATE_WORDS: usize = 4;
+/// Logits are produced in tiles of this many (F7.4).
+pub const LOGIT_TILE: usize = 32;
+
+/// Rows padded to whole panels of four.
+#[must_use]
+pub const fn pad_rows(rows: usize) -> usize {
+    rows.next_multiple_of(4)
+}
+
+/// Columns padded to whole tiles of sixteen.
+#[must_use]
+pub const fn pad_cols(cols: usize) -> usize {
+    cols.next_multiple_of(16)
+}
+
+const fn max(a: usize, b: usize) -> usize {
+    if a > b { a } else { b }
+}
+
+/// Sizes in 32-bit words of everything a session needs (F7). All are exact, not bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryPlan {
+    /// State: the only thing that lives between tokens.
+    pub state_words: usize,
+    /// Scratch: free for other use between tokens.
+    pub scratch_words: usize,
+    /// State of one layer.
+    pub layer_state_words: usize,
+    /// int16 activations, in words.
+    pub act_words: usize,
+    /// The region that mixer, MLP and head use in turn.
+    pub work_words: usize,
+}
+
+impl MemoryPlan {
+    /// The plan of a consistent description ([`ModelDesc::is_consistent`]); all dimensions are bounded,
+    /// so nothing overflows.
+    #[must_use]
+    pub const fn of(m: &ModelDesc) -> MemoryPlan {
+        let (hidden, d_k, d_v) = (m.hidden as usize, m.d_k as usize, m.d_v as usize);
+        let heads = m.state_heads as usize;
+
+        let taps = (m.conv_width as usize).saturating_sub(1);
+        let history = if m.conv_width > 0 { taps * (m.q_len() + m.k_len() + m.v_len()) } else { 0 };
+        let layer_state_words = heads * d_k * d_v + m.carry_len() + 2 * heads + history.div_ceil(2);
+
+        let mut act = max(pad_cols(hidden), pad_cols(m.y_len()));
+        act = max(act, pad_cols(m.intermediate as usize));
+        act = max(act, pad_cols(m.gate_rank as usize));
+        if matches!(m.input, InputKind::Features) {
+            act = max(act, pad_cols(m.inputs as usize));
+        }
+
+        let gates = match m.backbone {
+            Backbone::RetNet => 0,
+            Backbone::Gla => pad_rows(m.k_len()) + pad_rows(m.gate_rank as usize),
+            Backbone::GatedDeltaNet => 2 * pad_rows(heads),
+        };
+        let head_gates = pad_rows(m.heads as usize)
+            * (!matches!(m.query_gate, QueryGate::None) as usize + !matches!(m.key_gate, KeyGate::None) as usize);
+        let mixer = pad_rows(m.q_len())
+            + pad_rows(m.k_len())
+            + pad_rows(m.v_len())
+            + pad_rows(m.y_len())
+            + gates
+            + head_gates
+            + 2 * d_k
+            + 2 * d_v;
+        let mlp = 2 * pad_rows(m.intermediate as usize);
+        let mut work = max(mixer, mlp);
+        work = max(work, max(pad_rows(hidden), LOGIT_TILE));
+        if matches!(m.input, InputKind::Features) {
+            work = max(work, m.inputs as usize);
+        }
+
+        let rotary = match m.backbone {
+            Backbone::RetNet => d_k,
+            _ => 0,
+        };
+        let act_words = act / 2;
+        MemoryPlan {
+            state_words: GLOBAL_STATE_WORDS + m.layers as usize * layer_state_words,
+            scratch_words: pad_rows(hidden) + rotary + act_words + work,
+            layer_state_words,
+            act_words,
+            work_words: work,
+        }
+    }
+
+    /// The plan of a file, in `const` evaluation: `static mut STATE: [u32; MemoryPlan::of_file(MODEL).state_words]`.
+    ///
+    /// # Panics
+    /// When `file` is not a `.sla` file of this version (at compile time, in a constant).
+    #[must_use]
+    pub const fn of_file(file: &[u8]) -> MemoryPlan {
+        let Some(header) = Header::read(file) else { panic!("not a .sla file: shorter than its header") };
+        let mut i = 0;
+        while i < header.sections as usize {
+            let Some(section) = Section::read(file, i) else { panic!("a .sla file cut off in its section table") };
+            if section.kind == SectionKind::Model as u32 {
+                let Some(desc) = ModelDesc::read(file, section.offset as usize) else {
+                    panic!("a .sla file whose model description cannot be read")
+                };
+                assert!(desc.is_consistent(), "a .sla file whose model description contradicts itself");
+                return Self::of(&desc);
+            }
+            i += 1;
+        }
+        panic!("a .sla file without a model description")
+    }
+
+    /// State in bytes.
+    #[must_use]
+    pub const fn state_bytes(&self) -> usize {
+        4 * self.state_words
+    }
+
+    /// Scratch in bytes.
+    #[must_use]
+    pub const fn scratch_bytes(&self) -> usize {
+        4 * self.scratch_words
+    }
+}

@@ -1,0 +1,25 @@
+//! Fixed-size little-endian records, readable in `const` evaluation.
+
+/// The `u32` at byte `at`, or `None` past the end.
+#[must_use]
+pub const fn word_at(bytes: &[u8], at: usize) -> Option<u32> {
+    if at > bytes.len() || bytes.len() - at < 4 {
+        return None;
+    }
+    Some(u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]))
+}
+
+/// The `N` words from byte `at` on.
+#[must_use]
+pub const fn words_at<const N: usize>(bytes: &[u8], at: usize) -> Option<[u32; N]> {
+    let mut words = [0; N];
+    let mut i = 0;
+    while i < N {
+        match word_at(bytes, at + 4 * i) {
+            Some(word) => words[i] = word,
+            None => return None,
+        }
+        i += 1;
+    }
+    Some(words)
+}

@@ -1,0 +1,44 @@
+//! Depthwise causal short convolution with its SiLU (numerics.md N8).
+
+use sla_kernels::{fixed, nonlinear};
+
+/// Constants of one convolution.
+pub(crate) struct Conv<'m> {
+    /// `[W, channels]`, tap W - 1 for the current token.
+    pub weights: &'m [i16],
+    pub multiplier: &'m [i32],
+    pub bias: &'m [i32],
+    pub shift: i32,
+    pub width: usize,
+}
+
+impl Conv<'_> {
+    /// `u_c ← silu(Σ_d w[W-1-d][c]·u_{t-d}[c] + bias)`, Q17, and keeps u_t for the next W - 1 tokens.
+    ///
+    /// `history` has W - 1 slots of `stride` channels, this convolution's from `offset` on; `slot` is the
+    /// oldest and becomes the newest.
+    pub fn apply(&self, u: &mut [i32], history: &mut [i16], stride: usize, offset: usize, slot: usize) {
+        let channels = u.len();
+        let taps = self.width.saturating_sub(1);
+        for (c, u) in u.iter_mut().enumerate() {
+            let now = (*u).clamp(-32_768, 32_767);
+            let weight = |tap: usize| i32::from(self.weights.get(tap * channels + c).copied().unwrap_or(0));
+            let mut acc = weight(taps).wrapping_mul(now);
+            let mut from = slot;
+            // From the oldest (tap 0, in this token's slot) to the newest.
+            for tap in 0..taps {
+                let past = history.get(from * stride + offset + c).copied().unwrap_or(0);
+                acc = acc.wrapping_add(weight(tap).wrapping_mul(i32::from(past)));
+                from = if from + 1 < taps { from + 1 } else { 0 };
+            }
+            if taps > 0
+                && let Some(newest) = history.get_mut(slot * stride + offset + c)
+            {
+                *newest = now as i16;
+            }
+            let m = self.multiplier.get(c).copied().unwrap_or(0);
+            let t = fixed::shift(fixed::mulhr(acc, m), self.shift);
+            *u = nonlinear::silu(t.saturating_add(self.bias.get(c).copied().unwrap_or(0)));
+        }
+    }
+}

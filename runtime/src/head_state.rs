@@ -1,0 +1,120 @@
+//! One head's state with its own exponent (numerics.md N6).
+//!
+//! S is kept as integers with `frac` fraction bits, chosen anew whenever the numbers ask for it: no value of
+//! any input can saturate it, and a head whose gate stays small keeps its precision. Decay is lazy: its
+//! whole powers of two go into `frac` (or shift a row), its fraction into `carry`, so that a decay near 1 has
+//! no dead zone.
+
+use crate::norm;
+use crate::scales::HEAD_UNIT_FRAC;
+use sla_kernels::{Real, align, fixed, magnitude, nonlinear, state_shift, state_write_read};
+
+/// Bits of |S| after which the state moves down.
+const FULL: i32 = 29;
+/// Where it moves to.
+const ROOM: i32 = 27;
+/// Bits of |S| below which it may move up, when the writes are small too.
+const LOW: i32 = 20;
+/// Exponents stay within ±2^26.
+const FRAC_LIMIT: i32 = 1 << 26;
+
+pub(crate) struct HeadState<'s> {
+    pub s: &'s mut [i32],
+    pub frac: &'s mut i32,
+    pub mask: &'s mut u32,
+}
+
+/// A vector with fraction bits.
+#[derive(Clone, Copy)]
+pub(crate) struct Scaled<'v> {
+    pub v: &'v [i32],
+    pub frac: i32,
+}
+
+impl HeadState<'_> {
+    /// S ← S·2^-bits, exactly (N6.1).
+    pub fn decay_whole_bits(&mut self, bits: u32) {
+        *self.frac = self.frac.saturating_add(bits as i32).clamp(-FRAC_LIMIT, FRAC_LIMIT);
+    }
+
+    /// S ← S + gain·k⊗v, then o = Sᵀq (N6.4). Returns the real value of one unit of `o`.
+    ///
+    /// Needs Σ|k|, Σ|q| < 2^31 ([`left_align`]). `buffer` is scratch of v's length.
+    pub fn write_read(
+        &mut self,
+        k: Scaled,
+        v: Scaled,
+        gain: Real,
+        q: Scaled,
+        buffer: &mut [i32],
+        o: &mut [i32],
+    ) -> Real {
+        let v_mask = magnitude(v.v);
+        if v_mask == 0 || gain.is_zero() {
+            buffer.fill(0);
+        } else {
+            // V = v·gain in units that make mulhr(k, V) a state increment.
+            let natural = 32 - k.frac - v.frac + *self.frac;
+            let apply = gain.applied(align(v_mask), natural);
+            let moved = self.make_room(apply.post);
+            let apply = apply.scaled(moved);
+            for (out, v) in buffer.iter_mut().zip(v.v) {
+                *out = apply.to(*v);
+            }
+        }
+        *self.mask = state_write_read(self.s, k.v, buffer, q.v, o);
+        Real::pow2(32 - *self.frac - q.frac)
+    }
+
+    /// Moves S (and `frac`) by the returned number of bits, so that writes whose final shift would be
+    /// `post` fit: afterwards |V| < 2^29 and |S| < 2^29, and neither is small without need (N6.5).
+    fn make_room(&mut self, post: i32) -> i32 {
+        let bits = fixed::bit_len(*self.mask);
+        let by = if bits == 0 {
+            -3 - post
+        } else if post > 0 || bits > FULL {
+            let for_write = if post > 0 { post.saturating_add(2) } else { 0 };
+            -for_write.max(if bits > FULL { bits - ROOM } else { 0 })
+        } else if bits < LOW && post < -8 {
+            (ROOM - bits).min(-3 - post)
+        } else {
+            0
+        };
+        if by != 0 {
+            if bits != 0 {
+                state_shift(self.s, by);
+            }
+            *self.frac = self.frac.saturating_add(by).clamp(-FRAC_LIMIT, FRAC_LIMIT);
+        }
+        by
+    }
+}
+
+/// Adds a token's log2-decay (Q27) to a carry; returns the whole bits that fell out (N6.1).
+pub(crate) fn carry_decay(carry: &mut u32, decay: u32) -> u32 {
+    let sum = carry.saturating_add(decay);
+    *carry = sum & ((1 << nonlinear::DECAY_FRAC) - 1);
+    sum >> nonlinear::DECAY_FRAC
+}
+
+/// Copies `x` shifted so that Σ|x| is in `[2^30, 2^31)` and returns the shift (N6.6).
+pub(crate) fn left_align(x: &[i32], out: &mut [i32]) -> i32 {
+    let l1 = x.iter().fold(0u64, |sum, &x| sum.saturating_add(u64::from(x.unsigned_abs())));
+    let up = if l1 == 0 { 0 } else { l1.leading_zeros() as i32 - 33 };
+    for (out, x) in out.iter_mut().zip(x) {
+        *out = fixed::shift(*x, up);
+    }
+    up
+}
+
+/// The factor and gains of a head's output norm applied: y = gain·o/√(Σo² + eps) in Q30 (N4.6).
+pub(crate) fn normalize_head(o: &mut [i32], factor: Real, eps: Real, gain: Real) {
+    match norm::unit(o, factor, eps, gain, HEAD_UNIT_FRAC) {
+        Some(apply) => {
+            for o in o.iter_mut() {
+                *o = apply.to(*o);
+            }
+        }
+        None => o.fill(0),
+    }
+}

@@ -1,0 +1,53 @@
+//! Fixed-point runtime for Softmax Linear Attention models: constant memory, no heap, no float on the
+//! token path.
+//!
+//! ```no_run
+//! use sla_runtime::{Aligned, MemoryPlan, Model, Session};
+//!
+//! static MODEL: &Aligned<[u8]> = &Aligned(*include_bytes!("model.sla"));
+//! const PLAN: MemoryPlan = MemoryPlan::of_file(&MODEL.0);
+//! const _: () = assert!(PLAN.state_bytes() + PLAN.scratch_bytes() <= 48 * 1024, "the RAM budget");
+//!
+//! let mut state = [0u32; PLAN.state_words];
+//! let mut scratch = [0u32; PLAN.scratch_words];
+//! let model = Model::parse(&MODEL.0).unwrap();
+//! let mut session = Session::new(&model, &mut state, &mut scratch).unwrap();
+//! let next = session.step(b'\n'.into()).unwrap().argmax();
+//! ```
+//!
+//! Data flows one way: [`Model::parse`] checks every byte that steers the computation, once;
+//! [`Session::step`] advances the state by one token and hands out [`Logits`], which compute the head in
+//! tiles on demand. `docs/numerics.md` defines every integer; the code names its clauses.
+//!
+//! No function panics, whatever the file's weights or the inputs are.
+#![cfg_attr(not(feature = "std"), no_std)]
+#![forbid(unsafe_code)]
+
+mod block;
+mod conv;
+mod error;
+mod head_gate;
+mod head_state;
+mod input;
+mod logits;
+mod matrix;
+mod mixer;
+mod mlp;
+mod model;
+mod norm;
+mod probe;
+mod sampler;
+pub mod scales;
+mod self_test;
+mod session;
+mod workspace;
+
+pub use error::{ParseError, SelfTestError, StepError};
+pub use fixed::types::I16F16;
+pub use logits::Logits;
+pub use model::{Aligned, Model};
+pub use probe::{NoProbe, Op, Probe};
+pub use sampler::{MAX_CANDIDATES, Sampler, SamplerConfig};
+pub use session::Session;
+pub use sla_format::MemoryPlan;
+pub use sla_kernels::Real;

@@ -1,0 +1,75 @@
+//! The head, computed in tiles: nobody needs a buffer as long as the vocabulary (numerics.md N13).
+
+use crate::model::Model;
+use fixed::types::I16F16;
+use heapless::Vec;
+use sla_format::{LOGIT_TILE, Role};
+
+/// The logits of one step. Nothing is computed until a method asks for it.
+pub struct Logits<'s, 'm> {
+    pub(crate) model: &'s Model<'m>,
+    pub(crate) act: &'s [i16],
+    pub(crate) tile: &'s mut [i32],
+}
+
+impl Logits<'_, '_> {
+    /// Calls `f(first, logits)` for each tile of consecutive logits, in order, as Q16 integers.
+    pub fn for_each_tile(&mut self, mut f: impl FnMut(u32, &[i32])) {
+        let head = self.model.matrix(0, Role::Head);
+        let outputs = self.model.desc().outputs as usize;
+        let mut start = 0;
+        while start < outputs {
+            let len = LOGIT_TILE.min(outputs - start);
+            head.apply_rows(start, len, self.act, self.tile);
+            f(start as u32, self.tile.get(..len).unwrap_or(&[]));
+            start += LOGIT_TILE;
+        }
+    }
+
+    /// The index of the largest logit, the first of equals.
+    #[must_use]
+    pub fn argmax(&mut self) -> u32 {
+        let (mut best, mut at) = (i32::MIN, 0);
+        self.for_each_tile(|first, tile| {
+            for (i, &logit) in (first..).zip(tile) {
+                if logit > best {
+                    (best, at) = (logit, i);
+                }
+            }
+        });
+        at
+    }
+
+    /// The `K` largest logits, best first; equals in order of their index.
+    #[must_use]
+    pub fn top_k<const K: usize>(&mut self) -> Vec<(u32, I16F16), K> {
+        let mut top: Vec<(u32, I16F16), K> = Vec::new();
+        self.for_each_tile(|first, tile| {
+            for (i, &logit) in (first..).zip(tile) {
+                let logit = I16F16::from_bits(logit);
+                let place = top.iter().take_while(|(_, other)| *other >= logit).count();
+                if place < K {
+                    if top.is_full() {
+                        top.pop();
+                    }
+                    let _ = top.insert(place, (i, logit));
+                }
+            }
+        });
+        top
+    }
+
+    /// Writes all logits; `out` beyond the number of outputs is left alone, a shorter one is filled.
+    pub fn write(&mut self, out: &mut [I16F16]) {
+        self.for_each_tile(|first, tile| {
+            for (out, &logit) in out.iter_mut().skip(first as usize).zip(tile) {
+                *out = I16F16::from_bits(logit);
+            }
+        });
+    }
+
+    /// Adds every logit to a running checksum (format.md F8.2).
+    pub fn digest(&mut self, checksum: &mut sla_format::Checksum) {
+        self.for_each_tile(|_, tile| tile.iter().for_each(|&logit| checksum.add(logit)));
+    }
+}

@@ -1,0 +1,66 @@
+//! Gated DeltaNet: S ← α·S, then S ← S + k⊗β(v - Sᵀk), o = Sᵀq (numerics.md N10.3).
+
+use super::project::Qkv;
+use super::{Context, HeadBuffers, of_head};
+use crate::head_state::{HeadState, Scaled, carry_decay, left_align};
+use crate::norm::{inverse_length, real};
+use sla_format::{KeyGate, RealBits, Role};
+use sla_kernels::{Real, align, magnitude, nonlinear, state_read};
+
+/// The ε of the L2 norm of q and k, 1e-6.
+const L2_EPS: Real = Real::new(1_125_899_907, -50);
+
+/// One value head; returns the real value of one unit of `o`. Turns this head's v into v - r.
+#[expect(clippy::too_many_arguments, reason = "one head's slice of everything")]
+pub(super) fn head(
+    cx: &Context,
+    head: usize,
+    x: &mut Qkv,
+    (decay, beta): (&[i32], &[i32]),
+    state: &mut HeadState,
+    carry: &mut [u32],
+    gate: Real,
+    b: &mut HeadBuffers,
+) -> Real {
+    let desc = cx.model.desc();
+    let (d_k, d_v) = (desc.d_k as usize, desc.d_v as usize);
+    let qk_head = head / (desc.state_heads / desc.heads).max(1) as usize;
+
+    let scales: &[[u32; 2]] = cx.model.elements(cx.layer, Role::DecayScale);
+    let scale = scales.get(head).map_or(Real::ZERO, |&[mantissa, e]| real(RealBits { mantissa, exponent: e as i32 }));
+    let (linear, rest) = nonlinear::softplus(decay.get(head).copied().unwrap_or(0));
+    let decay = scale.times(linear, 9).saturating_add(scale.times(rest, 0));
+    let carry = carry.first_mut().map_or(0, |carry| {
+        state.decay_whole_bits(carry_decay(carry, decay));
+        *carry
+    });
+    let (rise, fall) = (
+        Real::new(u64::from(nonlinear::exp2(carry)), -30),
+        Real::new(u64::from(nonlinear::exp2_neg(carry)), -31),
+    );
+    let beta = Real::new(nonlinear::sigmoid(beta.get(head).copied().unwrap_or(0)) as u64, -31)
+        .scale(i32::from(desc.neg_eigval()));
+    let (on_key, on_beta) = match desc.key_gate {
+        KeyGate::Beta => (Real::ONE, gate),
+        KeyGate::Key | KeyGate::None => (gate, Real::ONE),
+    };
+
+    let k = Scaled { frac: x.k_frac + left_align(of_head(x.k, qk_head, d_k), b.k), v: b.k };
+    let q = Scaled { frac: x.q_frac + left_align(of_head(x.q, qk_head, d_k), b.q), v: b.q };
+    let k_unit = inverse_length(k.v, Real::pow2(-k.frac), L2_EPS).mul(on_key);
+    let q_unit = inverse_length(q.v, Real::pow2(-q.frac), L2_EPS);
+
+    // r = Sᵀk of the decayed state in units of v, u = v - r; β joins the write's gain.
+    let v = x.v.get_mut(head * d_v..(head + 1) * d_v).unwrap_or_default();
+    state_read(state.s, k.v, b.o);
+    let r_mask = magnitude(b.o);
+    if r_mask != 0 {
+        let to_v = k_unit.mul(fall).applied(align(r_mask), 32 - *state.frac - k.frac + x.v_frac);
+        for (v, r) in v.iter_mut().zip(b.o.iter()) {
+            *v = v.saturating_sub(to_v.to(*r));
+        }
+    }
+    let gain = k_unit.mul(beta).mul(on_beta).mul(rise);
+    let unit = state.write_read(k, Scaled { v, frac: x.v_frac }, gain, q, b.v, b.o);
+    unit.mul(fall).mul(q_unit)
+}

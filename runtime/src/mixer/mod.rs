@@ -1,0 +1,130 @@
+//! The token mixer: projections, then each head's state update, read, norm and gate.
+
+mod gated_deltanet;
+mod gla;
+mod project;
+mod retnet;
+
+use crate::head_gate::HeadGate;
+use crate::head_state::{HeadState, normalize_head};
+use crate::model::Model;
+use crate::norm::{quantize, real};
+use crate::probe::{Op, Probe};
+use crate::scales::y_frac;
+use crate::workspace::{LayerState, take};
+use project::Projections;
+use sla_format::{Backbone, KeyGate, OutputGate, QueryGate, Role};
+use sla_kernels::{Real, fixed, nonlinear};
+
+/// What one call needs to know.
+pub(crate) struct Context<'a, 'm> {
+    pub model: &'a Model<'m>,
+    pub layer: usize,
+    /// cos and sin of the position's rotary angles (RetNet).
+    pub rotary: &'a [i32],
+    /// Convolution slot of this token.
+    pub slot: usize,
+}
+
+/// Scratch of one head.
+struct HeadBuffers<'w> {
+    k: &'w mut [i32],
+    q: &'w mut [i32],
+    v: &'w mut [i32],
+    o: &'w mut [i32],
+}
+
+/// Runs the mixer on the normed input in `act`, puts y there as the input of `o_proj` and returns its
+/// exponent. y is, for each state head, unit(o)·gates, with [`crate::scales::y_frac`] fraction bits.
+pub(crate) fn mix<P: Probe>(
+    cx: &Context,
+    act: &mut [i16],
+    work: &mut [i32],
+    state: &mut LayerState,
+    probe: &mut P,
+) -> i32 {
+    let desc = cx.model.desc();
+    let (d_k, d_v) = (desc.d_k as usize, desc.d_v as usize);
+    let mut rest = work;
+    let mut p = Projections::run(cx, act, &mut rest, state);
+    probe.done(cx.layer, Op::Project);
+
+    let query_gate = gate(p.query_logits, desc.heads, desc.query_gate != QueryGate::None, output_scale(desc));
+    let key_gate = gate(p.key_logits, desc.heads, desc.key_gate != KeyGate::None, real(desc.key_scale));
+    if P::ACTIVE {
+        for head in 0..desc.heads as usize {
+            probe.real(cx.layer, Op::QueryGate, head, query_gate.of(head));
+            probe.real(cx.layer, Op::KeyGate, head, key_gate.of(head));
+        }
+    }
+    probe.done(cx.layer, Op::QueryGate);
+
+    let mut buffers = HeadBuffers {
+        k: take(&mut rest, d_k),
+        q: take(&mut rest, d_k),
+        v: take(&mut rest, d_v),
+        o: take(&mut rest, d_v),
+    };
+    let gate_tensor = cx.model.tensor(cx.layer, Role::OutputGate);
+    let query_heads_share = (desc.state_heads / desc.heads).max(1) as usize;
+    let carry_len = state.carry.len() / (desc.state_heads as usize).max(1);
+    let heads = state
+        .s
+        .chunks_exact_mut((d_k * d_v).max(1))
+        .zip(state.carry.chunks_exact_mut(carry_len.max(1)))
+        .zip(state.frac.iter_mut().zip(state.mask.iter_mut()))
+        .zip(p.y.chunks_exact_mut(d_v.max(1)))
+        .enumerate();
+    for (head, (((s, carry), (frac, mask)), y)) in heads {
+        let mut state = HeadState { s, frac, mask };
+        let query_head = head / query_heads_share;
+        let read = match desc.query_gate {
+            QueryGate::Query => query_gate.of(query_head),
+            _ => Real::ONE,
+        };
+        let write = key_gate.of(query_head);
+        let factor = match desc.backbone {
+            Backbone::RetNet => retnet::head(cx, head, &p.qkv, &mut state, carry, write, &mut buffers),
+            Backbone::Gla => gla::head(cx, head, &p.qkv, p.decay, &mut state, carry, write, &mut buffers),
+            Backbone::GatedDeltaNet => {
+                gated_deltanet::head(cx, head, &mut p.qkv, (p.decay, p.beta), &mut state, carry, write, &mut buffers)
+            }
+        };
+        let gain = match desc.query_gate {
+            QueryGate::Output => query_gate.of(query_head),
+            _ => Real::ONE,
+        };
+        normalize_head(buffers.o, factor.mul(read), real(desc.head_eps), gain);
+        let up = i32::from(gate_tensor.pre_shift);
+        for (y, o) in y.iter_mut().zip(buffers.o.iter()) {
+            *y = match desc.output_gate {
+                OutputGate::None => *o,
+                OutputGate::Silu => fixed::mulhr(*o, fixed::shift(nonlinear::silu(*y), up)),
+                OutputGate::Sigmoid => fixed::mulhr(*o, nonlinear::sigmoid(*y)),
+            };
+        }
+    }
+    if P::ACTIVE {
+        probe.values(cx.layer, Op::Heads, p.y, y_frac(desc.output_gate, &gate_tensor));
+    }
+    let exponent = quantize(p.y, cx.model.tensor(cx.layer, Role::Output).act_bits, act);
+    probe.done(cx.layer, Op::Heads);
+    exponent
+}
+
+/// The query gate's scale belongs to f where the gate multiplies q; on the output it is folded into o_proj.
+fn output_scale(desc: &sla_format::ModelDesc) -> Real {
+    match desc.query_gate {
+        QueryGate::Query => real(desc.query_scale),
+        _ => Real::ONE,
+    }
+}
+
+fn gate(logits: &mut [i32], heads: u32, present: bool, scale: Real) -> HeadGate<'_> {
+    if present { HeadGate::new(logits, heads as usize, scale) } else { HeadGate::NONE }
+}
+
+/// Channels of head `head` of a `[heads][len]` vector.
+fn of_head(x: &[i32], head: usize, len: usize) -> &[i32] {
+    x.get(head * len..(head + 1) * len).unwrap_or(&[])
+}

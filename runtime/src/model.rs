@@ -1,0 +1,226 @@
+//! A parsed model: every offset that the token path follows has been checked once.
+
+use crate::error::ParseError;
+use crate::matrix::Matrix;
+use sla_format::{
+    GLOBAL_ROLES, HEADER_BYTES, Header, LAYER_ROLES, MAGIC, MemoryPlan, ModelDesc, NONE, Role, SECTION_ALIGN,
+    Section, SectionKind, TensorDesc, TensorKind, VERSION, crc32,
+};
+
+/// Bytes at a 16-byte boundary, as a model in flash has to be: `Aligned(*include_bytes!("model.sla"))`.
+#[repr(C, align(16))]
+pub struct Aligned<T: ?Sized>(pub T);
+
+/// A `.sla` file, checked and ready to run in place.
+#[derive(Clone, Copy)]
+pub struct Model<'m> {
+    desc: ModelDesc,
+    plan: MemoryPlan,
+    crc: u32,
+    tensors: &'m [u8],
+    weights: &'m [u8],
+    optional: [&'m [u8]; 4],
+}
+
+impl<'m> Model<'m> {
+    /// Checks a file and returns the model in it, or the first thing that is wrong.
+    ///
+    /// Reads every byte once (the checksum). After it, no weight, no input and no sequence of calls can
+    /// make a step panic or touch memory outside its buffers.
+    ///
+    /// # Errors
+    /// [`ParseError`].
+    pub fn parse(file: &'m [u8]) -> Result<Model<'m>, ParseError> {
+        let header = Header::read(file).ok_or(ParseError::Truncated { need: HEADER_BYTES, have: file.len() })?;
+        if header.magic != MAGIC {
+            return Err(ParseError::NotSla);
+        }
+        if header.version != VERSION {
+            return Err(ParseError::Version { found: header.version });
+        }
+        if header.file_bytes as usize != file.len() {
+            return Err(ParseError::Truncated { need: header.file_bytes as usize, have: file.len() });
+        }
+        if !(file.as_ptr() as usize).is_multiple_of(SECTION_ALIGN) {
+            return Err(ParseError::Misaligned);
+        }
+        let computed = crc32(file);
+        if computed != header.crc {
+            return Err(ParseError::Checksum { stored: header.crc, computed });
+        }
+        let sections = Sections::read(file, header.sections as usize)?;
+        let desc = ModelDesc::read(sections.require(SectionKind::Model)?, 0)
+            .filter(ModelDesc::is_consistent)
+            .ok_or(ParseError::Description)?;
+        let model = Model {
+            desc,
+            plan: MemoryPlan::of(&desc),
+            crc: header.crc,
+            tensors: sections.require(SectionKind::Tensors)?,
+            weights: sections.require(SectionKind::Weights)?,
+            optional: [
+                sections.get(SectionKind::Tokenizer),
+                sections.get(SectionKind::Provenance),
+                sections.get(SectionKind::SelfTest),
+                sections.get(SectionKind::Labels),
+            ],
+        };
+        model.check_tensors()?;
+        Ok(model)
+    }
+
+    fn check_tensors(&self) -> Result<(), ParseError> {
+        let layers = self.desc.layers as usize;
+        if self.tensors.len() != (layers * LAYER_ROLES + GLOBAL_ROLES) * TensorDesc::BYTES {
+            return Err(ParseError::Missing { kind: SectionKind::Tensors as u32 });
+        }
+        for role in Role::ALL {
+            let global = role as usize >= LAYER_ROLES;
+            for layer in if global { layers..layers + 1 } else { 0..layers } {
+                let at = role.index(layer, layers) * TensorDesc::BYTES;
+                let fits = TensorDesc::read(self.tensors, at).is_some_and(|t| self.tensor_fits(role, &t));
+                if !fits {
+                    return Err(ParseError::tensor(layer, role));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn tensor_fits(&self, role: Role, t: &TensorDesc) -> bool {
+        let expected = role.expected(&self.desc);
+        let inside = |offset: u32, bytes: Option<usize>| {
+            (offset as usize).is_multiple_of(SECTION_ALIGN)
+                && bytes
+                    .and_then(|bytes| (offset as usize).checked_add(bytes))
+                    .is_some_and(|end| end <= self.weights.len())
+        };
+        let channels = Some(4 * t.channels(role));
+        t.kind == expected.kind
+            && t.rows as usize == expected.rows
+            && t.cols as usize == expected.cols
+            && inside(t.data, t.data_bytes())
+            && inside(t.multiplier, channels)
+            && (t.bias == NONE || inside(t.bias, channels))
+            && (t.kind != TensorKind::I8 || (1..=15).contains(&t.act_bits))
+            && (-1_000..=1_000).contains(&t.out_frac)
+    }
+
+    /// The description.
+    #[must_use]
+    pub fn desc(&self) -> &ModelDesc {
+        &self.desc
+    }
+
+    /// Exact sizes of state and scratch.
+    #[must_use]
+    pub fn plan(&self) -> &MemoryPlan {
+        &self.plan
+    }
+
+    /// The file's checksum, which serves as the model's identity.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.crc
+    }
+
+    /// The tokenizer section; empty without one.
+    #[must_use]
+    pub fn tokenizer(&self) -> &'m [u8] {
+        self.optional[0]
+    }
+
+    /// Provenance: UTF-8 lines `key=value`.
+    #[must_use]
+    pub fn provenance(&self) -> &'m str {
+        core::str::from_utf8(self.optional[1]).unwrap_or("")
+    }
+
+    /// The self-test section.
+    #[must_use]
+    pub fn self_test_section(&self) -> &'m [u8] {
+        self.optional[2]
+    }
+
+    /// The name of label `index` of a classifier.
+    #[must_use]
+    pub fn label(&self, index: u32) -> Option<&'m str> {
+        core::str::from_utf8(self.optional[3]).ok()?.lines().nth(index as usize)
+    }
+
+    /// The table's entry for a role of a layer (global roles ignore `layer`).
+    #[must_use]
+    pub fn tensor(&self, layer: usize, role: Role) -> TensorDesc {
+        let at = role.index(layer, self.desc.layers as usize) * TensorDesc::BYTES;
+        TensorDesc::read(self.tensors, at).unwrap_or(TensorDesc::ABSENT)
+    }
+
+    /// The int8 matrix of a role.
+    #[must_use]
+    pub fn matrix(&self, layer: usize, role: Role) -> Matrix<'m> {
+        let t = self.tensor(layer, role);
+        let channels = t.channels(role);
+        let bias = if t.bias == NONE { &[] } else { self.slice(t.bias, channels) };
+        Matrix::new(t, self.slice(t.data, t.data_bytes().unwrap_or(0)), self.slice(t.multiplier, channels), bias)
+    }
+
+    /// All elements of a role's tensor, which the format stores as `T`.
+    #[must_use]
+    pub fn elements<T: bytemuck::Pod>(&self, layer: usize, role: Role) -> &'m [T] {
+        let t = self.tensor(layer, role);
+        let size = size_of::<T>().max(1);
+        self.slice(t.data, t.data_bytes().unwrap_or(0) / size)
+    }
+
+    /// Multipliers and biases (empty without) of a convolution's channels.
+    #[must_use]
+    pub fn channel_constants(&self, layer: usize, role: Role) -> (&'m [i32], &'m [i32]) {
+        let t = self.tensor(layer, role);
+        let channels = t.channels(role);
+        (self.slice(t.multiplier, channels), if t.bias == NONE { &[] } else { self.slice(t.bias, channels) })
+    }
+
+    fn slice<T: bytemuck::Pod>(&self, offset: u32, len: usize) -> &'m [T] {
+        let from = offset as usize;
+        let to = from.saturating_add(len.saturating_mul(size_of::<T>()));
+        let bytes = self.weights.get(from..to).unwrap_or(&[]);
+        bytemuck::try_cast_slice(bytes).unwrap_or(&[])
+    }
+}
+
+/// The section table, resolved.
+struct Sections<'m>([&'m [u8]; SectionKind::ALL.len() + 1]);
+
+impl<'m> Sections<'m> {
+    fn read(file: &'m [u8], count: usize) -> Result<Self, ParseError> {
+        let mut found = [&[][..]; SectionKind::ALL.len() + 1];
+        for index in 0..count {
+            let invalid = ParseError::Section { index };
+            let entry = Section::read(file, index).ok_or(invalid)?;
+            let kind = SectionKind::from_u32(entry.kind).ok_or(invalid)?;
+            let from = entry.offset as usize;
+            if !from.is_multiple_of(SECTION_ALIGN) {
+                return Err(invalid);
+            }
+            let to = from.checked_add(entry.bytes as usize).ok_or(invalid)?;
+            let bytes = file.get(from..to).ok_or(invalid)?;
+            let slot = found.get_mut(kind as usize).ok_or(invalid)?;
+            if !slot.is_empty() || bytes.is_empty() {
+                return Err(invalid);
+            }
+            *slot = bytes;
+        }
+        Ok(Self(found))
+    }
+
+    fn get(&self, kind: SectionKind) -> &'m [u8] {
+        self.0.get(kind as usize).copied().unwrap_or(&[])
+    }
+
+    fn require(&self, kind: SectionKind) -> Result<&'m [u8], ParseError> {
+        match self.get(kind) {
+            [] => Err(ParseError::Missing { kind: kind as u32 }),
+            bytes => Ok(bytes),
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! RMS norms as unit vectors (numerics.md N4).
+//!
+//! x / √(mean(x²) + ε) = √n · x / √(Σx² + n·ε): the runtime computes the unit vector u = x / √(Σx² + n·ε),
+//! |u_j| ≤ 1 whatever x is, and the converter folds √n and the norm's weights into the next matrix.
+
+use crate::scales::UNIT_FRAC;
+use sla_format::RealBits;
+use sla_kernels::{Apply, Real, align, fixed, magnitude, sum_squares};
+
+pub(crate) fn real(bits: RealBits) -> Real {
+    Real::new(u64::from(bits.mantissa), bits.exponent)
+}
+
+/// What turns `x` into `factor·x / √(Σ(factor·x)² + eps)` with `frac` fraction bits (N4.3), where `factor`
+/// is the real value of one unit of `x`, times `gain`. `None` for a zero vector.
+pub(crate) fn unit(x: &[i32], factor: Real, eps: Real, gain: Real, frac: i32) -> Option<Apply> {
+    let mask = magnitude(x);
+    if mask == 0 {
+        return None;
+    }
+    let to_24 = 24 - fixed::bit_len(mask);
+    let unit = factor.scale(-to_24);
+    let square = Real::new(sum_squares(x, mask), 0).mul(unit).mul(unit).add(eps);
+    Some(unit.mul(square.rsqrt()).mul(gain).scale(to_24).applied(align(mask), frac))
+}
+
+/// 1/√(Σ(factor·x)² + eps) (N4.4): the L2 normaliser of Gated DeltaNet's q and k.
+pub(crate) fn inverse_length(x: &[i32], factor: Real, eps: Real) -> Real {
+    let mask = magnitude(x);
+    let unit = factor.scale(fixed::bit_len(mask) - 24);
+    Real::new(sum_squares(x, mask), 0).mul(unit).mul(unit).add(eps).rsqrt()
+}
+
+/// The unit vector of the residual stream in Q15 (N4.5); the rest of `out` becomes 0.
+pub(crate) fn block_norm(x: &[i32], residual_frac: i32, eps: RealBits, out: &mut [i16]) {
+    out.fill(0);
+    if let Some(unit) = unit(x, Real::pow2(-residual_frac), real(eps), Real::ONE, UNIT_FRAC) {
+        for (out, x) in out.iter_mut().zip(x) {
+            *out = unit.to(*x).clamp(-32_767, 32_767) as i16;
+        }
+    }
+}
+
+/// Rounds a vector to `bits`-bit integers with a common exponent, x ≈ out·2^exponent, and returns the
+/// exponent (N5.4); the rest of `out` becomes 0.
+pub(crate) fn quantize(x: &[i32], bits: u8, out: &mut [i16]) -> i32 {
+    out.fill(0);
+    let bits = i32::from(bits.clamp(1, 15));
+    let exponent = fixed::bit_len(magnitude(x)) - bits;
+    let limit = (1i32 << bits) - 1;
+    for (out, x) in out.iter_mut().zip(x) {
+        *out = fixed::shift(*x, -exponent).clamp(-limit, limit) as i16;
+    }
+    exponent
+}

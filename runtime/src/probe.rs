@@ -1,0 +1,54 @@
+//! Looking inside a step without changing it.
+
+use sla_kernels::Real;
+
+/// A place in a layer where a [`Probe`] is told what was computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Op {
+    /// The unit vector that enters the mixer's projections.
+    MixerNorm,
+    /// The mixer's projections, convolution and feature maps.
+    Project,
+    /// The gates over the heads (SLA); `reals` gives gate·scale of each head.
+    QueryGate,
+    /// See [`Op::QueryGate`].
+    KeyGate,
+    /// State update, read and per-head norm; `values` is the input of o_proj as the file scales it.
+    Heads,
+    /// o_proj: what the mixer adds to the residual stream.
+    MixerOut,
+    /// silu(gate)·up.
+    Hidden,
+    /// down_proj: what the MLP adds to the residual stream.
+    MlpOut,
+    /// The residual stream after the layer (for `layer` = number of layers: after the input).
+    Residual,
+    /// Final norm and head.
+    Head,
+}
+
+/// Receives what a step computes. Every method does nothing by default; with [`NoProbe`] nothing is left of
+/// the calls.
+pub trait Probe {
+    /// Whether anything is listening.
+    const ACTIVE: bool = true;
+
+    /// A vector: real value = `values · 2^-frac`.
+    fn values(&mut self, _layer: usize, _op: Op, _values: &[i32], _frac: i32) {}
+
+    /// One real number of head `index`.
+    fn real(&mut self, _layer: usize, _op: Op, _index: usize, _value: Real) {}
+
+    /// `op` of `layer` is done: everything since the last call belongs to it.
+    fn done(&mut self, _layer: usize, _op: Op) {}
+
+    /// `count` values of `op` did not fit their format and were saturated.
+    fn saturated(&mut self, _layer: usize, _op: Op, _count: u32) {}
+}
+
+/// Listens to nothing.
+pub struct NoProbe;
+
+impl Probe for NoProbe {
+    const ACTIVE: bool = false;
+}

@@ -1,0 +1,108 @@
+//! The caller's buffers cut into named regions (format.md F7).
+
+use sla_format::{Backbone, GLOBAL_STATE_WORDS, MemoryPlan, ModelDesc, pad_rows};
+
+/// Takes the first `n` elements off `rest`; nothing when there are fewer.
+pub(crate) fn take<'a, T>(rest: &mut &'a mut [T], n: usize) -> &'a mut [T] {
+    match core::mem::take(rest).split_at_mut_checked(n) {
+        Some((first, others)) => {
+            *rest = others;
+            first
+        }
+        None => &mut [],
+    }
+}
+
+/// The regions of the scratch buffer.
+pub(crate) struct Workspace<'s> {
+    /// The residual stream, padded to whole panels.
+    pub x: &'s mut [i32],
+    /// cos and sin of the rotary angles of this position (RetNet), d_k/2 each.
+    pub rotary: &'s mut [i32],
+    /// The int16 input of the next matrix.
+    pub act: &'s mut [i16],
+    /// What mixer, MLP and head use in turn.
+    pub work: &'s mut [i32],
+}
+
+impl<'s> Workspace<'s> {
+    pub fn new(scratch: &'s mut [u32], m: &ModelDesc, plan: &MemoryPlan) -> Self {
+        let mut rest: &mut [i32] = bytemuck::try_cast_slice_mut(scratch).unwrap_or(&mut []);
+        let x = take(&mut rest, pad_rows(m.hidden as usize));
+        let rotary = take(&mut rest, if m.backbone == Backbone::RetNet { m.d_k as usize } else { 0 });
+        let act = take(&mut rest, plan.act_words);
+        let work = take(&mut rest, plan.work_words);
+        Self { x, rotary, act: bytemuck::try_cast_slice_mut(act).unwrap_or(&mut []), work }
+    }
+}
+
+/// The state of one layer.
+pub(crate) struct LayerState<'s> {
+    /// All heads' states, `[heads][d_k][d_v]`.
+    pub s: &'s mut [i32],
+    /// Fractions of the accumulated log2-decay, Q27.
+    pub carry: &'s mut [u32],
+    /// Fraction bits of each head's state.
+    pub frac: &'s mut [i32],
+    /// Magnitude mask of each head's state.
+    pub mask: &'s mut [u32],
+    /// Past inputs of the short convolutions: (W - 1) slots of q, k and v channels.
+    pub history: &'s mut [i16],
+}
+
+/// The caller's state buffer: `[global][layer 0][layer 1]…`.
+pub(crate) struct State<'s> {
+    words: &'s mut [u32],
+    layer_words: usize,
+}
+
+impl<'s> State<'s> {
+    pub fn new(words: &'s mut [u32], plan: &MemoryPlan) -> Self {
+        Self { words, layer_words: plan.layer_state_words }
+    }
+
+    /// Back to the state before the first token: all zero.
+    pub fn reset(&mut self) {
+        self.words.fill(0);
+    }
+
+    /// Tokens consumed.
+    pub fn position(&self) -> u64 {
+        match *self.words {
+            [low, high, ..] => u64::from(low) | u64::from(high) << 32,
+            _ => 0,
+        }
+    }
+
+    /// The convolution slot that this token's input goes to.
+    pub fn slot(&self) -> usize {
+        self.words.get(2).map_or(0, |&slot| slot as usize)
+    }
+
+    /// Counts the token; `slots` is W - 1.
+    pub fn advance(&mut self, slots: u32) {
+        let position = self.position().wrapping_add(1);
+        if let [low, high, slot, ..] = self.words {
+            *low = position as u32;
+            *high = (position >> 32) as u32;
+            *slot = if *slot + 1 < slots { *slot + 1 } else { 0 };
+        }
+    }
+
+    pub fn layer(&mut self, layer: usize, m: &ModelDesc) -> LayerState<'_> {
+        let from = GLOBAL_STATE_WORDS + layer * self.layer_words;
+        let mut rest = self.words.get_mut(from..from + self.layer_words).unwrap_or(&mut []);
+        let heads = m.state_heads as usize;
+        let s = take(&mut rest, heads * (m.d_k * m.d_v) as usize);
+        let carry = take(&mut rest, m.carry_len());
+        let frac = take(&mut rest, heads);
+        let mask = take(&mut rest, heads);
+        LayerState {
+            s: bytemuck::try_cast_slice_mut(s).unwrap_or(&mut []),
+            carry,
+            frac: bytemuck::try_cast_slice_mut(frac).unwrap_or(&mut []),
+            mask,
+            history: bytemuck::try_cast_slice_mut(rest).unwrap_or(&mut []),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! One image in the emulator.
+
+use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use super::image::Image;
+use crate::{paths, process};
+
+/// The decoder's time, its first build included.
+const DECODE_LIMIT: Duration = Duration::from_secs(600);
+
+/// A run that ended well.
+pub struct Finished {
+    /// The words of the result line: `@name key=value ...`.
+    pub values: BTreeMap<String, String>,
+}
+
+impl Finished {
+    /// The text behind `key`.
+    pub fn text(&self, key: &str) -> Result<&str> {
+        self.values.get(key).map(String::as_str).with_context(|| format!("the firmware printed no {key}"))
+    }
+
+    /// The number behind `key`.
+    pub fn number(&self, key: &str) -> Result<u64> {
+        let text = self.text(key)?;
+        text.parse().with_context(|| format!("the firmware printed {key}={text}"))
+    }
+}
+
+/// Runs `image` for `tokens` tokens.
+pub fn run(image: &Image, tokens: u32, limit: Duration) -> Result<Finished> {
+    let machine = &image.machine;
+    let mut command = Command::new(machine.emulator());
+    command.args(machine.runner.iter().skip(1)).arg(&image.path).args(["-append", &format!("tokens={tokens}")]);
+    if image.features.load {
+        // A comma ends an option's value; doubled, it is a comma.
+        let file = image.model.path.display().to_string().replace(',', ",,");
+        command.args(["-device", &format!("loader,file={file},addr={:#x},force-raw=on", machine.model_address)]);
+    }
+    let output = process::run(&mut command, limit)?;
+    if image.features.log {
+        print_log(image, output.stderr.clone())?;
+    }
+    let text = output.stdout_text();
+    let said = text.lines().find(|line| ["@panic", "@fault", "@error"].iter().any(|mark| line.starts_with(mark)));
+    let Some(status) = output.status else {
+        bail!("stopped after {} s without a result", limit.as_secs());
+    };
+    if let Some(signal) = status.signal() {
+        bail!("the emulator was interrupted by signal {signal}");
+    }
+    if let Some(line) = said {
+        bail!("the firmware stopped: {}", line.trim_start_matches('@'));
+    }
+    if !status.success() {
+        bail!("the emulator ended with exit code {}: {}", status.code().unwrap_or(-1), output.last_error_line());
+    }
+    let line = text.lines().find(|line| line.starts_with('@')).context("the firmware ended without a result line")?;
+    let pairs = line.split_whitespace().filter_map(|word| word.split_once('='));
+    Ok(Finished { values: pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect() })
+}
+
+/// Decodes defmt frames with the tool in `firmware-examples/decode`, which is built on first use, and prints them on standard error.
+fn print_log(image: &Image, frames: Vec<u8>) -> Result<()> {
+    let mut command = Command::new("cargo");
+    process::clean_cargo_environment(&mut command);
+    command.current_dir(paths::root().join("firmware-examples"));
+    command.args(["run", "--quiet", "--release", "--locked", "--package", "decode", "--target-dir"]).arg(paths::target_dir().join("firmware"));
+    let output = process::run_with_input(command.arg("--").arg(&image.path), frames, DECODE_LIMIT)?;
+    for line in output.stdout_text().lines() {
+        eprintln!("{}: {line}", image.machine.name);
+    }
+    if !output.success() {
+        bail!("the log cannot be decoded: {}", output.last_error_line());
+    }
+    Ok(())
+}

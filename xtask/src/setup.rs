@@ -1,0 +1,68 @@
+//! `cargo xtask setup`: what the other tasks need beyond a Rust toolchain and a C linker.
+//!
+//! Every step first looks whether its result is there already, so a second call does nothing and needs no network. A step that cannot be done
+//! is reported, not fatal: the caller decides what it skips.
+
+mod emulator;
+mod library;
+mod targets;
+mod toolchain;
+
+use std::fmt;
+
+use anyhow::{Result, bail};
+
+pub use emulator::ensure_qemu;
+pub use targets::{device_cargo, ensure_targets};
+
+/// The targets of all firmware and of the device crates' build test.
+pub const TARGETS: [&str; 6] = [
+    "thumbv6m-none-eabi",
+    "thumbv7m-none-eabi",
+    "thumbv7em-none-eabi",
+    "thumbv7em-none-eabihf",
+    "thumbv8m.main-none-eabihf",
+    "riscv32imac-unknown-none-elf",
+];
+
+/// Something that could not be installed.
+#[derive(Debug, Clone)]
+pub struct Missing {
+    /// The target or program.
+    pub what: String,
+    /// One line: why, and what a person can do about it.
+    pub why: String,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.why)
+    }
+}
+
+/// One line of progress. Standard output belongs to results, so it goes to standard error.
+fn say(text: impl fmt::Display) {
+    eprintln!("setup: {text}");
+}
+
+/// Runs `cargo xtask setup`.
+pub fn command() -> Result<()> {
+    let mut missing = ensure_targets(&TARGETS)?;
+    let qemu = ensure_qemu();
+    missing.extend(qemu.missing.iter().cloned());
+    for target in TARGETS {
+        if !missing.iter().any(|entry| entry.what == target) {
+            println!("{target:32} ready");
+        }
+    }
+    for (program, version) in &qemu.found {
+        println!("{program:32} ready: {version}");
+    }
+    for entry in &missing {
+        println!("{:32} missing: {}", entry.what, entry.why);
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    bail!("{} of {} parts are missing; what needs them will be skipped", missing.len(), TARGETS.len() + emulator::PROGRAMS.len())
+}
