@@ -1,6 +1,7 @@
 //! What the float model does on calibration data: the model's own samples unless some are given.
 
 use crate::checkpoint::Checkpoint;
+use crate::eval::{FeatureRow, Rows, TokenRow};
 use sla_reference::{Input, Model, Op, Session, Tap};
 
 /// Data that conversion may look at.
@@ -16,43 +17,40 @@ pub enum Calibration {
     Frames(Vec<Vec<Vec<f64>>>),
 }
 
-/// Rows to run, and what they are called in the provenance.
-pub struct Rows {
-    /// Token rows; empty for feature models.
-    pub tokens: Vec<Vec<u32>>,
-    /// Feature rows; empty for language models.
-    pub frames: Vec<Vec<Vec<f64>>>,
-    /// For the provenance.
-    pub name: String,
-}
-
 /// Longest row of own samples.
 const OWN_STEPS: usize = 512;
 /// Floating-point multiplications that sampling may cost.
 const OWN_BUDGET: usize = 2_000_000_000;
 
-/// Resolves the choice to rows.
-pub fn rows(checkpoint: &Checkpoint, model: &Model, calibration: &Calibration, done: &mut dyn FnMut(f64)) -> Rows {
+/// Resolves the choice to rows and what the provenance calls them.
+pub fn rows(
+    checkpoint: &Checkpoint,
+    model: &Model,
+    calibration: &Calibration,
+    done: &mut dyn FnMut(f64),
+) -> (Rows, String) {
     match calibration {
-        Calibration::Tokens(rows) => Rows { tokens: rows.clone(), frames: Vec::new(), name: "given tokens".into() },
-        Calibration::Frames(rows) => Rows { tokens: Vec::new(), frames: rows.clone(), name: "given features".into() },
+        Calibration::Tokens(rows) => (tokens(rows.clone()), "given tokens".into()),
+        Calibration::Frames(rows) => (features(rows.clone()), "given features".into()),
         Calibration::Own => match &model.config.input {
             Input::Tokens { .. } => {
                 let steps = (OWN_BUDGET / parameters(model).max(1)).clamp(32, OWN_STEPS);
                 let first = checkpoint.meta.bos_token_id.unwrap_or(10.min(model.config.outputs as u32 - 1));
-                Rows {
-                    tokens: vec![sample(model, first, steps, done)],
-                    frames: Vec::new(),
-                    name: format!("{steps} tokens sampled from the float model"),
-                }
+                (tokens(vec![sample(model, first, steps, done)]), format!("{steps} tokens sampled from the float model"))
             }
-            Input::Features { mean, std, .. } => Rows {
-                tokens: Vec::new(),
-                frames: vec![synthetic(mean, std)],
-                name: "synthetic frames and silence".into(),
-            },
+            Input::Features { mean, std, .. } => {
+                (features(vec![synthetic(mean, std)]), "synthetic frames and silence".into())
+            }
         },
     }
+}
+
+fn tokens(rows: Vec<Vec<u32>>) -> Rows {
+    Rows::Tokens(rows.into_iter().map(|ids| TokenRow { ids, targets: None }).collect())
+}
+
+fn features(rows: Vec<Vec<Vec<f64>>>) -> Rows {
+    Rows::Features(rows.into_iter().map(|frames| FeatureRow { frames, label: None }).collect())
 }
 
 fn parameters(model: &Model) -> usize {
@@ -142,16 +140,22 @@ impl Tap for Residual {
 pub fn measure(model: &Model, rows: &Rows) -> Residual {
     let mut residual = Residual { smallest_rms: f64::INFINITY, largest: 0.0 };
     let mut session = Session::new(model);
-    for row in &rows.tokens {
-        session.reset();
-        for &token in row {
-            let _ = session.step_token(token, &mut residual);
+    match rows {
+        Rows::Tokens(rows) => {
+            for row in rows {
+                session.reset();
+                for &token in &row.ids {
+                    let _ = session.step_token(token, &mut residual);
+                }
+            }
         }
-    }
-    for row in &rows.frames {
-        session.reset();
-        for frame in row {
-            let _ = session.step_features(frame, &mut residual);
+        Rows::Features(rows) => {
+            for row in rows {
+                session.reset();
+                for frame in &row.frames {
+                    let _ = session.step_features(frame, &mut residual);
+                }
+            }
         }
     }
     residual

@@ -1,14 +1,14 @@
 //! Checkpoint in, file out: calibrate, lower, write, run, measure.
 
-use crate::calibrate::{self, Calibration, Residual, Rows};
+use crate::calibrate::{self, Calibration, Residual};
 use crate::checkpoint::Checkpoint;
+use crate::eval::{EvalError, Rows, compare, fixed_features};
 use crate::lower::{describe, exponent_above, lower};
-use crate::owned_model::OwnedModel;
-use crate::quantize::saturate;
+use crate::owned_model::{ModelFileError, OwnedModel};
 use crate::write::{Extras, self_test, write};
-use sla_format::{Checksum, ModelDesc};
+use sla_format::Checksum;
 use sla_reference::{Model, ModelError};
-use sla_runtime::{ParseError, StepError};
+use sla_runtime::{SelfTestError, StepError};
 
 /// How to convert.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -38,13 +38,19 @@ pub enum ConvertError {
     Clamp(f64),
     /// Calibration data of the wrong kind or content.
     #[error("calibration: {0}")]
-    Calibration(String),
+    Calibration(EvalError),
+    /// The fresh file could not be compared with the float model.
+    #[error("measuring the fresh file: {0}")]
+    Measure(#[from] EvalError),
     /// The checkpoint's parts do not fit each other.
     #[error(transparent)]
     Model(#[from] ModelError),
     /// The fresh file was refused: a defect of the converter.
     #[error("the fresh file does not parse ({0}): please report this")]
-    Parse(#[from] ParseError),
+    Parse(#[from] ModelFileError),
+    /// The fresh file does not repeat itself: a defect of the converter.
+    #[error("the fresh file fails its own test ({0}): please report this")]
+    SelfTest(#[from] SelfTestError),
     /// The fresh file does not run.
     #[error("the fresh file does not run: {0}")]
     Step(#[from] StepError),
@@ -67,8 +73,9 @@ pub fn convert(
         return Err(ConvertError::Clamp(min));
     }
     let model = Model::new(config.clone(), checkpoint.weights.clone())?;
-    let rows = calibrate::rows(checkpoint, &model, &options.calibration, &mut |x| progress("calibrate", x));
-    check_rows(&model, &rows)?;
+    let (rows, data) =
+        calibrate::rows(checkpoint, &model, &options.calibration, &mut |x| progress("calibrate", x));
+    rows.check(config).map_err(ConvertError::Calibration)?;
     let residual = calibrate::measure(&model, &rows);
 
     let (bos, eos) = (checkpoint.meta.bos_token_id, checkpoint.meta.eos_token_id);
@@ -86,16 +93,51 @@ pub fn convert(
             lowered.residual_bound, residual.largest
         ));
     }
-    let mut extras = Extras {
-        provenance: provenance(checkpoint, &rows, &desc, &lowered.residual_bound, proven, &residual),
-        labels: checkpoint.meta.id2label.join("\n"),
-        ..Extras::default()
-    };
-    let first = OwnedModel::from_bytes(&write(&desc, &lowered.tensors, &extras)?)?;
-    extras.self_test = run_self_test(&first, &desc, &rows)?;
+    // The file is run before it is finished: its self-test and the measured drift are part of it.
+    let mut extras = Extras { labels: checkpoint.meta.id2label.join("\n"), ..Extras::default() };
+    let fresh = OwnedModel::from_bytes(&write(&desc, &lowered.tensors, &extras)?)?;
+    extras.self_test = run_self_test(&fresh, &rows)?;
+    let drift = compare(&model, &fresh.model(), &rows, &mut |x| progress("measure", x))?;
+    let residual_format = format!("Q{residual_frac} {}", if proven { "proven" } else { "calibrated" });
+    extras.provenance = [
+        ("source", checkpoint.meta.name.clone()),
+        ("source_sha256", checkpoint.meta.source_sha256.iter().map(|b| format!("{b:02x}")).collect()),
+        ("model_type", checkpoint.meta.model_type.clone()),
+        ("converter", format!("sla-converter {}", env!("CARGO_PKG_VERSION"))),
+        ("weights", "int8 per row".into()),
+        ("calibration", data),
+        ("residual_bound", format!("{:.3e}", lowered.residual_bound)),
+        ("residual_seen", format!("{:.3e}", residual.largest)),
+        ("residual_format", residual_format),
+        ("drift_kl_mean", format!("{:.2e}", drift.kl_mean)),
+        ("drift_top1", format!("{:.4}", drift.top1)),
+        ("drift_relative_rms", format!("{:.4}", drift.relative_rms)),
+        ("saturated", drift.saturated.to_string()),
+    ]
+    .iter()
+    .map(|(key, value): &(&str, String)| format!("{key}={}\n", value.replace('\n', " ")))
+    .collect();
     let file = write(&desc, &lowered.tensors, &extras)?;
-    let summary = Vec::new();
+    let finished = OwnedModel::from_bytes(&file)?;
+    let (plan, mut memory) = (*finished.model().plan(), finished.memory());
+    let (state, scratch) = memory.buffers();
+    finished.model().self_test(state, scratch)?;
+    let summary = [
+        ("flash", format!("{} bytes", file.len())),
+        ("RAM", format!("{} bytes of state, {} of scratch", plan.state_bytes(), plan.scratch_bytes())),
+        ("calibration", rows_text(&rows, &extras.provenance)),
+        (
+            "drift from float",
+            format!("mean KL {:.2e}, top-1 {:.2} %, relative RMS {:.2} %", drift.kl_mean, 100.0 * drift.top1, 100.0 * drift.relative_rms),
+        ),
+    ];
+    let summary = summary.map(|(key, value)| (key.to_owned(), value)).to_vec();
     Ok(Converted { file, warnings, summary })
+}
+
+fn rows_text(rows: &Rows, provenance: &str) -> String {
+    let name = provenance.lines().find_map(|line| line.strip_prefix("calibration=")).unwrap_or("");
+    format!("{name} ({} steps)", rows.positions())
 }
 
 /// Fraction bits of the residual stream, and whether its bound is proven: the proven bound if it leaves 13
@@ -111,72 +153,30 @@ fn residual_format(bound: f64, seen: &Residual) -> (i32, bool) {
     }
 }
 
-fn check_rows(model: &Model, rows: &Rows) -> Result<(), ConvertError> {
-    use sla_reference::Input;
-    let refuse = |text: String| Err(ConvertError::Calibration(text));
-    match &model.config.input {
-        Input::Tokens { vocab } => {
-            let Some(longest) = rows.tokens.iter().map(Vec::len).max().filter(|&n| n > 0) else {
-                return refuse("a language model needs tokens, and there are none".into());
-            };
-            let _ = longest;
-            match rows.tokens.iter().flatten().find(|&&t| t as usize >= *vocab) {
-                Some(t) => refuse(format!("token {t} is outside the vocabulary of {vocab}")),
-                None => Ok(()),
-            }
-        }
-        Input::Features { size, .. } => {
-            let mut frames = rows.frames.iter().flatten().peekable();
-            if frames.peek().is_none() {
-                return refuse("a feature model needs feature frames, and there are none".into());
-            }
-            match frames.find(|f| f.len() != *size || f.iter().any(|x| !x.is_finite())) {
-                Some(f) => refuse(format!("a frame of {} values, or with a NaN, where {size} numbers are needed", f.len())),
-                None => Ok(()),
-            }
-        }
-    }
-}
-
-fn provenance(
-    checkpoint: &Checkpoint,
-    rows: &Rows,
-    desc: &ModelDesc,
-    bound: &f64,
-    proven: bool,
-    residual: &Residual,
-) -> String {
-    let sha: String = checkpoint.meta.source_sha256.iter().map(|b| format!("{b:02x}")).collect();
-    let lines = [
-        ("source", checkpoint.meta.name.clone()),
-        ("source_sha256", sha),
-        ("model_type", checkpoint.meta.model_type.clone()),
-        ("converter", format!("sla-converter {}", env!("CARGO_PKG_VERSION"))),
-        ("calibration", rows.name.clone()),
-        ("residual_bound", format!("{bound:.3e}")),
-        ("residual_format", format!("Q{} {}", desc.residual_frac, if proven { "proven" } else { "calibrated" })),
-        ("residual_seen", format!("{:.3e}", residual.largest)),
-    ];
-    lines.iter().map(|(k, v)| format!("{k}={v}\n")).collect()
-}
-
 /// Runs the first steps of the calibration rows and returns the section with the digest of their logits.
-fn run_self_test(model: &OwnedModel, desc: &ModelDesc, rows: &Rows) -> Result<Vec<u8>, ConvertError> {
+fn run_self_test(file: &OwnedModel, rows: &Rows) -> Result<Vec<u8>, ConvertError> {
+    let model = file.model();
+    let mut memory = file.memory();
+    let mut session = memory.session(&model)?;
     let mut digest = Checksum::default();
-    let mut memory = model.memory();
-    let mut session = memory.session(model)?;
-    let mut input: Vec<i32> = Vec::new();
+    let (mut input, mut integers) = (Vec::new(), Vec::new());
     let mut steps = 0;
-    for &token in rows.tokens.iter().flatten().take(SELF_TEST_STEPS) {
-        session.step(token)?.digest(&mut digest);
-        input.push(token as i32);
-        steps += 1;
-    }
-    for frame in rows.frames.iter().flatten().take(SELF_TEST_STEPS) {
-        let frame: Vec<i32> = frame.iter().map(|&x| saturate(libm::ldexp(x, desc.feature_frac))).collect();
-        session.step_features(&frame)?.digest(&mut digest);
-        input.extend(frame);
-        steps += 1;
+    match rows {
+        Rows::Tokens(rows) => {
+            for &token in rows.iter().flat_map(|row| &row.ids).take(SELF_TEST_STEPS) {
+                session.step(token)?.digest(&mut digest);
+                input.push(token as i32);
+                steps += 1;
+            }
+        }
+        Rows::Features(rows) => {
+            for frame in rows.iter().flat_map(|row| &row.frames).take(SELF_TEST_STEPS) {
+                fixed_features(frame, model.desc().feature_frac, &mut integers);
+                session.step_features(&integers)?.digest(&mut digest);
+                input.extend_from_slice(&integers);
+                steps += 1;
+            }
+        }
     }
     Ok(self_test(digest.finish(), steps, &input))
 }

@@ -7,6 +7,7 @@
 
 pub mod calibrate;
 pub mod checkpoint;
+pub mod convert;
 pub mod data;
 pub mod dequantize;
 pub mod eval;
@@ -16,7 +17,5 @@ pub mod quantize;
 pub mod recipe;
 pub mod write;
 
-/// The format's limits, exceeded.
-#[derive(Debug)]
-pub enum ConvertError { /// x
- Limit }
+pub use calibrate::Calibration;
+pub use convert::{ConvertError, ConvertOptions, Converted, convert};

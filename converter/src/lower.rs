@@ -1,6 +1,6 @@
 //! From a float model to the tensors of a file: every matrix by its recipe, then what is no matrix.
 
-use crate::ConvertError;
+use crate::convert::ConvertError;
 use crate::quantize::{Int8Rows, Lowered, lower_matrix, saturate};
 use crate::recipe::{FEATURE_FRAC, largest, needs_alignment, pow2, recipe};
 use sla_format::{

@@ -1,6 +1,6 @@
 //! Laying out the file (format.md F2, F3, F5).
 
-use crate::ConvertError;
+use crate::convert::ConvertError;
 use crate::quantize::Lowered;
 use sla_format::{
     HEADER_BYTES, Header, MAGIC, ModelDesc, Role, SECTION_ALIGN, Section, SectionKind, VERSION, seal,

@@ -7,7 +7,8 @@ fn main() {
     println!("cargo::rerun-if-env-changed=SLA_MODEL");
     println!("cargo::rerun-if-changed=build.rs");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    let models = Path::new(&env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR")).join("../../models");
+    let models =
+        Path::new(&env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR")).join("../../models");
     println!("cargo::rerun-if-changed={}", models.display());
     let path = match env::var_os("SLA_MODEL") {
         Some(path) => PathBuf::from(path),
@@ -20,7 +21,9 @@ fn main() {
 
 fn smallest(folder: &Path) -> Option<PathBuf> {
     let files = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
-    files.filter(|path| path.extension().is_some_and(|extension| extension == "sla")).min_by_key(|path| (fs::metadata(path).map_or(u64::MAX, |data| data.len()), path.clone()))
+    files
+        .filter(|path| path.extension().is_some_and(|extension| extension == "sla"))
+        .min_by_key(|path| (fs::metadata(path).map_or(u64::MAX, |data| data.len()), path.clone()))
 }
 
 fn stand_in(out: &Path) -> PathBuf {

@@ -113,13 +113,23 @@ pub fn find(program: &str) -> Option<PathBuf> {
 pub fn clean_cargo_environment(command: &mut Command) -> &mut Command {
     for (name, _) in std::env::vars_os() {
         let Some(name) = name.to_str() else { continue };
-        let exact = matches!(
-            name,
-            "CARGO" | "RUSTC" | "RUSTDOC" | "RUSTFLAGS" | "RUSTDOCFLAGS" | "CARGO_ENCODED_RUSTFLAGS"
-        );
-        let family = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_CFG_", "CARGO_FEATURE_", "CARGO_TARGET_", "CARGO_PROFILE_", "CARGO_PRIMARY_", "CARGO_LLVM_", "CARGO_UNSTABLE_"]
-            .iter()
-            .any(|prefix| name.starts_with(prefix))
+        let exact =
+            matches!(name, "CARGO" | "RUSTC" | "RUSTDOC" | "RUSTFLAGS" | "RUSTDOCFLAGS" | "CARGO_ENCODED_RUSTFLAGS");
+        let family = [
+            "CARGO_PKG_",
+            "CARGO_MANIFEST_",
+            "CARGO_BIN_",
+            "CARGO_CRATE_",
+            "CARGO_CFG_",
+            "CARGO_FEATURE_",
+            "CARGO_TARGET_",
+            "CARGO_PROFILE_",
+            "CARGO_PRIMARY_",
+            "CARGO_LLVM_",
+            "CARGO_UNSTABLE_",
+        ]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
             || (name.starts_with("CARGO_BUILD_") && name != "CARGO_BUILD_JOBS");
         if exact || family {
             command.env_remove(name);

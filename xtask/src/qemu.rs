@@ -47,7 +47,15 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { machine: vec!["all".to_owned()], model: None, tokens: 256, json: false, load: false, log: false, timeout: 600 }
+        Self {
+            machine: vec!["all".to_owned()],
+            model: None,
+            tokens: 256,
+            json: false,
+            load: false,
+            log: false,
+            timeout: 600,
+        }
     }
 }
 
@@ -64,7 +72,10 @@ pub enum Outcome {
 /// Runs `cargo xtask qemu`. A machine that cannot be tried is a failure here; only the tests may skip it.
 pub fn command(options: &Options) -> Result<()> {
     let outcomes = bench(options)?;
-    let rows: Vec<&Row> = outcomes.iter().filter_map(|(_, outcome)| if let Outcome::Row(row) = outcome { Some(row.as_ref()) } else { None }).collect();
+    let rows: Vec<&Row> = outcomes
+        .iter()
+        .filter_map(|(_, outcome)| if let Outcome::Row(row) = outcome { Some(row.as_ref()) } else { None })
+        .collect();
     if options.json {
         println!("{}", report::json(&rows));
     } else if !rows.is_empty() {
@@ -100,7 +111,8 @@ pub fn bench(options: &Options) -> Result<Vec<(String, Outcome)>> {
     let model = Model::choose(options.model.as_deref())?;
     let features = Features { log: options.log, load: options.load };
     each(options, "bench", &model, features, |image, run| {
-        let host = host::reference(&image.model.path, options.tokens).with_context(|| format!("{} on the host", image.model.name))?;
+        let host = host::reference(&image.model.path, options.tokens)
+            .with_context(|| format!("{} on the host", image.model.name))?;
         Row::new(image, run, host, options.tokens)
     })
 }
@@ -129,10 +141,14 @@ fn each(
     std::thread::scope(|scope| {
         let mut running = Vec::new();
         for machine in &machines {
-            let gap = missing_targets.iter().find(|missing| missing.what == machine.target).or(emulators.why_missing(machine.emulator()));
+            let gap = missing_targets
+                .iter()
+                .find(|missing| missing.what == machine.target)
+                .or(emulators.why_missing(machine.emulator()));
             let work = match gap {
                 Some(missing) => Err(Outcome::Skipped(missing.to_string())),
-                None => image::build(machine, binary, model, features).map_err(|error| Outcome::Failed(format!("{error:#}"))),
+                None => image::build(machine, binary, model, features)
+                    .map_err(|error| Outcome::Failed(format!("{error:#}"))),
             };
             // The runs take one core each and the next build goes on beside them.
             let judge = &judge;

@@ -64,5 +64,9 @@ pub fn command() -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    bail!("{} of {} parts are missing; what needs them will be skipped", missing.len(), TARGETS.len() + emulator::PROGRAMS.len())
+    bail!(
+        "{} of {} parts are missing; what needs them will be skipped",
+        missing.len(),
+        TARGETS.len() + emulator::PROGRAMS.len()
+    )
 }

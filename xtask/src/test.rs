@@ -76,7 +76,10 @@ fn skipped(text: impl std::fmt::Display) {
 /// Builds the device crates; `None` if there is no `core` for `target`.
 fn build_device_crates(target: &str) -> Result<Option<bool>> {
     let Some(mut command) = setup::device_cargo(target) else { return Ok(None) };
-    command.current_dir(paths::root()).args(["build", "--release", "--target", target, "--target-dir"]).arg(paths::target_dir());
+    command
+        .current_dir(paths::root())
+        .args(["build", "--release", "--target", target, "--target-dir"])
+        .arg(paths::target_dir());
     for package in DEVICE_CRATES {
         command.args(["--package", package]);
     }
@@ -88,7 +91,10 @@ fn emulated(outcomes: Vec<(String, Outcome)>, what: &str, failures: &mut Vec<Str
         match outcome {
             Outcome::Row(row) => match what {
                 "conformance" => step(format_args!("{name}: {} cases agree", row.tokens)),
-                _ => step(format_args!("{name}: {} tokens of {}, digest {:08x}, {:.0} instructions per token", row.tokens, row.model, row.digest, row.insns_mean)),
+                _ => step(format_args!(
+                    "{name}: {} tokens of {}, digest {:08x}, {:.0} instructions per token",
+                    row.tokens, row.model, row.digest, row.insns_mean
+                )),
             },
             Outcome::Skipped(why) => skipped(format_args!("{name}: {why}")),
             Outcome::Failed(why) => {

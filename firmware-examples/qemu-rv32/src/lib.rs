@@ -4,7 +4,6 @@
 
 use app::{Platform, Rate};
 
-
 /// The machine.
 pub struct Machine;
 

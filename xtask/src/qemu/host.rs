@@ -16,7 +16,8 @@ pub fn reference(model: &Path, tokens: u32) -> Result<u32> {
     let rows = (bytes.len() / WIDTH).min(ROWS_MAX);
     let (mut crc, mut token) = (!0u32, 10u32);
     for _ in 0..tokens {
-        let input: Vec<i32> = (0..WIDTH).map(|i| ((token.wrapping_mul(31) as usize + i * 7) & 255) as i32 - 128).collect();
+        let input: Vec<i32> =
+            (0..WIDTH).map(|i| ((token.wrapping_mul(31) as usize + i * 7) & 255) as i32 - 128).collect();
         for row in bytes.chunks_exact(WIDTH).take(rows) {
             let y: i32 = row.iter().zip(&input).map(|(&w, &x)| i32::from(w.cast_signed()) * x).sum();
             for byte in y.to_le_bytes() {

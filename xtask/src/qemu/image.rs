@@ -45,7 +45,8 @@ pub fn build(machine: &Machine, binary: &str, model: &Model, features: Features)
     // Machines of one target share a build folder, where a binary of one replaces that of another: build and copy under one lock.
     let _lock = paths::lock("firmware")?;
     eprintln!("{}: building {binary} for {} with {}", machine.name, machine.target, model.name);
-    let mut command = setup::device_cargo(&machine.target).with_context(|| format!("no core for {}", machine.target))?;
+    let mut command =
+        setup::device_cargo(&machine.target).with_context(|| format!("no core for {}", machine.target))?;
     command.current_dir(&machine.folder).env("SLA_MODEL", &model.path);
     command.args(["build", "--release", "--locked", "--bin", binary, "--target-dir"]).arg(&target_dir);
     for feature in [(features.log, "defmt"), (features.load, "external-model")].iter().filter(|(wanted, _)| *wanted) {
@@ -87,7 +88,9 @@ fn explain(text: &str) -> String {
 pub fn code_bytes(path: &Path) -> Result<u64> {
     let data = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let file = object::File::parse(&*data).with_context(|| format!("{} is no ELF file", path.display()))?;
-    let counted = file.sections().filter(|section| section.name().is_ok_and(|name| name.starts_with(".text") || name.starts_with(".rodata")));
+    let counted = file
+        .sections()
+        .filter(|section| section.name().is_ok_and(|name| name.starts_with(".text") || name.starts_with(".rodata")));
     Ok(counted.map(|section| section.size()).sum())
 }
 
@@ -98,11 +101,17 @@ mod tests {
     #[test]
     fn an_overflow_is_one_line() {
         let text = "error: linking with `rust-lld` failed: exit status: 1\n  = note: rust-lld: error: section '.bss' will not fit in region 'RAM': overflowed by 12 bytes\n";
-        assert_eq!(explain(text), "the image does not fit this machine: section '.bss' will not fit in region 'RAM': overflowed by 12 bytes");
+        assert_eq!(
+            explain(text),
+            "the image does not fit this machine: section '.bss' will not fit in region 'RAM': overflowed by 12 bytes"
+        );
     }
 
     #[test]
     fn other_errors_name_their_place() {
-        assert_eq!(explain("warning: x\nerror[E0425]: cannot find value\n  --> src/lib.rs:1:2\n"), "the build failed: error[E0425]: cannot find value --> src/lib.rs:1:2");
+        assert_eq!(
+            explain("warning: x\nerror[E0425]: cannot find value\n  --> src/lib.rs:1:2\n"),
+            "the build failed: error[E0425]: cannot find value --> src/lib.rs:1:2"
+        );
     }
 }

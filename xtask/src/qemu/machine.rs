@@ -50,7 +50,8 @@ impl Machine {
         let target = value(&config_text, "target").and_then(|text| serde_json::from_str(text).ok());
         let runner = value(&config_text, "runner").and_then(|text| serde_json::from_str(text).ok());
         let map_text = read_text(&map)?;
-        let (model_address, model_bytes) = region(&map_text, "MODEL").with_context(|| format!("no MODEL region in {}", map.display()))?;
+        let (model_address, model_bytes) =
+            region(&map_text, "MODEL").with_context(|| format!("no MODEL region in {}", map.display()))?;
         Ok(Self {
             name: name.to_owned(),
             target: target.with_context(|| format!("no target in {}", config.display()))?,

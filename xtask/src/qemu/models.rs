@@ -37,9 +37,14 @@ impl Model {
         }
         let smaller = shipped()?.into_iter().filter(|model| model.bytes <= room).max_by_key(|model| model.bytes);
         let Some(smaller) = smaller else {
-            bail!("model too large: {} has {} bytes, the model flash {room}, and no shipped model is smaller", self.name, self.bytes);
+            bail!(
+                "model too large: {} has {} bytes, the model flash {room}, and no shipped model is smaller",
+                self.name,
+                self.bytes
+            );
         };
-        let note = format!("{} has {} bytes, the model flash {room}: {} runs instead", self.name, self.bytes, smaller.name);
+        let note =
+            format!("{} has {} bytes, the model flash {room}: {} runs instead", self.name, self.bytes, smaller.name);
         Ok((smaller, Some(note)))
     }
 
@@ -54,7 +59,11 @@ impl Model {
 fn shipped() -> Result<Vec<Model>> {
     let folder = paths::root().join("models");
     let Ok(entries) = fs::read_dir(&folder) else { return Ok(Vec::new()) };
-    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|ending| ending == "sla")).collect();
+    let mut files: Vec<PathBuf> = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "sla"))
+        .collect();
     files.sort();
     files.iter().map(|path| Model::open(path)).collect()
 }

@@ -114,7 +114,22 @@ pub fn json(rows: &[&Row]) -> Value {
 
 /// All rows as a table.
 pub fn table(rows: &[&Row]) -> String {
-    let heads = ["machine", "model", "digest", "host", "tokens", "insns/token min", "mean", "max", "insns/MAC", "parse insns", "state", "scratch", "stack", "code"];
+    let heads = [
+        "machine",
+        "model",
+        "digest",
+        "host",
+        "tokens",
+        "insns/token min",
+        "mean",
+        "max",
+        "insns/MAC",
+        "parse insns",
+        "state",
+        "scratch",
+        "stack",
+        "code",
+    ];
     let cells = rows.iter().map(|row| {
         [
             row.machine.clone(),
@@ -134,12 +149,17 @@ pub fn table(rows: &[&Row]) -> String {
         ]
     });
     let lines: Vec<[String; 14]> = std::iter::once(heads.map(str::to_owned)).chain(cells).collect();
-    let widths: [usize; 14] = std::array::from_fn(|column| lines.iter().map(|line| line[column].len()).max().unwrap_or(0));
+    let widths: [usize; 14] =
+        std::array::from_fn(|column| lines.iter().map(|line| line[column].len()).max().unwrap_or(0));
     let mut text = String::new();
     for line in &lines {
         for (column, cell) in line.iter().enumerate() {
             // Names to the left, numbers to the right. Writing to a string cannot fail.
-            let _ = if column < 2 { write!(text, "{cell:<width$}  ", width = widths[column]) } else { write!(text, "{cell:>width$}  ", width = widths[column]) };
+            let _ = if column < 2 {
+                write!(text, "{cell:<width$}  ", width = widths[column])
+            } else {
+                write!(text, "{cell:>width$}  ", width = widths[column])
+            };
         }
         text.truncate(text.trim_end().len());
         text.push('\n');

@@ -70,7 +70,9 @@ fn print_log(image: &Image, frames: Vec<u8>) -> Result<()> {
     let mut command = Command::new("cargo");
     process::clean_cargo_environment(&mut command);
     command.current_dir(paths::root().join("firmware-examples"));
-    command.args(["run", "--quiet", "--release", "--locked", "--package", "decode", "--target-dir"]).arg(paths::target_dir().join("firmware"));
+    command
+        .args(["run", "--quiet", "--release", "--locked", "--package", "decode", "--target-dir"])
+        .arg(paths::target_dir().join("firmware"));
     let output = process::run_with_input(command.arg("--").arg(&image.path), frames, DECODE_LIMIT)?;
     for line in output.stdout_text().lines() {
         eprintln!("{}: {line}", image.machine.name);

@@ -7,7 +7,8 @@ use super::{Missing, say};
 use crate::{paths, process};
 
 /// Emulator programs and the Debian packages that hold them.
-pub const PROGRAMS: [(&str, &str); 2] = [("qemu-system-arm", "qemu-system-arm"), ("qemu-system-riscv32", "qemu-system-misc")];
+pub const PROGRAMS: [(&str, &str); 2] =
+    [("qemu-system-arm", "qemu-system-arm"), ("qemu-system-riscv32", "qemu-system-misc")];
 
 const INSTALL_LIMIT: Duration = Duration::from_secs(600);
 
@@ -61,7 +62,10 @@ fn look() -> (Found, Absent) {
         match output {
             Ok(output) if output.success() => {
                 let text = output.stdout_text();
-                found.push((program, text.lines().next().unwrap_or_default().trim_start_matches("QEMU emulator ").to_owned()));
+                found.push((
+                    program,
+                    text.lines().next().unwrap_or_default().trim_start_matches("QEMU emulator ").to_owned(),
+                ));
             }
             _ => absent.push((program, package)),
         }
@@ -95,7 +99,15 @@ pub fn apt(arguments: &[&str]) -> Result<bool, String> {
         command.arg("-n").arg(apt);
         command
     };
-    command.env("DEBIAN_FRONTEND", "noninteractive").args(["-q", "-o", "Acquire::Retries=1", "-o", "Acquire::http::Timeout=15", "-o", "DPkg::Lock::Timeout=300"]);
+    command.env("DEBIAN_FRONTEND", "noninteractive").args([
+        "-q",
+        "-o",
+        "Acquire::Retries=1",
+        "-o",
+        "Acquire::http::Timeout=15",
+        "-o",
+        "DPkg::Lock::Timeout=300",
+    ]);
     let output = process::run(command.args(arguments), INSTALL_LIMIT).map_err(|error| error.to_string())?;
     if !output.success() && output.last_error_line().contains("password is required") {
         return Err("not root, and sudo asks for a password".to_owned());
@@ -104,5 +116,6 @@ pub fn apt(arguments: &[&str]) -> Result<bool, String> {
 }
 
 fn is_root() -> bool {
-    process::run(Command::new("id").arg("-u"), Duration::from_secs(5)).is_ok_and(|output| output.stdout_text().trim() == "0")
+    process::run(Command::new("id").arg("-u"), Duration::from_secs(5))
+        .is_ok_and(|output| output.stdout_text().trim() == "0")
 }

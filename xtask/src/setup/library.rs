@@ -85,7 +85,10 @@ fn fetch(version: &str) -> Result<PathBuf> {
         say(format_args!("looking for rust-src {version} in Debian {suite}"));
         let Some(package) = find_package(&work, suite, version)? else { continue };
         say(format_args!("fetching rust-src {package} (45 MB)"));
-        let output = process::run(apt(&work, "apt-get").current_dir(&work).args(["download", &format!("rust-src={package}")]), LIMIT)?;
+        let output = process::run(
+            apt(&work, "apt-get").current_dir(&work).args(["download", &format!("rust-src={package}")]),
+            LIMIT,
+        )?;
         if !output.success() {
             bail!("rust-src {package} cannot be fetched: {}", output.last_error_line());
         }
@@ -120,7 +123,10 @@ fn apt(work: &Path, program: &str) -> Command {
 
 /// The full package version that carries `version` in `suite`, if there is one.
 fn find_package(work: &Path, suite: &str, version: &str) -> Result<Option<String>> {
-    fs::write(work.join("source.list"), format!("deb [signed-by={KEYRING}] http://deb.debian.org/debian {suite} main\n"))?;
+    fs::write(
+        work.join("source.list"),
+        format!("deb [signed-by={KEYRING}] http://deb.debian.org/debian {suite} main\n"),
+    )?;
     let update = process::run(apt(work, "apt-get").args(["-q", "update"]), LIMIT)?;
     if !update.success() {
         return Ok(None);
@@ -141,7 +147,13 @@ fn unpack(work: &Path, tree: &Path, version: &str) -> Result<()> {
     fs::create_dir_all(tree)?;
     let mut contents = Command::new("dpkg-deb").arg("--fsys-tarfile").arg(&package).stdout(Stdio::piped()).spawn()?;
     let pipe = contents.stdout.take().context("no output of dpkg-deb")?;
-    let status = Command::new("tar").arg("-x").arg("-C").arg(tree).arg(format!("./usr/src/rustc-{version}/library")).stdin(pipe).status()?;
+    let status = Command::new("tar")
+        .arg("-x")
+        .arg("-C")
+        .arg(tree)
+        .arg(format!("./usr/src/rustc-{version}/library"))
+        .stdin(pipe)
+        .status()?;
     if !contents.wait()?.success() || !status.success() {
         bail!("{} cannot be unpacked", package.display());
     }

@@ -24,7 +24,9 @@ pub fn ensure_targets(targets: &[&str]) -> Result<Vec<Missing>> {
     }
     let _lock = paths::lock("setup")?;
     // What an earlier call settled for stays settled: no network is asked again.
-    if Toolchain::debian().is_some_and(|debian| debian.can_link() && absent(&debian, &absent(&active, targets)).is_empty()) {
+    if Toolchain::debian()
+        .is_some_and(|debian| debian.can_link() && absent(&debian, &absent(&active, targets)).is_empty())
+    {
         return Ok(Vec::new());
     }
     let wanted = by_rustup(&active, &absent(&active, targets));
@@ -43,7 +45,8 @@ pub fn ensure_targets(targets: &[&str]) -> Result<Vec<Missing>> {
         Ok(()) => return Ok(Vec::new()),
         Err(error) => format!("{error:#}"),
     };
-    let why = format!("rustup's server gave no target; {why_not_active}; {why_not_debian}; `rustup target add` it by hand");
+    let why =
+        format!("rustup's server gave no target; {why_not_active}; {why_not_debian}; `rustup target add` it by hand");
     let debian = Toolchain::debian();
     let still = wanted.iter().filter(|target| !debian.as_ref().is_some_and(|toolchain| toolchain.has(target)));
     Ok(still.map(|target| Missing { what: (*target).to_owned(), why: why.clone() }).collect())
@@ -106,18 +109,25 @@ fn by_source(toolchain: &Toolchain, targets: &[&str]) -> Result<()> {
 
 fn write_empty_crate(work: &Path) -> Result<()> {
     fs::create_dir_all(work.join("src"))?;
-    fs::write(work.join("Cargo.toml"), "[package]\nname = \"empty\"\nversion = \"0.0.0\"\nedition = \"2021\"\n[workspace]\n")?;
+    fs::write(
+        work.join("Cargo.toml"),
+        "[package]\nname = \"empty\"\nversion = \"0.0.0\"\nedition = \"2021\"\n[workspace]\n",
+    )?;
     fs::write(work.join("src/lib.rs"), "#![no_std]\n")?;
     Ok(())
 }
 
 fn build(toolchain: &Toolchain, target: &str, work: &Path) -> Result<()> {
     let mut command = toolchain.cargo_command(target);
-    command
-        .current_dir(work)
-        .env("RUSTC_BOOTSTRAP", "1")
-        .env("RUSTFLAGS", "-C embed-bitcode=yes")
-        .args(["build", "--release", "-Zbuild-std=core,alloc", "--target", target, "--target-dir", "target"]);
+    command.current_dir(work).env("RUSTC_BOOTSTRAP", "1").env("RUSTFLAGS", "-C embed-bitcode=yes").args([
+        "build",
+        "--release",
+        "-Zbuild-std=core,alloc",
+        "--target",
+        target,
+        "--target-dir",
+        "target",
+    ]);
     let output = process::run(&mut command, BUILD_LIMIT)?;
     if !output.success() {
         bail!("the build failed: {}", output.last_error_line());

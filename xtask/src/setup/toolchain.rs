@@ -51,7 +51,13 @@ impl Toolchain {
         if !identity.success() || !sysroot.success() {
             bail!("{} does not run: {}", program.display(), identity.last_error_line());
         }
-        Ok(Self { cargo, rustc, sysroot: PathBuf::from(sysroot.stdout_text().trim()), identity: identity.stdout_text(), linker })
+        Ok(Self {
+            cargo,
+            rustc,
+            sysroot: PathBuf::from(sysroot.stdout_text().trim()),
+            identity: identity.stdout_text(),
+            linker,
+        })
     }
 
     /// Whether bare-metal images can be linked: rustup's compilers bring a linker, Debian's needs `ld.lld`.
@@ -72,7 +78,8 @@ impl Toolchain {
     /// Whether `core`, `alloc` and `compiler_builtins` of `target` are in place, once each, and of this very compiler.
     pub fn has(&self, target: &str) -> bool {
         let folder = self.library_folder(target);
-        let complete = ["libcore-", "liballoc-", "libcompiler_builtins-"].iter().all(|prefix| library_count(&folder, prefix) == 1);
+        let complete =
+            ["libcore-", "liballoc-", "libcompiler_builtins-"].iter().all(|prefix| library_count(&folder, prefix) == 1);
         let mark = fs::read_to_string(folder.join(MARK));
         complete && mark.map_or(true, |identity| identity == self.identity)
     }
