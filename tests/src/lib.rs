@@ -1,1 +1,287 @@
-//! TODO
+//! What the tests that cross crates share: models made in memory, and the integer runtime set against the float
+//! reference.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use sla_converter::checkpoint::synth::Rng;
+use sla_converter::checkpoint::{Checkpoint, Meta, load};
+use sla_converter::dequantize::dequantize;
+use sla_converter::eval::fixed_features;
+use sla_converter::owned_model::OwnedModel;
+use sla_converter::{Calibration, ConvertOptions, convert};
+use sla_reference::{Config, Input, InputWeights, Matrix, Model as FloatModel, Weights};
+use sla_runtime::Session;
+
+/// The folder of trained checkpoints, goldens and data beside the workspace; `None` (said on stderr) without one.
+pub fn shared() -> Option<PathBuf> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
+    if dir.is_dir() {
+        return Some(dir);
+    }
+    eprintln!("skipped: no ../shared");
+    None
+}
+
+/// The directories in `dir` whose names begin with `prefix`, by name.
+///
+/// # Panics
+/// If there is none.
+pub fn directories(dir: &Path, prefix: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).expect("a readable directory").map(|e| e.expect("a readable entry").path());
+    let mut dirs: Vec<PathBuf> = entries.filter(|p| p.is_dir() && name(p).starts_with(prefix)).collect();
+    dirs.sort();
+    assert!(!dirs.is_empty(), "{} holds no {prefix}*", dir.display());
+    dirs
+}
+
+/// Last component of a path.
+pub fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// A checkpoint that never was on disk.
+pub fn checkpoint(config: Config, weights: Weights) -> Checkpoint {
+    let meta = Meta {
+        model_type: format!("{:?}", config.backbone),
+        name: "synthetic".into(),
+        bos_token_id: None,
+        eos_token_id: None,
+        id2label: Vec::new(),
+        sample_rate: None,
+        n_fft: None,
+        hop_length: None,
+        source_sha256: [0; 32],
+    };
+    Checkpoint { config, weights, warnings: Vec::new(), meta }
+}
+
+/// A converted checkpoint with the two float models that it is measured by.
+pub struct Case {
+    /// The float model.
+    pub float: FloatModel,
+    /// The float model over the weights that the file means.
+    pub dequantized: FloatModel,
+    /// The file.
+    pub file: OwnedModel,
+    /// What the converter warned of.
+    pub warnings: Vec<String>,
+}
+
+impl Case {
+    /// Converts.
+    ///
+    /// # Panics
+    /// If the checkpoint cannot be converted.
+    pub fn new(checkpoint: &Checkpoint, calibration: Calibration) -> Self {
+        let options = ConvertOptions { calibration };
+        let converted = convert(checkpoint, &options, &mut |_, _| {}).unwrap_or_else(|e| panic!("convert: {e}"));
+        let file = OwnedModel::from_bytes(&converted.file).expect("a fresh file parses");
+        let weights = dequantize(&file.model(), checkpoint).expect("the file's own checkpoint");
+        let model = |weights| FloatModel::new(checkpoint.config.clone(), weights).expect("weights that fit");
+        Self {
+            float: model(checkpoint.weights.clone()),
+            dequantized: model(weights),
+            file,
+            warnings: converted.warnings,
+        }
+    }
+
+    /// Converts a model made in memory, calibrated on its own samples.
+    ///
+    /// # Panics
+    /// If it cannot be converted.
+    pub fn of(config: Config, weights: Weights) -> Self {
+        Self::new(&checkpoint(config, weights), Calibration::Own)
+    }
+
+    /// Loads and converts a checkpoint, calibrated on its own samples.
+    ///
+    /// # Panics
+    /// If it cannot be loaded or converted.
+    pub fn load(dir: &Path) -> Self {
+        Self::new(&load(dir).unwrap_or_else(|e| panic!("{}: {e}", dir.display())), Calibration::Own)
+    }
+
+    /// Runs the stream through the integer runtime from a fresh state; logits of every step.
+    ///
+    /// # Panics
+    /// If a step is refused.
+    pub fn fixed(&self, stream: &Stream) -> Vec<Vec<f64>> {
+        let model = self.file.model();
+        let mut memory = self.file.memory();
+        let mut session = memory.session(&model).expect("buffers of the planned sizes");
+        (0..stream.len()).map(|t| stream.step_fixed(t, &mut session)).collect()
+    }
+
+    /// How far the integer runtime is from the float model over its own weights, and from the original.
+    ///
+    /// # Panics
+    /// If a step is refused, or a logit is not finite.
+    pub fn drift(&self, stream: &Stream) -> Drift {
+        let fixed = self.fixed(stream);
+        let against = |float: &FloatModel| {
+            let float = stream.float(float);
+            assert!(float.iter().flatten().all(|l| l.is_finite()), "the float model is out of its range");
+            relative_rms(&float, &fixed)
+        };
+        Drift { arithmetic: against(&self.dequantized), total: against(&self.float) }
+    }
+}
+
+impl Case {
+    /// How far the float model over the file's weights moves when every weight moves by one part in 10,000 (about what
+    /// 16-bit activations do): the conditioning of the model itself on this stream; the RMS of four draws.
+    ///
+    /// # Panics
+    /// If a step is refused.
+    pub fn sensitivity(&self, stream: &Stream) -> f64 {
+        let float = stream.float(&self.dequantized);
+        let moved = (0..4).map(|seed| {
+            let mut model = self.dequantized.clone();
+            let mut rng = Rng::new(seed);
+            matrices(&mut model.weights, |m| {
+                m.data.iter_mut().for_each(|w| *w *= (1.0 + 1e-4 * rng.normal()) as f32);
+            });
+            relative_rms(&float, &stream.float(&model)).powi(2)
+        });
+        (moved.sum::<f64>() / 4.0).sqrt()
+    }
+}
+
+/// Calls `f` for every matrix and convolution.
+pub fn matrices(w: &mut Weights, mut f: impl FnMut(&mut Matrix)) {
+    match &mut w.input {
+        InputWeights::Embedding(m) | InputWeights::Projection { weight: m, .. } => f(m),
+    }
+    for l in &mut w.layers {
+        for m in [&mut l.q, &mut l.k, &mut l.v, &mut l.o, &mut l.gate, &mut l.up, &mut l.down] {
+            f(m);
+        }
+        let more = [&mut l.g, &mut l.gk0, &mut l.gk1, &mut l.a, &mut l.b, &mut l.query_gate, &mut l.key_gate];
+        more.into_iter().flatten().for_each(&mut f);
+        let convs = [&mut l.q_conv, &mut l.k_conv, &mut l.v_conv];
+        convs.into_iter().flatten().for_each(|c| f(&mut c.weight));
+    }
+    w.head.weight.iter_mut().for_each(f);
+}
+
+/// Relative RMS errors of the integer runtime's logits.
+#[derive(Clone, Copy, Debug)]
+pub struct Drift {
+    /// Against the float model over the dequantised weights.
+    pub arithmetic: f64,
+    /// Against the float model.
+    pub total: f64,
+}
+
+/// RMS of the differences over the RMS of `float`; 0 when both are all zero.
+pub fn relative_rms(float: &[Vec<f64>], fixed: &[Vec<f64>]) -> f64 {
+    let pairs = || float.iter().flatten().zip(fixed.iter().flatten());
+    let error: f64 = pairs().map(|(a, b)| (a - b) * (a - b)).sum();
+    let signal: f64 = pairs().map(|(a, _)| a * a).sum();
+    if error == 0.0 { 0.0 } else { (error / signal).sqrt() }
+}
+
+/// What goes into a model.
+#[derive(Clone, Debug)]
+pub enum Stream {
+    /// For models that read tokens.
+    Tokens(Vec<u32>),
+    /// Raw feature vectors.
+    Frames(Vec<Vec<f64>>),
+}
+
+impl Stream {
+    /// A random input for a model: uniform tokens, or noise with the mean and deviation of the training features.
+    pub fn random(config: &Config, steps: usize, seed: u64) -> Self {
+        let mut rng = Rng::new(seed ^ 0x57e4);
+        match &config.input {
+            Input::Tokens { vocab } => Self::Tokens((0..steps).map(|_| rng.below(*vocab) as u32).collect()),
+            Input::Features { mean, std, .. } => {
+                let mut frame = || mean.iter().zip(std).map(|(m, s)| m + s * rng.normal()).collect();
+                Self::Frames((0..steps).map(|_| frame()).collect())
+            }
+        }
+    }
+
+    /// Steps.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Tokens(ids) => ids.len(),
+            Self::Frames(frames) => frames.len(),
+        }
+    }
+
+    /// Whether there are no steps.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Step `t` on the integer runtime.
+    ///
+    /// # Panics
+    /// If it is refused.
+    pub fn step_fixed(&self, t: usize, session: &mut Session) -> Vec<f64> {
+        let mut integers = Vec::new();
+        let mut logits = match self {
+            Self::Tokens(ids) => session.step(ids[t]),
+            Self::Frames(frames) => {
+                fixed_features(&frames[t], session.model().desc().feature_frac, &mut integers);
+                session.step_features(&integers)
+            }
+        }
+        .expect("an input of the model's kind");
+        let mut out = Vec::new();
+        logits.for_each_tile(|_, tile| out.extend(tile.iter().map(|&q16| f64::from(q16) / 65_536.0)));
+        out
+    }
+
+    /// All steps of a float model from a fresh state; logits of every step.
+    ///
+    /// # Panics
+    /// If a step is refused.
+    pub fn float(&self, model: &FloatModel) -> Vec<Vec<f64>> {
+        let mut session = sla_reference::Session::new(model);
+        let step = |t: usize| match self {
+            Self::Tokens(ids) => session.step_token(ids[t], &mut ()).map(<[f64]>::to_vec),
+            Self::Frames(frames) => session.step_features(&frames[t], &mut ()).map(<[f64]>::to_vec),
+        };
+        (0..self.len()).map(step).map(|logits| logits.expect("an input of the model's kind")).collect()
+    }
+}
+
+/// `f(0)`, `f(1)`, … on all cores, in order.
+///
+/// # Panics
+/// If one of them does.
+pub fn parallel<T: Send>(n: usize, f: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let next = AtomicUsize::new(0);
+    let results: Vec<Mutex<Option<T>>> = (0..n).map(|_| Mutex::new(None)).collect();
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, |p| p.get()).min(n) {
+            scope.spawn(|| {
+                loop {
+                    let i = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(slot) = results.get(i) else { return };
+                    *slot.lock().expect("no panic while locked") = Some(f(i));
+                }
+            });
+        }
+    });
+    results.into_iter().map(|slot| slot.into_inner().ok().flatten().expect("every index was run")).collect()
+}
+
+/// ln softmax.
+pub fn log_softmax(logits: &[f64]) -> Vec<f64> {
+    let top = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let sum = logits.iter().map(|l| (l - top).exp()).sum::<f64>().ln();
+    logits.iter().map(|l| l - top - sum).collect()
+}
+
+/// KL(float‖fixed) of two sets of logits, nats.
+pub fn kl(float: &[f64], fixed: &[f64]) -> f64 {
+    let pairs = log_softmax(float).into_iter().zip(log_softmax(fixed));
+    pairs.map(|(a, b)| a.exp() * (a - b)).sum::<f64>().max(0.0)
+}

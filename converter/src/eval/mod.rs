@@ -17,6 +17,7 @@ mod tests;
 pub use layers::{Channel, LayerSnr};
 pub use report::{ClipFigures, Report, Worst};
 pub use rows::{EvalError, FeatureRow, ROW_TOKENS, Rows, TokenRow, fixed_features};
+pub use run::check_same;
 
 use sla_reference::Model as FloatModel;
 use sla_runtime::Model;

@@ -41,17 +41,28 @@ pub(super) fn run(
     rows: &Rows,
     progress: &mut dyn FnMut(f64),
 ) -> Result<Vec<PairSums>, EvalError> {
+    let workers = thread::available_parallelism().map_or(1, |n| n.get());
+    run_on(workers, floats, model, rows, progress)
+}
+
+/// [`run`] on so many threads; the result is the same.
+pub(super) fn run_on(
+    workers: usize,
+    floats: &[&FloatModel],
+    model: &Model,
+    rows: &Rows,
+    progress: &mut dyn FnMut(f64),
+) -> Result<Vec<PairSums>, EvalError> {
     for float in floats {
         rows.check(&float.config)?;
-        same_model(&float.config, model)?;
+        check_same(&float.config, model)?;
     }
     let total = rows.positions();
     let next = AtomicUsize::new(0);
     let (sender, messages) = mpsc::channel();
     let mut results: Vec<Option<RowSums>> = vec![None; rows.len()];
     thread::scope(|scope| {
-        let workers = thread::available_parallelism().map_or(1, |n| n.get()).min(rows.len());
-        for _ in 0..workers {
+        for _ in 0..workers.min(rows.len()) {
             let (sender, next) = (sender.clone(), &next);
             scope.spawn(move || {
                 let mut worker = Worker::new(floats, model);
@@ -179,8 +190,11 @@ fn step_fixed(
     Ok(())
 }
 
-/// Refuses a file that cannot come from this checkpoint.
-fn same_model(config: &Config, model: &Model) -> Result<(), EvalError> {
+/// Whether the file may come from this checkpoint: the same recurrence and sizes.
+///
+/// # Errors
+/// [`EvalError::Mismatch`] with the first difference.
+pub fn check_same(config: &Config, model: &Model) -> Result<(), EvalError> {
     use sla_format::{Backbone as B, InputKind};
     use sla_reference::{Backbone, Input};
     let desc = model.desc();

@@ -54,6 +54,10 @@ pub fn run(image: &Image, tokens: u32, limit: Duration) -> Result<Finished> {
     if let Some(signal) = status.signal() {
         bail!("the emulator was interrupted by signal {signal}");
     }
+    let errors = String::from_utf8_lossy(&output.stderr);
+    if let Some(line) = errors.lines().find(|line| line.contains("terminating on signal")) {
+        bail!("the emulator was interrupted: {}", line.rsplit("qemu-system-").next().unwrap_or(line));
+    }
     if let Some(line) = said {
         bail!("the firmware stopped: {}", line.trim_start_matches('@'));
     }

@@ -1,0 +1,177 @@
+//! `sla eval`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use sla_converter::checkpoint::{self, Checkpoint};
+use sla_converter::data;
+use sla_converter::dequantize::dequantize;
+use sla_converter::eval::{Channel, Comparison, Report, Rows, check_same, compare_all};
+use sla_reference::Model as FloatModel;
+use sla_runtime::Model;
+
+use super::failure::{Failure, Outcome, fail, read_model, warn};
+use super::inspect::provenance;
+use super::output::{print, print_json};
+use super::progress::Progress;
+use super::table::{Table, decibel, figure, grouped, percent};
+
+/// Options of `sla eval`.
+#[derive(Args)]
+pub(super) struct Options {
+    /// File to evaluate
+    #[arg(value_name = "FILE.sla")]
+    file: PathBuf,
+    /// The checkpoint that it was converted from
+    #[arg(long, value_name = "DIR")]
+    checkpoint: PathBuf,
+    /// Input: input_ids (with targets), or features.N (with labels). Default: eval.safetensors of the checkpoint
+    #[arg(long, value_name = "X.safetensors", conflicts_with = "text")]
+    tokens: Option<PathBuf>,
+    /// Text for byte-level models, cut into rows of 1,024 bytes that each start from a fresh state
+    #[arg(long, value_name = "FILE")]
+    text: Option<PathBuf>,
+    /// Print JSON, and nothing else, on stdout
+    #[arg(long)]
+    json: bool,
+    /// Name the first vector whose signal-to-noise ratio, arithmetic alone, is below this
+    #[arg(long, value_name = "DB", default_value_t = 40.0, allow_negative_numbers = true, value_parser = finite)]
+    tolerance: f64,
+}
+
+fn finite(text: &str) -> Result<f64, String> {
+    text.parse::<f64>().ok().filter(|v| v.is_finite()).ok_or_else(|| "it must be a finite number".into())
+}
+
+/// Compares and prints.
+pub(super) fn command(options: &Options) -> Outcome {
+    let file = read_model(&options.file)?;
+    let model = file.model();
+    let checkpoint = checkpoint::load(&options.checkpoint)?;
+    warn(&checkpoint.warnings);
+    check_same(&checkpoint.config, &model)?;
+    let rows = rows(options, &checkpoint)?;
+
+    let dequantized = FloatModel::new(checkpoint.config.clone(), dequantize(&model, &checkpoint)?)?;
+    check_source(&checkpoint, &model);
+    let reference = checkpoint.into_model()?;
+    let progress = Progress::new();
+    let comparison = compare_all(&reference, &dequantized, &model, &rows, &mut |share| progress.set("evaluate", share));
+    drop(progress);
+    let comparison = comparison?;
+    if options.json {
+        print_json(&comparison.to_json(options.tolerance))
+    } else {
+        print(&text(options, &comparison))
+    }
+}
+
+/// Sizes agree; weights need not.
+fn check_source(checkpoint: &Checkpoint, model: &Model) {
+    let have: String = checkpoint.meta.source_sha256.iter().map(|b| format!("{b:02x}")).collect();
+    let made_from = provenance(model).find(|(key, _)| *key == "source_sha256").map(|(_, value)| value);
+    if made_from.is_some_and(|hash| hash != have) {
+        warn(&["the file was converted from other weights than the checkpoint's (source_sha256 differs)"]);
+    }
+}
+
+fn rows(options: &Options, checkpoint: &Checkpoint) -> Outcome<Rows> {
+    if let Some(path) = &options.text {
+        return Ok(Rows::text(&data::text(path, &checkpoint.config)?));
+    }
+    let own = options.checkpoint.join("eval.safetensors");
+    if options.tokens.is_none() && !own.exists() {
+        return fail(format!("{}: no such file; give the input with --tokens or --text", own.display()));
+    }
+    data::eval_rows(options.tokens.as_ref().unwrap_or(&own), &checkpoint.config).map_err(Failure::from)
+}
+
+fn text(options: &Options, c: &Comparison) -> String {
+    let mut text = format!("{}: {}\n\n", options.file.display(), verdict(&c.total));
+    text += &figures(c).render();
+    text += "\n  signal-to-noise ratio per layer, dB: float → fixed / dequantised → fixed\n";
+    text += &layers(c).render();
+    text.push('\n');
+    text += &match c.dequantized.first_below(options.tolerance) {
+        Some(w) => format!(
+            "  arithmetic: layer {} {} has {} dB, the first below {} dB\n",
+            w.layer,
+            w.channel.name(),
+            decibel(Some(w.snr)),
+            options.tolerance
+        ),
+        None => format!("  arithmetic: every layer is above {} dB\n", options.tolerance),
+    };
+    if c.total.saturated > 0 {
+        text += &format!("  {} sums on the residual stream saturated\n", grouped(c.total.saturated));
+    }
+    text
+}
+
+/// The line to read if only one is read.
+fn verdict(r: &Report) -> String {
+    let mut parts = Vec::new();
+    if let (Some(float), Some(fixed)) = (r.accuracy_float, r.accuracy_fixed) {
+        parts.push(format!("accuracy {} (float {})", percent(fixed), percent(float)));
+    }
+    match &r.clips {
+        Some(c) => {
+            parts.push(format!("same label on {} of {} clips", c.same_label, c.clips));
+            parts.push(format!("last-frame error at most {} of RMS", percent(c.last_frame_max_error)));
+        }
+        None => {
+            if let Some(ratio) = r.ppl_ratio {
+                parts.push(format!("perplexity x {ratio:.5}"));
+            }
+            parts.push(format!("KL {} nats", figure(r.kl_mean)));
+            parts.push(format!("top-1 {}", percent(r.top1)));
+        }
+    }
+    format!("{} over {} positions", parts.join(", "), grouped(r.tokens as u64))
+}
+
+fn figures(c: &Comparison) -> Table {
+    let reports = [&c.total, &c.dequantized, &c.weights_only];
+    let mut table = Table::default();
+    table.row(["", "float → fixed", "dequantised → fixed", "float → dequantised"]);
+    let mut row = |name: &str, cell: &dyn Fn(&Report) -> String| {
+        let cells = reports.map(cell);
+        if cells.iter().any(|c| c != "-") {
+            table.row([name.to_string()].into_iter().chain(cells));
+        }
+    };
+    row("nll, first model", &|r| r.nll_float.map_or("-".into(), |n| format!("{n:.6}")));
+    row("nll, second model", &|r| r.nll_fixed.map_or("-".into(), |n| format!("{n:.6}")));
+    row("perplexity ratio", &|r| r.ppl_ratio.map_or("-".into(), |n| format!("{n:.6}")));
+    row("KL mean", &|r| figure(r.kl_mean));
+    row("KL max", &|r| figure(r.kl_max));
+    row("same argmax", &|r| percent(r.top1));
+    row("largest logit error", &|r| figure(r.max_abs_logit));
+    row("relative RMS error", &|r| percent(r.relative_rms));
+    row("accuracy, first model", &|r| percent(r.accuracy_float));
+    row("accuracy, second model", &|r| percent(r.accuracy_fixed));
+    let clip = |f: fn(&sla_converter::eval::ClipFigures) -> f64| move |r: &Report| percent(r.clips.as_ref().map(f));
+    row("last frame: max error / RMS, worst clip", &clip(|c| c.last_frame_max_error));
+    row("last frame: relative RMS, median clip", &clip(|c| c.last_frame_relative_rms));
+    row("all frames: relative RMS, median clip", &clip(|c| c.clip_relative_rms));
+    table
+}
+
+fn layers(c: &Comparison) -> Table {
+    let mut table = Table::default();
+    let shown: Vec<Channel> =
+        Channel::ALL.into_iter().filter(|&ch| c.total.layers.iter().any(|l| l.get(ch).is_some())).collect();
+    table.row(["layer"].into_iter().chain(shown.iter().map(|ch| ch.name())));
+    let pair = |a, b| format!("{} / {}", decibel(a), decibel(b));
+    let mut input = vec!["input".to_string()];
+    input.extend(shown.iter().map(|&ch| match ch {
+        Channel::Residual => pair(c.total.input_snr, c.dequantized.input_snr),
+        _ => String::new(),
+    }));
+    table.row(input);
+    for (i, (total, dequantized)) in c.total.layers.iter().zip(&c.dequantized.layers).enumerate() {
+        let cells = shown.iter().map(|&ch| pair(total.get(ch), dequantized.get(ch)));
+        table.row([i.to_string()].into_iter().chain(cells));
+    }
+    table
+}

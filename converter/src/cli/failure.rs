@@ -1,0 +1,52 @@
+//! How a command ends early, and the lines that say so on stderr.
+
+use std::io::Write;
+use std::path::Path;
+
+use sla_converter::owned_model::OwnedModel;
+
+/// What a command returns.
+pub(super) type Outcome<T = ()> = Result<T, Failure>;
+
+/// Why a command stopped.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// One line for the user.
+    Error(String),
+    /// The reader of stdout is gone.
+    Closed,
+}
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(e: E) -> Self {
+        Self::Error(e.to_string())
+    }
+}
+
+/// A failure with its message.
+pub(super) fn fail<T>(message: impl Into<String>) -> Outcome<T> {
+    Err(Failure::Error(message.into()))
+}
+
+/// `error: …` on stderr, in one line.
+pub(super) fn error(message: &str) {
+    // A closed stderr leaves nobody to tell.
+    let _ = writeln!(std::io::stderr(), "error: {}", one_line(message));
+}
+
+/// `warning: …` on stderr, in one line each.
+pub(super) fn warn<S: AsRef<str>>(messages: &[S]) {
+    for message in messages {
+        let _ = writeln!(std::io::stderr(), "warning: {}", one_line(message.as_ref()));
+    }
+}
+
+/// `text` with control characters (a path may hold a line break) replaced.
+fn one_line(text: &str) -> String {
+    text.trim().replace(char::is_control, " ")
+}
+
+/// Reads a `.sla` file; the error names it.
+pub(super) fn read_model(path: &Path) -> Outcome<OwnedModel> {
+    OwnedModel::read(path).map_err(|e| Failure::Error(format!("{}: {e}", path.display())))
+}
