@@ -140,11 +140,11 @@ fn rows_text(rows: &Rows, provenance: &str) -> String {
     format!("{name} ({} steps)", rows.positions())
 }
 
-/// Fraction bits of the residual stream, and whether its bound is proven: the proven bound if it leaves 13
+/// Fraction bits of the residual stream, and whether its bound is proven: the proven bound if it leaves 11
 /// bits for the smallest RMS seen, else 64 times the largest value seen.
 fn residual_format(bound: f64, seen: &Residual) -> (i32, bool) {
     let proven = 30 - exponent_above(bound);
-    let fine = 13 - exponent_above(seen.smallest_rms.min(1e30)) + 1;
+    let fine = 11 - exponent_above(seen.smallest_rms.min(1e30)) + 1;
     if proven >= fine || !seen.smallest_rms.is_finite() {
         (proven.clamp(-30, 24), true)
     } else {

@@ -1,6 +1,7 @@
 //! int8 weights with one scale a row, and the multipliers that bring results into their format.
 
 use crate::recipe::{Source, Target, pow2};
+use sla_runtime::scales::UNIT_FRAC;
 use sla_format::{TensorDesc, TensorKind, pad_cols, pad_rows};
 
 /// An int8 matrix, natural order.
@@ -31,28 +32,36 @@ impl Int8Rows {
         self.integers.chunks_exact(self.cols.max(1))
     }
 
-    /// Largest Σ|w| of a row.
-    fn largest_l1(&self) -> u64 {
-        self.rows().map(|row| row.iter().map(|w| u64::from(w.unsigned_abs())).sum()).max().unwrap_or(0)
-    }
-
     /// √Σw² of a row.
     fn l2(row: &[i8]) -> f64 {
         (row.iter().map(|&w| i64::from(w) * i64::from(w)).sum::<i64>() as f64).sqrt()
     }
 
-    /// The bytes in panel layout (format.md F6.2).
-    fn pack(&self) -> Vec<i8> {
-        let rows = self.scale.len();
-        let mut out = vec![0i8; pad_rows(rows) * pad_cols(self.cols)];
+    /// Half-words of row pairs (format.md F6.2).
+    fn pack(&self) -> Vec<i16> {
+        let (rows, cols) = (self.scale.len(), pad_cols(self.cols));
+        let mut out = vec![0i16; pad_rows(rows) / 2 * cols];
         for (r, row) in self.rows().enumerate() {
-            let panel = (r / 4) * 4 * pad_cols(self.cols);
             for (c, &w) in row.iter().enumerate() {
-                const BYTE_OF_COLUMN: [usize; 4] = [0, 2, 1, 3];
-                out[panel + (c / 4) * 16 + (r % 4) * 4 + BYTE_OF_COLUMN[c % 4]] = w;
+                let at = r / 4 * 2 * cols + c / 8 * 16 + r % 4 / 2 * 8 + c % 8;
+                out[at] += if r % 2 == 1 { 256 * i16::from(w) } else { i16::from(w) };
             }
         }
         out
+    }
+
+    /// The most tiles of 16 columns, 0 for all, over each of which the odd rows' |Σ w·x| < 2^23 for every vector of
+    /// length `length`; `None` if not even one tile has that.
+    fn block_tiles(&self, length: f64) -> Option<u8> {
+        let tiles = self.cols.div_ceil(16);
+        let holds = |block: usize| {
+            let fits = |part: &[i8]| Self::l2(part) * length < f64::from(1 << 23);
+            self.rows().skip(1).step_by(2).all(|row| row.chunks(16 * block).all(fits))
+        };
+        if holds(tiles.max(1)) {
+            return Some(0);
+        }
+        (1..tiles.min(255)).rev().find(|&block| holds(block)).map(|block| block as u8)
     }
 }
 
@@ -72,30 +81,22 @@ pub struct Lowered {
     pub channel_scale: Vec<f64>,
 }
 
-/// Lowers a quantised matrix: activation bits, multipliers, shift, bias and the proof of its accumulator.
+/// Lowers a quantised matrix: multipliers, shift, bias and the proof of its accumulators.
 ///
-/// `gain` multiplies results and bias. `None` when no number of activation bits fits: a row of 2^24 weights or more.
+/// `gain` multiplies results and bias. `None` when an accumulator cannot be proven to fit (never with int8 weights).
 pub fn lower_matrix(q: &Int8Rows, gain: f64, bias: Option<&[f32]>, source: Source, target: Target) -> Option<Lowered> {
     let rows = q.scale.len();
-    // The largest |accumulator| of each row: Cauchy-Schwarz for unit vectors (rounding adds half a unit an
-    // element), the sum of magnitudes for the others.
-    let act_bits = match source {
-        Source::Dynamic { .. } => (1..=15).rev().find(|&bits| q.largest_l1().checked_shl(bits).is_some_and(|b| b < 1 << 31))?,
-        _ => 15,
+    // The largest |accumulator| of each row, by Cauchy-Schwarz: every input has a length of at most 2^14, and
+    // rounding adds at most half a unit an element.
+    let length = pow2(UNIT_FRAC) + 0.5 * (q.cols as f64).sqrt();
+    let (block_tiles, acc_bounds): (u8, Vec<f64>) = match source {
+        Source::Row => (0, vec![127.0; rows]),
+        _ => (q.block_tiles(length)?, q.rows().map(|row| Int8Rows::l2(row) * length).collect()),
     };
-    let acc_bounds: Vec<f64> = q
-        .rows()
-        .map(|row| match source {
-            Source::Unit { len, .. } => Int8Rows::l2(row) * (32_768.0 + 0.5 * (len as f64).sqrt()),
-            Source::Dynamic { .. } => {
-                row.iter().map(|w| f64::from(w.unsigned_abs())).sum::<f64>() * (f64::from(1u32 << act_bits) - 1.0)
-            }
-            Source::Row => 127.0 * pow2(24),
-        })
-        .collect();
     // Real value of one accumulator unit of each row.
     let unit: Vec<f64> = q.scale.iter().map(|s| s * source.scale() * gain).collect();
-    let bounds: Vec<f64> = acc_bounds.iter().zip(&unit).map(|(a, u)| a * u).collect();
+    let reach = if source == Source::Row { pow2(24) } else { 1.0 };
+    let bounds: Vec<f64> = acc_bounds.iter().zip(&unit).map(|(a, u)| a * reach * u).collect();
     let largest_unit = unit.iter().fold(0.0f64, |m, &u| m.max(u)).max(f64::MIN_POSITIVE);
 
     let channel_scale: Vec<f64> = match target {
@@ -131,7 +132,7 @@ pub fn lower_matrix(q: &Int8Rows, gain: f64, bias: Option<&[f32]>, source: Sourc
     Some(Lowered {
         desc: TensorDesc {
             kind: TensorKind::I8,
-            act_bits: act_bits as u8,
+            block_tiles,
             shift: shift as i8,
             out_frac,
             rows: rows as u32,
@@ -139,7 +140,7 @@ pub fn lower_matrix(q: &Int8Rows, gain: f64, bias: Option<&[f32]>, source: Sourc
             acc_bound: acc_bound as u32,
             ..TensorDesc::ABSENT
         },
-        data: q.pack().into_iter().map(|w| w as u8).collect(),
+        data: q.pack().into_iter().flat_map(i16::to_le_bytes).collect(),
         multiplier: multipliers,
         bias,
         bound: bounds.iter().fold(0.0f64, |m, &b| m.max(b)) + bias_bound,

@@ -12,15 +12,12 @@ pub const FEATURE_FRAC: i32 = 20;
 /// Where a matrix's int16 input comes from.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Source {
-    /// A unit vector of this length: its real value is `integer · scale`, its L2 norm is bounded.
+    /// A unit vector: real value `integer · scale`.
     Unit {
         /// Real value of one unit.
         scale: f64,
-        /// Elements.
-        len: usize,
     },
-    /// A vector quantised with its own exponent: real value `integer · 2^(exponent - frac)`, every element
-    /// below 2^act_bits.
+    /// A vector quantised with its own exponent: real value `integer · 2^(exponent - frac)`.
     Dynamic {
         /// Fraction bits before quantisation.
         frac: i32,
@@ -33,7 +30,7 @@ impl Source {
     /// Real value of one unit of the int16 input (at exponent 0).
     pub fn scale(self) -> f64 {
         match self {
-            Source::Unit { scale, .. } => scale,
+            Source::Unit { scale } => scale,
             Source::Dynamic { frac } => pow2(-frac),
             Source::Row => pow2(-24),
         }
@@ -102,7 +99,7 @@ pub fn recipe<'w>(
     table: &dyn Fn(Role) -> TensorDesc,
 ) -> Option<Recipe<'w>> {
     let hidden = config.hidden;
-    let unit = Source::Unit { scale: (hidden as f64).sqrt() * pow2(-UNIT_FRAC), len: hidden };
+    let unit = Source::Unit { scale: (hidden as f64).sqrt() * pow2(-UNIT_FRAC) };
     let argument = Target::Frac(ARG_FRAC as i32);
     let plain = |matrix, source, target| Recipe { matrix, columns: None, gain: 1.0, bias: None, source, target };
     if role == Role::Input {
@@ -123,8 +120,9 @@ pub fn recipe<'w>(
             }
             (None, InputWeights::Embedding(matrix)) => {
                 // The norm's weights are applied to the unit vector as integers of this largest value.
-                let scale = largest(&weights.norm) * (hidden as f64).sqrt() / f64::from(i16::MAX);
-                Recipe { bias, ..plain(matrix, Source::Unit { scale, len: hidden }, target) }
+                let scale =
+                    largest(&weights.norm) / f64::from(i16::MAX) * (hidden as f64).sqrt() * pow2(15 - UNIT_FRAC);
+                Recipe { bias, ..plain(matrix, Source::Unit { scale }, target) }
             }
             (None, InputWeights::Projection { .. }) => return None,
         });

@@ -9,7 +9,7 @@ pub fn backend() -> &'static str {
     if crate::arch::x86_64::available() {
         return "avx2";
     }
-    "scalar"
+    if cfg!(sla_arm_dsp) { "arm-dsp" } else { "scalar" }
 }
 
 /// Matrix times vector with requantisation: see [`scalar::matrix::matvec_i8`].
@@ -21,6 +21,9 @@ pub fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
         // SAFETY: the processor was just found to have AVX2.
         return unsafe { crate::arch::x86_64::matvec_i8(w, x, multiplier, out) };
     }
+    #[cfg(sla_arm_dsp)]
+    return crate::arch::cortex_m_dsp::matvec_i8(w, x, multiplier, out);
+    #[cfg(not(sla_arm_dsp))]
     scalar::matrix::matvec_i8(w, x, multiplier, out);
 }
 

@@ -50,7 +50,8 @@ impl HeadState<'_> {
         o: &mut [i32],
     ) -> Real {
         let v_mask = magnitude(v.v);
-        if v_mask == 0 || gain.is_zero() {
+        // A zero key has no exponent that could say how much room its write needs.
+        if v_mask == 0 || gain.is_zero() || magnitude(k.v) == 0 {
             buffer.fill(0);
         } else {
             // V = v·gain in units that make mulhr(k, V) a state increment.

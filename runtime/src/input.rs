@@ -46,7 +46,7 @@ impl Input<'_> {
                 for ((out, f), (mean, m)) in standard.iter_mut().zip(*features).zip(means.iter().zip(inverse_std)) {
                     *out = fixed::shift(fixed::mulhr(f.saturating_sub(*mean), *m), up);
                 }
-                let exponent = quantize(standard, input.desc().act_bits, ws.act);
+                let exponent = quantize(standard, ws.act);
                 input.apply(ws.act, exponent, ws.x);
             }
         }

@@ -32,7 +32,7 @@ pub(crate) fn hidden<P: Probe>(
     if P::ACTIVE {
         probe.values(layer, Op::Hidden, h, hidden_frac(gate.desc(), up.desc()));
     }
-    let exponent = quantize(h, model.tensor(layer, Role::MlpDown).act_bits, act);
+    let exponent = quantize(h, act);
     probe.done(layer, Op::Hidden);
     exponent
 }

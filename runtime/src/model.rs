@@ -4,7 +4,7 @@ use crate::error::ParseError;
 use crate::matrix::Matrix;
 use sla_format::{
     GLOBAL_ROLES, HEADER_BYTES, Header, LAYER_ROLES, MAGIC, MemoryPlan, ModelDesc, NONE, Role, SECTION_ALIGN,
-    Section, SectionKind, TensorDesc, TensorKind, VERSION, crc32,
+    Section, SectionKind, TensorDesc, VERSION, crc32,
 };
 
 /// Bytes at a 16-byte boundary, as a model in flash has to be: `Aligned(*include_bytes!("model.sla"))`.
@@ -102,7 +102,6 @@ impl<'m> Model<'m> {
             && inside(t.data, t.data_bytes())
             && inside(t.multiplier, channels)
             && (t.bias == NONE || inside(t.bias, channels))
-            && (t.kind != TensorKind::I8 || (1..=15).contains(&t.act_bits))
             && (-1_000..=1_000).contains(&t.out_frac)
     }
 
@@ -161,7 +160,7 @@ impl<'m> Model<'m> {
         let t = self.tensor(layer, role);
         let channels = t.channels(role);
         let bias = if t.bias == NONE { &[] } else { self.slice(t.bias, channels) };
-        Matrix::new(t, self.slice(t.data, t.data_bytes().unwrap_or(0)), self.slice(t.multiplier, channels), bias)
+        Matrix::new(t, self.slice(t.data, t.data_bytes().unwrap_or(0) / 2), self.slice(t.multiplier, channels), bias)
     }
 
     /// All elements of a role's tensor, which the format stores as `T`.

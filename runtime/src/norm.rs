@@ -31,25 +31,30 @@ pub(crate) fn inverse_length(x: &[i32], factor: Real, eps: Real) -> Real {
     Real::new(sum_squares(x, mask), 0).mul(unit).mul(unit).add(eps).rsqrt()
 }
 
-/// The unit vector of the residual stream in Q15 (N4.5); the rest of `out` becomes 0.
+/// The unit vector of the residual stream in Q14 (N4.5); the rest of `out` becomes 0.
 pub(crate) fn block_norm(x: &[i32], residual_frac: i32, eps: RealBits, out: &mut [i16]) {
     out.fill(0);
     if let Some(unit) = unit(x, Real::pow2(-residual_frac), real(eps), Real::ONE, UNIT_FRAC) {
         for (out, x) in out.iter_mut().zip(x) {
-            *out = unit.to(*x).clamp(-32_767, 32_767) as i16;
+            *out = unit.to(*x).clamp(-UNIT_MAX, UNIT_MAX) as i16;
         }
     }
 }
 
-/// Rounds a vector to `bits`-bit integers with a common exponent, x ≈ out·2^exponent, and returns the
+/// Rounds a vector to integers of length below 2^14 with a common exponent, x ≈ out·2^exponent, and returns the
 /// exponent (N5.4); the rest of `out` becomes 0.
-pub(crate) fn quantize(x: &[i32], bits: u8, out: &mut [i16]) -> i32 {
+pub(crate) fn quantize(x: &[i32], out: &mut [i16]) -> i32 {
     out.fill(0);
-    let bits = i32::from(bits.clamp(1, 15));
-    let exponent = fixed::bit_len(magnitude(x)) - bits;
-    let limit = (1i32 << bits) - 1;
+    let mask = magnitude(x);
+    let to_24 = 24 - fixed::bit_len(mask);
+    let square = sum_squares(x, mask);
+    let length_bits = (64 - square.leading_zeros() as i32 + 1) >> 1; // Σ < 2^(2·length_bits)
+    let exponent = length_bits - UNIT_FRAC - to_24;
     for (out, x) in out.iter_mut().zip(x) {
-        *out = fixed::shift(*x, -exponent).clamp(-limit, limit) as i16;
+        *out = fixed::shift(*x, -exponent).clamp(-UNIT_MAX, UNIT_MAX) as i16;
     }
     exponent
 }
+
+/// No element of a vector of length ≤ 2^14 is larger.
+const UNIT_MAX: i32 = 1 << UNIT_FRAC;

@@ -199,7 +199,7 @@ impl Contents {
         text += &format!("{}\n", table.render());
 
         let mut table = Table::default();
-        table.row(["tensor", "shape", "bits", "input bits", "accumulator below", "bias", "fraction bits"]);
+        table.row(["tensor", "shape", "bits", "block", "accumulator below", "bias", "fraction bits"]);
         for e in &self.entries {
             let t = &e.desc;
             let or_dash = |n: u32| if n == 0 { "-".into() } else { grouped(n.into()) };
@@ -207,7 +207,7 @@ impl Contents {
                 e.name(),
                 format!("{} x {}", t.rows, t.cols),
                 bits(t.kind).to_string(),
-                or_dash(t.act_bits.into()),
+                or_dash(16 * u32::from(t.block_tiles)),
                 or_dash(t.acc_bound),
                 if t.bias == NONE { "-".into() } else { "yes".into() },
                 t.out_frac.to_string(),
@@ -244,7 +244,7 @@ fn entry_json(e: &Entry) -> Value {
         "role": e.role.name(),
         "shape": [t.rows, t.cols],
         "bits": bits(t.kind),
-        "act_bits": matrix.then_some(t.act_bits),
+        "block": (matrix && t.block_tiles > 0).then_some(16 * u32::from(t.block_tiles)),
         "acc_bound": (t.acc_bound > 0).then_some(t.acc_bound),
         "bias": t.bias != NONE,
         "out_frac": t.out_frac,

@@ -153,7 +153,7 @@ fn the_first_wrong_layer_is_named() {
     let (mut float, file) = model(&config);
     let rows = tokens(&[&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]]);
     let right = compare(&float, &file.model(), &rows, &mut |_| ()).unwrap();
-    assert!(right.worst().unwrap().snr > 25.0, "{:?}", right.worst());
+    assert!(right.worst().unwrap().snr > 18.0, "{:?}", right.worst());
     float.weights.layers[1].down.data.iter_mut().for_each(|w| *w = -*w);
     let wrong = compare(&float, &file.model(), &rows, &mut |_| ()).unwrap();
     let first = wrong.first_below(15.0).unwrap();

@@ -2,3 +2,6 @@
 
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 pub mod x86_64;
+
+#[cfg(sla_arm_dsp)]
+pub mod cortex_m_dsp;

@@ -6,6 +6,8 @@ use crate::fixed::mulhr;
 pub const PANEL: usize = 4;
 /// Columns are padded to a multiple of this.
 pub const TILE: usize = 16;
+/// Columns of a run: this many half-words of one pair of rows lie side by side.
+pub const RUN: usize = 8;
 
 /// `rows` rounded up to whole panels.
 #[must_use]
@@ -19,30 +21,28 @@ pub const fn padded_cols(cols: usize) -> usize {
     cols.next_multiple_of(TILE)
 }
 
-/// Where column c of a group of four stands in its word: bytes hold columns 0, 2, 1, 3, so that two
-/// sign-extending half-word unpackings of a word give the pairs (0, 1) and (2, 3).
-pub const BYTE_OF_COLUMN: [usize; 4] = [0, 2, 1, 3];
-
-/// An int8 matrix `[rows, cols]` in panel layout (format.md F6.2): panels of four rows; in a panel,
-/// for each group of four columns, one word a row with the columns in the order 0, 2, 1, 3.
+/// An int8 matrix `[rows, cols]` as half-words of row pairs (format.md F6.2).
+///
+/// A half-word is `256·w[r+1][c] + w[r][c]`. A panel is two pairs of rows; in it, for every 8 columns, come 8
+/// half-words of the first pair, then 8 of the second. So one multiplication of a half-word serves two rows:
+/// Σh·x = 256·D₁ + D₀, and the low bytes alone give D₀.
 #[derive(Clone, Copy, Debug)]
 pub struct I8Matrix<'a> {
-    data: &'a [i8],
+    data: &'a [i16],
     /// Padded.
     cols: usize,
+    /// Columns over which 256·D₁ is known to fit 32 bits; a multiple of [`TILE`].
+    block: usize,
 }
 
 impl<'a> I8Matrix<'a> {
-    /// A view of `data`, whose length is `padded_rows(rows) · padded_cols(cols)`.
+    /// A view of `data`, `padded_rows(rows)/2 · padded_cols(cols)` half-words. Over any `block` columns from a
+    /// multiple of `block` on, |D₁| < 2^23 has to hold; 0 stands for all columns.
     #[must_use]
-    pub fn new(data: &'a [i8], cols: usize) -> Self {
-        Self { data, cols: padded_cols(cols) }
-    }
-
-    /// The packed bytes.
-    #[must_use]
-    pub fn data(&self) -> &'a [i8] {
-        self.data
+    pub fn new(data: &'a [i16], cols: usize, block: usize) -> Self {
+        let cols = padded_cols(cols);
+        let block = if block == 0 { cols } else { padded_cols(block) };
+        Self { data, cols, block: block.max(TILE) }
     }
 
     /// Columns, padded.
@@ -51,51 +51,81 @@ impl<'a> I8Matrix<'a> {
         self.cols
     }
 
-    /// The panels, each `PANEL · cols` bytes.
-    pub fn panels(&self) -> core::slice::ChunksExact<'a, i8> {
-        self.data.chunks_exact((PANEL * self.cols).max(1))
+    /// Columns between two flushes.
+    #[must_use]
+    pub fn block(&self) -> usize {
+        self.block
+    }
+
+    /// The half-words.
+    #[must_use]
+    pub fn data(&self) -> &'a [i16] {
+        self.data
+    }
+
+    /// Half-words of a panel.
+    #[must_use]
+    pub fn panel_len(&self) -> usize {
+        PANEL / 2 * self.cols
+    }
+
+    /// The panels.
+    pub fn panels(&self) -> core::slice::ChunksExact<'a, i16> {
+        self.data.chunks_exact(self.panel_len().max(1))
     }
 
     /// Rows `start..start + len` as a matrix of their own; `start` is a multiple of [`PANEL`].
     #[must_use]
     pub fn rows(&self, start: usize, len: usize) -> I8Matrix<'a> {
-        let from = start.saturating_mul(self.cols).min(self.data.len());
-        let to = from.saturating_add(padded_rows(len).saturating_mul(self.cols)).min(self.data.len());
-        I8Matrix { data: self.data.get(from..to).unwrap_or(&[]), cols: self.cols }
+        let at = |row: usize| (row / PANEL).saturating_mul(self.panel_len()).min(self.data.len());
+        let data = self.data.get(at(start)..at(padded_rows(start.saturating_add(len)))).unwrap_or(&[]);
+        I8Matrix { data, ..*self }
     }
 
     /// The elements of one row, column by column (padding included); empty past the last row.
     pub fn row(&self, row: usize) -> impl Iterator<Item = i8> + 'a {
-        let panel_len = PANEL * self.cols;
-        let start = (row / PANEL).saturating_mul(panel_len);
-        let panel = self.data.get(start..start.saturating_add(panel_len)).unwrap_or(&[]);
-        let lane = (row % PANEL) * 4;
+        let panel = self.rows(row / PANEL * PANEL, PANEL).data;
+        let (pair, odd) = (row % PANEL / 2, row % 2 == 1);
         panel
-            .chunks_exact(PANEL * 4)
-            .filter_map(move |tile| tile.get(lane..lane + 4))
-            .flat_map(|word| BYTE_OF_COLUMN.map(|byte| word.get(byte).copied().unwrap_or(0)))
+            .chunks_exact(RUN)
+            .skip(pair)
+            .step_by(PANEL / 2)
+            .flatten()
+            .map(move |&h| if odd { high(h) } else { h as i8 })
     }
+}
+
+/// w[r+1] of a half-word.
+#[inline(always)]
+fn high(h: i16) -> i8 {
+    ((i32::from(h) - i32::from(h as i8)) >> 8) as i8
 }
 
 /// `out_r = mulhr(Σ_c w[r][c]·x_c, multiplier_r)` for every padded row (N5.1).
 ///
 /// Shapes: `x` ≥ padded cols, `multiplier` and `out` ≥ padded rows; |out| ≤ 2^30.
-/// The sum wraps; the converter proves `|Σ_c w·x| < 2^31` for every row of every file it writes
-/// (format.md F5.3), so on such a file it never does.
+/// The sum wraps; the converter proves `|Σ_c w·x| < 2^31`, and below 2^23 in each block, for every row of every
+/// file it writes (format.md F5.3), so on such a file it never does.
 pub fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
     for ((panel, m), out) in w.panels().zip(multiplier.chunks_exact(PANEL)).zip(out.chunks_exact_mut(PANEL)) {
-        let mut acc = [0i32; PANEL];
-        for (tile, x) in panel.chunks_exact(PANEL * 4).zip(x.chunks_exact(4)) {
-            let &[x0, x1, x2, x3] = x else { continue };
-            for (acc, word) in acc.iter_mut().zip(tile.chunks_exact(4)) {
-                let &[w0, w2, w1, w3] = word else { continue };
-                *acc = acc
-                    .wrapping_add(i32::from(w0) * i32::from(x0))
-                    .wrapping_add(i32::from(w1) * i32::from(x1))
-                    .wrapping_add(i32::from(w2) * i32::from(x2))
-                    .wrapping_add(i32::from(w3) * i32::from(x3));
+        let (mut low, mut total) = ([0i32; 2], [0i32; 2]);
+        let blocks = panel.chunks(PANEL / 2 * w.block).zip(x.chunks(w.block));
+        for (block, x) in blocks {
+            // Σh·x minus Σ(low byte)·x is 256·D₁ of this block.
+            let mut both = low;
+            for (runs, x) in block.chunks_exact(PANEL / 2 * RUN).zip(x.chunks_exact(RUN)) {
+                for ((pair, both), low) in runs.chunks_exact(RUN).zip(&mut both).zip(&mut low) {
+                    for (&h, &x) in pair.iter().zip(x) {
+                        *both = both.wrapping_add(i32::from(h) * i32::from(x));
+                        *low = low.wrapping_add(i32::from(h as i8) * i32::from(x));
+                    }
+                }
+            }
+            for ((total, both), low) in total.iter_mut().zip(both).zip(low) {
+                *total = total.wrapping_add(both.wrapping_sub(low) >> 8);
             }
         }
+        let acc = [low[0], total[0], low[1], total[1]];
         for ((out, acc), m) in out.iter_mut().zip(acc).zip(m) {
             *out = mulhr(acc, *m);
         }

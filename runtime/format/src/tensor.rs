@@ -202,8 +202,8 @@ impl Role {
 pub struct TensorDesc {
     /// A [`TensorKind`].
     pub kind: TensorKind,
-    /// Bits of the int16 input vector: |x| < 2^act_bits (matrices).
-    pub act_bits: u8,
+    /// Columns, in tiles of 16, over which |Σ w·x| < 2^23 is proven; 0 for all (matrices).
+    pub block_tiles: u8,
     /// Left shift of a result after its multiplier, saturating; may be negative (matrices, conv).
     pub shift: i8,
     /// Left shift that aligns a result for the product it enters (output gate, MLP gate and up).
@@ -230,7 +230,7 @@ impl TensorDesc {
     /// An entry for a role that the model does not use.
     pub const ABSENT: TensorDesc = TensorDesc {
         kind: TensorKind::Absent,
-        act_bits: 0,
+        block_tiles: 0,
         shift: 0,
         pre_shift: 0,
         out_frac: 0,
@@ -248,11 +248,11 @@ impl TensorDesc {
         let Some([first, out_frac, rows, cols, data, multiplier, bias, acc_bound, _]) = words_at::<9>(bytes, at) else {
             return None;
         };
-        let [kind, act_bits, shift, pre_shift] = first.to_le_bytes();
+        let [kind, block_tiles, shift, pre_shift] = first.to_le_bytes();
         let Some(kind) = TensorKind::from_u32(kind as u32) else { return None };
         Some(TensorDesc {
             kind,
-            act_bits,
+            block_tiles,
             shift: shift as i8,
             pre_shift: pre_shift as i8,
             out_frac: out_frac as i32,
@@ -268,7 +268,7 @@ impl TensorDesc {
     /// The entry's bytes.
     #[must_use]
     pub fn emit(&self) -> [u8; Self::BYTES] {
-        let first = [self.kind as u32 as u8, self.act_bits, self.shift as u8, self.pre_shift as u8];
+        let first = [self.kind as u32 as u8, self.block_tiles, self.shift as u8, self.pre_shift as u8];
         let words = [
             u32::from_le_bytes(first),
             self.out_frac as u32,

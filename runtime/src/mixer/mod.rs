@@ -107,7 +107,7 @@ pub(crate) fn mix<P: Probe>(
     if P::ACTIVE {
         probe.values(cx.layer, Op::Heads, p.y, y_frac(desc.output_gate, &gate_tensor));
     }
-    let exponent = quantize(p.y, cx.model.tensor(cx.layer, Role::Output).act_bits, act);
+    let exponent = quantize(p.y, act);
     probe.done(cx.layer, Op::Heads);
     exponent
 }

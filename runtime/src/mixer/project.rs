@@ -55,7 +55,7 @@ impl<'w> Projections<'w> {
                 let low_rank = project(Role::DecayDown, desc.gate_rank as usize, act);
                 let up = cx.model.matrix(cx.layer, Role::DecayUp);
                 let used = low_rank.get(..desc.gate_rank as usize).unwrap_or(&[]);
-                let exponent = quantize(used, up.desc().act_bits, act);
+                let exponent = quantize(used, act);
                 let z = take(rest, pad_rows(desc.k_len()));
                 up.apply(act, exponent, z);
                 (z, &mut [])

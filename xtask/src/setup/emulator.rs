@@ -39,7 +39,7 @@ pub fn ensure_qemu() -> Availability {
     let (_, absent) = look();
     let reason = match absent.is_empty() {
         true => String::new(),
-        false => install(&absent).err().unwrap_or_default(),
+        false => install(&absent).err().unwrap_or_else(|| "apt-get installed it outside the search path".to_owned()),
     };
     let (found, absent) = look();
     let missing = absent

@@ -1,0 +1,224 @@
+//! Commands that fail: one line, the right exit code, no file left behind.
+
+use std::path::Path;
+
+use sla_converter::checkpoint::synth;
+use sla_reference::Backbone;
+
+use crate::data_files::{Tensor, Values, ids, safetensors};
+use crate::{Case, bytes_config, features_config, sla};
+
+/// The error of `sla convert`, which must leave nothing.
+#[track_caller]
+fn convert_error(case: &Case, model: &str) -> String {
+    let before = case.list();
+    let error = case.sla(&format!("convert {model} -o out.sla")).error(1);
+    assert_eq!(before, case.list(), "a file was left behind");
+    error
+}
+
+#[track_caller]
+fn contains(text: &str, parts: &[&str]) {
+    parts.iter().for_each(|part| assert!(text.contains(part), "{text} lacks {part}"));
+}
+
+#[test]
+fn command_lines_that_make_no_sense() {
+    let case = Case::new(&synth::small(Backbone::RetNet));
+    for (line, parts) in [
+        ("", &["subcommand", "sla --help"][..]),
+        ("frobnicate", &["frobnicate"]),
+        ("convert", &["--output", "sla convert --help"]),
+        ("convert model -o x.sla --bogus", &["--bogus"]),
+        ("eval m.sla", &["--checkpoint"]),
+        ("eval m.sla --checkpoint model --tokens a --text b", &["--text", "--tokens"]),
+        ("eval m.sla --checkpoint model --jsn", &["--jsn", "similar", "--json"]),
+        ("logits --input a -o b", &["--checkpoint", "--model"]),
+        ("logits --model a --checkpoint b --input c -o d", &["--model", "--checkpoint"]),
+        ("run m.sla --temperature -1", &["--temperature", "0 or above"]),
+        ("run m.sla --temperature nan", &["--temperature"]),
+        ("run m.sla --top-p 0", &["--top-p"]),
+        ("run m.sla --top-p 1.5", &["--top-p"]),
+        ("run m.sla -n -1", &["-1"]),
+        ("run m.sla --seed x", &["--seed"]),
+        ("run m.sla --repetition-penalty 0", &["--repetition-penalty"]),
+        ("run m.sla --prompt a --prompt-ids 1", &["--prompt"]),
+    ] {
+        contains(&case.sla(line).error(2), parts);
+    }
+    assert_eq!(case.list(), ["model"]);
+}
+
+#[test]
+fn checkpoints_that_cannot_be_converted() {
+    let case = Case::new(&synth::small(Backbone::Gla));
+    contains(&convert_error(&case, "nowhere"), &["nowhere: no such directory"]);
+    contains(&convert_error(&case, "model/config.json"), &["no such directory"]);
+
+    let (config, weights) = (case.file("model/config.json"), case.file("model/model.safetensors"));
+    let (keys, tensors) = (std::fs::read_to_string(&config).unwrap(), std::fs::read(&weights).unwrap());
+    std::fs::write(&config, keys.replace("\"model_type\"", "\"type_of_model\"")).unwrap();
+    contains(&convert_error(&case, "model"), &["config.json", "no model_type"]);
+    std::fs::write(&config, "{").unwrap();
+    contains(&convert_error(&case, "model"), &["config.json"]);
+    std::fs::write(&config, &keys).unwrap();
+
+    for len in [0, 7, 100, tensors.len() / 2, tensors.len() - 1] {
+        std::fs::write(&weights, &tensors[..len]).unwrap();
+        contains(&convert_error(&case, "model"), &["model.safetensors"]);
+    }
+    std::fs::remove_file(&weights).unwrap();
+    contains(&convert_error(&case, "model"), &["no model.safetensors"]);
+}
+
+#[test]
+fn outputs_that_cannot_be_written_are_refused_before_the_work() {
+    let case = Case::converted(&bytes_config(Backbone::RetNet));
+    case.write("in.safetensors", ids(&[1]));
+    std::fs::create_dir(case.file("folder")).unwrap();
+    let before = case.list();
+    // The model does not exist: the complaint about the output comes first.
+    contains(&case.sla("convert nowhere -o folder").error(1), &["folder: is a folder"]);
+    contains(&case.sla("convert nowhere -o absent/x.sla").error(1), &["absent/x.sla: no such folder absent"]);
+    contains(&case.sla("logits --model nowhere --input in.safetensors -o folder").error(1), &["folder: is a folder"]);
+    contains(&case.sla("logits --model nowhere --input in.safetensors -o ..").error(1), &["is a folder"]);
+    assert_eq!(before, case.list());
+    if Path::new("/dev/full").exists() {
+        contains(&case.sla("logits --model m.sla --input in.safetensors -o /dev/full").error(1), &["/dev/full"]);
+    }
+}
+
+#[test]
+fn files_that_are_no_models() {
+    let case = Case::converted(&bytes_config(Backbone::Gla));
+    let good = std::fs::read(case.file("m.sla")).unwrap();
+    let broken = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = good.clone();
+        change(&mut bytes);
+        case.write("bad.sla", bytes);
+        let lines = ["inspect bad.sla", "inspect bad.sla --json", "run bad.sla", "eval bad.sla --checkpoint model"];
+        let mut errors = lines.map(|line| case.sla(line).error(1)).to_vec();
+        errors.dedup();
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        errors.remove(0)
+    };
+    contains(&broken(&|b| b.clear()), &["bad.sla: cut off", "0 there"]);
+    contains(&broken(&|b| b.truncate(b.len() - 1)), &["cut off", "convert the checkpoint again"]);
+    contains(&broken(&|b| b.push(0)), &["bad.sla: "]);
+    contains(&broken(&|b| b[0] ^= 1), &["not a .sla file", "sla convert"]);
+    contains(&broken(&|b| b[4] += 1), &["format version 2", "reads version 1"]);
+    contains(&broken(&|b| *b.last_mut().unwrap() ^= 0x10), &["corrupted: checksum", "convert the checkpoint again"]);
+    contains(&broken(&|b| b[8] ^= 1), &["corrupted: checksum"]);
+    // A file that is whole, but means something else.
+    contains(
+        &broken(&|b| {
+            let at = b.len() / 2;
+            b[24..32].fill(0xff);
+            b[at] ^= 1;
+            b[16..20].fill(0xff);
+            sla_format::seal(b);
+        }),
+        &["bad.sla: entry"],
+    );
+    contains(&case.sla("inspect nowhere.sla").error(1), &["nowhere.sla: "]);
+    contains(&case.sla("inspect model").error(1), &["model: not a file"]);
+    contains(&case.sla("run model/config.json").error(1), &["not a .sla file"]);
+    // A name with a line break stays one line.
+    contains(&sla(case.path(), &["inspect", "two\nlines"]).error(1), &["two lines"]);
+}
+
+#[test]
+fn a_failed_self_test_is_an_error() {
+    let case = Case::converted(&bytes_config(Backbone::RetNet));
+    let mut bytes = std::fs::read(case.file("m.sla")).unwrap();
+    let section = (0..8)
+        .filter_map(|i| sla_format::Section::read(&bytes, i))
+        .find(|s| s.kind == sla_format::SectionKind::SelfTest as u32)
+        .unwrap();
+    bytes[section.offset as usize] ^= 1;
+    sla_format::seal(&mut bytes);
+    case.write("m.sla", bytes);
+    let run = case.sla("inspect m.sla --json");
+    assert_eq!(run.code, 1);
+    contains(&run.stderr, &["error: m.sla: self-test digest"]);
+    let report: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
+    contains(report["self_test"].as_str().unwrap(), &["failed: "]);
+}
+
+#[test]
+fn inputs_that_do_not_fit() {
+    let case = Case::converted(&bytes_config(Backbone::Gla));
+    let mut refuse = |file: Vec<u8>, parts: &[&str]| {
+        case.write("in.safetensors", file);
+        contains(&case.sla("logits --model m.sla --input in.safetensors -o out").error(1), parts);
+        contains(&case.sla("logits --checkpoint model --input in.safetensors -o out").error(1), parts);
+        contains(&case.sla("eval m.sla --checkpoint model --tokens in.safetensors").error(1), parts);
+        contains(&case.sla("convert model -o out --calibration in.safetensors").error(1), parts);
+        assert_eq!(case.list(), ["in.safetensors", "m.sla", "model"]);
+    };
+    let tensor = |name, shape, values| safetensors(&[Tensor(name, shape, values)]);
+    refuse(ids(&[1, 2, 256]), &["input_ids[2] = 256", "vocabulary of 256"]);
+    let rows = Values::I64(vec![1, 2, 3, -1]);
+    refuse(tensor("input_ids", vec![2, 2], rows), &["input_ids[1, 1] = -1"]);
+    refuse(ids(&[]), &["input_ids is empty"]);
+    refuse(tensor("input_ids", vec![0, 4], Values::I32(vec![])), &["input_ids is empty"]);
+    refuse(tensor("input_ids", vec![1, 1, 1], Values::I32(vec![1])), &["input_ids has shape [1, 1, 1]", "[B, T]"]);
+    refuse(tensor("input_ids", vec![1], Values::F32(vec![1.0])), &["input_ids has type F32", "I32 or I64"]);
+    refuse(tensor("features", vec![1, 1], Values::F32(vec![1.0])), &["no tensor input_ids", "features"]);
+    refuse(vec![], &["in.safetensors"]);
+    refuse(ids(&[1, 2])[..20].to_vec(), &["in.safetensors", "safetensors"]);
+
+    let targets = |shape, values| {
+        let targets = Tensor("targets", shape, Values::I32(values));
+        case.write("in.safetensors", safetensors(&[Tensor("input_ids", vec![2], Values::I32(vec![1, 2])), targets]));
+        case.sla("eval m.sla --checkpoint model --tokens in.safetensors").error(1)
+    };
+    contains(&targets(vec![3], vec![0; 3]), &["targets has shape [3]"]);
+    contains(&targets(vec![2], vec![0, 256]), &["targets holds 256", "256 outputs"]);
+
+    case.write("empty", "");
+    contains(&case.sla("eval m.sla --checkpoint model --text empty").error(1), &["empty: the file is empty"]);
+    contains(&case.sla("convert model -o out --calibration empty").error(1), &["empty: the file is empty"]);
+    contains(&case.sla("eval m.sla --checkpoint model").error(1), &["eval.safetensors: no such file", "--text"]);
+    contains(&case.sla("run m.sla --prompt-ids 1,256").error(1), &["id 256 at position 1"]);
+}
+
+#[test]
+fn clips_that_do_not_fit() {
+    let case = Case::converted(&features_config());
+    let refuse = |tensors: &[Tensor], parts: &[&str]| {
+        case.write("in.safetensors", safetensors(tensors));
+        contains(&case.sla("eval m.sla --checkpoint model --tokens in.safetensors").error(1), parts);
+    };
+    let clip = |name, values: Vec<f32>| Tensor(name, vec![1, values.len()], Values::F32(values));
+    let label = |n: usize, label| Tensor("labels", vec![n], Values::I32(vec![label; n]));
+    refuse(&[clip("features.0", vec![0.0; 2])], &["features.0 has shape [1, 2]", "[T, 3]"]);
+    refuse(&[clip("features.0", vec![0.0, f32::NAN, 0.0])], &["features.0 holds NaN at element 1"]);
+    refuse(&[clip("features.x", vec![0.0; 3])], &["no tensor features;", "features.x"]);
+    refuse(&[clip("features.0", vec![0.0; 3]), label(2, 0)], &["labels has shape [2]"]);
+    refuse(&[clip("features.0", vec![0.0; 3]), label(1, 4)], &["labels holds 4", "4 outputs"]);
+    refuse(&[clip("features.0", vec![0.0; 3]), label(1, -1)], &["labels holds -1"]);
+    case.write("text", "text");
+    contains(&case.sla("eval m.sla --checkpoint model --text text").error(1), &["byte-level", "safetensors"]);
+    contains(&case.sla("run m.sla").error(1), &["feature vectors", "sla logits"]);
+}
+
+#[test]
+fn text_needs_a_byte_level_model() {
+    let case = Case::converted(&synth::small(Backbone::RetNet));
+    case.write("text", "text");
+    contains(&case.sla("eval m.sla --checkpoint model --text text").error(1), &["vocabulary of 30", ".safetensors"]);
+    contains(&case.sla("convert model -o out --calibration text").error(1), &["vocabulary of 30"]);
+    contains(&case.sla("run m.sla --prompt text").error(1), &["no tokenizer", "--prompt-ids"]);
+    assert_eq!(case.list(), ["m.sla", "model", "text"]);
+}
+
+#[test]
+fn a_file_of_another_checkpoint() {
+    let case = Case::converted(&synth::small(Backbone::RetNet));
+    let other = Case::converted(&synth::small(Backbone::Gla));
+    std::fs::copy(other.file("m.sla"), case.file("other.sla")).unwrap();
+    case.write("in.safetensors", ids(&[1, 2, 3]));
+    let error = case.sla("eval other.sla --checkpoint model --tokens in.safetensors").error(1);
+    contains(&error, &["backbone is RetNet", "Gla", "another checkpoint"]);
+}
