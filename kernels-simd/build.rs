@@ -7,7 +7,7 @@ fn main() {
     let target = std::env::var("TARGET").unwrap_or_default();
     // Flags are separated by the unit separator; `-C target-cpu=x` may be one or two of them.
     let flags = std::env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
-    let cpu = flags.split(['\u{1f}', ' ']).filter_map(|f| f.split_once("target-cpu=")).map(|(_, cpu)| cpu).last();
+    let cpu = flags.split(['\u{1f}', ' ']).filter_map(|f| f.split_once("target-cpu=")).map(|(_, cpu)| cpu).next_back();
     // Armv7E-M always has it. On Armv8-M it is an option that only the processor's name (or a feature) tells.
     let v8m = target.starts_with("thumbv8m.main");
     let named = matches!(cpu, Some("cortex-m33" | "cortex-m35p" | "cortex-m55" | "cortex-m85"));

@@ -1,18 +1,22 @@
-//! Chooses the model that becomes part of the image: `SLA_MODEL`, else the smallest in `models/`, else a stand-in of pseudo-random bytes.
+//! Chooses the model that becomes part of the image: `SLA_MODEL`, else the smallest that `cargo xtask` converted.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 fn main() {
     println!("cargo::rerun-if-env-changed=SLA_MODEL");
+    println!("cargo::rerun-if-env-changed=SLA_ARENA_BYTES");
     println!("cargo::rerun-if-changed=build.rs");
-    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    let models =
-        Path::new(&env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR")).join("../../models");
-    println!("cargo::rerun-if-changed={}", models.display());
+    if env::var_os("CARGO_FEATURE_EXTERNAL_MODEL").is_some() {
+        return;
+    }
+    let here = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR"));
+    let converted = here.join("../../target/models");
     let path = match env::var_os("SLA_MODEL") {
         Some(path) => PathBuf::from(path),
-        None => smallest(&models).unwrap_or_else(|| stand_in(&out)),
+        None => smallest(&converted).unwrap_or_else(|| {
+            panic!("no model: set SLA_MODEL=FILE.sla, or run `cargo xtask models` to convert those of models/")
+        }),
     };
     let path = path.canonicalize().unwrap_or_else(|error| panic!("model {}: {error}", path.display()));
     println!("cargo::rerun-if-changed={}", path.display());
@@ -24,17 +28,4 @@ fn smallest(folder: &Path) -> Option<PathBuf> {
     files
         .filter(|path| path.extension().is_some_and(|extension| extension == "sla"))
         .min_by_key(|path| (fs::metadata(path).map_or(u64::MAX, |data| data.len()), path.clone()))
-}
-
-fn stand_in(out: &Path) -> PathBuf {
-    let path = out.join("stand-in.sla");
-    let mut state = 1u32;
-    let bytes: Vec<u8> = (0..4096)
-        .map(|_| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            state.to_le_bytes()[3]
-        })
-        .collect();
-    fs::write(&path, bytes).expect("OUT_DIR can be written");
-    path
 }

@@ -19,6 +19,7 @@
 extern crate std;
 
 mod arch;
+pub mod conformance;
 mod dispatch;
 pub mod fixed;
 pub mod nonlinear;

@@ -26,6 +26,7 @@
 mod block;
 mod conv;
 mod error;
+mod exercise;
 mod head_gate;
 mod head_state;
 mod input;
@@ -43,11 +44,12 @@ mod session;
 mod workspace;
 
 pub use error::{ParseError, SelfTestError, StepError};
+pub use exercise::Exercise;
 pub use fixed::types::I16F16;
 pub use logits::Logits;
 pub use model::{Aligned, Model};
 pub use probe::{NoProbe, Op, Probe};
 pub use sampler::{MAX_CANDIDATES, Sampler, SamplerConfig};
 pub use session::Session;
-pub use sla_format::MemoryPlan;
+pub use sla_format::{Checksum, MemoryPlan, ModelDesc};
 pub use sla_kernels::Real;

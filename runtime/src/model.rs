@@ -3,8 +3,8 @@
 use crate::error::ParseError;
 use crate::matrix::Matrix;
 use sla_format::{
-    GLOBAL_ROLES, HEADER_BYTES, Header, LAYER_ROLES, MAGIC, MemoryPlan, ModelDesc, NONE, Role, SECTION_ALIGN,
-    Section, SectionKind, TensorDesc, VERSION, crc32,
+    GLOBAL_ROLES, HEADER_BYTES, Header, InputKind, LAYER_ROLES, MAGIC, MemoryPlan, ModelDesc, NONE, Role, SECTION_ALIGN,
+    Section, SectionKind, TensorDesc, TensorKind, VERSION, crc32,
 };
 
 /// Bytes at a 16-byte boundary, as a model in flash has to be: `Aligned(*include_bytes!("model.sla"))`.
@@ -145,6 +145,19 @@ impl<'m> Model<'m> {
     #[must_use]
     pub fn label(&self, index: u32) -> Option<&'m str> {
         core::str::from_utf8(self.optional[3]).ok()?.lines().nth(index as usize)
+    }
+
+    /// Multiplications of matrix weights in a token, the head included: no embedding, convolution or state.
+    #[must_use]
+    pub fn macs(&self) -> u64 {
+        let of = |layer, role| {
+            let t = self.tensor(layer, role);
+            if t.kind == TensorKind::I8 { u64::from(t.rows) * u64::from(t.cols) } else { 0 }
+        };
+        let layers = 0..self.desc.layers as usize;
+        let all: u64 = layers.flat_map(|layer| Role::ALL[..LAYER_ROLES].iter().map(move |&role| of(layer, role))).sum();
+        let input = if self.desc.input == InputKind::Features { of(0, Role::Input) } else { 0 };
+        all + of(0, Role::Head) + input
     }
 
     /// The table's entry for a role of a layer (global roles ignore `layer`).

@@ -135,13 +135,20 @@ impl<'s, 'm> Session<'s, 'm> {
         }
         self.state.advance(desc.conv_width.saturating_sub(1));
 
-        let BlockBuffers { x, act, work } = buffers;
+        let BlockBuffers { x, act, .. } = buffers;
         block_norm(x, desc.residual_frac, desc.norm_eps, act);
         // A tied head cannot have the norm's weights folded into it (N13.1).
         for (a, w) in act.iter_mut().zip(self.model.elements::<i16>(0, Role::FinalNorm)) {
             *a = ((i32::from(*a) * i32::from(*w) + (1 << 14)) >> 15) as i16;
         }
         probe.done(layers, Op::Head);
-        Ok(Logits { model: self.model, act, tile: work.get_mut(..sla_format::LOGIT_TILE).unwrap_or_default() })
+        Ok(self.logits())
+    }
+
+    /// The logits of the last step again. Before the first step, and after anything else has used the scratch buffer,
+    /// they mean nothing.
+    pub fn logits(&mut self) -> Logits<'_, 'm> {
+        let tile = self.scratch.work.get_mut(..sla_format::LOGIT_TILE).unwrap_or_default();
+        Logits { model: self.model, act: self.scratch.act, tile }
     }
 }

@@ -32,10 +32,12 @@ pub(super) struct Options {
 /// Converts and writes.
 pub(super) fn command(options: &Options) -> Outcome {
     let output = OutputFile::new(&options.output)?;
+    output.spare(Some(&options.dir), &options.calibration)?;
     let checkpoint = checkpoint::load(&options.dir)?;
     let calibration = calibration(options, &checkpoint)?;
     let progress = Progress::new();
-    let converted = convert(&checkpoint, &ConvertOptions { calibration }, &mut |stage, share| progress.set(stage, share));
+    let converted =
+        convert(&checkpoint, &ConvertOptions { calibration }, &mut |stage, share| progress.set(stage, share));
     drop(progress);
     let converted = converted?;
     warn(&converted.warnings);

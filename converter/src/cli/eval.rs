@@ -59,11 +59,7 @@ pub(super) fn command(options: &Options) -> Outcome {
     let comparison = compare_all(&reference, &dequantized, &model, &rows, &mut |share| progress.set("evaluate", share));
     drop(progress);
     let comparison = comparison?;
-    if options.json {
-        print_json(&comparison.to_json(options.tolerance))
-    } else {
-        print(&text(options, &comparison))
-    }
+    if options.json { print_json(&comparison.to_json(options.tolerance)) } else { print(&text(options, &comparison)) }
 }
 
 /// Sizes agree; weights need not.

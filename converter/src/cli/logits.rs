@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sla_converter::checkpoint;
-use sla_converter::data::{self, FeatureRows, TensorFile, TokenRows, write_f32};
+use sla_converter::data::{self, F32Tensor, FeatureRows, TensorFile, TokenRows, write_f32};
 use sla_converter::eval::fixed_features;
 use sla_format::InputKind;
 use sla_reference::{Input, Model as FloatModel, Session as FloatSession};
@@ -58,6 +58,7 @@ enum Reads {
 /// Runs the input through the chosen model and writes the logits.
 pub(super) fn command(options: &Options) -> Outcome {
     let output = OutputFile::new(&options.output)?;
+    output.spare(options.source.checkpoint.as_deref(), [&options.input].into_iter().chain(&options.source.model))?;
     let tensors = match (&options.source.checkpoint, &options.source.model) {
         (Some(dir), _) => {
             let checkpoint = checkpoint::load(dir)?;
@@ -86,12 +87,7 @@ pub(super) fn command(options: &Options) -> Outcome {
 }
 
 /// The output's tensors: `logits`, or `logits.N` for an input of several clips `features.N`.
-fn logits(
-    engine: &mut dyn Engine,
-    reads: &Reads,
-    outputs: usize,
-    options: &Options,
-) -> Outcome<Vec<(String, Vec<usize>, Vec<f32>)>> {
+fn logits(engine: &mut dyn Engine, reads: &Reads, outputs: usize, options: &Options) -> Outcome<Vec<F32Tensor>> {
     let file = TensorFile::read(&options.input)?;
     let progress = Progress::new();
     let shape = |leading: Vec<usize>| [leading, vec![outputs]].concat();
@@ -106,7 +102,7 @@ fn logits(
                     progress.set("logits", (done as f64 + i as f64 / row.len() as f64) / rows.len() as f64);
                 }
             }
-            Ok(vec![("logits".into(), shape(leading), values)])
+            Ok(vec![F32Tensor { name: "logits".into(), shape: shape(leading), values }])
         }
         Reads::Features(size) => {
             let clips = if file.has("features") { Vec::new() } else { data::clip_numbers(&file) };
@@ -124,7 +120,7 @@ fn logits(
                         engine.frame(frame, &mut values)?;
                     }
                 }
-                tensors.push((format!("logits{suffix}"), shape(leading), values));
+                tensors.push(F32Tensor { name: format!("logits{suffix}"), shape: shape(leading), values });
                 progress.set("logits", (done + 1) as f64 / names.len() as f64);
             }
             Ok(tensors)

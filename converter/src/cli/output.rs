@@ -38,6 +38,20 @@ impl OutputFile {
         Ok(Self { shown, path, temporary })
     }
 
+    /// Refuses to replace what the command reads: one of `files`, or a file of the checkpoint `dir`.
+    pub(super) fn spare<'p>(&self, dir: Option<&Path>, files: impl IntoIterator<Item = &'p PathBuf>) -> Outcome {
+        let same = |path: &Path| fs::canonicalize(path).is_ok_and(|p| p == self.path);
+        let extension = self.path.extension().unwrap_or_default();
+        let of_checkpoint = |dir: &Path| {
+            let inside = fs::canonicalize(dir).is_ok_and(|d| self.path.parent() == Some(&d));
+            inside && (extension == "json" || extension == "safetensors")
+        };
+        if self.path.exists() && (dir.is_some_and(of_checkpoint) || files.into_iter().any(|f| same(f))) {
+            return fail(format!("{}: is read by this command; choose another name for the output", self.shown));
+        }
+        Ok(())
+    }
+
     /// The path as the user gave it.
     pub(super) fn shown(&self) -> &str {
         &self.shown

@@ -46,7 +46,7 @@ pub(super) fn grouped(n: u64) -> String {
 pub(super) fn figure(value: impl Into<Option<f64>>) -> String {
     match value.into() {
         None => "-".into(),
-        Some(v) if v == 0.0 => "0".into(),
+        Some(0.0) => "0".into(),
         Some(v) if !(1e-4..1e6).contains(&v.abs()) => format!("{v:.3e}"),
         Some(v) => {
             let decimals = (3 - v.abs().log10().floor() as i32).clamp(0, 7);
@@ -76,7 +76,10 @@ mod tests {
     #[test]
     fn numbers_for_people() {
         assert_eq!([0, 12, 999, 1000, 1_234_567].map(grouped), ["0", "12", "999", "1,000", "1,234,567"]);
-        assert_eq!([1.5, 0.012345, 123.456, 2e-7, 98765.4].map(figure), ["1.500", "0.01235", "123.5", "2.000e-7", "98765"]);
+        assert_eq!(
+            [1.5, 0.012345, 123.456, 2e-7, 98765.4].map(figure),
+            ["1.500", "0.01235", "123.5", "2.000e-7", "98765"]
+        );
         assert_eq!(figure(f64::NAN), "NaN");
         assert_eq!(decibel(Some(f64::INFINITY)), "exact");
     }

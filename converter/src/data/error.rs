@@ -101,7 +101,9 @@ pub enum DataError {
         value: f64,
     },
     /// Text for a model that does not read bytes.
-    #[error("text needs a byte-level model (vocabulary 256), this one has {have}; give a .safetensors file with its input")]
+    #[error(
+        "text needs a byte-level model (vocabulary 256), this one has {have}; give a .safetensors file with its input"
+    )]
     NotBytes {
         /// What the model reads.
         have: String,

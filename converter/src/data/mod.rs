@@ -7,7 +7,7 @@ mod error;
 mod tensors;
 
 pub use error::DataError;
-pub use tensors::{Ids, TensorFile, write_f32};
+pub use tensors::{F32Tensor, Ids, TensorFile, write_f32};
 
 use std::path::Path;
 

@@ -108,7 +108,8 @@ impl TensorFile {
 
     pub(super) fn missing(&self, name: &str) -> DataError {
         const SHOWN: usize = 6;
-        let mut held = self.tensors.iter().take(SHOWN).map(|t| t.escape_debug().to_string()).collect::<Vec<_>>().join(", ");
+        let mut held =
+            self.tensors.iter().take(SHOWN).map(|t| t.escape_debug().to_string()).collect::<Vec<_>>().join(", ");
         if self.tensors.len() > SHOWN {
             held += &format!(", … ({} tensors)", self.tensors.len());
         }
@@ -136,15 +137,25 @@ fn elements<const N: usize, T>(data: &[u8], read: impl Fn([u8; N]) -> T) -> Vec<
     data.as_chunks().0.iter().map(|b| read(*b)).collect()
 }
 
-/// A safetensors file of F32 tensors: name, shape, row-major values.
+/// A tensor to write.
+#[derive(Clone, Debug, PartialEq)]
+pub struct F32Tensor {
+    /// Its name.
+    pub name: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Row-major.
+    pub values: Vec<f32>,
+}
+
+/// A safetensors file of F32 tensors.
 ///
 /// # Panics
-/// If a shape does not have as many elements as there are values.
-pub fn write_f32(tensors: &[(String, Vec<usize>, Vec<f32>)]) -> Vec<u8> {
-    let data: Vec<Vec<u8>> =
-        tensors.iter().map(|(_, _, values)| values.iter().flat_map(|v| v.to_le_bytes()).collect()).collect();
-    let views = tensors.iter().zip(&data).map(|((name, shape, _), data)| {
-        (name, TensorView::new(Dtype::F32, shape.clone(), data).expect("as many values as the shape has elements"))
+/// If a tensor's values do not have its shape, or two have one name.
+pub fn write_f32(tensors: &[F32Tensor]) -> Vec<u8> {
+    let data: Vec<Vec<u8>> = tensors.iter().map(|t| t.values.iter().flat_map(|v| v.to_le_bytes()).collect()).collect();
+    let views = tensors.iter().zip(&data).map(|(t, data)| {
+        (&t.name, TensorView::new(Dtype::F32, t.shape.clone(), data).expect("values of the tensor's shape"))
     });
-    safetensors::serialize(views, None).expect("a valid set of tensors")
+    safetensors::serialize(views, None).expect("distinct names")
 }

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::Comparison;
 use super::layers::{Channel, LayerSnr};
 use super::report::Report;
-use super::Comparison;
 
 /// A number, or null where JSON has none.
 fn number(value: impl Into<Option<f64>>) -> Value {
@@ -64,10 +64,10 @@ impl Comparison {
         value["dequantized"] = self.dequantized.to_json();
         value["weights_only"] = self.weights_only.to_json();
         value["tolerance_db"] = number(tolerance);
-        value["first_out_of_tolerance"] = self.dequantized.first_below(tolerance).map_or(
-            Value::Null,
-            |w| json!({ "layer": w.layer, "op": w.channel.name(), "snr": number(w.snr) }),
-        );
+        value["first_out_of_tolerance"] = self
+            .dequantized
+            .first_below(tolerance)
+            .map_or(Value::Null, |w| json!({ "layer": w.layer, "op": w.channel.name(), "snr": number(w.snr) }));
         value
     }
 }

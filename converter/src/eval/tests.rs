@@ -108,7 +108,10 @@ fn model(config: &sla_reference::Config) -> (FloatModel, OwnedModel) {
 fn rows_that_do_not_fit_are_refused_by_place() {
     let mut config = synth::small(Backbone::RetNet);
     let refusal = |rows: &Rows, config: &_| rows.check(config).unwrap_err().to_string();
-    assert_eq!(refusal(&tokens(&[&[1], &[2, 30]]), &config), "row 1, position 1: token 30 is outside the vocabulary of 30");
+    assert_eq!(
+        refusal(&tokens(&[&[1], &[2, 30]]), &config),
+        "row 1, position 1: token 30 is outside the vocabulary of 30"
+    );
     assert_eq!(refusal(&tokens(&[]), &config), "the input holds no rows");
     assert_eq!(refusal(&tokens(&[&[1], &[]]), &config), "the input holds no tokens");
     let target = |ids: &[u32], t: &[i32]| Rows::Tokens(vec![TokenRow { ids: ids.into(), targets: Some(t.into()) }]);

@@ -23,9 +23,10 @@ pub fn safetensors(tensors: &[Tensor]) -> Vec<u8> {
             Values::F32(v) => (Dtype::F32, v.iter().flat_map(|v| v.to_le_bytes()).collect()),
         })
         .collect();
-    let views = tensors.iter().zip(&data).map(|(Tensor(name, shape, _), (dtype, data))| {
-        (*name, TensorView::new(*dtype, shape.clone(), data).unwrap())
-    });
+    let views = tensors
+        .iter()
+        .zip(&data)
+        .map(|(Tensor(name, shape, _), (dtype, data))| (*name, TensorView::new(*dtype, shape.clone(), data).unwrap()));
     safetensors::serialize(views, None).unwrap()
 }
 

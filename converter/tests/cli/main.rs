@@ -50,7 +50,8 @@ impl Run {
 
 /// Runs `sla` in `dir`.
 fn sla(dir: &Path, arguments: &[&str]) -> Run {
-    let command = Command::new(env!("CARGO_BIN_EXE_sla")).args(arguments).current_dir(dir).stdin(Stdio::null()).output();
+    let command =
+        Command::new(env!("CARGO_BIN_EXE_sla")).args(arguments).current_dir(dir).stdin(Stdio::null()).output();
     Run::of(command.unwrap())
 }
 

@@ -83,6 +83,19 @@ fn outputs_that_cannot_be_written_are_refused_before_the_work() {
     contains(&case.sla("logits --model nowhere --input in.safetensors -o folder").error(1), &["folder: is a folder"]);
     contains(&case.sla("logits --model nowhere --input in.safetensors -o ..").error(1), &["is a folder"]);
     assert_eq!(before, case.list());
+    // An output never replaces an input.
+    for line in [
+        "convert model -o model/model.safetensors",
+        "convert model -o model/config.json",
+        "convert model -o in.safetensors --calibration in.safetensors",
+        "logits --model m.sla --input in.safetensors -o m.sla",
+        "logits --checkpoint model --input in.safetensors -o ./in.safetensors",
+        "logits --checkpoint model --input in.safetensors -o model/model.safetensors",
+    ] {
+        contains(&case.sla(line).error(1), &["is read by this command"]);
+    }
+    case.sla("convert model -o model/m.sla").ok();
+    case.sla("convert model -o model/m.sla").ok();
     if Path::new("/dev/full").exists() {
         contains(&case.sla("logits --model m.sla --input in.safetensors -o /dev/full").error(1), &["/dev/full"]);
     }
@@ -148,7 +161,7 @@ fn a_failed_self_test_is_an_error() {
 #[test]
 fn inputs_that_do_not_fit() {
     let case = Case::converted(&bytes_config(Backbone::Gla));
-    let mut refuse = |file: Vec<u8>, parts: &[&str]| {
+    let refuse = |file: Vec<u8>, parts: &[&str]| {
         case.write("in.safetensors", file);
         contains(&case.sla("logits --model m.sla --input in.safetensors -o out").error(1), parts);
         contains(&case.sla("logits --checkpoint model --input in.safetensors -o out").error(1), parts);

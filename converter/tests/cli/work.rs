@@ -109,7 +109,8 @@ fn logits_keep_the_shape_and_start_every_row_afresh() {
             assert_eq!(shape, [2, 5, config.outputs]);
             assert_eq!(rows, [&row[..], &row].concat());
         }
-        let (float, fixed) = (logits("--checkpoint model", "one.safetensors").1, logits("--model m.sla", "one.safetensors").1);
+        let (float, fixed) =
+            (logits("--checkpoint model", "one.safetensors").1, logits("--model m.sla", "one.safetensors").1);
         let square = |v: &mut dyn Iterator<Item = f32>| v.map(|x| f64::from(x) * f64::from(x)).sum::<f64>();
         let error = square(&mut float.iter().zip(&fixed).map(|(a, b)| a - b)) / square(&mut float.iter().copied());
         assert!(error > 0.0 && error.sqrt() < 0.05, "relative RMS error {}", error.sqrt());
@@ -139,7 +140,7 @@ fn generation_repeats_itself() {
     // Without a prompt a byte-level model starts from a line break; greedy needs no seed.
     assert_eq!(greedy, case.sla("run m.sla -n 40 --temperature 0 --seed 9 --prompt-ids 10").ok());
     assert_eq!(case.sla("run m.sla -n 0").ok(), "");
-    assert_ne!(sampled, case.sla(&format!("{sampled} --repetition-penalty 1.5")).ok());
+    assert_ne!(text, case.sla(&format!("{sampled} --repetition-penalty 1.5")).ok());
 }
 
 #[test]
@@ -192,7 +193,9 @@ fn a_file_shows_what_it_costs() {
         let kinds = ["weights", "scales", "biases", "other"].map(|k| report["bytes"][k].as_u64().unwrap());
         assert_eq!(kinds.iter().sum::<u64>(), bytes);
         let tensors = report["tensors"].as_array().unwrap();
-        assert!(tensors.iter().all(|t| t["bits"] != 8 || t["acc_bound"].as_u64().is_some_and(|b| b <= i32::MAX as u64)));
+        assert!(
+            tensors.iter().all(|t| t["bits"] != 8 || t["acc_bound"].as_u64().is_some_and(|b| b <= i32::MAX as u64))
+        );
         let text = case.sla("inspect m.sla").ok();
         assert!(text.starts_with("m.sla: flash ") && text.contains("self-test: passed"), "{text}");
     }

@@ -1,10 +1,10 @@
 //! The `bench` binary: counts instructions per token and measures the stack.
 
-use crate::workload::{MEMORY_BYTES, Workload};
-use crate::{Arguments, Console, Counter, Platform, info, model, stack};
+use sla_runtime::Model;
 
-/// Where byte models start: a line end.
-const FIRST_TOKEN: u32 = 10;
+use crate::workload::Workload;
+use crate::{Arguments, Console, Counter, Platform, info, memory, model, stack};
+
 /// Tokens that the stack is measured over.
 const PAINTED_TOKENS: u32 = 4;
 
@@ -18,39 +18,47 @@ pub fn bench<P: Platform>() -> ! {
         console.text("@error the instruction counter is off").end();
         P::exit(1);
     }
-    let mut opened = None;
-    let parse = counter.count(&mut || opened = Workload::new(model::bytes()));
-    let Some(mut workload) = opened else {
+    let mut parsed = None;
+    let parse = counter.count(&mut || parsed = Model::parse(model::bytes()).ok());
+    let Some(model) = parsed else {
         console.text("@error the model cannot be parsed").end();
         P::exit(1);
     };
-    info!("{} tokens, {} multiply-accumulates per token", token_count, workload.macs());
+    let Some(mut workload) = memory::take().and_then(|memory| Workload::new(&model, memory)) else {
+        console.text("@error the model needs more RAM than its firmware has").end();
+        P::exit(1);
+    };
+    info!("{} tokens, {} multiply-accumulates per token", token_count, model.macs());
 
     // The stack is painted around the first tokens of a stream of its own: painting is no part of any count.
     let mut stack_bytes = 0;
-    for token in 0..PAINTED_TOKENS {
-        stack_bytes = stack_bytes.max(stack::peak_bytes(&mut || workload.step(token)));
+    for _ in 0..PAINTED_TOKENS {
+        workload.prepare();
+        stack_bytes = stack_bytes.max(stack::peak_bytes(&mut || workload.step()));
+        workload.take_result();
     }
     workload.reset();
 
-    let (mut least, mut most, mut total, mut token) = (u32::MAX, 0u32, 0u64, FIRST_TOKEN);
+    let (mut least, mut most, mut total) = (u32::MAX, 0u32, 0u64);
     for _ in 0..token_count {
-        let count = counter.count(&mut || workload.step(token));
+        workload.prepare();
+        let count = counter.count(&mut || workload.step());
         (least, most, total) = (least.min(count), most.max(count), total + u64::from(count));
-        token = workload.take_result();
+        workload.take_result();
     }
     info!("digest {=u32:08x}, {} instructions in all", workload.digest(), total);
 
+    let plan = model.plan();
     console.text("@bench").key("machine").text(P::NAME);
     console.key("digest").hex(workload.digest());
     console.key("tokens").number(token_count.into());
     console.key("insns_per_token_min").number(least.into());
     console.key("insns_per_token_max").number(most.into());
     console.key("insns_total").number(total);
-    console.key("macs_per_token").number(workload.macs().into());
+    console.key("macs_per_token").number(model.macs());
     console.key("parse_insns").number(parse.into());
-    console.key("state_bytes").number(MEMORY_BYTES.0 as u64);
-    console.key("scratch_bytes").number(MEMORY_BYTES.1 as u64);
+    console.key("state_bytes").number(plan.state_bytes() as u64);
+    console.key("scratch_bytes").number(plan.scratch_bytes() as u64);
     console.key("stack_bytes").number(stack_bytes as u64);
     console.end();
     P::exit(0)

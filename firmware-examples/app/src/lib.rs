@@ -11,6 +11,7 @@ mod counter;
 mod fault;
 mod generate;
 pub mod log;
+pub mod memory;
 pub mod model;
 pub mod semihost;
 pub mod stack;

@@ -1,8 +1,8 @@
-//! The model's bytes: part of the image, or put into the MODEL region apart from it. Either way they stay where they are and are used in place.
+//! The model's bytes: part of the image, or put into the MODEL region apart from it. Either way they stay where they are
+//! and are used in place.
 
-/// Alignment that the file format's sections count on.
-#[repr(C, align(16))]
-pub struct Aligned<T: ?Sized>(pub T);
+#[cfg(not(feature = "external-model"))]
+use sla_runtime::Aligned;
 
 /// The model of this image, for constant evaluation.
 #[cfg(not(feature = "external-model"))]
@@ -20,7 +20,18 @@ pub fn bytes() -> &'static [u8] {
     &PLACED.0
 }
 
-/// The MODEL region. It may be longer than the file in it.
+/// RAM for a model that is not known yet: `SLA_ARENA_BYTES` at build time (a machine's `.cargo/config.toml` sets it).
+#[cfg(feature = "external-model")]
+pub const ARENA_BYTES: usize = match option_env!("SLA_ARENA_BYTES") {
+    Some(text) => match usize::from_str_radix(text, 10) {
+        Ok(bytes) => bytes,
+        Err(_) => panic!("SLA_ARENA_BYTES is not a number"),
+    },
+    None => 64 * 1024,
+};
+
+/// The file in the MODEL region, as long as its header says (the whole region if that makes no sense: then it does not
+/// parse).
 #[cfg(feature = "external-model")]
 #[must_use]
 pub fn bytes() -> &'static [u8] {
@@ -30,5 +41,7 @@ pub fn bytes() -> &'static [u8] {
     }
     let (start, end) = (&raw const _model_start, &raw const _model_end);
     // SAFETY: the linker script gives the bounds of a region that holds nothing of this image and that nobody writes.
-    unsafe { core::slice::from_raw_parts(start, end.addr() - start.addr()) }
+    let region = unsafe { core::slice::from_raw_parts(start, end.addr() - start.addr()) };
+    let file = sla_format::Header::read(region).and_then(|header| region.get(..header.file_bytes as usize));
+    file.unwrap_or(region)
 }

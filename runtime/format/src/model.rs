@@ -1,5 +1,6 @@
 //! The model description (F4).
 
+use crate::header::{Header, MAGIC, Section, SectionKind, VERSION};
 use crate::record::words_at;
 
 /// "No such token" in [`ModelDesc::bos`] and [`ModelDesc::eos`].
@@ -226,6 +227,30 @@ impl ModelDesc {
     pub const NEG_EIGVAL: u32 = 1;
     /// The head's weights are the embedding's.
     pub const TIED: u32 = 2;
+
+    /// The description in a file, in `const` evaluation.
+    ///
+    /// # Panics
+    /// When `file` is not a `.sla` file of this version (at compile time, in a constant).
+    #[must_use]
+    pub const fn of_file(file: &[u8]) -> ModelDesc {
+        let Some(header) = Header::read(file) else { panic!("not a .sla file: shorter than its header") };
+        assert!(u32::from_le_bytes(header.magic) == u32::from_le_bytes(MAGIC), "not a .sla file");
+        assert!(header.version == VERSION, "a .sla file of another version: convert the checkpoint again");
+        let mut i = 0;
+        while i < header.sections as usize {
+            let Some(section) = Section::read(file, i) else { panic!("a .sla file cut off in its section table") };
+            if section.kind == SectionKind::Model as u32 {
+                let Some(desc) = ModelDesc::read(file, section.offset as usize) else {
+                    panic!("a .sla file whose model description cannot be read")
+                };
+                assert!(desc.is_consistent(), "a .sla file whose model description contradicts itself");
+                return desc;
+            }
+            i += 1;
+        }
+        panic!("a .sla file without a model description")
+    }
 
     /// `allow_neg_eigval`.
     #[must_use]

@@ -1,6 +1,5 @@
 //! Exact memory of a session, from the description alone (F7).
 
-use crate::header::{Header, Section, SectionKind};
 use crate::model::{Backbone, InputKind, KeyGate, ModelDesc, QueryGate};
 
 /// Words of state that a session has once: position (two), convolution slot, reserved (F7.2).
@@ -100,20 +99,7 @@ impl MemoryPlan {
     /// When `file` is not a `.sla` file of this version (at compile time, in a constant).
     #[must_use]
     pub const fn of_file(file: &[u8]) -> MemoryPlan {
-        let Some(header) = Header::read(file) else { panic!("not a .sla file: shorter than its header") };
-        let mut i = 0;
-        while i < header.sections as usize {
-            let Some(section) = Section::read(file, i) else { panic!("a .sla file cut off in its section table") };
-            if section.kind == SectionKind::Model as u32 {
-                let Some(desc) = ModelDesc::read(file, section.offset as usize) else {
-                    panic!("a .sla file whose model description cannot be read")
-                };
-                assert!(desc.is_consistent(), "a .sla file whose model description contradicts itself");
-                return Self::of(&desc);
-            }
-            i += 1;
-        }
-        panic!("a .sla file without a model description")
+        Self::of(&ModelDesc::of_file(file))
     }
 
     /// State in bytes.

@@ -1,0 +1,154 @@
+//! The battery that every backend has to pass, on hosts, emulators and boards alike: each kernel against the oracle,
+//! with all tails, alignments, extremes, and sentinels around the outputs.
+
+use crate::scalar::{self, matrix::I8Matrix};
+use crate::{dispatch, fixed};
+
+/// What a run of [`battery`] found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Comparisons made.
+    pub cases: u32,
+    /// Comparisons that failed.
+    pub failures: u32,
+    /// Name of the last kernel that failed.
+    pub failed: Option<&'static str>,
+}
+
+const SENTINEL: i32 = 0x5a5a_a5a5_u32 as i32;
+/// Largest case: 8 rows of 256 columns.
+const WEIGHTS: usize = 8 / 2 * 256;
+
+/// Small deterministic generator; some draws are extremes.
+struct Draw(u32);
+
+impl Draw {
+    fn bits(&mut self) -> u32 {
+        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        self.0 ^ self.0 >> 15
+    }
+
+    /// In ±limit; `extreme` gives only ±limit.
+    fn within(&mut self, limit: i32, extreme: bool) -> i32 {
+        let bits = self.bits();
+        let magnitude = if extreme { limit } else { ((u64::from(bits >> 1) * (limit as u64 + 1)) >> 31) as i32 };
+        if bits & 1 == 0 { magnitude } else { -magnitude }
+    }
+}
+
+impl Outcome {
+    fn check(&mut self, kernel: &'static str, same: bool) {
+        self.cases += 1;
+        if !same {
+            self.failures += 1;
+            self.failed = Some(kernel);
+        }
+    }
+}
+
+/// Runs everything; about 8 KiB of stack.
+#[must_use]
+pub fn battery() -> Outcome {
+    let mut outcome = Outcome::default();
+    for round in 0..4 {
+        for (rows, cols, block) in [
+            (4, 16, 0),
+            (4, 32, 16),
+            (8, 48, 16),
+            (8, 48, 32),
+            (4, 64, 0),
+            (8, 112, 48),
+            (8, 128, 64),
+            (4, 240, 0),
+            (8, 256, 80),
+            (8, 256, 0),
+        ] {
+            matvec(&mut outcome, rows, cols, block, round);
+        }
+        for (d_k, d_v) in [(1, 1), (2, 3), (3, 4), (8, 8), (5, 17), (16, 16), (7, 31), (12, 40)] {
+            state(&mut outcome, d_k, d_v, round);
+        }
+    }
+    outcome
+}
+
+fn matvec(outcome: &mut Outcome, rows: usize, cols: usize, block: usize, round: u32) {
+    let mut draw = Draw((rows * 1_000 + cols * 7 + block) as u32 + round);
+    let extreme = round == 0;
+    let (mut weights, mut x) = ([0i16; WEIGHTS], [0i16; 256 + 1]);
+    for h in &mut weights[..rows / 2 * cols] {
+        *h = (256 * draw.within(127, extreme) + draw.within(127, extreme)) as i16;
+    }
+    // |Σ w·x| < 2^23 over a block, whatever the signs.
+    let limit = ((1 << 23) - 1) / (127 * if block == 0 { cols } else { block }) as i32;
+    // Activations need not be aligned to more than an element on every host.
+    let offset = usize::from(round == 3 && cfg!(not(sla_arm_dsp)));
+    let x = &mut x[offset..offset + cols];
+    for x in x.iter_mut() {
+        *x = draw.within(limit.min(1 << 14), extreme) as i16;
+    }
+    let mut multiplier = [0i32; 8];
+    for m in &mut multiplier {
+        *m = draw.within(i32::MAX, extreme);
+    }
+    let w = I8Matrix::new(&weights[..rows / 2 * cols], cols, block);
+    let (mut got, mut want) = ([SENTINEL; 10], [SENTINEL; 10]);
+    dispatch::matvec_i8(&w, x, &multiplier[..rows], &mut got[1..=rows]);
+    scalar::matrix::matvec_i8(&w, x, &multiplier[..rows], &mut want[1..=rows]);
+    outcome.check("matvec_i8", got == want);
+
+    // The oracle itself, against a sum in 64 bits.
+    let mut naive = [SENTINEL; 10];
+    for (row, (naive, m)) in naive[1..=rows].iter_mut().zip(multiplier).enumerate() {
+        let sum: i64 = w.row(row).zip(x.iter()).map(|(w, x)| i64::from(w) * i64::from(*x)).sum();
+        *naive = fixed::mulhr(sum as i32, m);
+    }
+    outcome.check("matvec_i8 oracle", naive == want);
+}
+
+fn state(outcome: &mut Outcome, d_k: usize, d_v: usize, round: u32) {
+    const LARGEST: usize = 12 * 40;
+    let mut draw = Draw((d_k * 100 + d_v) as u32 + round);
+    let extreme = round == 0;
+    let mut vector = [0i32; 3 * 40];
+    // Σ|k|, Σ|q| < 2^31; |v| < 2^29; |S| < 2^29.
+    let limit = (i64::from(i32::MAX) / d_k as i64) as i32;
+    for (i, x) in vector.iter_mut().enumerate() {
+        *x = draw.within(if i < 80 { limit } else { (1 << 29) - 1 }, extreme);
+    }
+    let (k, rest) = vector.split_at(40);
+    let (q, v) = rest.split_at(40);
+    let (k, q, v) = (&k[..d_k], &q[..d_k], &v[..d_v]);
+    let mut got = [SENTINEL; LARGEST + 2];
+    for s in &mut got[1..=d_k * d_v] {
+        *s = draw.within((1 << 29) - 1, extreme);
+    }
+    let mut want = got;
+    let (mut o_got, mut o_want) = ([SENTINEL; 42], [SENTINEL; 42]);
+    let s = 1..=d_k * d_v;
+
+    dispatch::state_read(&got[s.clone()], k, &mut o_got[1..=d_v]);
+    scalar::state::state_read(&want[s.clone()], k, &mut o_want[1..=d_v]);
+    outcome.check("state_read", o_got == o_want);
+    let mask_got = dispatch::state_write_read(&mut got[s.clone()], k, v, q, &mut o_got[1..=d_v]);
+    let mask_want = scalar::state::state_write_read(&mut want[s.clone()], k, v, q, &mut o_want[1..=d_v]);
+    outcome.check("state_write_read", got == want && o_got == o_want && mask_got == mask_want);
+    for n in [-1, -3, -31, -32, 0, 2] {
+        dispatch::state_shift(&mut got[s.clone()], n);
+        scalar::state::state_shift(&mut want[s.clone()], n);
+        outcome.check("state_shift", got == want);
+    }
+    let mask = dispatch::magnitude(q);
+    outcome.check("magnitude", mask == scalar::vector::magnitude(q));
+    outcome.check("sum_squares", dispatch::sum_squares(q, mask) == scalar::vector::sum_squares(q, mask));
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn this_machine_passes() {
+        let outcome = super::battery();
+        assert!(outcome.cases >= 400, "{outcome:?}");
+        assert_eq!((outcome.failures, outcome.failed), (0, None), "backend {}", crate::backend());
+    }
+}
