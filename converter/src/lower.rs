@@ -295,10 +295,9 @@ fn lower_conv(conv: &Conv, input_scale: &[f64]) -> Lowered {
         let max = row.iter().fold(0.0f64, |m, w| m.max(w.abs()));
         // Rounding adds at most half a unit a tap.
         let step = (max / 32_767.0).max(sum / (65_535.0 - width as f64));
-        let step = if step > 0.0 { step } else { 1.0 };
         let mut l1 = 0;
         for (j, w) in row.iter().enumerate() {
-            let integer = (w / step).round() as i16;
+            let integer = if step > 0.0 { (w / step).round() as i16 } else { 0 };
             taps[j * channels + c] = integer;
             l1 += u32::from(integer.unsigned_abs());
         }

@@ -21,8 +21,10 @@ impl Int8Rows {
         let mut scale = Vec::new();
         for row in weights.chunks_exact(cols.max(1)) {
             let max = row.iter().fold(0.0f64, |m, w| m.max(w.abs()));
-            let step = if max > 0.0 { max / 127.0 } else { 1.0 };
-            integers.extend(row.iter().map(|w| (w / step).round().clamp(-127.0, 127.0) as i8));
+            // A row of zeros has no unit: it must not decide the format of its matrix.
+            let step = max / 127.0;
+            let unit = if step > 0.0 { step } else { 1.0 };
+            integers.extend(row.iter().map(|w| (w / unit).round().clamp(-127.0, 127.0) as i8));
             scale.push(step);
         }
         Self { cols, integers, scale }
@@ -97,10 +99,13 @@ pub fn lower_matrix(q: &Int8Rows, gain: f64, bias: Option<&[f32]>, source: Sourc
     let unit: Vec<f64> = q.scale.iter().map(|s| s * source.scale() * gain).collect();
     let reach = if source == Source::Row { pow2(24) } else { 1.0 };
     let bounds: Vec<f64> = acc_bounds.iter().zip(&unit).map(|(a, u)| a * reach * u).collect();
-    let largest_unit = unit.iter().fold(0.0f64, |m, &u| m.max(u)).max(f64::MIN_POSITIVE);
+    let largest_unit = match unit.iter().fold(0.0f64, |m, &u| m.max(u)) {
+        0.0 => 1.0,
+        largest => largest.max(f64::MIN_POSITIVE),
+    };
 
     let channel_scale: Vec<f64> = match target {
-        Target::Int16 => bounds.iter().map(|&b| if b > 0.0 { b / 32_767.0 } else { 1.0 }).collect(),
+        Target::Int16 => bounds.iter().map(|&b| b / 32_767.0).collect(),
         _ => Vec::new(),
     };
     // multiplier = unit · 2^(frac + 32 - shift) has to stay below 2^31.
@@ -114,6 +119,7 @@ pub fn lower_matrix(q: &Int8Rows, gain: f64, bias: Option<&[f32]>, source: Sourc
     let shift = shift.clamp(-100, 100);
     let multiplier = |unit: f64, row: usize| {
         let exact = match target {
+            Target::Int16 if unit == 0.0 => 0.0,
             Target::Int16 => unit / channel_scale[row] * pow2(32),
             _ => libm::ldexp(unit, out_frac + 32 - shift),
         };

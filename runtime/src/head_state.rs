@@ -14,7 +14,7 @@ const FULL: i32 = 29;
 /// Where it moves to.
 const ROOM: i32 = 27;
 /// Bits of |S| below which it may move up, when the writes are small too.
-const LOW: i32 = 20;
+const LOW: i32 = 24;
 /// Exponents stay within ±2^26.
 const FRAC_LIMIT: i32 = 1 << 26;
 
@@ -76,7 +76,7 @@ impl HeadState<'_> {
         } else if post > 0 || bits > FULL {
             let for_write = if post > 0 { post.saturating_add(2) } else { 0 };
             -for_write.max(if bits > FULL { bits - ROOM } else { 0 })
-        } else if bits < LOW && post < -8 {
+        } else if bits < LOW && post < -4 {
             (ROOM - bits).min(-3 - post)
         } else {
             0

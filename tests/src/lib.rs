@@ -126,7 +126,13 @@ impl Case {
             assert!(float.iter().flatten().all(|l| l.is_finite()), "the float model is out of its range");
             relative_rms(&float, &fixed)
         };
-        Drift { arithmetic: against(&self.dequantized), total: against(&self.float) }
+        let logits = stream.float(&self.dequantized).concat();
+        let rms = (logits.iter().map(|l| l * l).sum::<f64>() / logits.len() as f64).sqrt();
+        Drift {
+            arithmetic: against(&self.dequantized),
+            total: against(&self.float),
+            resolution: if rms > 0.0 { 0.3 / 65_536.0 / rms } else { 0.0 },
+        }
     }
 }
 
@@ -174,6 +180,8 @@ pub struct Drift {
     pub arithmetic: f64,
     /// Against the float model.
     pub total: f64,
+    /// What rounding logits to multiples of 2^-16 costs.
+    pub resolution: f64,
 }
 
 /// RMS of the differences over the RMS of `float`; 0 when both are all zero.

@@ -33,7 +33,7 @@ impl Measured {
     }
 
     fn ratio(&self) -> f64 {
-        self.drift.arithmetic / (self.sensitivity + FLOOR)
+        self.drift.arithmetic / (self.sensitivity + self.drift.resolution + FLOOR)
     }
 }
 
@@ -231,10 +231,10 @@ const EXTREMES: &[(&str, Change)] = &[
         });
         true
     }),
-    ("rows from 1 to 2^-16", |_, w| {
+    ("rows from 1 to 2^-6", |_, w| {
         matrices(w, |m| {
             for (r, row) in m.data.chunks_exact_mut(m.cols).enumerate() {
-                row.iter_mut().for_each(|x| *x *= (-(r as f32 % 17.0)).exp2());
+                row.iter_mut().for_each(|x| *x *= (-(r as f32 % 7.0)).exp2());
             }
         });
         true
@@ -272,7 +272,7 @@ const EXTREMES: &[(&str, Change)] = &[
         for norm in norms.flatten().chain([&mut w.norm]) {
             norm[0] = 0.0;
             norm[1] *= -1.0;
-            norm[2] *= 20.0;
+            norm[2] *= 5.0;
         }
         true
     }),
@@ -348,8 +348,8 @@ const EXTREMES: &[(&str, Change)] = &[
         }
         has
     }),
-    ("features from 1e-3 to 1e3", |c, w| {
-        c.input = Input::Features { size: 3, mean: vec![0.01, 5.0, -3000.0], std: vec![1e-3, 1.0, 1e3] };
+    ("features from 0.1 to 100", |c, w| {
+        c.input = Input::Features { size: 3, mean: vec![1.0, 5.0, -300.0], std: vec![0.1, 1.0, 100.0] };
         redraw(c, w)
     }),
 ];

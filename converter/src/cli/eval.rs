@@ -10,7 +10,7 @@ use sla_converter::eval::{Channel, Comparison, Report, Rows, check_same, compare
 use sla_reference::Model as FloatModel;
 use sla_runtime::Model;
 
-use super::failure::{Failure, Outcome, fail, read_model, warn};
+use super::failure::{Failure, Outcome, fail, read_model_to_run, warn};
 use super::inspect::provenance;
 use super::output::{print, print_json};
 use super::progress::Progress;
@@ -45,7 +45,7 @@ fn finite(text: &str) -> Result<f64, String> {
 
 /// Compares and prints.
 pub(super) fn command(options: &Options) -> Outcome {
-    let file = read_model(&options.file)?;
+    let file = read_model_to_run(&options.file)?;
     let model = file.model();
     let checkpoint = checkpoint::load(&options.checkpoint)?;
     warn(&checkpoint.warnings);

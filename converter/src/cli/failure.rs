@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use sla_converter::owned_model::OwnedModel;
+use sla_runtime::SelfTestError;
 
 /// What a command returns.
 pub(super) type Outcome<T = ()> = Result<T, Failure>;
@@ -44,6 +45,17 @@ pub(super) fn warn<S: AsRef<str>>(messages: &[S]) {
 /// `text` with control characters (a path may hold a line break) replaced.
 fn one_line(text: &str) -> String {
     text.trim().replace(char::is_control, " ")
+}
+
+/// Reads a `.sla` file to run it, with a warning when this runtime does not give the converter's logits.
+pub(super) fn read_model_to_run(path: &Path) -> Outcome<OwnedModel> {
+    let file = read_model(path)?;
+    let mut memory = file.memory();
+    let (state, scratch) = memory.buffers();
+    if let Err(e @ SelfTestError::Digest { .. }) = file.model().self_test(state, scratch) {
+        warn(&[format!("{}: {e}; convert the checkpoint again with this version", path.display())]);
+    }
+    Ok(file)
 }
 
 /// Reads a `.sla` file; the error names it.

@@ -10,7 +10,7 @@ use sla_format::InputKind;
 use sla_reference::{Input, Model as FloatModel, Session as FloatSession};
 use sla_runtime::{Logits, Model, Session};
 
-use super::failure::{Outcome, fail, read_model, warn};
+use super::failure::{Outcome, fail, read_model_to_run, warn};
 use super::output::OutputFile;
 use super::progress::Progress;
 
@@ -71,7 +71,7 @@ pub(super) fn command(options: &Options) -> Outcome {
             logits(&mut FloatSession::new(&model), &reads, model.config.outputs, options)?
         }
         (_, Some(path)) => {
-            let file = read_model(path)?;
+            let file = read_model_to_run(path)?;
             let model: Model = file.model();
             let (desc, mut memory) = (model.desc(), file.memory());
             let reads = match desc.input {

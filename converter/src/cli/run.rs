@@ -7,7 +7,7 @@ use clap::Args;
 use sla_format::{InputKind, NONE};
 use sla_runtime::{MAX_CANDIDATES, Model, Sampler, SamplerConfig};
 
-use super::failure::{Outcome, fail, read_model, warn};
+use super::failure::{Outcome, fail, read_model_to_run, warn};
 use super::output::print;
 use super::utf8::Utf8Stream;
 
@@ -63,7 +63,7 @@ fn penalty(text: &str) -> Result<f32, String> {
 
 /// Generates and prints, token by token.
 pub(super) fn command(options: &Options) -> Outcome {
-    let file = read_model(&options.file)?;
+    let file = read_model_to_run(&options.file)?;
     let (model, mut memory) = (file.model(), file.memory());
     let shown = options.file.display();
     if model.desc().input == InputKind::Features {

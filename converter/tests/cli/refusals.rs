@@ -156,6 +156,9 @@ fn a_failed_self_test_is_an_error() {
     contains(&run.stderr, &["error: m.sla: self-test digest"]);
     let report: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
     contains(report["self_test"].as_str().unwrap(), &["failed: "]);
+    let run = case.sla("run m.sla -n 3");
+    contains(&run.stderr, &["warning: m.sla: self-test digest"]);
+    run.ok();
 }
 
 #[test]

@@ -4,6 +4,20 @@
 use crate::scalar::matrix::{I8Matrix, PANEL};
 use core::arch::naked_asm;
 
+// Naked functions are assembled with the target's features, not the processor's; Armv8-M has DSP only as an option.
+#[cfg(target_feature = "v8m")]
+macro_rules! cpu {
+    () => {
+        ".cpu cortex-m33"
+    };
+}
+#[cfg(not(target_feature = "v8m"))]
+macro_rules! cpu {
+    () => {
+        ""
+    };
+}
+
 /// What [`panels`] works on, at the offsets that it reads.
 #[repr(C)]
 struct Panels {
@@ -54,6 +68,7 @@ pub fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
 #[unsafe(naked)]
 unsafe extern "C" fn panels(arguments: &Panels) {
     naked_asm!(
+        cpu!(),
         "push {{r4-r11, lr}}",
         "sub sp, #28",
         "str r0, [sp, #12]",

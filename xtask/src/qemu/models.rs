@@ -7,6 +7,9 @@ use anyhow::{Context, Result, bail};
 
 use crate::paths;
 
+/// The shipped model that runs unless another is asked for.
+const DEFAULT: &str = "shakespeare-sla-gla";
+
 /// A model file.
 #[derive(Debug, Clone)]
 pub struct Model {
@@ -19,14 +22,14 @@ pub struct Model {
 }
 
 impl Model {
-    /// The model that was asked for, else the first of `models/`, else the stand-in.
+    /// The model that was asked for, else the shipped one that all figures are of.
     pub fn choose(asked: Option<&Path>) -> Result<Self> {
         match asked {
             Some(path) => Self::open(path),
-            None => match shipped()?.into_iter().next() {
-                Some(model) => Ok(model),
-                None => stand_in(),
-            },
+            None => shipped()?
+                .into_iter()
+                .find(|model| model.name == DEFAULT)
+                .with_context(|| format!("models/{DEFAULT} is missing")),
         }
     }
 
@@ -56,33 +59,32 @@ impl Model {
     }
 }
 
-fn shipped() -> Result<Vec<Model>> {
+/// The checkpoints of `models/`, converted into `target/models/`, by name. A file that is newer than this program is
+/// taken as it is.
+pub fn shipped() -> Result<Vec<Model>> {
     let folder = paths::root().join("models");
-    let Ok(entries) = fs::read_dir(&folder) else { return Ok(Vec::new()) };
-    let mut files: Vec<PathBuf> = entries
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|ending| ending == "sla"))
-        .collect();
-    files.sort();
-    files.iter().map(|path| Model::open(path)).collect()
+    let entries = fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))?;
+    let mut checkpoints: Vec<PathBuf> =
+        entries.flatten().map(|entry| entry.path()).filter(|path| path.join("config.json").is_file()).collect();
+    checkpoints.sort();
+    checkpoints.iter().map(|checkpoint| converted(checkpoint)).collect()
 }
 
-/// Pseudo-random bytes for as long as `models/` is empty; `firmware-examples/app/build.rs` makes the same.
-fn stand_in() -> Result<Model> {
-    let folder = paths::target_dir().join("firmware");
-    fs::create_dir_all(&folder)?;
-    let mut state = 1u32;
-    let bytes: Vec<u8> = (0..4096)
-        .map(|_| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            state.to_le_bytes()[3]
-        })
-        .collect();
-    let path = folder.join("stand-in.sla");
-    // Unchanged content keeps its time stamp, so that nothing is built again.
-    if fs::read(&path).ok().as_deref() != Some(&bytes) {
-        fs::write(&path, bytes)?;
+fn converted(checkpoint: &Path) -> Result<Model> {
+    let folder = paths::root().join("target/models");
+    let name = checkpoint.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let path = folder.join(format!("{name}.sla"));
+    let modified = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).ok();
+    let program = std::env::current_exe().ok().and_then(|program| modified(&program));
+    if modified(&path).zip(program).is_some_and(|(file, program)| file > program) {
+        return Model::open(&path);
     }
+    fs::create_dir_all(&folder)?;
+    let failed = || format!("cannot convert {}", checkpoint.display());
+    let loaded = sla_converter::checkpoint::load(checkpoint).with_context(failed)?;
+    let finished = sla_converter::convert(&loaded, &Default::default(), &mut |_, _| ()).with_context(failed)?;
+    let unfinished = folder.join(format!(".{name}.{}", std::process::id()));
+    fs::write(&unfinished, finished.file)?;
+    fs::rename(&unfinished, &path)?;
     Model::open(&path)
 }
