@@ -1,10 +1,14 @@
 //! Tells the kernels what stable Rust does not: whether the target has the Arm DSP extension or Helium.
 
 fn main() {
+    let target = std::env::var("TARGET").unwrap_or_default();
     println!("cargo::rustc-check-cfg=cfg(sla_arm_dsp)");
     println!("cargo::rustc-check-cfg=cfg(sla_helium)");
+    println!("cargo::rustc-check-cfg=cfg(sla_arm_v8m)");
+    if target.starts_with("thumbv8m") {
+        println!("cargo::rustc-cfg=sla_arm_v8m");
+    }
     println!("cargo::rerun-if-changed=build.rs");
-    let target = std::env::var("TARGET").unwrap_or_default();
     // Flags are separated by the unit separator; `-C target-cpu=x` may be one or two of them.
     let flags = std::env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     let cpu = flags.split(['\u{1f}', ' ']).filter_map(|f| f.split_once("target-cpu=")).map(|(_, cpu)| cpu).next_back();

@@ -130,9 +130,15 @@ fn state(outcome: &mut Outcome, d_k: usize, d_v: usize, round: u32) {
     dispatch::state_read(&got[s.clone()], k, &mut o_got[1..=d_v]);
     scalar::state::state_read(&want[s.clone()], k, &mut o_want[1..=d_v]);
     outcome.check("state_read", o_got == o_want);
-    let mask_got = dispatch::state_write_read(&mut got[s.clone()], k, v, q, &mut o_got[1..=d_v]);
-    let mask_want = scalar::state::state_write_read(&mut want[s.clone()], k, v, q, &mut o_want[1..=d_v]);
-    outcome.check("state_write_read", got == want && o_got == o_want && mask_got == mask_want);
+    let mut shifts = [0u32; 16];
+    for n in &mut shifts {
+        *n = draw.bits() % if extreme { 36 } else { 4 };
+    }
+    for shifts in [&[][..], &shifts[..d_k]] {
+        let mask_got = dispatch::state_write_read(&mut got[s.clone()], shifts, k, v, q, &mut o_got[1..=d_v]);
+        let mask_want = scalar::state::state_write_read(&mut want[s.clone()], shifts, k, v, q, &mut o_want[1..=d_v]);
+        outcome.check("state_write_read", got == want && o_got == o_want && mask_got == mask_want);
+    }
     for n in [-1, -3, -31, -32, 0, 2] {
         dispatch::state_shift(&mut got[s.clone()], n);
         scalar::state::state_shift(&mut want[s.clone()], n);

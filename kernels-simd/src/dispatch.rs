@@ -27,5 +27,11 @@ pub fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
     scalar::matrix::matvec_i8(w, x, multiplier, out);
 }
 
-pub use scalar::state::{state_read, state_shift, state_write_read};
-pub use scalar::vector::{magnitude, sum_squares};
+#[cfg(sla_arm_dsp)]
+pub use crate::arch::cortex_m_dsp::{state_read, state_write_read};
+pub use scalar::state::state_shift;
+#[cfg(not(sla_arm_dsp))]
+pub use scalar::state::{state_read, state_write_read};
+pub use scalar::vector::{
+    apply, apply_i16, apply_in_place, magnitude, shift_i16, shift_in_place, sum_squares,
+};

@@ -47,6 +47,13 @@ pub const fn shift(x: i32, n: i32) -> i32 {
     if n >= 0 { sat_shl(x, n as u32) } else { round_shr(x, n.unsigned_abs()) }
 }
 
+/// `x·2^n` modulo 2^32 for n ≥ 0, `⌊x / 2^-n⌋` for n < 0 (N1.7): an alignment that is proven not to overflow.
+#[inline(always)]
+#[must_use]
+pub const fn realign(x: i32, n: i32) -> i32 {
+    if n >= 0 { x.wrapping_shl(n as u32) } else { x >> if n < -31 { 31 } else { -n } }
+}
+
 /// Number of bits of a magnitude mask: the smallest b with mask < 2^b (N1.5).
 #[inline(always)]
 #[must_use]

@@ -28,7 +28,8 @@ pub mod scalar;
 mod tables;
 
 pub use dispatch::{
-    backend, magnitude, matvec_i8, state_read, state_shift, state_write_read, sum_squares,
+    apply, apply_i16, apply_in_place, backend, magnitude, matvec_i8, shift_i16, shift_in_place, state_read,
+    state_shift, state_write_read, sum_squares,
 };
 pub use real::{Apply, Real, align};
 pub use scalar::matrix::{I8Matrix, PANEL, TILE, padded_cols, padded_rows};

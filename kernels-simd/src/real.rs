@@ -168,8 +168,8 @@ impl Real {
 /// A [`Real`] made ready to multiply many elements: see [`Real::applied`].
 #[derive(Clone, Copy, Debug)]
 pub struct Apply {
-    up: i32,
-    mantissa: i32,
+    pub(crate) up: i32,
+    pub(crate) mantissa: i32,
     /// The final shift; at most 0 keeps every result below 2^29.
     pub post: i32,
 }

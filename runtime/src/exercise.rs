@@ -3,6 +3,7 @@
 
 use crate::error::StepError;
 use crate::logits::Logits;
+use crate::probe::{NoProbe, Probe};
 use crate::session::Session;
 use sla_format::{InputKind, ModelDesc, NONE, Role};
 
@@ -50,11 +51,23 @@ impl<'f> Exercise<'f> {
     /// # Errors
     /// As [`Session::step`] and [`Session::step_features`].
     pub fn step<'a, 'm>(&mut self, session: &'a mut Session<'_, 'm>) -> Result<Logits<'a, 'm>, StepError> {
+        self.step_probed(session, &mut NoProbe)
+    }
+
+    /// [`Exercise::step`] with a probe.
+    ///
+    /// # Errors
+    /// As [`Exercise::step`].
+    pub fn step_probed<'a, 'm, P: Probe>(
+        &mut self,
+        session: &'a mut Session<'_, 'm>,
+        probe: &mut P,
+    ) -> Result<Logits<'a, 'm>, StepError> {
         match session.model().desc().input {
-            InputKind::Tokens => session.step(self.token),
+            InputKind::Tokens => session.step_probed(self.token, probe),
             InputKind::Features => {
                 let len = Self::frame_len(session.model().desc());
-                session.step_features(self.frame.get(..len).unwrap_or(&[]))
+                session.step_features_probed(self.frame.get(..len).unwrap_or(&[]), probe)
             }
         }
     }

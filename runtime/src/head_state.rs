@@ -7,14 +7,19 @@
 
 use crate::norm;
 use crate::scales::HEAD_UNIT_FRAC;
-use sla_kernels::{Real, align, fixed, magnitude, nonlinear, state_shift, state_write_read};
+use sla_kernels::{self as kernels, Real, align, fixed, magnitude, nonlinear, state_shift, state_write_read};
 
 /// Bits of |S| after which the state moves down.
 const FULL: i32 = 29;
 /// Where it moves to.
 const ROOM: i32 = 27;
 /// Bits of |S| below which it may move up, when the writes are small too.
-const LOW: i32 = 24;
+const LOW: i32 = 20;
+/// Final shift of a write below which it counts as small.
+const SMALL_WRITE: i32 = -8;
+/// Whole bits that a row may lose to decay before a small write has the state's magnitude mask taken anew: a mask far
+/// above a state that has decayed would leave the write without bits.
+const STALE: u32 = 4;
 /// Exponents stay within ±2^26.
 const FRAC_LIMIT: i32 = 1 << 26;
 
@@ -37,11 +42,13 @@ impl HeadState<'_> {
         *self.frac = self.frac.saturating_add(bits as i32).clamp(-FRAC_LIMIT, FRAC_LIMIT);
     }
 
-    /// S ← S + gain·k⊗v, then o = Sᵀq (N6.4). Returns the real value of one unit of `o`.
+    /// Row i of S ← round_shr(row i, shifts_i) (none without `shifts`), S ← S + gain·k⊗v, then o = Sᵀq (N6.4). Returns
+    /// the real value of one unit of `o`.
     ///
     /// Needs Σ|k|, Σ|q| < 2^31 ([`left_align`]). `buffer` is scratch of v's length.
     pub fn write_read(
         &mut self,
+        mut shifts: &[u32],
         k: Scaled,
         v: Scaled,
         gain: Real,
@@ -57,37 +64,52 @@ impl HeadState<'_> {
             // V = v·gain in units that make mulhr(k, V) a state increment.
             let natural = 32 - k.frac - v.frac + *self.frac;
             let apply = gain.applied(align(v_mask), natural);
-            let moved = self.make_room(apply.post);
-            let apply = apply.scaled(moved);
-            for (out, v) in buffer.iter_mut().zip(v.v) {
-                *out = apply.to(*v);
+            if apply.post < SMALL_WRITE && shifts.iter().any(|&bits| bits >= STALE) {
+                self.shift_rows(shifts);
+                *self.mask = magnitude(self.s);
+                shifts = &[];
             }
+            let moved = self.room_for(apply.post);
+            if moved != 0 {
+                self.move_by(moved, shifts);
+                shifts = &[];
+            }
+            kernels::apply(apply.scaled(moved), v.v, buffer);
         }
-        *self.mask = state_write_read(self.s, k.v, buffer, q.v, o);
+        *self.mask = state_write_read(self.s, shifts, k.v, buffer, q.v, o);
         Real::pow2(32 - *self.frac - q.frac)
     }
 
-    /// Moves S (and `frac`) by the returned number of bits, so that writes whose final shift would be
-    /// `post` fit: afterwards |V| < 2^29 and |S| < 2^29, and neither is small without need (N6.5).
-    fn make_room(&mut self, post: i32) -> i32 {
+    /// How far S has to move so that writes whose final shift would be `post` fit: afterwards |V| < 2^29 and
+    /// |S| < 2^29, and neither is small without need (N6.5).
+    fn room_for(&self, post: i32) -> i32 {
         let bits = fixed::bit_len(*self.mask);
-        let by = if bits == 0 {
+        if bits == 0 {
             -3 - post
         } else if post > 0 || bits > FULL {
             let for_write = if post > 0 { post.saturating_add(2) } else { 0 };
             -for_write.max(if bits > FULL { bits - ROOM } else { 0 })
-        } else if bits < LOW && post < -4 {
+        } else if bits < LOW && post < SMALL_WRITE {
             (ROOM - bits).min(-3 - post)
         } else {
             0
-        };
-        if by != 0 {
-            if bits != 0 {
-                state_shift(self.s, by);
-            }
-            *self.frac = self.frac.saturating_add(by).clamp(-FRAC_LIMIT, FRAC_LIMIT);
         }
-        by
+    }
+
+    /// Shifts the rows, then moves S and its fraction bits (N6.2). Rare: the state keeps three bits of room.
+    fn move_by(&mut self, by: i32, shifts: &[u32]) {
+        if *self.mask != 0 {
+            self.shift_rows(shifts);
+            state_shift(self.s, by);
+        }
+        *self.frac = self.frac.saturating_add(by).clamp(-FRAC_LIMIT, FRAC_LIMIT);
+    }
+
+    fn shift_rows(&mut self, shifts: &[u32]) {
+        let d_v = self.s.len() / shifts.len().max(1);
+        for (row, n) in self.s.chunks_exact_mut(d_v.max(1)).zip(shifts) {
+            state_shift(row, -(*n as i32));
+        }
     }
 }
 
@@ -102,8 +124,10 @@ pub(crate) fn carry_decay(carry: &mut u32, decay: u32) -> u32 {
 pub(crate) fn left_align(x: &[i32], out: &mut [i32]) -> i32 {
     let l1 = x.iter().fold(0u64, |sum, &x| sum.saturating_add(u64::from(x.unsigned_abs())));
     let up = if l1 == 0 { 0 } else { l1.leading_zeros() as i32 - 33 };
-    for (out, x) in out.iter_mut().zip(x) {
-        *out = fixed::shift(*x, up);
+    if up >= 0 {
+        out.iter_mut().zip(x).for_each(|(out, x)| *out = x << up);
+    } else {
+        out.iter_mut().zip(x).for_each(|(out, x)| *out = fixed::round_shr(*x, up.unsigned_abs()));
     }
     up
 }
@@ -111,11 +135,7 @@ pub(crate) fn left_align(x: &[i32], out: &mut [i32]) -> i32 {
 /// The factor and gains of a head's output norm applied: y = gain·o/√(Σo² + eps) in Q30 (N4.6).
 pub(crate) fn normalize_head(o: &mut [i32], factor: Real, eps: Real, gain: Real) {
     match norm::unit(o, factor, eps, gain, HEAD_UNIT_FRAC) {
-        Some(apply) => {
-            for o in o.iter_mut() {
-                *o = apply.to(*o);
-            }
-        }
+        Some(apply) => kernels::apply_in_place(apply, o),
         None => o.fill(0),
     }
 }

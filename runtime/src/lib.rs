@@ -30,6 +30,8 @@ mod exercise;
 mod head_gate;
 mod head_state;
 mod input;
+#[cfg(feature = "profile")]
+mod ledger;
 mod logits;
 mod matrix;
 mod mixer;
@@ -46,6 +48,8 @@ mod workspace;
 pub use error::{ParseError, SelfTestError, StepError};
 pub use exercise::Exercise;
 pub use fixed::types::I16F16;
+#[cfg(feature = "profile")]
+pub use ledger::{Entry, Ledger, weight_bytes};
 pub use logits::Logits;
 pub use model::{Aligned, Model};
 pub use probe::{NoProbe, Op, Probe};

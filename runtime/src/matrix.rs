@@ -1,7 +1,7 @@
 //! A quantised matrix in place, with its multipliers, shift and bias (numerics.md N5).
 
 use sla_format::TensorDesc;
-use sla_kernels::{I8Matrix, PANEL, fixed, matvec_i8};
+use sla_kernels::{I8Matrix, PANEL, fixed, matvec_i8, shift_in_place};
 
 /// An int8 matrix of the file. Absent matrices have no rows and do nothing.
 #[derive(Clone, Copy)]
@@ -52,11 +52,7 @@ impl<'m> Matrix<'m> {
 
     fn finish(&self, exponent: i32, bias: &[i32], out: &mut [i32]) {
         let n = i32::from(self.desc.shift).saturating_add(exponent);
-        if n != 0 {
-            for out in out.iter_mut() {
-                *out = fixed::shift(*out, n);
-            }
-        }
+        shift_in_place(out, n);
         for (out, b) in out.iter_mut().zip(bias) {
             *out = out.saturating_add(*b);
         }

@@ -25,8 +25,16 @@ pub(crate) fn hidden<P: Probe>(
     gate.apply(act, 0, h);
     up.apply(act, 0, u);
     let (gate_up, u_up) = (i32::from(gate.desc().pre_shift), i32::from(up.desc().pre_shift));
-    for (h, u) in h.iter_mut().zip(u.iter()) {
-        *h = fixed::mulhr(fixed::shift(nonlinear::silu(*h), gate_up), fixed::shift(*u, u_up));
+    let pairs = h.iter_mut().zip(u.iter());
+    if gate_up >= 0 && u_up >= 0 {
+        // The usual case without a choice of direction in the loop.
+        pairs.for_each(|(h, u)| {
+            *h = fixed::mulhr(nonlinear::silu(*h).wrapping_shl(gate_up as u32), u.wrapping_shl(u_up as u32));
+        });
+    } else {
+        pairs.for_each(|(h, u)| {
+            *h = fixed::mulhr(fixed::realign(nonlinear::silu(*h), gate_up), fixed::realign(*u, u_up));
+        });
     }
     let h = h.get(..width).unwrap_or(&[]);
     if P::ACTIVE {

@@ -4,8 +4,8 @@
 //! |u_j| ≤ 1 whatever x is, and the converter folds √n and the norm's weights into the next matrix.
 
 use crate::scales::UNIT_FRAC;
-use sla_format::RealBits;
-use sla_kernels::{Apply, Real, align, fixed, magnitude, sum_squares};
+use sla_format::{RealBits, pad_cols};
+use sla_kernels::{Apply, Real, align, apply_i16, fixed, magnitude, shift_i16, sum_squares};
 
 pub(crate) fn real(bits: RealBits) -> Real {
     Real::new(u64::from(bits.mantissa), bits.exponent)
@@ -31,30 +31,31 @@ pub(crate) fn inverse_length(x: &[i32], factor: Real, eps: Real) -> Real {
     Real::new(sum_squares(x, mask), 0).mul(unit).mul(unit).add(eps).rsqrt()
 }
 
-/// The unit vector of the residual stream in Q14 (N4.5); the rest of `out` becomes 0.
+/// The unit vector of the residual stream in Q14 (N4.5); the rest of the last tile becomes 0.
 pub(crate) fn block_norm(x: &[i32], residual_frac: i32, eps: RealBits, out: &mut [i16]) {
-    out.fill(0);
-    if let Some(unit) = unit(x, Real::pow2(-residual_frac), real(eps), Real::ONE, UNIT_FRAC) {
-        for (out, x) in out.iter_mut().zip(x) {
-            *out = unit.to(*x).clamp(-UNIT_MAX, UNIT_MAX) as i16;
-        }
+    match unit(x, Real::pow2(-residual_frac), real(eps), Real::ONE, UNIT_FRAC) {
+        Some(unit) => apply_i16(unit, x, out),
+        None => out.fill(0),
     }
+    pad(x.len(), out);
 }
 
 /// Rounds a vector to integers of length below 2^14 with a common exponent, x ≈ out·2^exponent, and returns the
-/// exponent (N5.4); the rest of `out` becomes 0.
+/// exponent (N5.4); the rest of the last tile becomes 0.
 pub(crate) fn quantize(x: &[i32], out: &mut [i16]) -> i32 {
-    out.fill(0);
     let mask = magnitude(x);
     let to_24 = 24 - fixed::bit_len(mask);
     let square = sum_squares(x, mask);
     let length_bits = (64 - square.leading_zeros() as i32 + 1) >> 1; // Σ < 2^(2·length_bits)
     let exponent = length_bits - UNIT_FRAC - to_24;
-    for (out, x) in out.iter_mut().zip(x) {
-        *out = fixed::shift(*x, -exponent).clamp(-UNIT_MAX, UNIT_MAX) as i16;
-    }
+    shift_i16(x, -exponent, out);
+    pad(x.len(), out);
     exponent
 }
 
-/// No element of a vector of length ≤ 2^14 is larger.
-const UNIT_MAX: i32 = 1 << UNIT_FRAC;
+/// Zeros from `len` to the end of the last tile.
+fn pad(len: usize, out: &mut [i16]) {
+    if let Some(padding) = out.get_mut(len..pad_cols(len)) {
+        padding.fill(0);
+    }
+}

@@ -27,6 +27,39 @@ pub enum Op {
     Head,
 }
 
+impl Op {
+    /// All operations, in the order of a step.
+    pub const ALL: [Op; 10] = [
+        Op::MixerNorm,
+        Op::Project,
+        Op::QueryGate,
+        Op::KeyGate,
+        Op::Heads,
+        Op::MixerOut,
+        Op::Hidden,
+        Op::MlpOut,
+        Op::Residual,
+        Op::Head,
+    ];
+
+    /// Short name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Op::MixerNorm => "norm",
+            Op::Project => "project",
+            Op::QueryGate => "query gate",
+            Op::KeyGate => "key gate",
+            Op::Heads => "heads",
+            Op::MixerOut => "mixer out",
+            Op::Hidden => "mlp hidden",
+            Op::MlpOut => "mlp out",
+            Op::Residual => "residual",
+            Op::Head => "head",
+        }
+    }
+}
+
 /// Receives what a step computes. Every method does nothing by default; with [`NoProbe`] nothing is left of
 /// the calls.
 pub trait Probe {

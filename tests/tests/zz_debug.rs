@@ -1,34 +1,37 @@
-use sla_converter::checkpoint::synth;
 use sla_reference::*;
+use sla_converter::eval::*;
 use sla_tests::*;
+#[path = "options.rs"]
+mod options;
 struct P(Vec<f64>);
-impl sla_runtime::Probe for P { fn values(&mut self, _l: usize, op: sla_runtime::Op, v: &[i32], frac: i32) { if op == sla_runtime::Op::Heads { self.0 = v.iter().map(|&v| f64::from(v) * 2f64.powi(-frac)).collect(); } } }
-struct T(usize, Vec<f64>);
-impl Tap for T { fn tap(&mut self, _l: usize, op: Op, v: &[f64]) {
-  if self.0 >= 23 && self.0 < 28 { match op {
-    Op::KeyGate | Op::QueryGate => eprintln!("{} {op:?} {:.1e}", self.0, F(v)),
-    Op::Read => for (h,c) in v.chunks(8).enumerate() { eprintln!("{} h{h} o {:.1e}", self.0, F(c)); },
-    Op::MixerNorm => self.1 = v.to_vec(),
-    Op::DecayLogit | Op::Q | Op::K => for (h,c) in v.chunks(6).enumerate() { eprintln!("{} h{h} {op:?} {:.1e}", self.0, F(c)); },
-    Op::State => for (h,c) in v.chunks(48).enumerate() { let r: Vec<f64> = c.chunks(8).map(|r| r.iter().fold(0.0, |m: f64, x| m.max(x.abs()))).collect(); eprintln!("{} h{h} S rows {:.1e}", self.0, F(&r)); },
-    _ => {} } } } }
+impl sla_runtime::Probe for P { fn values(&mut self, l: usize, op: sla_runtime::Op, v: &[i32], frac: i32) { if l == 0 && op == sla_runtime::Op::Heads { self.0 = v.iter().map(|&v| f64::from(v) * 2f64.powi(-frac)).collect(); } } }
+#[derive(Default)]
+struct T(std::collections::HashMap<String, Vec<f64>>);
+impl Tap for T { fn tap(&mut self, l: usize, op: Op, v: &[f64]) { if l == 0 { self.0.insert(format!("{op:?}"), v.to_vec()); } } }
+fn rms(x: &[f64]) -> f64 { (x.iter().map(|x| x*x).sum::<f64>() / x.len() as f64).sqrt() }
 #[test]
 fn debug() {
-    let backbone = Backbone::Gla;
-    let sla = Sla { query_gate: Some(QueryGate::Output), key_gate: Some(KeyGate::Key), query_gate_scale: 4.0, key_gate_scale: 1.0, temperature: 1.0, bias: false };
-    let config = Config { sla: Some(sla), layers: 1, ..synth::small(backbone) };
-    let mut w = synth::weights(&config, 3);
-    matrices(&mut w, |m| { m.data.iter_mut().for_each(|x| *x *= 30.0); });
+  for seed in [433u64, 666] {
+    let (config, mut w) = options::wild(seed);
+    for l in &mut w.layers { l.o_norm = None; }
     let case = Case::of(config.clone(), w);
-    let stream = Stream::random(&config, 64, 5);
-    let Stream::Tokens(ids) = &stream else { panic!() };
+    let stream = Stream::random(&config, 64, seed);
+    let rows = match &stream { Stream::Tokens(ids) => Rows::Tokens(vec![TokenRow { ids: ids.clone(), targets: None }]),
+      Stream::Frames(f) => Rows::Features(vec![FeatureRow { frames: f.clone(), label: None }]) };
+        let c = compare_all(&case.float, &case.dequantized, &case.file.model(), &rows, &mut |_| {}).unwrap();
+        eprintln!("{seed} {config:?} {:.1?} input {:?}", c.dequantized.layers, c.dequantized.input_snr);
     let model = case.file.model(); let mut mem = case.file.memory(); let mut s = mem.session(&model).unwrap();
     let mut f = sla_reference::Session::new(&case.dequantized);
-    for (t, &id) in ids.iter().enumerate().take(28) {
-        let mut p = P(vec![]); let mut tap = T(t, vec![]);
+    let (Stream::Tokens(ids)) = &stream else { continue };
+    for (t, &id) in ids.iter().enumerate().take(64) {
+        let mut p = P(vec![]); let mut tap = T::default();
         f.step_token(id, &mut tap).unwrap(); let _ = s.step_probed(id, &mut p).unwrap();
-        if t >= 23 { for h in 0..4 { eprintln!("{t} h{h} float {:.2e}\n       fixed {:.2e}", F(&tap.1[h*8..h*8+8]), F(&p.0[h*8..h*8+8])); } }
+        if t % 20 == 15 { for (k, v) in &tap.0 { eprintln!("{t} {k} rms {:.2e}", rms(v)); }
+          let y = &tap.0["MixerNorm"]; let d = config.d_v; 
+          let k: f64 = y.iter().zip(&p.0).map(|(a,b)| a*b).sum::<f64>() / p.0.iter().map(|b| b*b).sum::<f64>();
+          for h in 0..config.value_heads { let (a, b) = (&y[h*d..h*d+d], &p.0[h*d..h*d+d]); let e: Vec<f64> = a.iter().zip(b).map(|(a,b)| a-k*b).collect();
+             eprintln!("{t} head {h} y {:.2e} err {:.2e} o {:.2e} gq {:.2e} q {:.2e} k {:.2e}", rms(a), rms(&e), rms(&tap.0["Read"][h*d..h*d+d]), tap.0.get("QueryGate").map_or(0.0, |g| g[h]), rms(&tap.0["QProj"][h*4..h*4+4]), rms(&tap.0["K"][h*4..h*4+4])); }
+        }
     }
+  }
 }
-struct F<'a>(&'a [f64]);
-impl std::fmt::LowerExp for F<'_> { fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result { for x in self.0 { write!(f, "{x:.2e} ")?; } Ok(()) } }

@@ -24,8 +24,14 @@ impl Rate {
     /// Instructions in `ticks`, rounded to the nearest.
     #[must_use]
     pub fn instructions(self, ticks: u32) -> u32 {
+        self.instructions_of(ticks.into()) as u32
+    }
+
+    /// [`Rate::instructions`] of a sum of ticks, below 2^56 or so.
+    #[must_use]
+    pub fn instructions_of(self, ticks: u64) -> u64 {
         let half = (1u64 << self.shift) >> 1;
-        ((u64::from(ticks) * u64::from(self.numerator) + half) >> self.shift) as u32
+        (ticks * u64::from(self.numerator) + half) >> self.shift
     }
 }
 

@@ -10,6 +10,7 @@ mod console;
 mod counter;
 mod fault;
 mod generate;
+mod ledger;
 pub mod log;
 pub mod memory;
 pub mod model;
@@ -23,6 +24,7 @@ pub use conformance::conformance;
 pub use console::Console;
 pub use counter::{Counter, Rate};
 pub use generate::generate;
+pub use ledger::ledger;
 
 /// What a machine must offer. The defaults for text, arguments and exit use semihosting; a board with another transport overrides them.
 pub trait Platform {

@@ -1,6 +1,6 @@
 //! What the benchmark runs: the model of this image on the stream that the host knows too.
 
-use sla_runtime::{Checksum, Exercise, Model, Session};
+use sla_runtime::{Checksum, Exercise, Ledger, Model, Op, Probe, Session};
 
 use crate::memory::Memory;
 
@@ -45,6 +45,16 @@ impl<'a> Workload<'a> {
         if let Ok(mut logits) = self.exercise.step(&mut self.session) {
             self.chosen = logits.argmax();
         }
+    }
+
+    /// One step with a probe that sees what is done.
+    pub fn step_probed<const ROWS: usize>(&mut self, ledger: &mut Ledger<ROWS>) {
+        let layers = self.session.model().desc().layers as usize;
+        ledger.begin();
+        if let Ok(mut logits) = self.exercise.step_probed(&mut self.session, ledger) {
+            self.chosen = logits.argmax();
+        }
+        ledger.done(layers, Op::Head);
     }
 
     /// Adds the last step's logits to the digest and takes its choice as the next token.

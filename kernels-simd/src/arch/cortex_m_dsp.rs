@@ -5,13 +5,13 @@ use crate::scalar::matrix::{I8Matrix, PANEL};
 use core::arch::naked_asm;
 
 // Naked functions are assembled with the target's features, not the processor's; Armv8-M has DSP only as an option.
-#[cfg(target_feature = "v8m")]
+#[cfg(sla_arm_v8m)]
 macro_rules! cpu {
     () => {
         ".cpu cortex-m33"
     };
 }
-#[cfg(not(target_feature = "v8m"))]
+#[cfg(not(sla_arm_v8m))]
 macro_rules! cpu {
     () => {
         ""
@@ -60,8 +60,8 @@ pub fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
 }
 
 /// Runs over all panels. Registers: r0 weights, r1 activations, r2/r3 and r4/r5 the sums Σh·x and Σ(low byte)·x of the
-/// two pairs, r6-r9 weights, r10-r12 and lr activations. Stack: [0] end of the block, [4], [8] totals of the odd rows,
-/// [12] arguments, [16] multipliers, [20] results.
+/// two pairs, r6-r9 weights, r10-r12 and lr activations. Stack: [0] end of the block, [4] end of the activations,
+/// [8], [12] totals of the odd rows, [16] arguments, [20] multipliers, [24] results.
 ///
 /// # Safety
 /// The fields of `Panels` have to hold what they say.
@@ -71,24 +71,25 @@ unsafe extern "C" fn panels(arguments: &Panels) {
         cpu!(),
         "push {{r4-r11, lr}}",
         "sub sp, #28",
-        "str r0, [sp, #12]",
-        "ldr r1, [r0, #16]",
-        "ldr r2, [r0, #20]",
-        "strd r1, r2, [sp, #16]",
+        "ldr r1, [r0, #8]",
+        "ldrd r2, r3, [r0, #16]",
+        "str r1, [sp, #4]",
+        "strd r2, r3, [sp, #20]",
+        "str r0, [sp, #16]",
         "ldr r0, [r0]",
-        // A panel.
+        // A panel: one block as a rule.
         "2:",
-        "ldr r6, [sp, #12]",
-        "ldrd r1, r7, [r6, #4]",
-        "ldr r8, [r6, #12]",
+        "ldr r6, [sp, #16]",
         "movs r2, #0",
+        "ldrd r1, r7, [r6, #4]",
         "movs r3, #0",
+        "ldr r8, [r6, #12]",
         "movs r4, #0",
+        "strd r2, r3, [sp, #8]",
         "movs r5, #0",
-        "strd r2, r3, [sp, #4]",
         // A block: its end is r1 + block_bytes, at most x_end.
         "3:",
-        "adds r8, r1, r8",
+        "add r8, r1, r8",
         "cmp r8, r7",
         "it hi",
         "movhi r8, r7",
@@ -153,34 +154,127 @@ unsafe extern "C" fn panels(arguments: &Panels) {
         "cmp r1, r6",
         "bne 4b",
         // The odd rows' sums of the block; the next one starts with equal sums.
-        "ldrd r8, r9, [sp, #4]",
+        "ldrd r7, r8, [sp, #4]",
         "subs r2, r2, r3",
-        "add r8, r8, r2, asr #8",
+        "ldr r9, [sp, #12]",
         "subs r4, r4, r5",
-        "add r9, r9, r4, asr #8",
-        "ldr r10, [sp, #12]",
-        "ldr r7, [r10, #8]",
+        "add r8, r8, r2, asr #8",
         "cmp r1, r7",
+        "add r9, r9, r4, asr #8",
         "beq 5f",
-        "strd r8, r9, [sp, #4]",
+        "strd r8, r9, [sp, #8]",
         "mov r2, r3",
+        "ldr r6, [sp, #16]",
         "mov r4, r5",
-        "ldr r8, [r10, #12]",
+        "ldr r8, [r6, #12]",
         "b 3b",
         // Requantise rows 0-3: r3, r8, r5, r9.
         "5:",
-        "ldrd r1, r2, [sp, #16]",
+        "ldrd r1, r2, [sp, #20]",
+        "ldr r10, [sp, #16]",
         "ldmia r1!, {{r4, r6, r7, r12}}",
         "smmulr r4, r4, r3",
+        "ldr r3, [r10, #24]",
         "smmulr r6, r6, r8",
         "smmulr r7, r7, r5",
         "smmulr r8, r12, r9",
         "stmia r2!, {{r4, r6, r7, r8}}",
-        "strd r1, r2, [sp, #16]",
-        "ldr r3, [r10, #24]",
+        "strd r1, r2, [sp, #20]",
         "cmp r2, r3",
         "bne 2b",
         "add sp, #28",
         "pop {{r4-r11, pc}}",
     )
+}
+
+/// [`crate::scalar::state::state_write_read`]: about 7 instructions an element, 9 in a row that is shifted.
+pub fn state_write_read(s: &mut [i32], shifts: &[u32], k: &[i32], v: &[i32], q: &[i32], o: &mut [i32]) -> u32 {
+    let (rows, cols) = (k.len(), v.len());
+    let fits = rows == q.len() && cols == o.len() && s.len() == rows * cols && (shifts.is_empty() || shifts.len() == rows);
+    if !fits || cols == 0 || !cols.is_multiple_of(2) {
+        return crate::scalar::state::state_write_read(s, shifts, k, v, q, o);
+    }
+    o.fill(0);
+    let mut mask = 0;
+    let mut shifts = shifts.iter();
+    for ((row, k), q) in s.chunks_exact_mut(cols).zip(k).zip(q) {
+        let n = shifts.next().copied().unwrap_or(0);
+        let row = row.as_mut_ptr_range();
+        // SAFETY: `row`, `v` and `o` have `cols` elements, an even number above 0.
+        mask |= unsafe {
+            if n == 0 {
+                write_read_row(row, v.as_ptr(), o.as_mut_ptr(), *k, *q)
+            } else {
+                shift_write_read_row(row, n.min(33), v.as_ptr(), o.as_mut_ptr(), *k, *q)
+            }
+        };
+    }
+    mask
+}
+
+macro_rules! row {
+    ($(#[$doc:meta])* $name:ident ($($n:ident)?) $($shift:literal)*) => {
+        $(#[$doc])*
+        ///
+        /// # Safety
+        /// The range holds an even number of elements above 0, `v` and `o` as many.
+        #[inline(always)]
+        unsafe fn $name(s: core::ops::Range<*mut i32>, $($n: u32,)? v: *const i32, o: *mut i32, k: i32, q: i32) -> u32 {
+            let mut mask = 0u32;
+            // SAFETY: reads and writes inside the three ranges, two elements at a time.
+            unsafe {
+                core::arch::asm!(
+                    "2:",
+                    "ldrd {s0}, {s1}, [{s}]",
+                    "ldrd {a0}, {a1}, [{v}], #8",
+                    $($shift,)*
+                    "smmlar {s0}, {k}, {a0}, {s0}",
+                    "smmlar {s1}, {k}, {a1}, {s1}",
+                    "ldrd {a0}, {a1}, [{o}]",
+                    "strd {s0}, {s1}, [{s}], #8",
+                    "smmlar {a0}, {q}, {s0}, {a0}",
+                    "smmlar {a1}, {q}, {s1}, {a1}",
+                    "eor {s0}, {s0}, {s0}, asr #31",
+                    "strd {a0}, {a1}, [{o}], #8",
+                    "eor {s1}, {s1}, {s1}, asr #31",
+                    "orr {mask}, {mask}, {s0}",
+                    "cmp {s}, {end}",
+                    "orr {mask}, {mask}, {s1}",
+                    "bne 2b",
+                    s = inout(reg) s.start => _,
+                    v = inout(reg) v => _,
+                    o = inout(reg) o => _,
+                    end = in(reg) s.end,
+                    k = in(reg) k,
+                    q = in(reg) q,
+                    mask = inout(reg) mask,
+                    s0 = out(reg) _,
+                    s1 = out(reg) _,
+                    a0 = out(reg) _,
+                    a1 = out(reg) _,
+                    $($n = in(reg) $n,)?
+                    options(nostack),
+                );
+            }
+            mask
+        }
+    };
+}
+
+row! {
+    /// One row: `S_j += mulhr(k, v_j)`, `o_j += mulhr(S_j, q)`; returns the row's magnitude mask.
+    write_read_row()
+}
+row! {
+    /// The same after `S_j ← round_shr(S_j, n)`, n from 1 to 33: the bit that a shift drops last is the carry.
+    shift_write_read_row(n)
+    "asrs {s0}, {s0}, {n}"
+    "adc {s0}, {s0}, #0"
+    "asrs {s1}, {s1}, {n}"
+    "adc {s1}, {s1}, #0"
+}
+
+/// [`crate::scalar::state::state_read`].
+pub fn state_read(s: &[i32], k: &[i32], r: &mut [i32]) {
+    crate::scalar::state::state_read(s, k, r);
 }

@@ -2,15 +2,19 @@
 
 use crate::fixed::{mulhr, round_shr};
 
-/// One pass: `S_ij += mulhr(k_i, v_j)`, then `o_j = Σ_i mulhr(S_ij, q_i)`; returns the magnitude mask
-/// of the new state (N6.4).
+/// One pass: `S_ij ← round_shr(S_ij, n_i)`, `S_ij += mulhr(k_i, v_j)`, then `o_j = Σ_i mulhr(S_ij, q_i)`; returns the
+/// magnitude mask of the new state (N6.1, N6.4).
 ///
-/// Shapes: `s` d_k·d_v, `k` and `q` d_k, `v` and `o` d_v. Sums wrap; the caller keeps `|S| + |k·v|/2^32`
-/// below 2^30 and `Σ|q|` below 2^31, so on its values they never do.
-pub fn state_write_read(s: &mut [i32], k: &[i32], v: &[i32], q: &[i32], o: &mut [i32]) -> u32 {
+/// Shapes: `s` d_k·d_v, `k` and `q` d_k, `shifts` d_k or none (no row is shifted), `v` and `o` d_v. Sums wrap; the
+/// caller keeps `|S| + |k·v|/2^32` below 2^30 and `Σ|q|` below 2^31, so on its values they never do.
+pub fn state_write_read(s: &mut [i32], shifts: &[u32], k: &[i32], v: &[i32], q: &[i32], o: &mut [i32]) -> u32 {
     o.fill(0);
     let mut mask = 0u32;
-    for ((row, &k), &q) in s.chunks_exact_mut(v.len().max(1)).zip(k).zip(q) {
+    let shifts = shifts.iter().copied().chain(core::iter::repeat(0));
+    for (((row, &k), &q), n) in s.chunks_exact_mut(v.len().max(1)).zip(k).zip(q).zip(shifts) {
+        if n > 0 {
+            row.iter_mut().for_each(|s| *s = round_shr(*s, n));
+        }
         for ((s, &v), o) in row.iter_mut().zip(v).zip(o.iter_mut()) {
             *s = s.wrapping_add(mulhr(k, v));
             *o = o.wrapping_add(mulhr(*s, q));

@@ -1,6 +1,7 @@
-//! Whole-vector measurements (numerics.md N1.5, N4).
+//! Whole vectors: measuring, scaling, rounding (numerics.md N1.5, N2.7, N4.2, N5.4).
 
-use crate::fixed::{bit_len, shift};
+use crate::fixed::{bit_len, mulhr, shift};
+use crate::real::Apply;
 
 /// The OR of `x ^ (x >> 31)`: all |x_j| (or |x_j| - 1 for negative ones) are ≤ this (N1.5).
 #[must_use]
@@ -8,13 +9,122 @@ pub fn magnitude(x: &[i32]) -> u32 {
     x.iter().fold(0, |mask, &x| mask | (x ^ (x >> 31)) as u32)
 }
 
-/// `Σ (x_j aligned to 24 bits)²` for a vector with magnitude mask `mask`: element j enters as
-/// `shift(x_j, 24 - bit_len(mask))` (N4.2). Exact for up to 2^15 elements.
+/// `Σ (x_j brought to 24 bits)²` for a vector with magnitude mask `mask`: element j enters as `⌊x_j·2^n⌋` with
+/// n = 24 - bit_len(mask) (N4.2). Exact for up to 2^15 elements.
 #[must_use]
 pub fn sum_squares(x: &[i32], mask: u32) -> u64 {
     let up = 24 - bit_len(mask);
-    x.iter().fold(0u64, |sum, &x| {
-        let x = i64::from(shift(x, up));
-        sum.wrapping_add((x * x) as u64)
-    })
+    let square = |x: i32| (i64::from(x) * i64::from(x)) as u64;
+    if up >= 0 {
+        x.iter().fold(0u64, |sum, &x| sum.wrapping_add(square(x << up)))
+    } else {
+        x.iter().fold(0u64, |sum, &x| sum.wrapping_add(square(x >> -up)))
+    }
+}
+
+/// Runs `f` on `(x << up)·mantissa` rounded by `post`: one loop for each usual form, so that no element pays for a choice.
+#[inline(always)]
+fn for_each(a: Apply, x: impl Iterator<Item = i32>, mut out: impl FnMut(i32)) {
+    let Apply { up, mantissa, post } = a;
+    match (up, post) {
+        (0..=30, 0) => x.for_each(|x| out(mulhr(x << up, mantissa))),
+        (0..=30, -30..=-1) => {
+            // |mulhr| ≤ 2^30, so adding half a unit cannot overflow.
+            let (n, half) = (-post, 1 << (-post - 1));
+            x.for_each(|x| out((mulhr(x << up, mantissa) + half) >> n));
+        }
+        _ => x.for_each(|x| out(a.to(x))),
+    }
+}
+
+/// Multiplies a vector (N2.7); `a` was made with the alignment of this very vector. Surplus elements of the longer
+/// slice are left alone.
+pub fn apply(a: Apply, x: &[i32], out: &mut [i32]) {
+    let mut out = out.iter_mut();
+    for_each(a, x.iter().copied(), |y| {
+        if let Some(out) = out.next() {
+            *out = y;
+        }
+    });
+}
+
+/// [`apply`] in place.
+pub fn apply_in_place(a: Apply, x: &mut [i32]) {
+    match (a.up, a.post) {
+        (0..=30, -30..=-1) => {
+            let (n, half) = (-a.post, 1 << (-a.post - 1));
+            x.iter_mut().for_each(|x| *x = (mulhr(*x << a.up, a.mantissa) + half) >> n);
+        }
+        _ => x.iter_mut().for_each(|x| *x = a.to(*x)),
+    }
+}
+
+/// [`apply`] to int16, clamped to [-2^14, 2^14 - 1] (N4.5).
+pub fn apply_i16(a: Apply, x: &[i32], out: &mut [i16]) {
+    let mut out = out.iter_mut();
+    for_each(a, x.iter().copied(), |y| {
+        if let Some(out) = out.next() {
+            *out = clamp_15(y);
+        }
+    });
+}
+
+/// `shift(x_j, n)` clamped to [-2^14, 2^14 - 1] (N5.4).
+pub fn shift_i16(x: &[i32], n: i32, out: &mut [i16]) {
+    let pairs = x.iter().zip(out.iter_mut());
+    match n {
+        -31..=-1 => {
+            let n = n.unsigned_abs();
+            pairs.for_each(|(x, out)| *out = clamp_15((x >> n) + ((x >> (n - 1)) & 1)));
+        }
+        _ => pairs.for_each(|(x, out)| *out = clamp_15(shift(*x, n))),
+    }
+}
+
+/// `x_j ← shift(x_j, n)` (N1.4).
+pub fn shift_in_place(x: &mut [i32], n: i32) {
+    match n {
+        0 => {}
+        -31..=-1 => {
+            let n = n.unsigned_abs();
+            x.iter_mut().for_each(|x| *x = (*x >> n) + ((*x >> (n - 1)) & 1));
+        }
+        _ => x.iter_mut().for_each(|x| *x = shift(*x, n)),
+    }
+}
+
+#[inline(always)]
+fn clamp_15(x: i32) -> i16 {
+    x.clamp(-(1 << 14), (1 << 14) - 1) as i16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::real::{Real, align};
+
+    #[test]
+    fn vectors_equal_their_elements() {
+        let x: [i32; 6] = [0, 1, -1, 12_345, -999_999, 1_000_003];
+        for bits in [0, 3, 10] {
+            let x = x.map(|x| x << bits);
+            let up = align(magnitude(&x));
+            for frac in -40..40 {
+                let a = Real::new(0xdead_beef, -31).applied(up, frac);
+                let want = x.map(|x| a.to(x));
+                let (mut out, mut place, mut short) = ([7; 6], x, [7i16; 7]);
+                apply(a, &x, &mut out);
+                apply_in_place(a, &mut place);
+                apply_i16(a, &x, &mut short);
+                assert_eq!((out, place), (want, want), "{bits} {frac}");
+                assert_eq!(short[..6], want.map(clamp_15));
+                assert_eq!(short[6], 7);
+                let (mut place, want) = (x, x.map(|x| shift(x, frac)));
+                shift_in_place(&mut place, frac);
+                shift_i16(&x, frac, &mut short);
+                assert_eq!(place, want);
+                assert_eq!(short[..6], want.map(clamp_15));
+            }
+        }
+    }
 }

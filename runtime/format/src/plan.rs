@@ -59,7 +59,7 @@ impl MemoryPlan {
 
         let gates = match m.backbone {
             Backbone::RetNet => 0,
-            Backbone::Gla => pad_rows(m.k_len()) + pad_rows(m.gate_rank as usize),
+            Backbone::Gla => pad_rows(m.k_len()) + pad_rows(m.gate_rank as usize) + d_k,
             Backbone::GatedDeltaNet => 2 * pad_rows(heads),
         };
         let head_gates = pad_rows(m.heads as usize)

@@ -2,7 +2,6 @@
 
 use crate::model::{Backbone, InputKind, KeyGate, ModelDesc, OutputGate, QueryGate};
 use crate::plan::{pad_cols, pad_rows};
-use crate::record::words_at;
 
 /// How a tensor's elements are stored (F6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -243,11 +242,17 @@ impl TensorDesc {
     };
 
     /// Reads the entry at byte `at`.
+    #[inline]
     #[must_use]
     pub const fn read(bytes: &[u8], at: usize) -> Option<TensorDesc> {
-        let Some([first, out_frac, rows, cols, data, multiplier, bias, acc_bound, _]) = words_at::<9>(bytes, at) else {
-            return None;
-        };
+        let Some((_, rest)) = bytes.split_at_checked(at) else { return None };
+        let Some(b) = rest.first_chunk::<{ Self::BYTES }>() else { return None };
+        // One bounds check for the whole entry: this is read for every matrix of every token.
+        const fn word(b: &[u8; TensorDesc::BYTES], i: usize) -> u32 {
+            u32::from_le_bytes([b[4 * i], b[4 * i + 1], b[4 * i + 2], b[4 * i + 3]])
+        }
+        let (first, out_frac, rows, cols) = (word(b, 0), word(b, 1), word(b, 2), word(b, 3));
+        let (data, multiplier, bias, acc_bound) = (word(b, 4), word(b, 5), word(b, 6), word(b, 7));
         let [kind, block_tiles, shift, pre_shift] = first.to_le_bytes();
         let Some(kind) = TensorKind::from_u32(kind as u32) else { return None };
         Some(TensorDesc {

@@ -61,6 +61,6 @@ pub(super) fn head(
         }
     }
     let gain = k_unit.mul(beta).mul(on_beta).mul(rise);
-    let unit = state.write_read(k, Scaled { v, frac: x.v_frac }, gain, q, b.v, b.o);
+    let unit = state.write_read(&[], k, Scaled { v, frac: x.v_frac }, gain, q, b.v, b.o);
     unit.mul(fall).mul(q_unit)
 }

@@ -32,6 +32,8 @@ struct HeadBuffers<'w> {
     q: &'w mut [i32],
     v: &'w mut [i32],
     o: &'w mut [i32],
+    /// Whole bits that each key channel decays by (GLA).
+    shifts: &'w mut [u32],
 }
 
 /// Runs the mixer on the normed input in `act`, puts y there as the input of `o_proj` and returns its
@@ -64,6 +66,10 @@ pub(crate) fn mix<P: Probe>(
         q: take(&mut rest, d_k),
         v: take(&mut rest, d_v),
         o: take(&mut rest, d_v),
+        shifts: match desc.backbone {
+            Backbone::Gla => bytemuck::try_cast_slice_mut(take(&mut rest, d_k)).unwrap_or(&mut []),
+            _ => &mut [],
+        },
     };
     let gate_tensor = cx.model.tensor(cx.layer, Role::OutputGate);
     let query_heads_share = (desc.state_heads / desc.heads).max(1) as usize;
@@ -96,12 +102,13 @@ pub(crate) fn mix<P: Probe>(
         };
         normalize_head(buffers.o, factor.mul(read), real(desc.head_eps), gain);
         let up = i32::from(gate_tensor.pre_shift);
-        for (y, o) in y.iter_mut().zip(buffers.o.iter()) {
-            *y = match desc.output_gate {
-                OutputGate::None => *o,
-                OutputGate::Silu => fixed::mulhr(*o, fixed::shift(nonlinear::silu(*y), up)),
-                OutputGate::Sigmoid => fixed::mulhr(*o, nonlinear::sigmoid(*y)),
-            };
+        let pairs = y.iter_mut().zip(buffers.o.iter());
+        match desc.output_gate {
+            OutputGate::None => pairs.for_each(|(y, o)| *y = *o),
+            OutputGate::Silu => {
+                pairs.for_each(|(y, o)| *y = fixed::mulhr(*o, fixed::realign(nonlinear::silu(*y), up)));
+            }
+            OutputGate::Sigmoid => pairs.for_each(|(y, o)| *y = fixed::mulhr(*o, nonlinear::sigmoid(*y))),
         }
     }
     if P::ACTIVE {
