@@ -4,7 +4,7 @@ use crate::config::FeatureMap;
 
 /// `σ(x) = 1 / (1 + e^-x)`
 pub(crate) fn sigmoid(x: f64) -> f64 {
-    1.0 / (1.0 + (-x).exp())
+    1.0 / (1.0 + libm::exp(-x))
 }
 
 /// `x · σ(x)`
@@ -14,12 +14,12 @@ pub(crate) fn silu(x: f64) -> f64 {
 
 /// `ln σ(x) = min(0, x) - ln(1 + e^-|x|)`
 pub(crate) fn log_sigmoid(x: f64) -> f64 {
-    x.min(0.0) - (-x.abs()).exp().ln_1p()
+    x.min(0.0) - libm::log1p(libm::exp(-x.abs()))
 }
 
 /// `ln(1 + e^x)`; x itself above 20, as torch has it.
 pub(crate) fn softplus(x: f64) -> f64 {
-    if x > 20.0 { x } else { x.exp().ln_1p() }
+    if x > 20.0 { x } else { libm::log1p(libm::exp(x)) }
 }
 
 /// Applies `map` to every element.

@@ -57,7 +57,7 @@ pub(crate) fn apply(gate: &[f64], group: usize, d: usize, x: &mut [f64]) {
 /// `x ← scale · e^(x - max) / Σ e^(x - max)`
 fn softmax(x: &mut [f64], scale: f64) {
     let max = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    x.iter_mut().for_each(|v| *v = (*v - max).exp());
+    x.iter_mut().for_each(|v| *v = libm::exp(*v - max));
     let factor = scale / x.iter().sum::<f64>();
     x.iter_mut().for_each(|v| *v *= factor);
 }

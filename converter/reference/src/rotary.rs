@@ -12,14 +12,14 @@ impl Rotary {
     /// `θ_j = 10000^(-2j/d_k)` for `j < d_k / 2`.
     pub(crate) fn new(d_k: usize) -> Self {
         let half = d_k / 2;
-        let theta = (0..half).map(|j| 10000f64.powf(-2.0 * j as f64 / d_k as f64)).collect();
+        let theta = (0..half).map(|j| libm::pow(10_000.0, -2.0 * j as f64 / d_k as f64)).collect();
         Self { theta, cos: vec![1.0; half], sin: vec![0.0; half] }
     }
 
     /// Sets the angles `φ_j = t · θ_j`.
     pub(crate) fn set_position(&mut self, t: u64) {
         for (j, theta) in self.theta.iter().enumerate() {
-            (self.sin[j], self.cos[j]) = (t as f64 * theta).sin_cos();
+            (self.sin[j], self.cos[j]) = libm::sincos(t as f64 * theta);
         }
     }
 

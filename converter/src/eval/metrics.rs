@@ -28,7 +28,7 @@ impl Outputs {
                 (top, self.argmax) = (logit, i);
             }
         }
-        let log_sum = self.logits.iter().map(|l| (l - top).exp()).sum::<f64>().ln();
+        let log_sum = libm::log(self.logits.iter().map(|l| libm::exp(l - top)).sum::<f64>());
         self.log_probs.clear();
         self.log_probs.extend(self.logits.iter().map(|l| l - top - log_sum));
     }
@@ -70,7 +70,7 @@ impl Sums {
         let (mut kl, mut last) = (0.0, LastPosition { agree: float.argmax == fixed.argmax, ..Default::default() });
         let logs = float.log_probs.iter().zip(&fixed.log_probs);
         for ((a, b), (log_a, log_b)) in float.logits.iter().zip(&fixed.logits).zip(logs) {
-            kl += log_a.exp() * (log_a - log_b);
+            kl += libm::exp(*log_a) * (log_a - log_b);
             last.max_abs = last.max_abs.max((a - b).abs());
             last.error_square += (a - b) * (a - b);
             last.float_square += a * a;

@@ -97,7 +97,7 @@ pub(super) fn report(pair: &PairSums, rows: &Rows) -> Report {
         scored: all.scored,
         nll_float,
         nll_fixed,
-        ppl_ratio: nll_float.zip(nll_fixed).map(|(float, fixed)| (fixed - float).exp()),
+        ppl_ratio: nll_float.zip(nll_fixed).map(|(float, fixed)| libm::exp(fixed - float)),
         kl_mean: all.kl / all.positions as f64,
         kl_max: all.kl_max,
         top1: all.agree as f64 / all.positions as f64,

@@ -56,6 +56,13 @@ pub(super) fn head(
     let r_mask = magnitude(b.o);
     if r_mask != 0 {
         let to_v = k_unit.mul(fall).applied(align(r_mask), 32 - *state.frac - k.frac + x.v_frac);
+        if let Some(count) = &mut b.saturated {
+            let full = |&(v, r): &(&i32, &i32)| {
+                let r = to_v.to(*r);
+                r == i32::MAX || r == i32::MIN || v.checked_sub(r).is_none()
+            };
+            *count += v.iter().zip(b.o.iter()).filter(full).count() as u32;
+        }
         for (v, r) in v.iter_mut().zip(b.o.iter()) {
             *v = v.saturating_sub(to_v.to(*r));
         }

@@ -32,6 +32,8 @@ struct HeadBuffers<'w> {
     q: &'w mut [i32],
     v: &'w mut [i32],
     o: &'w mut [i32],
+    /// Predictions that did not fit their format (Gated DeltaNet), if anybody wants to know.
+    saturated: Option<u32>,
     /// Whole bits that each key channel decays by (GLA).
     shifts: &'w mut [u32],
 }
@@ -66,6 +68,7 @@ pub(crate) fn mix<P: Probe>(
         q: take(&mut rest, d_k),
         v: take(&mut rest, d_v),
         o: take(&mut rest, d_v),
+        saturated: P::ACTIVE.then_some(0),
         shifts: match desc.backbone {
             Backbone::Gla => bytemuck::try_cast_slice_mut(take(&mut rest, d_k)).unwrap_or(&mut []),
             _ => &mut [],
@@ -115,6 +118,7 @@ pub(crate) fn mix<P: Probe>(
         probe.values(cx.layer, Op::Heads, p.y, y_frac(desc.output_gate, &gate_tensor));
     }
     let exponent = quantize(p.y, act);
+    probe.saturated(cx.layer, Op::Heads, buffers.saturated.unwrap_or(0));
     probe.done(cx.layer, Op::Heads);
     exponent
 }

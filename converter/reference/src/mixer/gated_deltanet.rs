@@ -56,7 +56,7 @@ fn decay_and_beta<T: Tap>(c: &Config, layer: usize, w: &LayerWeights, s: &mut Sc
     add_bias(decay, w.dt_bias.as_ref());
     tap.tap(layer, Op::DecayLogit, decay);
     for (d, a_log) in decay.iter_mut().zip(a_log) {
-        *d = (-f64::from(*a_log).exp() * softplus(*d)).exp();
+        *d = libm::exp(-libm::exp(f64::from(*a_log)) * softplus(*d));
     }
     tap.tap(layer, Op::Decay, decay);
 

@@ -49,7 +49,7 @@ fn decay<T: Tap>(c: &Config, layer: usize, w: &LayerWeights, s: &mut Scratch, ta
     tap.tap(layer, Op::DecayLogit, decay);
     for d in decay.iter_mut() {
         let log = log_sigmoid(*d) / GATE_LOGIT_NORMALIZER;
-        *d = c.clamp_min.map_or(log, |min| log.max(min)).exp();
+        *d = libm::exp(c.clamp_min.map_or(log, |min| log.max(min)));
     }
     tap.tap(layer, Op::Decay, decay);
 }

@@ -8,7 +8,7 @@ use crate::tap::{Op, Tap};
 
 /// `γ_n = 1 - 2^(-5-n)`, by query head.
 fn gamma(head: usize) -> f64 {
-    1.0 - (-5.0 - head as f64).exp2()
+    1.0 - libm::ldexp(1.0, -5 - head as i32)
 }
 
 /// Advances the state from `s.q`, `s.k`, `s.v` and fills `s.y` with the read-out.
