@@ -88,7 +88,7 @@ pub struct Lowered {
 /// `gain` multiplies results and bias. `None` when an accumulator cannot be proven to fit (never with int8 weights).
 pub fn lower_matrix(q: &Int8Rows, gain: f64, bias: Option<&[f32]>, source: Source, target: Target) -> Option<Lowered> {
     let rows = q.scale.len();
-    // The largest |accumulator| of each row, by Cauchy-Schwarz: every input has a length of at most 2^14, and
+    // The largest |accumulator| of each row, by Cauchy-Schwarz: every input has a length of at most 2^13, and
     // rounding adds at most half a unit an element.
     let length = pow2(UNIT_FRAC) + 0.5 * (q.cols as f64).sqrt();
     let (block_tiles, acc_bounds): (u8, Vec<f64>) = match source {

@@ -85,7 +85,7 @@ fn matvec(outcome: &mut Outcome, rows: usize, cols: usize, block: usize, round: 
     let offset = usize::from(round == 3 && cfg!(not(sla_arm_dsp)));
     let x = &mut x[offset..offset + cols];
     for x in x.iter_mut() {
-        *x = draw.within(limit.min(1 << 14), extreme) as i16;
+        *x = draw.within(limit.min(1 << 13), extreme) as i16;
     }
     let mut multiplier = [0i32; 8];
     for m in &mut multiplier {

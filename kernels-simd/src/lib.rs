@@ -28,7 +28,7 @@ pub mod scalar;
 mod tables;
 
 pub use dispatch::{
-    apply, apply_i16, apply_in_place, backend, magnitude, matvec_i8, shift_i16, shift_in_place, state_read,
+    apply, apply_i16, apply_in_place, backend, magnitude, matvec_i8, shift_i16, shift_in_place, shift_into, state_read,
     state_shift, state_write_read, sum_squares,
 };
 pub use real::{Apply, Real, align};

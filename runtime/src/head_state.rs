@@ -29,6 +29,16 @@ pub(crate) struct HeadState<'s> {
     pub mask: &'s mut u32,
 }
 
+/// One step of a head: see [`HeadState::write_read`].
+pub(crate) struct Update<'a> {
+    /// Whole bits that each row decays by; empty for none.
+    pub shifts: &'a [u32],
+    pub k: Scaled<'a>,
+    pub v: Scaled<'a>,
+    pub gain: Real,
+    pub q: Scaled<'a>,
+}
+
 /// A vector with fraction bits.
 #[derive(Clone, Copy)]
 pub(crate) struct Scaled<'v> {
@@ -46,16 +56,8 @@ impl HeadState<'_> {
     /// the real value of one unit of `o`.
     ///
     /// Needs Σ|k|, Σ|q| < 2^31 ([`left_align`]). `buffer` is scratch of v's length.
-    pub fn write_read(
-        &mut self,
-        mut shifts: &[u32],
-        k: Scaled,
-        v: Scaled,
-        gain: Real,
-        q: Scaled,
-        buffer: &mut [i32],
-        o: &mut [i32],
-    ) -> Real {
+    pub fn write_read(&mut self, step: Update, buffer: &mut [i32], o: &mut [i32]) -> Real {
+        let Update { mut shifts, k, v, gain, q } = step;
         let v_mask = magnitude(v.v);
         // A zero key has no exponent that could say how much room its write needs.
         if v_mask == 0 || gain.is_zero() || magnitude(k.v) == 0 {
@@ -120,15 +122,11 @@ pub(crate) fn carry_decay(carry: &mut u32, decay: u32) -> u32 {
     sum >> nonlinear::DECAY_FRAC
 }
 
-/// Copies `x` shifted so that Σ|x| is in `[2^30, 2^31)` and returns the shift (N6.6).
+/// Copies `x` shifted to the left so that Σ|x| ≤ 2^31 and returns the shift (N6.6).
 pub(crate) fn left_align(x: &[i32], out: &mut [i32]) -> i32 {
-    let l1 = x.iter().fold(0u64, |sum, &x| sum.saturating_add(u64::from(x.unsigned_abs())));
-    let up = if l1 == 0 { 0 } else { l1.leading_zeros() as i32 - 33 };
-    if up >= 0 {
-        out.iter_mut().zip(x).for_each(|(out, x)| *out = x << up);
-    } else {
-        out.iter_mut().zip(x).for_each(|(out, x)| *out = fixed::round_shr(*x, up.unsigned_abs()));
-    }
+    let mask = magnitude(x);
+    let up = if mask == 0 { 0 } else { 31 - fixed::bit_len(mask) - fixed::bit_len(x.len() as u32 - 1) };
+    kernels::shift_into(x, up, out);
     up
 }
 

@@ -31,7 +31,7 @@ pub(crate) fn inverse_length(x: &[i32], factor: Real, eps: Real) -> Real {
     Real::new(sum_squares(x, mask), 0).mul(unit).mul(unit).add(eps).rsqrt()
 }
 
-/// The unit vector of the residual stream in Q14 (N4.5); the rest of the last tile becomes 0.
+/// The unit vector of the residual stream in Q13 (N4.5); the rest of the last tile becomes 0.
 pub(crate) fn block_norm(x: &[i32], residual_frac: i32, eps: RealBits, out: &mut [i16]) {
     match unit(x, Real::pow2(-residual_frac), real(eps), Real::ONE, UNIT_FRAC) {
         Some(unit) => apply_i16(unit, x, out),
@@ -40,7 +40,7 @@ pub(crate) fn block_norm(x: &[i32], residual_frac: i32, eps: RealBits, out: &mut
     pad(x.len(), out);
 }
 
-/// Rounds a vector to integers of length below 2^14 with a common exponent, x ≈ out·2^exponent, and returns the
+/// Rounds a vector to integers of length below 2^13 with a common exponent, x ≈ out·2^exponent, and returns the
 /// exponent (N5.4); the rest of the last tile becomes 0.
 pub(crate) fn quantize(x: &[i32], out: &mut [i16]) -> i32 {
     let mask = magnitude(x);

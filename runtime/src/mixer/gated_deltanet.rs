@@ -2,7 +2,7 @@
 
 use super::project::Qkv;
 use super::{Context, HeadBuffers, of_head};
-use crate::head_state::{HeadState, Scaled, carry_decay, left_align};
+use crate::head_state::{HeadState, Scaled, Update, carry_decay, left_align};
 use crate::norm::{inverse_length, real};
 use sla_format::{KeyGate, RealBits, Role};
 use sla_kernels::{Real, align, magnitude, nonlinear, state_read};
@@ -68,6 +68,6 @@ pub(super) fn head(
         }
     }
     let gain = k_unit.mul(beta).mul(on_beta).mul(rise);
-    let unit = state.write_read(&[], k, Scaled { v, frac: x.v_frac }, gain, q, b.v, b.o);
+    let unit = state.write_read(Update { shifts: &[], k, v: Scaled { v, frac: x.v_frac }, gain, q }, b.v, b.o);
     unit.mul(fall).mul(q_unit)
 }

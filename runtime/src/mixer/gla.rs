@@ -2,7 +2,7 @@
 
 use super::project::Qkv;
 use super::{Context, HeadBuffers, of_head};
-use crate::head_state::{HeadState, Scaled, carry_decay, left_align};
+use crate::head_state::{HeadState, Scaled, Update, carry_decay, left_align};
 use sla_kernels::{Real, fixed::mulhr, nonlinear};
 
 /// 1 / (16·ln 2), from nats of logsigmoid to the log2-decay.
@@ -35,7 +35,7 @@ pub(super) fn head(
     let k = Scaled { v: b.k, frac: x.k_frac + k_up - 2 };
     let q = Scaled { v: b.q, frac: x.q_frac + q_up - 1 };
     let v = Scaled { v: of_head(x.v, kv_head, d_v), frac: x.v_frac };
-    state.write_read(b.shifts, k, v, write, q, b.v, b.o)
+    state.write_read(Update { shifts: b.shifts, k, v, gain: write, q }, b.v, b.o)
 }
 
 /// -log2 α = softplus(-z) / (16·ln 2) in Q27 for z in Q18.

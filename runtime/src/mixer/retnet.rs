@@ -2,7 +2,7 @@
 
 use super::project::Qkv;
 use super::{Context, HeadBuffers, of_head};
-use crate::head_state::{HeadState, Scaled, carry_decay, left_align};
+use crate::head_state::{HeadState, Scaled, Update, carry_decay, left_align};
 use sla_format::Role;
 use sla_kernels::{Real, nonlinear};
 
@@ -31,6 +31,6 @@ pub(super) fn head(
     let v = Scaled { v: of_head(x.v, kv_head, d_v), frac: x.v_frac };
     // S holds the state divided by the carry's decay: writes are divided by it, reads multiplied.
     let gain = write.mul(Real::new(u64::from(nonlinear::exp2(carry)), -30));
-    let unit = state.write_read(&[], k, v, gain, q, b.v, b.o);
+    let unit = state.write_read(Update { shifts: &[], k, v, gain, q }, b.v, b.o);
     unit.mul(Real::new(u64::from(nonlinear::exp2_neg(carry)), -31))
 }
