@@ -36,7 +36,10 @@ pub fn rows(
             Input::Tokens { .. } => {
                 let steps = (OWN_BUDGET / parameters(model).max(1)).clamp(32, OWN_STEPS);
                 let first = checkpoint.meta.bos_token_id.unwrap_or(10.min(model.config.outputs as u32 - 1));
-                (tokens(vec![sample(model, first, steps, done)]), format!("{steps} tokens sampled from the float model"))
+                (
+                    tokens(vec![sample(model, first, steps, done)]),
+                    format!("{steps} tokens sampled from the float model"),
+                )
             }
             Input::Features { mean, std, .. } => {
                 (features(vec![synthetic(mean, std)]), "synthetic frames and silence".into())
@@ -54,9 +57,11 @@ fn features(rows: Vec<Vec<Vec<f64>>>) -> Rows {
 }
 
 fn parameters(model: &Model) -> usize {
-    let layer = model.weights.layers.first().map_or(0, |w| {
-        [&w.q, &w.k, &w.v, &w.o, &w.gate, &w.up, &w.down].iter().map(|m| m.data.len()).sum()
-    });
+    let layer = model
+        .weights
+        .layers
+        .first()
+        .map_or(0, |w| [&w.q, &w.k, &w.v, &w.o, &w.gate, &w.up, &w.down].iter().map(|m| m.data.len()).sum());
     layer * model.config.layers + model.config.hidden * model.config.outputs
 }
 

@@ -73,8 +73,7 @@ pub fn convert(
         return Err(ConvertError::Clamp(min));
     }
     let model = Model::new(config.clone(), checkpoint.weights.clone())?;
-    let (rows, data) =
-        calibrate::rows(checkpoint, &model, &options.calibration, &mut |x| progress("calibrate", x));
+    let (rows, data) = calibrate::rows(checkpoint, &model, &options.calibration, &mut |x| progress("calibrate", x));
     rows.check(config).map_err(ConvertError::Calibration)?;
     let residual = calibrate::measure(&model, &rows);
 
@@ -128,7 +127,12 @@ pub fn convert(
         ("calibration", rows_text(&rows, &extras.provenance)),
         (
             "drift from float",
-            format!("mean KL {:.2e}, top-1 {:.2} %, relative RMS {:.2} %", drift.kl_mean, 100.0 * drift.top1, 100.0 * drift.relative_rms),
+            format!(
+                "mean KL {:.2e}, top-1 {:.2} %, relative RMS {:.2} %",
+                drift.kl_mean,
+                100.0 * drift.top1,
+                100.0 * drift.relative_rms
+            ),
         ),
     ];
     let summary = summary.map(|(key, value)| (key.to_owned(), value)).to_vec();

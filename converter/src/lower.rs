@@ -64,7 +64,8 @@ pub fn describe(config: &Config, residual_frac: i32, bos: Option<u32>, eos: Opti
         residual_frac,
         feature_frac,
         decay_max: config.clamp_min.map_or(NONE, |min| {
-            (-min * core::f64::consts::LOG2_E * f64::from(1u32 << DECAY_FRAC)).round().clamp(0.0, 4_294_967_294.0) as u32
+            (-min * core::f64::consts::LOG2_E * f64::from(1u32 << DECAY_FRAC)).round().clamp(0.0, 4_294_967_294.0)
+                as u32
         }),
         norm_eps: real(config.hidden as f64 * config.norm_eps),
         head_eps: real((config.d_v * config.d_k) as f64 * config.norm_eps),
@@ -170,7 +171,10 @@ fn align_products(config: &Config, role: Role, t: &mut Lowered) {
 fn contribution(config: &Config, weights: &Weights, layer: usize, tensors: &[Lowered]) -> f64 {
     let row_norm = |m: &reference::Matrix, columns: Option<&[f32]>| {
         let squares = |row: &[f32]| -> f64 {
-            row.iter().enumerate().map(|(c, &w)| (f64::from(w) * columns.map_or(1.0, |n| f64::from(n[c % n.len()]))).powi(2)).sum()
+            row.iter()
+                .enumerate()
+                .map(|(c, &w)| (f64::from(w) * columns.map_or(1.0, |n| f64::from(n[c % n.len()]))).powi(2))
+                .sum()
         };
         (0..m.rows).map(|r| squares(m.row(r))).fold(0.0f64, f64::max).sqrt() * 1.02
     };
@@ -249,10 +253,7 @@ fn other(config: &Config, weights: &Weights, desc: &ModelDesc, layer: usize, rol
         }
         Role::FinalNorm => {
             let unit = largest(&weights.norm) / f64::from(i16::MAX);
-            vector(
-                TensorKind::I16,
-                weights.norm.iter().map(|&w| ((f64::from(w) / unit).round() as i16).to_le_bytes()),
-            )
+            vector(TensorKind::I16, weights.norm.iter().map(|&w| ((f64::from(w) / unit).round() as i16).to_le_bytes()))
         }
         Role::FeatureMean => match &config.input {
             Input::Features { mean, std, .. } => lower_features(mean, std, desc.feature_frac),
@@ -283,7 +284,7 @@ fn lower_features(mean: &[f64], std: &[f64], feature_frac: i32) -> Lowered {
     t
 }
 
-/// int16 taps, tap-major, with a multiplier to Q18 a channel: Σ|w| ≤ 65,535 keeps every sum in 32 bits (N8.2).
+/// int16 taps, tap-major, with a multiplier to Q16 a channel: Σ|w| ≤ 65,535 keeps every sum in 32 bits (N8.2).
 fn lower_conv(conv: &Conv, input_scale: &[f64]) -> Lowered {
     let (channels, width) = (conv.weight.rows, conv.weight.cols);
     let mut taps = vec![0i16; channels * width];

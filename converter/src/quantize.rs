@@ -1,8 +1,8 @@
 //! int8 weights with one scale a row, and the multipliers that bring results into their format.
 
 use crate::recipe::{Source, Target, pow2};
-use sla_runtime::scales::UNIT_FRAC;
 use sla_format::{TensorDesc, TensorKind, pad_cols, pad_rows};
+use sla_runtime::scales::UNIT_FRAC;
 
 /// An int8 matrix, natural order.
 pub struct Int8Rows {
@@ -128,8 +128,7 @@ pub fn lower_matrix(q: &Int8Rows, gain: f64, bias: Option<&[f32]>, source: Sourc
     let mut multipliers: Vec<i32> = unit.iter().enumerate().map(|(r, &u)| multiplier(u, r)).collect();
     multipliers.resize(pad_rows(rows), 0);
     let bias = bias.map(|bias| {
-        let mut out: Vec<i32> =
-            bias.iter().map(|&b| saturate(libm::ldexp(f64::from(b) * gain, out_frac))).collect();
+        let mut out: Vec<i32> = bias.iter().map(|&b| saturate(libm::ldexp(f64::from(b) * gain, out_frac))).collect();
         out.resize(pad_rows(rows), 0);
         out
     });

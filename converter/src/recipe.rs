@@ -115,9 +115,7 @@ pub fn recipe<'w>(
         let bias = weights.head.bias.as_deref();
         let target = Target::Frac(LOGIT_FRAC);
         return Some(match (&weights.head.weight, &weights.input) {
-            (Some(matrix), _) => {
-                Recipe { columns: Some(wide(&weights.norm)), bias, ..plain(matrix, unit, target) }
-            }
+            (Some(matrix), _) => Recipe { columns: Some(wide(&weights.norm)), bias, ..plain(matrix, unit, target) },
             (None, InputWeights::Embedding(matrix)) => {
                 // The norm's weights are applied to the unit vector as integers of this largest value.
                 let scale =

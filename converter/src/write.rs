@@ -2,9 +2,7 @@
 
 use crate::convert::ConvertError;
 use crate::quantize::Lowered;
-use sla_format::{
-    HEADER_BYTES, Header, MAGIC, ModelDesc, Role, SECTION_ALIGN, Section, SectionKind, VERSION, seal,
-};
+use sla_format::{HEADER_BYTES, Header, MAGIC, ModelDesc, Role, SECTION_ALIGN, Section, SectionKind, VERSION, seal};
 
 /// The sections that are no model: each is left out when it is empty.
 #[derive(Default)]

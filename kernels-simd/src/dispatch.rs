@@ -29,6 +29,7 @@ pub fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
 
 #[cfg(sla_arm_dsp)]
 pub use crate::arch::cortex_m_dsp::{state_read, state_write_read};
+pub use scalar::activation::{carry_decay, gla_channels, sigmoid_product, silu_in_place, silu_product};
 pub use scalar::state::state_shift;
 #[cfg(not(sla_arm_dsp))]
 pub use scalar::state::{state_read, state_write_read};

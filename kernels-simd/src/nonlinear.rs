@@ -4,24 +4,24 @@ use crate::fixed::{mulhr, round_shr};
 use crate::tables::{EXP2_Q30, SIGMOID_Q31, SINE_Q31, SOFTPLUS_Q27};
 
 /// Fraction bits of the arguments of [`sigmoid`], [`silu`] and [`softplus`] (N3.1).
-pub const ARG_FRAC: u32 = 18;
+pub const ARG_FRAC: u32 = 16;
 /// Fraction bits of [`silu`]'s result (N3.3).
-pub const SILU_FRAC: i32 = 17;
+pub const SILU_FRAC: i32 = 15;
 /// Fraction bits of log2-decays and their carries (N3.5).
 pub const DECAY_FRAC: u32 = 27;
 
-/// Reads a falling table over `[0, 16]` in steps of 1/32 at `t` ≥ 0 in Q18; 0 from 16 on.
+/// Reads a falling table over `[0, 16]` in steps of 1/32 at `t` ≥ 0 in Q16; 0 from 16 on.
 #[inline(always)]
 fn falling(table: &[u32; 513], t: u32) -> u32 {
     if t >= 16 << ARG_FRAC {
         return 0;
     }
-    let index = (t >> 13) as usize; // below 512
+    let index = (t >> 11) as usize; // below 512
     let (a, b) = (table[index], table[index + 1]);
-    a - umulh(a - b, (t & 0x1fff) << 19)
+    a - umulh(a - b, (t & 0x7ff) << 21)
 }
 
-/// σ(t) in Q31, capped at 2^31 - 1, for `t` in Q18 (N3.2). Error below 1.3e-5.
+/// σ(t) in Q31, capped at 2^31 - 1, for `t` in Q16 (N3.2). Error below 1.3e-5.
 #[inline]
 #[must_use]
 pub fn sigmoid(t: i32) -> i32 {
@@ -30,14 +30,14 @@ pub fn sigmoid(t: i32) -> i32 {
     if value > i32::MAX as u32 { i32::MAX } else { value as i32 }
 }
 
-/// silu(t) = t·σ(t) in Q17 for `t` in Q18 (N3.3).
+/// silu(t) = t·σ(t) in Q15 for `t` in Q16 (N3.3).
 #[inline]
 #[must_use]
 pub fn silu(t: i32) -> i32 {
     mulhr(t, sigmoid(t))
 }
 
-/// ln(1 + e^t) as its two parts, `(max(t, 0) in Q18, ln(1 + e^-|t|) in Q27)` (N3.4).
+/// ln(1 + e^t) as its two parts, `(max(t, 0) in Q16, ln(1 + e^-|t|) in Q27)` (N3.4).
 #[inline]
 #[must_use]
 pub fn softplus(t: i32) -> (u32, u32) {
@@ -103,18 +103,18 @@ mod tests {
     use core::f64::consts::TAU;
 
     fn q(x: i32) -> f64 {
-        f64::from(x) / 2f64.powi(18)
+        f64::from(x) / 2f64.powi(16)
     }
 
     /// Every 7th argument in ±18 and the ends.
     fn arguments() -> impl Iterator<Item = i32> {
-        (-18 << 18..18 << 18).step_by(7).chain([i32::MIN, i32::MIN + 1, i32::MAX, 0, -1, 1])
+        (-18 << 16..18 << 16).step_by(7).chain([i32::MIN, i32::MIN + 1, i32::MAX, 0, -1, 1])
     }
 
     #[test]
     fn sigmoid_and_silu_follow_their_formulas() {
         let mut last = 0;
-        for t in (i32::MIN..i32::MIN + 9).chain((-18 << 18..18 << 18).step_by(7)) {
+        for t in (i32::MIN..i32::MIN + 9).chain((-18 << 16..18 << 16).step_by(7)) {
             let s = sigmoid(t);
             assert!(s >= last, "monotone at {t}");
             last = s;
@@ -122,7 +122,7 @@ mod tests {
         for t in arguments() {
             let s = 1.0 / (1.0 + (-q(t)).exp());
             assert!((f64::from(sigmoid(t)) / 2f64.powi(31) - s).abs() < 1.3e-5, "{t}");
-            let got = f64::from(silu(t)) / 2f64.powi(17);
+            let got = f64::from(silu(t)) / 2f64.powi(15);
             assert!((got - q(t) * s).abs() < 2e-5 + 4e-5 * q(t).abs().min(16.0), "{t} {got}");
         }
     }
@@ -131,7 +131,7 @@ mod tests {
     fn softplus_follows_its_formula() {
         for t in arguments() {
             let (linear, rest) = softplus(t);
-            let got = f64::from(linear) / 2f64.powi(18) + f64::from(rest) / 2f64.powi(27);
+            let got = f64::from(linear) / 2f64.powi(16) + f64::from(rest) / 2f64.powi(27);
             let want = q(t).max(0.0) + (-q(t).abs()).exp().ln_1p();
             let bound = 1.3e-4 * (-q(t).abs()).exp().ln_1p() + 1.3e-7;
             assert!((got - want).abs() < bound, "{t} {got} {want}");

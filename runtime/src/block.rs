@@ -7,12 +7,7 @@ use crate::probe::{Op, Probe};
 use crate::workspace::{LayerState, Workspace};
 use sla_format::{Role, pad_rows};
 
-pub(crate) fn block<P: Probe>(
-    cx: &Context,
-    ws: &mut BlockBuffers,
-    state: &mut LayerState,
-    probe: &mut P,
-) {
+pub(crate) fn block<P: Probe>(cx: &Context, ws: &mut BlockBuffers, state: &mut LayerState, probe: &mut P) {
     let desc = cx.model.desc();
     block_norm(ws.x, desc.residual_frac, desc.norm_eps, ws.act);
     probe.done(cx.layer, Op::MixerNorm);
@@ -43,14 +38,7 @@ impl<'a> BlockBuffers<'a> {
 }
 
 /// x ← sat(x + M·act): the residual connection (N5.5).
-fn contribute<P: Probe>(
-    cx: &Context,
-    role: Role,
-    op: Op,
-    exponent: i32,
-    ws: &mut BlockBuffers,
-    probe: &mut P,
-) {
+fn contribute<P: Probe>(cx: &Context, role: Role, op: Op, exponent: i32, ws: &mut BlockBuffers, probe: &mut P) {
     let desc = cx.model.desc();
     let delta = ws.work.get_mut(..pad_rows(desc.hidden as usize)).unwrap_or_default();
     cx.model.matrix(cx.layer, role).apply(ws.act, exponent, delta);

@@ -2,10 +2,10 @@
 
 use sla_kernels::{Real, nonlinear};
 
-/// Softmax weights of all heads, kept as e_h = 2^(t_h - max t) in Q30 and the reciprocal of their sum.
+/// Softmax weights of all heads, kept as their distances max t - t_h, and the reciprocal of their sum.
 #[derive(Clone, Copy)]
 pub(crate) struct HeadGate<'w> {
-    weights: &'w [i32],
+    below: &'w [i32],
     inverse: Real,
 }
 
@@ -17,20 +17,31 @@ impl<'w> HeadGate<'w> {
         let top = logits.iter().copied().max().unwrap_or(0);
         let mut sum = 0u64;
         for t in logits.iter_mut() {
-            *t = nonlinear::exp2_below(*t, top) as i32;
-            sum += *t as u64;
+            sum += u64::from(nonlinear::exp2_below(*t, top));
+            *t = top.wrapping_sub(*t);
         }
-        Self { weights: logits, inverse: Real::new(sum, 0).recip().mul(scale) }
+        Self { below: logits, inverse: Real::new(sum, -30).recip().mul(scale) }
     }
 
     /// No gate: 1 for every head.
-    pub const NONE: HeadGate<'static> = HeadGate { weights: &[], inverse: Real::ONE };
+    pub const NONE: HeadGate<'static> = HeadGate { below: &[], inverse: Real::ONE };
 
-    /// The gate of head `head` (N7.2).
+    /// The gate of head `head` (N7.2): the weight is taken anew as a real, since a small gate on q has to be as exact
+    /// as a large one; the norm behind it cancels its size.
     pub fn of(&self, head: usize) -> Real {
-        match self.weights {
+        match self.below {
             [] => Real::ONE,
-            weights => Real::new(weights.get(head).map_or(0, |&e| e as u64), 0).mul(self.inverse),
+            below => below.get(head).map_or(Real::ZERO, |&below| weight(below as u32).mul(self.inverse)),
         }
+    }
+}
+
+/// 2^-below for `below` in Q16; 0 from 2^-48 on.
+fn weight(below: u32) -> Real {
+    let (whole, fraction) = ((below >> 16) as i32, below & 0xffff);
+    match (whole, fraction) {
+        (48.., _) => Real::ZERO,
+        (_, 0) => Real::pow2(-whole),
+        _ => Real::new(u64::from(nonlinear::exp2_neg(fraction << 11)), -31 - whole),
     }
 }

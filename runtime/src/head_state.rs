@@ -7,7 +7,7 @@
 
 use crate::norm;
 use crate::scales::HEAD_UNIT_FRAC;
-use sla_kernels::{self as kernels, Real, align, fixed, magnitude, nonlinear, state_shift, state_write_read};
+use sla_kernels::{self as kernels, Real, align, fixed, magnitude, state_shift, state_write_read};
 
 /// Bits of |S| after which the state moves down.
 const FULL: i32 = 29;
@@ -113,13 +113,6 @@ impl HeadState<'_> {
             state_shift(row, -(*n as i32));
         }
     }
-}
-
-/// Adds a token's log2-decay (Q27) to a carry; returns the whole bits that fell out (N6.1).
-pub(crate) fn carry_decay(carry: &mut u32, decay: u32) -> u32 {
-    let sum = carry.saturating_add(decay);
-    *carry = sum & ((1 << nonlinear::DECAY_FRAC) - 1);
-    sum >> nonlinear::DECAY_FRAC
 }
 
 /// Copies `x` shifted to the left so that Σ|x| ≤ 2^31 and returns the shift (N6.6).

@@ -50,7 +50,11 @@ impl<const ROWS: usize> Ledger<ROWS> {
     /// All entries with something in them.
     pub fn entries(&self) -> impl Iterator<Item = (usize, Op, Entry)> + '_ {
         self.rows.iter().enumerate().flat_map(|(layer, row)| {
-            Op::ALL.iter().zip(row).map(move |(op, entry)| (layer, *op, *entry)).filter(|(.., e)| *e != Entry::default())
+            Op::ALL
+                .iter()
+                .zip(row)
+                .map(move |(op, entry)| (layer, *op, *entry))
+                .filter(|(.., e)| *e != Entry::default())
         })
     }
 

@@ -14,7 +14,12 @@ pub struct Matrix<'m> {
 
 impl<'m> Matrix<'m> {
     pub(crate) fn new(desc: TensorDesc, data: &'m [i16], multiplier: &'m [i32], bias: &'m [i32]) -> Self {
-        Self { weights: I8Matrix::new(data, desc.cols as usize, 16 * usize::from(desc.block_tiles)), multiplier, bias, desc }
+        Self {
+            weights: I8Matrix::new(data, desc.cols as usize, 16 * usize::from(desc.block_tiles)),
+            multiplier,
+            bias,
+            desc,
+        }
     }
 
     /// The table's entry.

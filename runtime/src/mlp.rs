@@ -6,17 +6,11 @@ use crate::probe::{Op, Probe};
 use crate::scales::hidden_frac;
 use crate::workspace::take;
 use sla_format::{Role, pad_rows};
-use sla_kernels::{fixed, nonlinear};
+use sla_kernels::silu_product;
 
 /// Computes h = silu(gate·m) ⊙ (up·m) from the normed input in `act`, puts it there as the input of
 /// `down_proj` and returns its exponent.
-pub(crate) fn hidden<P: Probe>(
-    model: &Model,
-    layer: usize,
-    act: &mut [i16],
-    work: &mut [i32],
-    probe: &mut P,
-) -> i32 {
+pub(crate) fn hidden<P: Probe>(model: &Model, layer: usize, act: &mut [i16], work: &mut [i32], probe: &mut P) -> i32 {
     let width = model.desc().intermediate as usize;
     let (gate, up) = (model.matrix(layer, Role::MlpGate), model.matrix(layer, Role::MlpUp));
     let mut rest = work;
@@ -25,17 +19,7 @@ pub(crate) fn hidden<P: Probe>(
     gate.apply(act, 0, h);
     up.apply(act, 0, u);
     let (gate_up, u_up) = (i32::from(gate.desc().pre_shift), i32::from(up.desc().pre_shift));
-    let pairs = h.iter_mut().zip(u.iter());
-    if gate_up >= 0 && u_up >= 0 {
-        // The usual case without a choice of direction in the loop.
-        pairs.for_each(|(h, u)| {
-            *h = fixed::mulhr(nonlinear::silu(*h).wrapping_shl(gate_up as u32), u.wrapping_shl(u_up as u32));
-        });
-    } else {
-        pairs.for_each(|(h, u)| {
-            *h = fixed::mulhr(fixed::realign(nonlinear::silu(*h), gate_up), fixed::realign(*u, u_up));
-        });
-    }
+    silu_product(h, u, gate_up, u_up);
     let h = h.get(..width).unwrap_or(&[]);
     if P::ACTIVE {
         probe.values(layer, Op::Hidden, h, hidden_frac(gate.desc(), up.desc()));

@@ -3,8 +3,8 @@
 use crate::error::ParseError;
 use crate::matrix::Matrix;
 use sla_format::{
-    GLOBAL_ROLES, HEADER_BYTES, Header, InputKind, LAYER_ROLES, MAGIC, MemoryPlan, ModelDesc, NONE, Role, SECTION_ALIGN,
-    Section, SectionKind, TensorDesc, TensorKind, VERSION, crc32,
+    GLOBAL_ROLES, HEADER_BYTES, Header, InputKind, LAYER_ROLES, MAGIC, MemoryPlan, ModelDesc, NONE, Role,
+    SECTION_ALIGN, Section, SectionKind, TensorDesc, TensorKind, VERSION, crc32,
 };
 
 /// Bytes at a 16-byte boundary, as a model in flash has to be: `Aligned(*include_bytes!("model.sla"))`.

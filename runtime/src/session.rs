@@ -31,18 +31,12 @@ impl<'s, 'm> Session<'s, 'm> {
     ) -> Result<Session<'s, 'm>, StepError> {
         let plan = model.plan();
         let have = state.len();
-        let state = state
-            .get_mut(..plan.state_words)
-            .ok_or(StepError::State { need: plan.state_words, have })?;
+        let state = state.get_mut(..plan.state_words).ok_or(StepError::State { need: plan.state_words, have })?;
         let have = scratch.len();
-        let scratch = scratch
-            .get_mut(..plan.scratch_words)
-            .ok_or(StepError::Scratch { need: plan.scratch_words, have })?;
-        let mut session = Session {
-            model,
-            state: State::new(state, plan),
-            scratch: Workspace::new(scratch, model.desc(), plan),
-        };
+        let scratch =
+            scratch.get_mut(..plan.scratch_words).ok_or(StepError::Scratch { need: plan.scratch_words, have })?;
+        let mut session =
+            Session { model, state: State::new(state, plan), scratch: Workspace::new(scratch, model.desc(), plan) };
         session.reset();
         Ok(session)
     }

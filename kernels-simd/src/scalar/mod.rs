@@ -1,6 +1,7 @@
 //! The oracle: every kernel in plain Rust, the definition that backends are compared with, and what
 //! runs where there is no backend.
 
+pub mod activation;
 pub mod matrix;
 pub mod state;
 pub mod vector;

@@ -18,8 +18,7 @@ mod tensor;
 pub use checksum::{Checksum, crc32, seal};
 pub use header::{HEADER_BYTES, Header, MAGIC, SECTION_ALIGN, Section, SectionKind, VERSION};
 pub use model::{
-    Backbone, FeatureMap, InputKind, KeyGate, MAX_DIM, MAX_HEADS, ModelDesc, NONE, OutputGate, QueryGate,
-    RealBits,
+    Backbone, FeatureMap, InputKind, KeyGate, MAX_DIM, MAX_HEADS, ModelDesc, NONE, OutputGate, QueryGate, RealBits,
 };
 pub use plan::{GLOBAL_STATE_WORDS, LOGIT_TILE, MemoryPlan, pad_cols, pad_rows};
 pub use record::words_at;

@@ -315,15 +315,17 @@ impl ModelDesc {
         let heads = [self.heads, self.kv_heads, self.state_heads];
         i = 0;
         while i < heads.len() {
-            if heads[i] == 0 || heads[i] > MAX_HEADS || heads[i] * self.d_k > MAX_DIM || heads[i] * self.d_v > MAX_DIM
-            {
+            if heads[i] == 0 || heads[i] > MAX_HEADS || heads[i] * self.d_k > MAX_DIM || heads[i] * self.d_v > MAX_DIM {
                 return false;
             }
             i += 1;
         }
         let backbone = match self.backbone {
             Backbone::RetNet => {
-                self.d_k.is_multiple_of(2) && self.gate_rank == 0 && self.conv_width == 0 && self.state_heads == self.heads
+                self.d_k.is_multiple_of(2)
+                    && self.gate_rank == 0
+                    && self.conv_width == 0
+                    && self.state_heads == self.heads
             }
             Backbone::Gla => self.gate_rank > 0 && self.state_heads == self.heads,
             Backbone::GatedDeltaNet => {
@@ -341,7 +343,8 @@ impl ModelDesc {
         let features = matches!(self.input, InputKind::Features);
         // The whole state fits 2^28 words, so that no size computed from a description overflows.
         let layer = (self.state_heads * self.d_k) as u64 * (self.d_v as u64 + 2) + 64 * 3 * MAX_DIM as u64;
-        layer * self.layers as u64 <= 1 << 28 && backbone
+        layer * self.layers as u64 <= 1 << 28
+            && backbone
             && gates
             && self.heads.is_multiple_of(self.kv_heads)
             && self.layers > 0

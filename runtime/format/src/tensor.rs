@@ -165,9 +165,7 @@ impl Role {
             Role::Query => (true, TensorKind::I8, m.q_len(), hidden),
             Role::Key => (true, TensorKind::I8, m.k_len(), hidden),
             Role::Value => (true, TensorKind::I8, m.v_len(), hidden),
-            Role::OutputGate => {
-                (!matches!(m.output_gate, OutputGate::None), TensorKind::I8, m.y_len(), hidden)
-            }
+            Role::OutputGate => (!matches!(m.output_gate, OutputGate::None), TensorKind::I8, m.y_len(), hidden),
             Role::DecayDown => (gla, TensorKind::I8, m.gate_rank as usize, hidden),
             Role::DecayUp => (gla, TensorKind::I8, m.k_len(), m.gate_rank as usize),
             Role::DeltaDecay | Role::DeltaBeta => (gdn, TensorKind::I8, state_heads, hidden),

@@ -2,10 +2,10 @@
 
 use super::project::Qkv;
 use super::{Context, HeadBuffers, of_head};
-use crate::head_state::{HeadState, Scaled, Update, carry_decay, left_align};
+use crate::head_state::{HeadState, Scaled, Update, left_align};
 use crate::norm::{inverse_length, real};
 use sla_format::{KeyGate, RealBits, Role};
-use sla_kernels::{Real, align, magnitude, nonlinear, state_read};
+use sla_kernels::{Real, align, carry_decay, magnitude, nonlinear, state_read};
 
 /// The ε of the L2 norm of q and k, 1e-6.
 const L2_EPS: Real = Real::new(1_125_899_907, -50);
@@ -29,15 +29,13 @@ pub(super) fn head(
     let scales: &[[u32; 2]] = cx.model.elements(cx.layer, Role::DecayScale);
     let scale = scales.get(head).map_or(Real::ZERO, |&[mantissa, e]| real(RealBits { mantissa, exponent: e as i32 }));
     let (linear, rest) = nonlinear::softplus(decay.get(head).copied().unwrap_or(0));
-    let decay = scale.times(linear, 9).saturating_add(scale.times(rest, 0));
+    let decay = scale.times(linear, 11).saturating_add(scale.times(rest, 0));
     let carry = carry.first_mut().map_or(0, |carry| {
         state.decay_whole_bits(carry_decay(carry, decay));
         *carry
     });
-    let (rise, fall) = (
-        Real::new(u64::from(nonlinear::exp2(carry)), -30),
-        Real::new(u64::from(nonlinear::exp2_neg(carry)), -31),
-    );
+    let (rise, fall) =
+        (Real::new(u64::from(nonlinear::exp2(carry)), -30), Real::new(u64::from(nonlinear::exp2_neg(carry)), -31));
     let beta = Real::new(nonlinear::sigmoid(beta.get(head).copied().unwrap_or(0)) as u64, -31)
         .scale(i32::from(desc.neg_eigval()));
     let (on_key, on_beta) = match desc.key_gate {

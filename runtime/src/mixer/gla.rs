@@ -2,11 +2,8 @@
 
 use super::project::Qkv;
 use super::{Context, HeadBuffers, of_head};
-use crate::head_state::{HeadState, Scaled, Update, carry_decay, left_align};
-use sla_kernels::{Real, fixed::mulhr, nonlinear};
-
-/// 1 / (16·ln 2), from nats of logsigmoid to the log2-decay.
-const PER_SIXTEENTH: Real = Real::new(1_549_082_005, -34);
+use crate::head_state::{HeadState, Scaled, Update, left_align};
+use sla_kernels::{Real, gla_channels};
 
 /// One head; returns the real value of one unit of `o`.
 #[expect(clippy::too_many_arguments, reason = "one head's slice of everything")]
@@ -26,20 +23,9 @@ pub(super) fn head(
 
     let k_up = left_align(of_head(x.k, kv_head, d_k), b.k);
     let q_up = left_align(of_head(x.q, head, d_k), b.q);
-    let channels = b.k.iter_mut().zip(b.q.iter_mut()).zip(of_head(z, kv_head, d_k));
-    for (((k, q), &z), (carry, shift)) in channels.zip(carry.iter_mut().zip(b.shifts.iter_mut())) {
-        *shift = carry_decay(carry, decay(z).min(desc.decay_max));
-        *k = mulhr(*k, nonlinear::exp2(*carry) as i32); // 2^carry in Q30: k loses 2 fraction bits
-        *q = mulhr(*q, nonlinear::exp2_neg(*carry) as i32); // 2^-carry in Q31: q loses 1
-    }
+    gla_channels(of_head(z, kv_head, d_k), desc.decay_max, carry, b.shifts, b.k, b.q);
     let k = Scaled { v: b.k, frac: x.k_frac + k_up - 2 };
     let q = Scaled { v: b.q, frac: x.q_frac + q_up - 1 };
     let v = Scaled { v: of_head(x.v, kv_head, d_v), frac: x.v_frac };
     state.write_read(Update { shifts: b.shifts, k, v, gain: write, q }, b.v, b.o)
-}
-
-/// -log2 α = softplus(-z) / (16·ln 2) in Q27 for z in Q18.
-fn decay(z: i32) -> u32 {
-    let (linear, rest) = nonlinear::softplus(z.saturating_neg());
-    PER_SIXTEENTH.times(linear, 9).saturating_add(PER_SIXTEENTH.times(rest, 0))
 }

@@ -14,7 +14,7 @@ use crate::scales::y_frac;
 use crate::workspace::{LayerState, take};
 use project::Projections;
 use sla_format::{Backbone, KeyGate, OutputGate, QueryGate, Role};
-use sla_kernels::{Real, fixed, nonlinear};
+use sla_kernels::{Real, sigmoid_product, silu_product};
 
 /// What one call needs to know.
 pub(crate) struct Context<'a, 'm> {
@@ -105,13 +105,10 @@ pub(crate) fn mix<P: Probe>(
         };
         normalize_head(buffers.o, factor.mul(read), real(desc.head_eps), gain);
         let up = i32::from(gate_tensor.pre_shift);
-        let pairs = y.iter_mut().zip(buffers.o.iter());
         match desc.output_gate {
-            OutputGate::None => pairs.for_each(|(y, o)| *y = *o),
-            OutputGate::Silu => {
-                pairs.for_each(|(y, o)| *y = fixed::mulhr(*o, fixed::realign(nonlinear::silu(*y), up)));
-            }
-            OutputGate::Sigmoid => pairs.for_each(|(y, o)| *y = fixed::mulhr(*o, nonlinear::sigmoid(*y))),
+            OutputGate::None => y.iter_mut().zip(buffers.o.iter()).for_each(|(y, o)| *y = *o),
+            OutputGate::Silu => silu_product(y, buffers.o, up, 0),
+            OutputGate::Sigmoid => sigmoid_product(y, buffers.o),
         }
     }
     if P::ACTIVE {

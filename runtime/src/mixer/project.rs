@@ -5,7 +5,7 @@ use crate::conv::Conv;
 use crate::norm::quantize;
 use crate::workspace::{LayerState, take};
 use sla_format::{Backbone, FeatureMap, KeyGate, ModelDesc, QueryGate, Role, pad_rows};
-use sla_kernels::{fixed::mulhr, nonlinear};
+use sla_kernels::{fixed::mulhr, nonlinear, silu_in_place};
 
 /// q, k, v of all heads and their fraction bits.
 pub(super) struct Qkv<'w> {
@@ -19,11 +19,11 @@ pub(super) struct Qkv<'w> {
 
 pub(super) struct Projections<'w> {
     pub qkv: Qkv<'w>,
-    /// The output gate's pre-activation (Q18), later y.
+    /// The output gate's pre-activation (Q16), later y.
     pub y: &'w mut [i32],
-    /// GLA: z per key channel; Gated DeltaNet: the decay's pre-activation per head (Q18).
+    /// GLA: z per key channel; Gated DeltaNet: the decay's pre-activation per head (Q16).
     pub decay: &'w mut [i32],
-    /// Gated DeltaNet: β's pre-activation per head (Q18).
+    /// Gated DeltaNet: β's pre-activation per head (Q16).
     pub beta: &'w mut [i32],
     pub query_logits: &'w mut [i32],
     pub key_logits: &'w mut [i32],
@@ -42,13 +42,9 @@ impl<'w> Projections<'w> {
         let k = project(Role::Key, desc.k_len(), act);
         let v = project(Role::Value, desc.v_len(), act);
         let y = project(Role::OutputGate, desc.y_len(), act);
-        let query_logits = if desc.query_gate == QueryGate::None {
-            &mut []
-        } else {
-            project(Role::QueryHeadGate, heads, act)
-        };
-        let key_logits =
-            if desc.key_gate == KeyGate::None { &mut [] } else { project(Role::KeyHeadGate, heads, act) };
+        let query_logits =
+            if desc.query_gate == QueryGate::None { &mut [] } else { project(Role::QueryHeadGate, heads, act) };
+        let key_logits = if desc.key_gate == KeyGate::None { &mut [] } else { project(Role::KeyHeadGate, heads, act) };
         let (decay, beta): (&mut [i32], &mut [i32]) = match desc.backbone {
             Backbone::RetNet => (&mut [], &mut []),
             Backbone::Gla => {
@@ -106,8 +102,8 @@ impl Qkv<'_> {
                 conv.apply(u, state.history, stride, offset, cx.slot);
             }
         } else if desc.backbone == Backbone::GatedDeltaNet {
-            for x in [&mut *self.q, &mut *self.k, &mut *self.v].into_iter().flatten() {
-                *x = nonlinear::silu(*x);
+            for x in [&mut *self.q, &mut *self.k, &mut *self.v] {
+                silu_in_place(x);
             }
         }
         if desc.conv_width > 0 || desc.backbone == Backbone::GatedDeltaNet {
@@ -126,7 +122,7 @@ impl Qkv<'_> {
 
 /// Elementwise map of q or k (N9.3).
 fn map_features(map: FeatureMap, x: &mut [i32], frac: &mut i32) {
-    // What follows a convolution has Q17, a projection that feeds a map is made with Q18.
+    // What follows a convolution has Q15, a projection that feeds a map is made with Q16.
     let up = nonlinear::ARG_FRAC as i32 - *frac;
     match map {
         FeatureMap::None => {}

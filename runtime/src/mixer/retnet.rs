@@ -2,9 +2,9 @@
 
 use super::project::Qkv;
 use super::{Context, HeadBuffers, of_head};
-use crate::head_state::{HeadState, Scaled, Update, carry_decay, left_align};
+use crate::head_state::{HeadState, Scaled, Update, left_align};
 use sla_format::Role;
-use sla_kernels::{Real, nonlinear};
+use sla_kernels::{Real, carry_decay, nonlinear};
 
 /// One head; returns the real value of one unit of `o`.
 pub(super) fn head(
