@@ -5,6 +5,7 @@ use crate::checkpoint::Checkpoint;
 use crate::eval::{EvalError, Rows, compare, fixed_features};
 use crate::lower::{describe, exponent_above, lower};
 use crate::owned_model::{ModelFileError, OwnedModel};
+use crate::quantize::LEAST_IN_BITS;
 use crate::write::{Extras, self_test, write};
 use sla_format::Checksum;
 use sla_reference::{Model, ModelError};
@@ -78,10 +79,12 @@ pub fn convert(
     let residual = calibrate::measure(&model, &rows);
 
     let (bos, eos) = (checkpoint.meta.bos_token_id, checkpoint.meta.eos_token_id);
-    let trial = lower(config, &checkpoint.weights, &describe(config, 16, bos, eos), &mut |x| progress("bound", x))?;
+    let trial = lower(config, &checkpoint.weights, &describe(config, 16, LEAST_IN_BITS, bos, eos), &mut |x| {
+        progress("bound", x)
+    })?;
     let (residual_frac, proven) = residual_format(trial.residual_bound, &residual);
+    let desc = describe(config, residual_frac, trial.unit_frac, bos, eos);
     drop(trial);
-    let desc = describe(config, residual_frac, bos, eos);
     let lowered = lower(config, &checkpoint.weights, &desc, &mut |x| progress("quantise", x))?;
 
     let mut warnings = checkpoint.warnings.clone();

@@ -25,7 +25,7 @@ pub struct Mismatch {
 pub fn dequantize(model: &Model, checkpoint: &Checkpoint) -> Result<Weights, Mismatch> {
     let config = &checkpoint.config;
     let desc = model.desc();
-    let own = crate::lower::describe(config, desc.residual_frac, None, None);
+    let own = crate::lower::describe(config, desc.residual_frac, desc.unit_frac, None, None);
     let same = ModelDesc { feature_frac: desc.feature_frac, bos: desc.bos, eos: desc.eos, ..own };
     if same != *desc {
         return Err(Mismatch { what: "the model description".into() });

@@ -2,7 +2,7 @@
 
 use crate::convert::ConvertError;
 use crate::quantize::{Int8Rows, Lowered, lower_matrix, saturate};
-use crate::recipe::{FEATURE_FRAC, largest, needs_alignment, pow2, recipe};
+use crate::recipe::{FEATURE_FRAC, Source, largest, needs_alignment, pow2, recipe};
 use sla_format::{
     Backbone, FeatureMap, GLOBAL_ROLES, InputKind, KeyGate, LAYER_ROLES, ModelDesc, NONE, OutputGate, QueryGate,
     RealBits, Role, TensorDesc, TensorKind,
@@ -12,7 +12,7 @@ use sla_reference::{Config, Conv, Input, Weights};
 use sla_runtime::scales::{ARG_FRAC, DECAY_FRAC, SILU_FRAC};
 
 /// The description of `config` with a residual stream of `residual_frac` fraction bits.
-pub fn describe(config: &Config, residual_frac: i32, bos: Option<u32>, eos: Option<u32>) -> ModelDesc {
+pub fn describe(config: &Config, residual_frac: i32, unit_frac: i32, bos: Option<u32>, eos: Option<u32>) -> ModelDesc {
     let sla = config.sla.as_ref();
     let (input, inputs, feature_frac) = match &config.input {
         Input::Tokens { vocab } => (InputKind::Tokens, *vocab, 0),
@@ -62,6 +62,7 @@ pub fn describe(config: &Config, residual_frac: i32, bos: Option<u32>, eos: Opti
         conv_width: config.conv.unwrap_or(0) as u32,
         flags: neg_eigval | tied,
         residual_frac,
+        unit_frac,
         feature_frac,
         decay_max: config.clamp_min.map_or(NONE, |min| {
             (-min * core::f64::consts::LOG2_E * f64::from(1u32 << DECAY_FRAC)).round().clamp(0.0, 4_294_967_294.0)
@@ -107,6 +108,8 @@ pub struct LoweredModel {
     pub tensors: Vec<Lowered>,
     /// Proven bound of |x| anywhere in the residual stream.
     pub residual_bound: f64,
+    /// The most fraction bits of unit vectors with which every matrix behind one is a single block.
+    pub unit_frac: i32,
 }
 
 /// Lowers everything. `done` is told the share of layers that are finished.
@@ -123,7 +126,7 @@ pub fn lower(
         return Err(ConvertError::Limit);
     }
     let mut tensors: Vec<Lowered> = Vec::with_capacity(config.layers * LAYER_ROLES + GLOBAL_ROLES);
-    let mut residual_bound = 0.0;
+    let (mut residual_bound, mut unit_frac) = (0.0, 15);
     for layer in 0..=config.layers {
         let roles = if layer < config.layers { &Role::ALL[..LAYER_ROLES] } else { &Role::ALL[LAYER_ROLES..] };
         let first = tensors.len();
@@ -133,9 +136,13 @@ pub fn lower(
             let lowered = match recipe(config, weights, desc, layer, role, &table) {
                 Some(recipe) => {
                     let q = Int8Rows::round(&recipe.folded(), recipe.matrix.cols);
-                    let mut t = lower_matrix(&q, recipe.gain, recipe.bias, recipe.source, recipe.target)
-                        .ok_or(ConvertError::Limit)?;
+                    let mut t =
+                        lower_matrix(&q, recipe.gain, recipe.bias, recipe.source, recipe.target, desc.unit_frac)
+                            .ok_or(ConvertError::Limit)?;
                     align_products(config, role, &mut t);
+                    if matches!(recipe.source, Source::Unit { .. }) {
+                        unit_frac = unit_frac.min(q.one_block_bits());
+                    }
                     t
                 }
                 None if expected.kind == TensorKind::Absent => absent(),
@@ -151,7 +158,7 @@ pub fn lower(
         residual_bound += contribution(config, weights, layer, &tensors[first..]);
         done((layer + 1) as f64 / (config.layers + 1) as f64);
     }
-    Ok(LoweredModel { tensors, residual_bound })
+    Ok(LoweredModel { tensors, residual_bound, unit_frac })
 }
 
 /// Left shifts that bring |silu(gate)| and |up| to 30 bits at most (numerics.md N11.1).

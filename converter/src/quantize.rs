@@ -2,7 +2,6 @@
 
 use crate::recipe::{Source, Target, pow2};
 use sla_format::{TensorDesc, TensorKind, pad_cols, pad_rows};
-use sla_runtime::scales::UNIT_FRAC;
 
 /// An int8 matrix, natural order.
 pub struct Int8Rows {
@@ -52,6 +51,12 @@ impl Int8Rows {
         out
     }
 
+    /// The most bits of the input's length, from [`LEAST_IN_BITS`] to 15, with which every odd row is one block.
+    pub fn one_block_bits(&self) -> i32 {
+        let fits = |bits: &i32| self.block_tiles(pow2(*bits) + 0.5 * (self.cols as f64).sqrt()) == Some(0);
+        (LEAST_IN_BITS..=15).rev().find(fits).unwrap_or(LEAST_IN_BITS)
+    }
+
     /// The most tiles of 16 columns, 0 for all, over each of which the odd rows' |Σ w·x| < 2^23 for every vector of
     /// length `length`; `None` if not even one tile has that.
     fn block_tiles(&self, length: f64) -> Option<u8> {
@@ -83,17 +88,32 @@ pub struct Lowered {
     pub channel_scale: Vec<f64>,
 }
 
+/// Fewest bits of the length of an int16 input: below, more blocks take over.
+pub const LEAST_IN_BITS: i32 = 13;
+
 /// Lowers a quantised matrix: multipliers, shift, bias and the proof of its accumulators.
 ///
 /// `gain` multiplies results and bias. `None` when an accumulator cannot be proven to fit (never with int8 weights).
-pub fn lower_matrix(q: &Int8Rows, gain: f64, bias: Option<&[f32]>, source: Source, target: Target) -> Option<Lowered> {
+pub fn lower_matrix(
+    q: &Int8Rows,
+    gain: f64,
+    bias: Option<&[f32]>,
+    source: Source,
+    target: Target,
+    unit_frac: i32,
+) -> Option<Lowered> {
     let rows = q.scale.len();
-    // The largest |accumulator| of each row, by Cauchy-Schwarz: every input has a length of at most 2^13, and
-    // rounding adds at most half a unit an element.
-    let length = pow2(UNIT_FRAC) + 0.5 * (q.cols as f64).sqrt();
+    // The largest |accumulator| of each row, by Cauchy-Schwarz: an input has a length of at most 2^in_bits, and rounding
+    // adds at most half a unit an element.
+    let length = |bits: i32| pow2(bits) + 0.5 * (q.cols as f64).sqrt();
+    let in_bits = match source {
+        Source::Unit { .. } => unit_frac,
+        Source::Dynamic { .. } => q.one_block_bits(),
+        Source::Row => 0,
+    };
     let (block_tiles, acc_bounds): (u8, Vec<f64>) = match source {
         Source::Row => (0, vec![127.0; rows]),
-        _ => (q.block_tiles(length)?, q.rows().map(|row| Int8Rows::l2(row) * length).collect()),
+        _ => (q.block_tiles(length(in_bits))?, q.rows().map(|row| Int8Rows::l2(row) * length(in_bits)).collect()),
     };
     // Real value of one accumulator unit of each row.
     let unit: Vec<f64> = q.scale.iter().map(|s| s * source.scale() * gain).collect();
@@ -138,6 +158,7 @@ pub fn lower_matrix(q: &Int8Rows, gain: f64, bias: Option<&[f32]>, source: Sourc
         desc: TensorDesc {
             kind: TensorKind::I8,
             block_tiles,
+            in_bits: in_bits as u8,
             shift: shift as i8,
             out_frac,
             rows: rows as u32,

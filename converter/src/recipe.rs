@@ -4,7 +4,7 @@
 
 use sla_format::{ModelDesc, Role, TensorDesc};
 use sla_reference::{Backbone, Config, InputWeights, Matrix, OutputGate, QueryGate, Weights};
-use sla_runtime::scales::{ARG_FRAC, LOGIT_FRAC, UNIT_FRAC, hidden_frac, y_frac};
+use sla_runtime::scales::{ARG_FRAC, LOGIT_FRAC, hidden_frac, y_frac};
 
 /// Fraction bits of standardised features.
 pub const FEATURE_FRAC: i32 = 20;
@@ -99,7 +99,7 @@ pub fn recipe<'w>(
     table: &dyn Fn(Role) -> TensorDesc,
 ) -> Option<Recipe<'w>> {
     let hidden = config.hidden;
-    let unit = Source::Unit { scale: (hidden as f64).sqrt() * pow2(-UNIT_FRAC) };
+    let unit = Source::Unit { scale: (hidden as f64).sqrt() * pow2(-desc.unit_frac) };
     let argument = Target::Frac(ARG_FRAC as i32);
     let plain = |matrix, source, target| Recipe { matrix, columns: None, gain: 1.0, bias: None, source, target };
     if role == Role::Input {
@@ -119,7 +119,7 @@ pub fn recipe<'w>(
             (None, InputWeights::Embedding(matrix)) => {
                 // The norm's weights are applied to the unit vector as integers of this largest value.
                 let scale =
-                    largest(&weights.norm) / f64::from(i16::MAX) * (hidden as f64).sqrt() * pow2(15 - UNIT_FRAC);
+                    largest(&weights.norm) / f64::from(i16::MAX) * (hidden as f64).sqrt() * pow2(15 - desc.unit_frac);
                 Recipe { bias, ..plain(matrix, Source::Unit { scale }, target) }
             }
             (None, InputWeights::Projection { .. }) => return None,

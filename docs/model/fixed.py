@@ -1,6 +1,7 @@
 """Primitives, reals and nonlinear functions (numerics.md N1 to N3).
 
-Vectors are NumPy int64 that hold int32 values; reals are pairs (mantissa, exponent) of Python integers.
+Vectors are NumPy int64 arrays of int32 values, so that no product of two elements overflows. A real is a pair
+(mantissa, exponent) of Python integers.
 """
 
 from decimal import ROUND_HALF_EVEN, Decimal, getcontext
@@ -10,10 +11,11 @@ import numpy as np
 getcontext().prec = 50
 INT32_MIN, INT32_MAX, UINT32_MAX = -(2**31), 2**31 - 1, 2**32 - 1
 
-# --- N1 Primitives -----------------------------------------------------------------------------------------------------
+# N1 Primitives
 
 
 def sat(x):
+    """Clamped to int32."""
     return np.clip(x, INT32_MIN, INT32_MAX)
 
 
@@ -23,7 +25,7 @@ def wrap(x):
 
 
 def mulhr(a, b):  # N1.1
-    return (np.asarray(a, np.int64) * b + 2**31) >> 32
+    return (a * b + 2**31) >> 32
 
 
 def round_shr(x, n):  # N1.2
@@ -32,8 +34,7 @@ def round_shr(x, n):  # N1.2
     return (x + (1 << (n - 1))) >> n if n <= 31 else x * 0
 
 
-def sat_shl(x, n):  # N1.3
-    # Beyond 31 every x but 0 is clamped, so 31 is enough.
+def sat_shl(x, n):  # N1.3; a shift by 31 already clamps everything but 0
     return sat(x << min(n, 31))
 
 
@@ -53,13 +54,17 @@ def realign(x, n):  # N1.7
     return wrap(x << n) if n >= 0 else x >> -n
 
 
-# --- N2 Reals: pairs (mantissa, exponent) of Python integers -------------------------------------------------------------
+# N2 Reals
 
 ZERO, ONE = (0, 0), (2**30, -30)
 
 
+def clamp_exponent(e):  # N2.1
+    return max(-(2**24), min(2**24, e))
+
+
 def real(m, e):  # N2.1
-    return (m, max(-(2**24), min(2**24, e))) if m else ZERO
+    return (m, clamp_exponent(e)) if m else ZERO
 
 
 def normalise(v, e):  # N2.2
@@ -69,7 +74,12 @@ def normalise(v, e):  # N2.2
     return real(v << u if u >= 0 else v >> -u, e - u)
 
 
-def scaled(a, n):
+def pow2(n):
+    """2^n as a real."""
+    return real(2**30, n - 30)
+
+
+def scale(a, n):
     """a·2^n, exact."""
     return real(a[0], a[1] + n)
 
@@ -108,7 +118,7 @@ def rsqrt(a):  # N2.6
 
 
 def post_shift(a, up, f):  # N2.7
-    return a[1] + 32 - up + f
+    return clamp_exponent(a[1] + 32 - up + f)
 
 
 def apply(a, x, up, post):  # N2.7
@@ -116,25 +126,28 @@ def apply(a, x, up, post):  # N2.7
 
 
 def times(a, v, f):  # N2.8
-    n = a[1] + f
+    n, p = a[1] + f, a[0] * v
     if n < -63:
         return 0
-    p = v * a[0]
-    return min(p << min(n, 64) if n >= 0 else (p + (1 << (-n - 1))) >> -n, UINT32_MAX)
+    return min(p << min(n, 64) if n >= 0 else round_half_up(p, -n), UINT32_MAX)
+
+
+def round_half_up(p, n):
+    """⌊p / 2^n + 1/2⌋ for n > 0."""
+    return (p + (1 << (n - 1))) >> n
 
 
 def align(mask):  # N2.9
     return 30 - bit_len(mask)
 
 
-# --- N3 Nonlinear functions ----------------------------------------------------------------------------------------------
+# N3 Nonlinear functions; the tables are made in decimal arithmetic of 50 digits
 
-
-def table(f, n):
-    return np.array([int(f(Decimal(i)).to_integral_value(ROUND_HALF_EVEN)) for i in range(n)], np.int64)
+PI = Decimal("3.14159265358979323846264338327950288419716939937510")
 
 
 def decimal_sin(x):
+    """The power series."""
     term, total, n = x, x, 1
     while abs(term) > Decimal(10) ** -45:
         term = -term * x * x / ((n + 1) * (n + 2))
@@ -142,19 +155,22 @@ def decimal_sin(x):
     return total
 
 
-PI = Decimal("3.14159265358979323846264338327950288419716939937510")
-G = table(lambda i: 2**31 / (1 + (i / 32).exp()), 513)
-SOFT = table(lambda i: 2**27 * (1 + (-i / 32).exp()).ln(), 513)
-E = table(lambda i: 2**30 * Decimal(2) ** (i / 256), 257)
-C = np.minimum(table(lambda i: 2**31 * decimal_sin(PI * i / 512), 257), INT32_MAX)
+def table(f, n):
+    """round(f(i)) for i = 0…n."""
+    return np.array([int(f(Decimal(i)).to_integral_value(ROUND_HALF_EVEN)) for i in range(n + 1)], np.int64)
+
+
+G = table(lambda i: 2**31 / (1 + (i / 32).exp()), 512)  # N3.2
+L = table(lambda i: 2**27 * (1 + (-i / 32).exp()).ln(), 512)  # N3.4
+E = table(lambda i: 2**30 * Decimal(2) ** (i / 256), 256)  # N3.5
+C = np.minimum(table(lambda i: 2**31 * decimal_sin(PI * i / 512), 256), INT32_MAX)  # N3.7
 
 
 def falling(tab, t):
-    """N3.2: a table of |t| with 32 entries a unit."""
+    """G or L at |t| (N3.2)."""
     a = np.abs(t)
-    i, phi = np.minimum(a >> 13, 512), (a & 0x1FFF) << 19
-    nxt = tab[np.minimum(i + 1, 512)]
-    return np.where(i < 512, tab[i] - (((tab[i] - nxt) * phi) >> 32), 0)
+    i, phi = np.minimum(a >> 13, 511), (a % 2**13) << 19
+    return np.where(a < 2**22, tab[i] - (((tab[i] - tab[i + 1]) * phi) >> 32), 0)
 
 
 def sigmoid(t):  # N3.2
@@ -167,11 +183,11 @@ def silu(t):  # N3.3
 
 
 def softplus(t):  # N3.4
-    return np.maximum(t, 0), falling(SOFT, t)
+    return np.maximum(t, 0), falling(L, t)
 
 
 def exp2(x):  # N3.5
-    i, phi = x >> 19, (x & 0x7FFFF) << 13
+    i, phi = x >> 19, (x % 2**19) << 13
     return E[i] + (((E[i + 1] - E[i]) * phi) >> 32)
 
 
@@ -180,18 +196,22 @@ def exp2_neg(x):  # N3.6
 
 
 def sin(p):  # N3.7
-    q = p & (2**30 - 1)
+    q = p % 2**30
     x = np.where(p & 2**30, 2**30 - q, q)
-    i, phi = x >> 22, (x & 0x3FFFFF) << 10
-    s = np.where(i == 256, INT32_MAX, C[i] + (((C[np.minimum(i + 1, 256)] - C[i]) * phi) >> 32))
+    i, phi = np.minimum(x >> 22, 255), (x % 2**22) << 10
+    s = np.where(x == 2**30, INT32_MAX, C[i] + (((C[i + 1] - C[i]) * phi) >> 32))
     return np.where(p & 2**31, -s, s)
 
 
 def cos(p):  # N3.7
-    return sin((p + 2**30) & UINT32_MAX)
+    return sin((p + 2**30) % 2**32)
 
 
-def as_real(v, frac):
-    return normalise(int(v), -frac)
+def exp2_real(x):
+    """2^x of a fraction x, as a real (N3.5)."""
+    return normalise(int(exp2(x)), -30)
 
 
+def exp2_neg_real(x):
+    """2^-x of a fraction x, as a real (N3.6)."""
+    return normalise(int(exp2_neg(x)), -31)

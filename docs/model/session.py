@@ -2,136 +2,136 @@
 
 import numpy as np
 
-# --- N7 Head gates -----------------------------------------------------------------------------------------------------------
+from fixed import ONE, cos, mul, mulhr, normalise, realign, reciprocal, sat, shift, sigmoid, silu, sin, wrap
+from sla_file import (
+    FEATURES, GATE_NONE, GATE_SIGMOID, GATED_DELTANET, GLA, MAP_RELU, MAP_SIGMOID, MAP_SILU, ON_OUTPUT, ON_QUERY, RETNET,
+)
+from state import RECURRENCE, Head, left_align
+from vectors import block_norm, embedding, exp2_below, matrix, quantise, unit
 
 
-def head_gates(t, scale):
-    e = [exp2_logit(int(max(t)), int(x)) for x in t]  # N7.1
-    z = mul(reciprocal(normalise(sum(e), 0)), scale)
-    return [mul(normalise(x, 0), z) for x in e]  # N7.2
+def head_gates(t, factor):  # N7
+    e = [exp2_below(int(x), int(max(t))) for x in t]
+    z = mul(reciprocal(normalise(sum(e), 0)), factor)
+    return [mul(normalise(x, 0), z) for x in e]
 
 
-# --- The model, step by step (N8 to N13) -------------------------------------------------------------------------------------
+def convolve(t, u, past):  # N8
+    past.insert(0, np.clip(u, -(2**15), 2**15 - 1))  # past[d] is u(t-d)
+    del past[t.rows :]
+    acc = wrap(sum(w * u for w, u in zip(np.atleast_2d(t.data)[::-1], past)))
+    y = shift(mulhr(acc, t.multiplier), t.shift)
+    return silu(y if t.bias is None else sat(y + t.bias))
 
-TIMES16 = (1_549_082_005, -34)  # N10.2
-LENGTH_EPS = (1_125_899_907, -50)  # N10.3
+
+def feature_map(kind, x, frac):  # N9.3
+    if kind == MAP_RELU:
+        return np.maximum(x, 0), frac
+    if kind == MAP_SILU:
+        return silu(shift(x, 18 - frac)), 17
+    if kind == MAP_SIGMOID:
+        return sigmoid(shift(x, 18 - frac)) >> 11, 20
+    return x, frac
+
+
+def rotate(x, phase):  # N9.4; x is [heads, d_k]
+    a, b = np.split(x, 2, axis=1)
+    c, s = cos(phase), sin(phase)
+    return wrap(np.concatenate([mulhr(a, c) - mulhr(b, s), mulhr(a, s) + mulhr(b, c)], axis=1))
 
 
 class Session:
     """A stream from a fresh state."""
 
     def __init__(self, model):
-        m = self.m = model
+        self.model = model
         self.position = 0
-        heads = lambda: [Head(m.d_k, m.d_v, m.backbone == GLA) for _ in range(m.state_heads)]
-        self.heads = [heads() for _ in range(m.layers)]
-        self.history = [{} for _ in range(m.layers)]
+        self.states = [[self.fresh_head() for _ in range(model.state_heads)] for _ in range(model.layers)]
+        self.history = [{"q": [], "k": [], "v": []} for _ in range(model.layers)]
 
-    def step(self, input_):
-        m = self.m
-        x = self.features(input_) if m.input == FEATURES else embedding(m.role["input"], input_)  # N12.1
-        for layer in range(m.layers):
-            x = sat(x + self.mixer(layer, x))  # N5.5
-            x = sat(x + self.mlp(m.layer[layer], x))
+    def fresh_head(self):
+        return Head(self.model.d_k, self.model.d_v, self.model.backbone == GLA)
+
+    def step(self, token_or_frame):
+        """Logits (Q16) after a token, or after an int64 vector of features."""
+        model = self.model
+        x = self.features(token_or_frame) if model.input == FEATURES else embedding(model.role["input"], token_or_frame)
+        for layer in range(model.layers):
+            x = sat(x + self.mixer(layer, self.norm(x)))  # N5.5
+            x = sat(x + self.mlp(model.layer[layer], self.norm(x)))
         self.position += 1
-        return self.head(x)
+        return self.logits(self.norm(x))
 
-    def block_norm(self, x):  # N4.5
-        return to_int15(unit(x, (2**30, -30 - self.m.residual_frac), self.m.norm_eps, ONE, 14))
+    def norm(self, x):
+        return block_norm(x, self.model.residual_frac, self.model.norm_eps)
 
     def features(self, frame):  # N12.2
-        t = self.m.role["feature_mean"]
-        x = shift(mulhr(sat(frame - t.data.ravel()), t.multiplier), t.shift)
-        return matrix(self.m.role["input"], *quantise(x))
+        t = self.model.role["feature_mean"]
+        x = shift(mulhr(sat(frame - t.data), t.multiplier), t.shift)
+        return matrix(self.model.role["input"], *quantise(x))
 
-    def mlp(self, w, x):  # N11
-        a = self.block_norm(x)
-        gate, up = matrix(w["mlp_gate"], a), matrix(w["mlp_up"], a)
-        h = mulhr(realign(silu(gate), w["mlp_gate"].pre_shift), realign(up, w["mlp_up"].pre_shift))
+    def mixer(self, layer, a):  # N9
+        model, w = self.model, self.model.layer[layer]
+        vectors = {name: self.vector(layer, name, a) for name in "qkv"}
+        on_query, on_output, write_gates = self.gates(w, a)
+        inputs = self.inputs(w, a)
+        y = []
+        for h, head in enumerate(self.states[layer]):
+            group = h * model.heads // model.state_heads
+            q, k, v = ((x[h * len(x) // model.state_heads], frac) for x, frac in vectors.values())
+            own = {name: x[h * len(x) // model.state_heads] for name, x in inputs.items()}
+            q, k = left_align(*q), left_align(*k)
+            o, one = RECURRENCE[model.backbone](model, head, q, k, v, write_gates[group], own)
+            y.append(unit(o, mul(one, on_query[group]), model.head_eps, on_output[group], 30))  # N4.6
+        return matrix(w["o"], *quantise(self.output_gate(w["g"], a, np.concatenate(y))))
+
+    def vector(self, layer, name, a):
+        """q, k or v as [heads, width] with its fraction bits (N9.1)."""
+        model, t = self.model, self.model.layer[layer][name]
+        x, frac = matrix(t, a), t.out_frac
+        if model.conv_width:
+            x, frac = convolve(model.layer[layer][name + "_conv"], x, self.history[layer][name]), 17
+        elif model.backbone == GATED_DELTANET:
+            x, frac = silu(x), 17
+        if name == "v":
+            return x.reshape(-1, model.d_v), frac
+        x, frac = feature_map(model.feature_map, x, frac)
+        x = x.reshape(-1, model.d_k)
+        return (rotate(x, self.phase()), frac - 1) if model.backbone == RETNET else (x, frac)
+
+    def phase(self):  # N9.4
+        return np.array([(self.position * step % 2**64) >> 32 for step in self.model.role["rotary"].data], np.int64)
+
+    def gates(self, w, a):
+        """Gates on q, on the output and on the write, one of each a head (N7)."""
+        model, none = self.model, [ONE] * self.model.heads
+        query = none
+        if model.query_gate:
+            query = head_gates(matrix(w["query_gate"], a), model.query_scale if model.query_gate == ON_QUERY else ONE)
+        key = head_gates(matrix(w["key_gate"], a), model.key_scale) if model.key_gate else none
+        return query if model.query_gate == ON_QUERY else none, query if model.query_gate == ON_OUTPUT else none, key
+
+    def inputs(self, w, a):
+        """What N10 reads besides q, k, v and the gates."""
+        if self.model.backbone == RETNET:
+            return {"decay": w["decay"].data % 2**32}
+        if self.model.backbone == GLA:
+            z = matrix(w["gk1"], *quantise(matrix(w["gk0"], a)))
+            return {"z": z.reshape(-1, self.model.d_k)}
+        return {"a": matrix(w["a"], a), "b": matrix(w["b"], a), "decay": w["decay"].data}
+
+    def output_gate(self, t, a, o):  # N9.2
+        if self.model.output_gate == GATE_NONE:
+            return o
+        g = matrix(t, a)
+        return mulhr(o, sigmoid(g) if self.model.output_gate == GATE_SIGMOID else realign(silu(g), t.pre_shift))
+
+    def mlp(self, w, a):  # N11
+        gate, up = w["mlp_gate"], w["mlp_up"]
+        h = mulhr(realign(silu(matrix(gate, a)), gate.pre_shift), realign(matrix(up, a), up.pre_shift))
         return matrix(w["mlp_down"], *quantise(h))
 
-    def head(self, x):  # N13
-        a = self.block_norm(x)
-        if self.m.tied:
-            a = (a * self.m.role["final_norm"].data.ravel() + 2**14) >> 15
-        return matrix(self.m.role["head"], a)
-
-    def convolve(self, t, u, past):  # N8
-        u = np.clip(u, -(2**15), 2**15 - 1)
-        past.insert(0, u)  # past[d] is u(t-d)
-        del past[t.rows :]
-        acc = wrap(sum(t.data[t.rows - 1 - d] * p for d, p in enumerate(past)))
-        y = shift(mulhr(acc, t.multiplier), t.shift)
-        return silu(y if t.bias is None else sat(y + t.bias))
-
-    def qkv(self, layer, a):  # N9.1
-        m, w = self.m, self.m.layer[layer]
-        out = {}
-        for name in "qkv":
-            x, frac = matrix(w[name], a), w[name].out_frac
-            if m.conv_width:
-                x, frac = self.convolve(w[name + "_conv"], x, self.history[layer].setdefault(name, [])), 17
-            elif m.backbone == GDN:
-                x, frac = silu(shift(x, 18 - frac)), 17
-            if name != "v":
-                x, frac = self.feature_map(x, frac)
-                if m.backbone == RETNET:
-                    x, frac = self.rotate(x.reshape(-1, m.d_k)), frac - 1
-            out[name] = x.reshape(-1, m.d_v if name == "v" else m.d_k), frac
-        return out
-
-    def feature_map(self, x, frac):  # N9.3
-        kind = self.m.feature_map
-        if kind == MAP_RELU:
-            return np.maximum(x, 0), frac
-        if kind == MAP_SILU:
-            return silu(shift(x, 18 - frac)), 17
-        if kind == MAP_SIGMOID:
-            return sigmoid(shift(x, 18 - frac)) >> 11, 20
-        return x, frac
-
-    def rotate(self, x):  # N9.4
-        steps = [int(s) for s in self.m.role["rotary"].data]
-        phase = np.array([(self.position * s % 2**64) >> 32 for s in steps], np.int64)
-        a, b = np.split(x, 2, axis=1)
-        c, s = cos(phase), sin(phase)
-        return np.concatenate([mulhr(a, c) - mulhr(b, s), mulhr(a, s) + mulhr(b, c)], axis=1)
-
-    def gates(self, w, a, role, kind, scale):  # N7
-        return head_gates(matrix(w[role], a), scale) if kind else [ONE] * self.m.heads
-
-    def mixer(self, layer, x):  # N9
-        m, w = self.m, self.m.layer[layer]
-        a = self.block_norm(x)
-        vectors = self.qkv(layer, a)
-        query_scale = m.query_scale if m.query_gate == QUERY_QUERY else ONE
-        query = self.gates(w, a, "query_gate", m.query_gate, query_scale)
-        key = self.gates(w, a, "key_gate", m.key_gate, m.key_scale)
-        inner = self.decay_inputs(w, a)
-        y = []
-        for h, head in enumerate(self.heads[layer]):
-            of = {n: (v[h * len(v) // m.state_heads], frac) for n, (v, frac) in vectors.items()}
-            q, k = left_align(*of["q"]), left_align(*of["k"])
-            group = h * m.heads // m.state_heads
-            o, one = RECURRENCE[m.backbone](m, w, head, h, q, k, of["v"], key[group], inner)
-            factor = mul(one, query[group]) if m.query_gate == QUERY_QUERY else one  # N9.2
-            gain = query[group] if m.query_gate == QUERY_OUTPUT else ONE
-            y.append(unit(o, factor, m.head_eps, gain, 30))  # N4.6
-        y = self.output_gate(w, a, np.concatenate(y))
-        return matrix(w["o"], *quantise(y))
-
-    def output_gate(self, w, a, o):  # N9.2
-        if self.m.output_gate == GATE_NONE:
-            return o
-        g = matrix(w["g"], a)
-        if self.m.output_gate == GATE_SIGMOID:
-            return mulhr(o, sigmoid(g))
-        return mulhr(o, realign(silu(g), w["g"].pre_shift))
-
-    def decay_inputs(self, w, a):
-        if self.m.backbone == GLA:
-            z = matrix(w["gk1"], *quantise(matrix(w["gk0"], a)))
-            return z.reshape(-1, self.m.d_k)
-        return (matrix(w["a"], a), matrix(w["b"], a)) if self.m.backbone == GDN else None
-
-
+    def logits(self, a):  # N13
+        if self.model.tied:
+            a = (a * self.model.role["final_norm"].data + 2**14) >> 15
+        return matrix(self.model.role["head"], a)

@@ -2,40 +2,49 @@
 
 import numpy as np
 
-# --- N6 State ----------------------------------------------------------------------------------------------------------------
+from fixed import (
+    INT32_MAX, ONE, UINT32_MAX, align, apply, bit_len, clamp_exponent, exp2, exp2_neg, exp2_neg_real, exp2_real, magnitude,
+    mul, mulhr, normalise, post_shift, pow2, round_shr, sat, scale, shift, sigmoid, softplus, times, wrap,
+)
+from sla_file import GATED_DELTANET, GLA, ON_BETA, ON_KEY, RETNET
+from vectors import inverse_length
+
+SIXTEENTH = (1_549_082_005, -34)  # N10.2
+LENGTH_EPS = (1_125_899_907, -50)  # N10.3
 
 
 class Head:
-    """State of one head; L is a number, or for GLA a vector over the key channels."""
+    """S, F, the mask and L of one state head; L is one number, or with decay per key channel one a row."""
 
     def __init__(self, d_k, d_v, per_channel):
         self.s = np.zeros((d_k, d_v), np.int64)
         self.frac, self.mask = 0, 0
         self.carry = np.zeros(d_k if per_channel else (), np.int64)
-        self.rows = None  # N6.1: shifts of the rows that are due
+        self.due = None  # n_i of the rows that are still to be shifted
 
-    def add_frac(self, n):  # N6.1, N6.2
+    def move_frac(self, n):
         self.frac = max(-(2**26), min(2**26, self.frac + n))
 
     def decay(self, d):  # N6.1
         c = np.minimum(self.carry + d, UINT32_MAX)
-        self.carry = c & (2**27 - 1)
-        if self.carry.shape:
-            self.rows = c >> 27
+        self.carry = c % 2**27
+        if c.shape:
+            self.due = c >> 27
         else:
-            self.add_frac(int(c) >> 27)
+            self.move_frac(int(c) >> 27)
 
     def shift_rows(self):  # N6.1
-        for i, n in enumerate(self.rows):
-            self.s[i] = round_shr(self.s[i], int(n))
-        self.rows = None
+        if self.due is not None:
+            self.s = np.stack([round_shr(row, int(n)) for row, n in zip(self.s, self.due)])
+        self.due = None
 
     def move(self, n):  # N6.2
-        self.s = round_shr(self.s, -n) if n < 0 else wrap(self.s << min(n, 32))
-        self.add_frac(n)
+        if self.mask:
+            self.s = round_shr(self.s, -n) if n < 0 else wrap(self.s << n)
+        self.move_frac(n)
 
     def read(self, k):  # N6.3
-        return wrap(np.sum(mulhr(self.s, k[:, None]), axis=0))
+        return wrap(mulhr(self.s, k[:, None]).sum(axis=0))
 
     def room(self, post):  # N6.5
         b = bit_len(self.mask)
@@ -45,72 +54,71 @@ class Head:
             return -max(post + 2 if post > 0 else 0, b - 27 if b > 29 else 0)
         return min(27 - b, -3 - post) if b < 20 and post < -8 else 0
 
-    def write_read(self, k, k_frac, v, v_frac, gain, q):  # N6.4
-        mask, values = magnitude(v), None
-        if mask and gain[0] and magnitude(k):
+    def write_read(self, k, v, gain, q):  # N6.4; k, v and q are (vector, fraction bits)
+        (k, k_frac), (v, v_frac), (q, q_frac) = k, v, q
+        mask = magnitude(v)
+        writes = mask and gain[0] and magnitude(k)
+        if writes:
             up = align(mask)
             post = post_shift(gain, up, 32 - k_frac - v_frac + self.frac)
-            if self.rows is not None and post < -8 and max(self.rows) >= 4:
+            if self.due is not None and post < -8 and self.due.max() >= 4:
                 self.shift_rows()
                 self.mask = magnitude(self.s)
             n = self.room(post)
-            values = lambda: apply(gain, v, up, post + n)
-        if self.rows is not None:
-            self.shift_rows()
-        if values:
+        self.shift_rows()
+        if writes:
             self.move(n)
-            self.s = wrap(self.s + mulhr(k[:, None], values()[None, :]))
+            increment = apply(gain, v, up, clamp_exponent(post + n))
+            self.s = wrap(self.s + mulhr(k[:, None], increment[None, :]))
         self.mask = magnitude(self.s)
-        return self.read(q)
+        return self.read(q), pow2(32 - self.frac - q_frac)
 
 
 def left_align(x, frac):  # N6.6
-    total = int(np.sum(np.abs(x)))
-    n = 31 - total.bit_length() if total else 0
+    mask = magnitude(x)
+    n = 31 - bit_len(mask) - bit_len(len(x) - 1) if mask else 0
     return shift(x, n), frac + n
 
 
-def unit_of_o(head, q_frac):  # N6.4
-    return real(2**30, -30 + 32 - head.frac - q_frac)
+# N10: each returns o and what one unit of it is worth. `inputs` are the head's own pre-activations.
 
 
-def retnet(m, w, head, h, q, k, v, g, _):  # N10.1
-    head.decay(int(w["decay"].data.ravel()[h]))
-    gain = mul(g, as_real(exp2(head.carry), 30))
-    o = head.write_read(*k, *v, gain, q[0])
-    return o, mul(unit_of_o(head, q[1]), as_real(exp2_neg(head.carry), 31))
+def retnet(model, head, q, k, v, gate, inputs):  # N10.1
+    head.decay(inputs["decay"])
+    o, one = head.write_read(k, v, mul(gate, exp2_real(head.carry)), q)
+    return o, mul(one, exp2_neg_real(head.carry))
 
 
-def gla(m, w, head, h, q, k, v, g, inner):  # N10.2
-    z = inner[h * len(inner) // m.state_heads]
-    pairs = zip(*softplus(np.minimum(-z, INT32_MAX)))
-    d = [min(times(TIMES16, int(l), 9) + times(TIMES16, int(r), 0), UINT32_MAX, m.decay_max) for l, r in pairs]
-    head.decay(np.array(d, np.int64))
-    k, k_frac = mulhr(k[0], exp2(head.carry)), k[1] - 2
-    q, q_frac = mulhr(q[0], exp2_neg(head.carry)), q[1] - 1
-    o = head.write_read(k, k_frac, *v, g, q)
-    return o, unit_of_o(head, q_frac)
+def gla(model, head, q, k, v, gate, inputs):  # N10.2
+    l, r = softplus(np.minimum(-inputs["z"], INT32_MAX))
+    decay = [min(times(SIXTEENTH, int(l), 9) + times(SIXTEENTH, int(r), 0), UINT32_MAX) for l, r in zip(l, r)]
+    head.decay(np.minimum(decay, model.decay_max))
+    k = mulhr(k[0], exp2(head.carry)), k[1] - 2
+    q = mulhr(q[0], exp2_neg(head.carry)), q[1] - 1
+    return head.write_read(k, v, gate, q)
 
 
-def gated_deltanet(m, w, head, h, q, k, v, g, inner):  # N10.3
-    a, b = int(inner[0][h]), int(inner[1][h])
-    l, r = softplus(np.int64(a))
-    rate = w["decay"].data[h]
-    head.decay(min(times(rate, int(l), 9) + times(rate, int(r), 0), UINT32_MAX))
-    beta = scaled(as_real(sigmoid(np.int64(b)), 31), 1 if m.allow_neg_eigval else 0)
-    kappa = inverse_length(k[0], real(2**30, -30 - k[1]), LENGTH_EPS)
-    kappa = mul(kappa, g) if m.key_gate == KEY_KEY else kappa
-    rho = inverse_length(q[0], real(2**30, -30 - q[1]), LENGTH_EPS)
-    v, v_frac = v
-    r = head.read(k[0])
+def gated_deltanet(model, head, q, k, v, gate, inputs):  # N10.3
+    l, r = (int(part) for part in softplus(inputs["a"]))
+    head.decay(min(times(inputs["decay"], l, 9) + times(inputs["decay"], r, 0), UINT32_MAX))
+    beta = scale(normalise(int(sigmoid(inputs["b"])), -31), model.allow_neg_eigval)
+    kappa = mul(inverse_length(k[0], pow2(-k[1]), LENGTH_EPS), gate if model.key_gate == ON_KEY else ONE)
+    rho = inverse_length(q[0], pow2(-q[1]), LENGTH_EPS)
+    v = delta(head, k, v, mul(kappa, exp2_neg_real(head.carry)))
+    gain = mul(mul(mul(kappa, beta), gate if model.key_gate == ON_BETA else ONE), exp2_real(head.carry))
+    o, one = head.write_read(k, v, gain, q)
+    return o, mul(mul(one, exp2_neg_real(head.carry)), rho)
+
+
+def delta(head, k, v, factor):
+    """v - r (N10.3)."""
+    (k, k_frac), (v, v_frac) = k, v
+    r = head.read(k)
     mask = magnitude(r)
-    if mask:
-        c, up = mul(kappa, as_real(exp2_neg(head.carry), 31)), align(mask)
-        v = sat(v - apply(c, r, up, post_shift(c, up, 32 - head.frac - k[1] + v_frac)))
-    gain = mul(mul(mul(kappa, beta), g if m.key_gate == KEY_BETA else ONE), as_real(exp2(head.carry), 30))
-    o = head.write_read(*k, v, v_frac, gain, q[0])
-    return o, mul(mul(unit_of_o(head, q[1]), as_real(exp2_neg(head.carry), 31)), rho)
+    if mask == 0:
+        return v, v_frac
+    up = align(mask)
+    return sat(v - apply(factor, r, up, post_shift(factor, up, 32 - head.frac - k_frac + v_frac))), v_frac
 
 
-RECURRENCE = {RETNET: retnet, GLA: gla, GDN: gated_deltanet}
-
+RECURRENCE = {RETNET: retnet, GLA: gla, GATED_DELTANET: gated_deltanet}

@@ -9,12 +9,12 @@ use sla_format::{Role, pad_rows};
 
 pub(crate) fn block<P: Probe>(cx: &Context, ws: &mut BlockBuffers, state: &mut LayerState, probe: &mut P) {
     let desc = cx.model.desc();
-    block_norm(ws.x, desc.residual_frac, desc.norm_eps, ws.act);
+    block_norm(ws.x, desc, ws.act);
     probe.done(cx.layer, Op::MixerNorm);
     let exponent = mixer::mix(cx, ws.act, ws.work, state, probe);
     contribute(cx, Role::Output, Op::MixerOut, exponent, ws, probe);
 
-    block_norm(ws.x, desc.residual_frac, desc.norm_eps, ws.act);
+    block_norm(ws.x, desc, ws.act);
     let exponent = mlp::hidden(cx.model, cx.layer, ws.act, ws.work, probe);
     contribute(cx, Role::MlpDown, Op::MlpOut, exponent, ws, probe);
     if P::ACTIVE {

@@ -40,6 +40,11 @@ pub enum ParseError {
     },
     /// The model description contradicts itself or exceeds a limit.
     Description,
+    /// The runtime was built without this backbone.
+    Backbone {
+        /// Name of the cargo feature of `sla-runtime` that it needs.
+        feature: &'static str,
+    },
     /// A tensor's entry does not fit the description or lies outside the weights.
     Tensor {
         /// Layer, or the number of layers for the tensors that the model has once.
@@ -71,6 +76,9 @@ impl core::fmt::Display for ParseError {
             ParseError::Section { index } => write!(f, "entry {index} of the section table is invalid"),
             ParseError::Missing { kind } => write!(f, "section {kind} is missing"),
             ParseError::Description => write!(f, "the model description contradicts itself"),
+            ParseError::Backbone { feature } => {
+                write!(f, "this runtime was built without the model's backbone: enable the feature {feature} of sla-runtime")
+            }
             ParseError::Tensor { layer, role } => write!(f, "the entry of tensor {role} (layer {layer}) is invalid"),
         }
     }

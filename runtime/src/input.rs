@@ -1,5 +1,6 @@
 //! From a token or a feature vector to the residual stream (numerics.md N12).
 
+use crate::backbone::backbone;
 use crate::error::StepError;
 use crate::model::Model;
 use crate::norm::quantize;
@@ -46,7 +47,7 @@ impl Input<'_> {
                 for ((out, f), (mean, m)) in standard.iter_mut().zip(*features).zip(means.iter().zip(inverse_std)) {
                     *out = fixed::shift(fixed::mulhr(f.saturating_sub(*mean), *m), up);
                 }
-                let exponent = quantize(standard, ws.act);
+                let exponent = quantize(standard, input.desc().in_bits, ws.act);
                 input.apply(ws.act, exponent, ws.x);
             }
         }
@@ -60,7 +61,7 @@ impl Input<'_> {
 /// cos and sin of this position's rotary angles (N9.4): phase_j = position·θ_j/2π in 2^-64 turns, exact in
 /// wrapping arithmetic at every position.
 pub(crate) fn rotary_angles(model: &Model, position: u64, out: &mut [i32]) {
-    if model.desc().backbone != Backbone::RetNet {
+    if backbone(model.desc()) != Backbone::RetNet {
         return;
     }
     let steps: &[u64] = model.elements(0, Role::Rotary);

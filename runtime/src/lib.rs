@@ -23,6 +23,7 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
 
+mod backbone;
 mod block;
 mod conv;
 mod error;

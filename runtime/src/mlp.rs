@@ -24,7 +24,7 @@ pub(crate) fn hidden<P: Probe>(model: &Model, layer: usize, act: &mut [i16], wor
     if P::ACTIVE {
         probe.values(layer, Op::Hidden, h, hidden_frac(gate.desc(), up.desc()));
     }
-    let exponent = quantize(h, act);
+    let exponent = quantize(h, model.tensor(layer, Role::MlpDown).in_bits, act);
     probe.done(layer, Op::Hidden);
     exponent
 }

@@ -1,5 +1,6 @@
 //! A parsed model: every offset that the token path follows has been checked once.
 
+use crate::backbone::missing_feature;
 use crate::error::ParseError;
 use crate::matrix::Matrix;
 use sla_format::{
@@ -52,6 +53,9 @@ impl<'m> Model<'m> {
         let desc = ModelDesc::read(sections.require(SectionKind::Model)?, 0)
             .filter(ModelDesc::is_consistent)
             .ok_or(ParseError::Description)?;
+        if let Some(feature) = missing_feature(&desc) {
+            return Err(ParseError::Backbone { feature });
+        }
         let model = Model {
             desc,
             plan: MemoryPlan::of(&desc),

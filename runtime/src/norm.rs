@@ -3,8 +3,7 @@
 //! x / √(mean(x²) + ε) = √n · x / √(Σx² + n·ε): the runtime computes the unit vector u = x / √(Σx² + n·ε),
 //! |u_j| ≤ 1 whatever x is, and the converter folds √n and the norm's weights into the next matrix.
 
-use crate::scales::UNIT_FRAC;
-use sla_format::{RealBits, pad_cols};
+use sla_format::{ModelDesc, RealBits, pad_cols};
 use sla_kernels::{Apply, Real, align, apply_i16, fixed, magnitude, shift_i16, sum_squares};
 
 pub(crate) fn real(bits: RealBits) -> Real {
@@ -31,23 +30,23 @@ pub(crate) fn inverse_length(x: &[i32], factor: Real, eps: Real) -> Real {
     Real::new(sum_squares(x, mask), 0).mul(unit).mul(unit).add(eps).rsqrt()
 }
 
-/// The unit vector of the residual stream in Q13 (N4.5); the rest of the last tile becomes 0.
-pub(crate) fn block_norm(x: &[i32], residual_frac: i32, eps: RealBits, out: &mut [i16]) {
-    match unit(x, Real::pow2(-residual_frac), real(eps), Real::ONE, UNIT_FRAC) {
+/// The unit vector of the residual stream (N4.5); the rest of the last tile becomes 0.
+pub(crate) fn block_norm(x: &[i32], desc: &ModelDesc, out: &mut [i16]) {
+    match unit(x, Real::pow2(-desc.residual_frac), real(desc.norm_eps), Real::ONE, desc.unit_frac) {
         Some(unit) => apply_i16(unit, x, out),
         None => out.fill(0),
     }
     pad(x.len(), out);
 }
 
-/// Rounds a vector to integers of length below 2^13 with a common exponent, x ≈ out·2^exponent, and returns the
+/// Rounds a vector to integers of length below 2^bits with a common exponent, x ≈ out·2^exponent, and returns the
 /// exponent (N5.4); the rest of the last tile becomes 0.
-pub(crate) fn quantize(x: &[i32], out: &mut [i16]) -> i32 {
+pub(crate) fn quantize(x: &[i32], bits: u8, out: &mut [i16]) -> i32 {
     let mask = magnitude(x);
     let to_24 = 24 - fixed::bit_len(mask);
     let square = sum_squares(x, mask);
     let length_bits = (64 - square.leading_zeros() as i32 + 1) >> 1; // Σ < 2^(2·length_bits)
-    let exponent = length_bits - UNIT_FRAC - to_24;
+    let exponent = length_bits - i32::from(bits.min(15)) - to_24;
     shift_i16(x, -exponent, out);
     pad(x.len(), out);
     exponent

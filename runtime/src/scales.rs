@@ -3,8 +3,6 @@
 use sla_format::{OutputGate, TensorDesc};
 pub use sla_kernels::nonlinear::{ARG_FRAC, DECAY_FRAC, SILU_FRAC};
 
-/// Fraction bits of unit vectors, and bits of the length of every int16 vector (N4.5, N5.4).
-pub const UNIT_FRAC: i32 = 13;
 /// Fraction bits of a head's unit vector (N4.6).
 pub const HEAD_UNIT_FRAC: i32 = 30;
 /// Fraction bits of logits and of the base-2 logits of the head gates (N7.1, N13.2).

@@ -130,7 +130,7 @@ impl<'s, 'm> Session<'s, 'm> {
         self.state.advance(desc.conv_width.saturating_sub(1));
 
         let BlockBuffers { x, act, .. } = buffers;
-        block_norm(x, desc.residual_frac, desc.norm_eps, act);
+        block_norm(x, desc, act);
         // A tied head cannot have the norm's weights folded into it (N13.1).
         for (a, w) in act.iter_mut().zip(self.model.elements::<i16>(0, Role::FinalNorm)) {
             *a = ((i32::from(*a) * i32::from(*w) + (1 << 14)) >> 15) as i16;

@@ -1,5 +1,6 @@
 //! The caller's buffers cut into named regions (format.md F7).
 
+use crate::backbone::backbone;
 use sla_format::{Backbone, GLOBAL_STATE_WORDS, MemoryPlan, ModelDesc, pad_rows};
 
 /// Takes the first `n` elements off `rest`; nothing when there are fewer.
@@ -29,7 +30,7 @@ impl<'s> Workspace<'s> {
     pub fn new(scratch: &'s mut [u32], m: &ModelDesc, plan: &MemoryPlan) -> Self {
         let mut rest: &mut [i32] = bytemuck::try_cast_slice_mut(scratch).unwrap_or(&mut []);
         let x = take(&mut rest, pad_rows(m.hidden as usize));
-        let rotary = take(&mut rest, if m.backbone == Backbone::RetNet { m.d_k as usize } else { 0 });
+        let rotary = take(&mut rest, if backbone(m) == Backbone::RetNet { m.d_k as usize } else { 0 });
         let act = take(&mut rest, plan.act_words);
         let work = take(&mut rest, plan.work_words);
         Self { x, rotary, act: bytemuck::try_cast_slice_mut(act).unwrap_or(&mut []), work }

@@ -59,25 +59,25 @@ pub fn apply_in_place(a: Apply, x: &mut [i32]) {
     }
 }
 
-/// [`apply`] to int16, clamped to [-2^13, 2^13 - 1] (N4.5).
+/// [`apply`] to int16, saturated (N4.5).
 pub fn apply_i16(a: Apply, x: &[i32], out: &mut [i16]) {
     let mut out = out.iter_mut();
     for_each(a, x.iter().copied(), |y| {
         if let Some(out) = out.next() {
-            *out = clamp_14(y);
+            *out = to_i16(y);
         }
     });
 }
 
-/// `shift(x_j, n)` clamped to [-2^13, 2^13 - 1] (N5.4).
+/// `shift(x_j, n)` saturated to int16 (N5.4).
 pub fn shift_i16(x: &[i32], n: i32, out: &mut [i16]) {
     let pairs = x.iter().zip(out.iter_mut());
     match n {
         -31..=-1 => {
             let n = n.unsigned_abs();
-            pairs.for_each(|(x, out)| *out = clamp_14((x >> n) + ((x >> (n - 1)) & 1)));
+            pairs.for_each(|(x, out)| *out = to_i16((x >> n) + ((x >> (n - 1)) & 1)));
         }
-        _ => pairs.for_each(|(x, out)| *out = clamp_14(shift(*x, n))),
+        _ => pairs.for_each(|(x, out)| *out = to_i16(shift(*x, n))),
     }
 }
 
@@ -103,8 +103,8 @@ pub fn shift_in_place(x: &mut [i32], n: i32) {
 }
 
 #[inline(always)]
-fn clamp_14(x: i32) -> i16 {
-    x.clamp(-(1 << 13), (1 << 13) - 1) as i16
+fn to_i16(x: i32) -> i16 {
+    x.clamp(-(1 << 15), (1 << 15) - 1) as i16
 }
 
 #[cfg(test)]
@@ -126,13 +126,13 @@ mod tests {
                 apply_in_place(a, &mut place);
                 apply_i16(a, &x, &mut short);
                 assert_eq!((out, place), (want, want), "{bits} {frac}");
-                assert_eq!(short[..6], want.map(clamp_14));
+                assert_eq!(short[..6], want.map(to_i16));
                 assert_eq!(short[6], 7);
                 let (mut place, want) = (x, x.map(|x| shift(x, frac)));
                 shift_in_place(&mut place, frac);
                 shift_i16(&x, frac, &mut short);
                 assert_eq!(place, want);
-                assert_eq!(short[..6], want.map(clamp_14));
+                assert_eq!(short[..6], want.map(to_i16));
             }
         }
     }

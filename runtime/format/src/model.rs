@@ -204,6 +204,8 @@ model_desc! {
     flags: u32,
     /// Fraction bits of the residual stream.
     residual_frac: i32,
+    /// Fraction bits of unit vectors, the input of every matrix behind a block norm.
+    unit_frac: i32,
     /// Fraction bits of input features.
     feature_frac: i32,
     /// Largest log2-decay of a token in Q27 (GLA `clamp_min`), `u32::MAX` for none.
@@ -359,6 +361,8 @@ impl ModelDesc {
             && !(self.tied() && (features || self.inputs != self.outputs))
             && self.residual_frac >= -30
             && self.residual_frac <= 30
+            && self.unit_frac >= 8
+            && self.unit_frac <= 15
             && self.feature_frac >= -30
             && self.feature_frac <= 30
             && self.norm_eps.is_valid()

@@ -217,6 +217,8 @@ pub struct TensorDesc {
     pub multiplier: u32,
     /// One i32 bias a (padded) row or channel, in units of the result; [`crate::NONE`] without.
     pub bias: u32,
+    /// Bits of the length of the int16 input: ‖x‖ ≤ 2^in_bits (matrices with an input that has its own exponent).
+    pub in_bits: u8,
     /// Proven bound of |accumulator| over all inputs the runtime can form (matrices, conv).
     pub acc_bound: u32,
 }
@@ -236,6 +238,7 @@ impl TensorDesc {
         data: 0,
         multiplier: 0,
         bias: crate::NONE,
+        in_bits: 0,
         acc_bound: 0,
     };
 
@@ -251,6 +254,7 @@ impl TensorDesc {
         }
         let (first, out_frac, rows, cols) = (word(b, 0), word(b, 1), word(b, 2), word(b, 3));
         let (data, multiplier, bias, acc_bound) = (word(b, 4), word(b, 5), word(b, 6), word(b, 7));
+        let in_bits = b[32];
         let [kind, block_tiles, shift, pre_shift] = first.to_le_bytes();
         let Some(kind) = TensorKind::from_u32(kind as u32) else { return None };
         Some(TensorDesc {
@@ -264,6 +268,7 @@ impl TensorDesc {
             data,
             multiplier,
             bias,
+            in_bits,
             acc_bound,
         })
     }
@@ -281,7 +286,7 @@ impl TensorDesc {
             self.multiplier,
             self.bias,
             self.acc_bound,
-            0,
+            u32::from(self.in_bits),
         ];
         let mut out = [0; Self::BYTES];
         for (field, word) in out.chunks_exact_mut(4).zip(words) {

@@ -5,6 +5,7 @@ mod gla;
 mod project;
 mod retnet;
 
+use crate::backbone::backbone;
 use crate::head_gate::HeadGate;
 use crate::head_state::{HeadState, normalize_head};
 use crate::model::Model;
@@ -69,7 +70,7 @@ pub(crate) fn mix<P: Probe>(
         v: take(&mut rest, d_v),
         o: take(&mut rest, d_v),
         saturated: P::ACTIVE.then_some(0),
-        shifts: match desc.backbone {
+        shifts: match backbone(desc) {
             Backbone::Gla => bytemuck::try_cast_slice_mut(take(&mut rest, d_k)).unwrap_or(&mut []),
             _ => &mut [],
         },
@@ -92,7 +93,7 @@ pub(crate) fn mix<P: Probe>(
             _ => Real::ONE,
         };
         let write = key_gate.of(query_head);
-        let factor = match desc.backbone {
+        let factor = match backbone(desc) {
             Backbone::RetNet => retnet::head(cx, head, &p.qkv, &mut state, carry, write, &mut buffers),
             Backbone::Gla => gla::head(cx, head, &p.qkv, p.decay, &mut state, carry, write, &mut buffers),
             Backbone::GatedDeltaNet => {
@@ -114,7 +115,7 @@ pub(crate) fn mix<P: Probe>(
     if P::ACTIVE {
         probe.values(cx.layer, Op::Heads, p.y, y_frac(desc.output_gate, &gate_tensor));
     }
-    let exponent = quantize(p.y, act);
+    let exponent = quantize(p.y, cx.model.tensor(cx.layer, Role::Output).in_bits, act);
     probe.saturated(cx.layer, Op::Heads, buffers.saturated.unwrap_or(0));
     probe.done(cx.layer, Op::Heads);
     exponent

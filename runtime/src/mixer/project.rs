@@ -1,6 +1,7 @@
 //! Everything that is computed for all heads at once, before the state (numerics.md N9.1).
 
 use super::Context;
+use crate::backbone::backbone;
 use crate::conv::Conv;
 use crate::norm::quantize;
 use crate::workspace::{LayerState, take};
@@ -45,13 +46,13 @@ impl<'w> Projections<'w> {
         let query_logits =
             if desc.query_gate == QueryGate::None { &mut [] } else { project(Role::QueryHeadGate, heads, act) };
         let key_logits = if desc.key_gate == KeyGate::None { &mut [] } else { project(Role::KeyHeadGate, heads, act) };
-        let (decay, beta): (&mut [i32], &mut [i32]) = match desc.backbone {
+        let (decay, beta): (&mut [i32], &mut [i32]) = match backbone(desc) {
             Backbone::RetNet => (&mut [], &mut []),
             Backbone::Gla => {
                 let low_rank = project(Role::DecayDown, desc.gate_rank as usize, act);
                 let up = cx.model.matrix(cx.layer, Role::DecayUp);
                 let used = low_rank.get(..desc.gate_rank as usize).unwrap_or(&[]);
-                let exponent = quantize(used, act);
+                let exponent = quantize(used, up.desc().in_bits, act);
                 let z = take(rest, pad_rows(desc.k_len()));
                 up.apply(act, exponent, z);
                 (z, &mut [])
@@ -84,7 +85,9 @@ impl<'w> Projections<'w> {
 impl Qkv<'_> {
     /// Convolution, activation, feature map and rotation, in the backbone's order.
     fn activate(&mut self, cx: &Context, state: &mut LayerState, desc: &ModelDesc) {
-        if desc.conv_width > 0 {
+        let backbone = backbone(desc);
+        let convolved = desc.conv_width > 0 && backbone != Backbone::RetNet;
+        if convolved {
             let stride = desc.q_len() + desc.k_len() + desc.v_len();
             for (role, u, offset) in [
                 (Role::QueryConv, &mut *self.q, 0),
@@ -101,18 +104,18 @@ impl Qkv<'_> {
                 };
                 conv.apply(u, state.history, stride, offset, cx.slot);
             }
-        } else if desc.backbone == Backbone::GatedDeltaNet {
+        } else if backbone == Backbone::GatedDeltaNet {
             for x in [&mut *self.q, &mut *self.k, &mut *self.v] {
                 silu_in_place(x);
             }
         }
-        if desc.conv_width > 0 || desc.backbone == Backbone::GatedDeltaNet {
+        if convolved || backbone == Backbone::GatedDeltaNet {
             (self.q_frac, self.k_frac, self.v_frac) =
                 (nonlinear::SILU_FRAC, nonlinear::SILU_FRAC, nonlinear::SILU_FRAC);
         }
         for (x, frac) in [(&mut *self.q, &mut self.q_frac), (&mut *self.k, &mut self.k_frac)] {
             map_features(desc.feature_map, x, frac);
-            if desc.backbone == Backbone::RetNet {
+            if backbone == Backbone::RetNet {
                 rotate(x, cx.rotary, desc.d_k as usize);
                 *frac -= 1;
             }

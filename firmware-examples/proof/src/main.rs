@@ -1,0 +1,75 @@
+//! The token path and nothing else, for `cargo xtask proof`.
+//!
+//! Everything that a firmware calls between opening a model and shutting down is reachable from [`_start`], with
+//! arguments that the compiler knows nothing about. The image is never run. It only links if no panic path is left,
+//! because the panic handler calls a function that nobody defines; there is no allocator; and `xtask` looks for the
+//! symbols of software floating point in it.
+
+#![no_std]
+#![no_main]
+
+use core::panic::PanicInfo;
+
+use sla_runtime::{Checksum, I16F16, Model, Session, StepError};
+
+/// What a firmware has at run time.
+pub struct Inputs {
+    model: &'static Model<'static>,
+    state: &'static mut [u32],
+    scratch: &'static mut [u32],
+    prompt: &'static [u32],
+    token: u32,
+    features: &'static [i32],
+    logits: &'static mut [I16F16],
+    digest: Checksum,
+    largest: u32,
+}
+
+/// Whether the run went well.
+// SAFETY: the only symbol of this name; it is the image's entry point.
+#[unsafe(no_mangle)]
+pub extern "C" fn _start(inputs: &mut Inputs) -> bool {
+    token_path(inputs).is_ok()
+}
+
+fn token_path(inputs: &mut Inputs) -> Result<(), StepError> {
+    let mut session = Session::new(inputs.model, inputs.state, inputs.scratch)?;
+    session.prefill(inputs.prompt)?.write(inputs.logits);
+    let mut logits = session.step(inputs.token)?;
+    inputs.largest = logits.argmax();
+    logits.digest(&mut inputs.digest);
+    session.step_features(inputs.features)?.for_each_tile(|first, tile| {
+        inputs.largest = tile.iter().fold(first, |sum, &logit| sum ^ logit as u32);
+    });
+    inputs.largest ^= session.logits().top_k::<8>().iter().fold(0, |sum, (token, _)| sum ^ token);
+    session.reset();
+    inputs.token = session.position() as u32;
+    planted(inputs);
+    Ok(())
+}
+
+fn planted(_inputs: &mut Inputs) {
+    #[cfg(feature = "plant-panic")]
+    {
+        _inputs.largest = _inputs.prompt[_inputs.token as usize];
+    }
+    #[cfg(feature = "plant-float")]
+    {
+        _inputs.largest = (_inputs.token as f32 * 1.5) as u32;
+    }
+    #[cfg(feature = "plant-alloc")]
+    {
+        extern crate alloc;
+        _inputs.largest = alloc::vec![_inputs.token; _inputs.prompt.len()].iter().sum();
+    }
+}
+
+#[panic_handler]
+fn panic(_: &PanicInfo<'_>) -> ! {
+    unsafe extern "C" {
+        /// Defined nowhere: the linker's message about it is the proof's failure.
+        fn the_token_path_can_panic() -> !;
+    }
+    // SAFETY: an image with this call in it does not link.
+    unsafe { the_token_path_can_panic() }
+}

@@ -1,0 +1,30 @@
+//! Which backbones are compiled in.
+
+use sla_format::{Backbone, ModelDesc};
+
+const RETNET: bool = cfg!(feature = "retnet");
+const GLA: bool = cfg!(feature = "gla");
+const GATED_DELTANET: bool = cfg!(feature = "gated-deltanet");
+
+/// The backbone of a model that was parsed, so that it is one of those compiled in. The compiler sees that as well, and
+/// drops the code of the others.
+#[inline(always)]
+pub(crate) fn backbone(desc: &ModelDesc) -> Backbone {
+    match desc.backbone {
+        Backbone::RetNet if RETNET => Backbone::RetNet,
+        Backbone::Gla if GLA => Backbone::Gla,
+        Backbone::GatedDeltaNet if GATED_DELTANET => Backbone::GatedDeltaNet,
+        _ if RETNET => Backbone::RetNet,
+        _ if GLA => Backbone::Gla,
+        _ => Backbone::GatedDeltaNet,
+    }
+}
+
+/// The cargo feature that a model needs and this build lacks.
+pub(crate) fn missing_feature(desc: &ModelDesc) -> Option<&'static str> {
+    match desc.backbone {
+        Backbone::RetNet => (!RETNET).then_some("retnet"),
+        Backbone::Gla => (!GLA).then_some("gla"),
+        Backbone::GatedDeltaNet => (!GATED_DELTANET).then_some("gated-deltanet"),
+    }
+}

@@ -1,0 +1,175 @@
+//! `docs/model` is the documents as a Python program, written without the Rust code; it has to give the runtime's logits
+//! bit for bit.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sla_converter::checkpoint::synth::{self, Rng, TempDir};
+use sla_reference::{Backbone, Config, FeatureMap, Input, KeyGate, OutputGate, QueryGate, Weights};
+use sla_runtime::{Checksum, Exercise};
+use sla_tests::{Case, matrices, name, parallel};
+
+const STEPS: usize = 64;
+const TRAINED: [&str; 4] = ["recall-sla-gla", "recall-sla-gdn", "recall-sla-retnet", "digits-sla-gla"];
+
+#[test]
+fn trained_models_give_the_digests_of_the_python_model() {
+    let Some(python) = python() else { return };
+    parallel(TRAINED.len(), |i| {
+        let dir = workspace().join("models").join(TRAINED[i]);
+        compare(&python, &name(&dir), &Case::load(&dir));
+    });
+}
+
+#[test]
+fn random_models_give_the_digests_of_the_python_model() {
+    let Some(python) = python() else { return };
+    let seeds = covering_seeds();
+    parallel(2 * seeds.len(), |i| {
+        let (seed, wild) = (seeds[i / 2], i % 2 == 1);
+        let (config, _) = synth::case(seed);
+        let weights = weights(&config, seed, wild);
+        compare(&python, &format!("case {seed}, wild: {wild}, {config:?}"), &Case::of(config.clone(), weights));
+    });
+}
+
+/// Seeds of [`synth::case`] of which each has an option of its backbone that those before it lack.
+fn covering_seeds() -> Vec<u64> {
+    let mut seen = BTreeSet::new();
+    let seeds: Vec<u64> = (0..500)
+        .filter(|&seed| {
+            let config = synth::case(seed).0;
+            let before = seen.len();
+            seen.extend(options(&config).into_iter().map(|option| (format!("{:?}", config.backbone), option)));
+            seen.len() > before
+        })
+        .collect();
+    // 31 options for any backbone, 3 more for both with a convolution, 4 of GLA, 5 of Gated DeltaNet: a smaller number
+    // says that `synth::case` no longer draws one of them.
+    assert_eq!(seen.len(), COVERED, "{seen:#?}");
+    assert!(seeds.len() >= 12);
+    seeds
+}
+
+/// (backbone, option) pairs that [`covering_seeds`] finds.
+const COVERED: usize = 0;
+
+/// What a config has, by name.
+fn options(c: &Config) -> Vec<String> {
+    let sla = c.sla.as_ref();
+    let (query, key) = (sla.and_then(|s| s.query_gate), sla.and_then(|s| s.key_gate));
+    let map = |m| c.feature_map == Some(m);
+    let flags = [
+        ("no sla", sla.is_none()),
+        ("gate on q", query == Some(QueryGate::Query)),
+        ("gate on the output", query == Some(QueryGate::Output)),
+        ("gate on k", key == Some(KeyGate::Key)),
+        ("gate on beta", key == Some(KeyGate::Beta)),
+        ("gate bias", sla.is_some_and(|s| s.bias && query.is_some() && key.is_some())),
+        ("kv groups", c.kv_heads < c.heads),
+        ("grouped values", c.value_heads > c.heads),
+        ("grouped values with gates", c.value_heads > c.heads && query.is_some() && key.is_some()),
+        ("tied", c.tied),
+        ("features", matches!(c.input, Input::Features { .. })),
+        ("no map", c.feature_map.is_none()),
+        ("relu", map(FeatureMap::Relu)),
+        ("silu", map(FeatureMap::Silu)),
+        ("sigmoid", map(FeatureMap::Sigmoid)),
+        ("map after a convolution", c.feature_map.is_some() && c.conv.is_some()),
+        ("clamp_min", c.clamp_min.is_some()),
+        ("neg_eigval", c.allow_neg_eigval),
+        ("no output gate", c.output_gate == OutputGate::None),
+        ("SiLU output gate", c.output_gate == OutputGate::Silu),
+        ("sigmoid output gate", c.output_gate == OutputGate::Sigmoid),
+        ("one head", c.heads == 1),
+        ("d_v 1", c.d_v == 1),
+        ("smallest d_k", c.d_k == if c.backbone == Backbone::RetNet { 2 } else { 1 }),
+        ("gate rank 1", c.gate_rank == 1),
+    ];
+    let conv = if c.backbone == Backbone::RetNet { Vec::new() } else { vec![format!("convolution {:?}", c.conv)] };
+    flags.into_iter().filter(|(_, on)| *on).map(|(name, _)| name.into()).chain(conv).collect()
+}
+
+/// Random weights; wild ones have every matrix at a scale of its own, from 1/8 to 8.
+fn weights(config: &Config, seed: u64, wild: bool) -> Weights {
+    let mut weights = synth::weights(config, seed);
+    let mut rng = Rng::new(seed ^ 0x0771_1d00);
+    if wild {
+        matrices(&mut weights, |m| {
+            let gain = (6.0 * rng.uniform() - 3.0).exp2() as f32;
+            m.data.iter_mut().for_each(|x| *x *= gain);
+        });
+    }
+    weights
+}
+
+/// Exercise and self-test of a model, in the runtime and in Python.
+fn compare(python: &Path, what: &str, case: &Case) {
+    let dir = TempDir::new();
+    let file = dir.path().join("model.sla");
+    std::fs::write(&file, case.file.bytes()).expect("a writable temporary directory");
+    let exercise = run(python, &file, &["--tokens", &STEPS.to_string()]);
+    assert_eq!(exercise, format!("digest {:08x} steps {STEPS}\n", digest(case)), "{what}");
+    run(python, &file, &["--self-test"]);
+}
+
+/// The runtime's digest of the exercise.
+fn digest(case: &Case) -> u32 {
+    let model = case.file.model();
+    let mut memory = case.file.memory();
+    let mut session = memory.session(&model).expect("buffers of the planned sizes");
+    let mut frame = vec![0; Exercise::frame_len(model.desc())];
+    let mut exercise = Exercise::new(model.desc(), &mut frame);
+    let mut digest = Checksum::default();
+    for _ in 0..STEPS {
+        exercise.prepare(&session);
+        let mut logits = exercise.step(&mut session).expect("an input of the model's kind");
+        logits.digest(&mut digest);
+        let best = logits.argmax();
+        exercise.choose(best);
+    }
+    digest.finish()
+}
+
+/// What the Python model prints for a file.
+fn run(python: &Path, file: &Path, arguments: &[&str]) -> String {
+    let script = workspace().join("docs/model/sla_integer.py");
+    let out = Command::new(python).arg("-B").arg(script).arg(file).args(arguments).output().expect("python3 runs");
+    assert!(out.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8_lossy(&out.stdout).into_owned()
+}
+
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests lie in the workspace")
+}
+
+/// A python3 with NumPy: the system's, or one in `target/python-model`, made here; `None` (said on stderr) without.
+fn python() -> Option<PathBuf> {
+    static PYTHON: std::sync::OnceLock<Option<PathBuf>> = std::sync::OnceLock::new();
+    PYTHON.get_or_init(find_python).clone()
+}
+
+fn find_python() -> Option<PathBuf> {
+    let venv = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("python-model");
+    let (system, own) = (PathBuf::from("python3"), venv.join("bin/python3"));
+    if let Some(found) = [&system, &own].into_iter().find(|python| succeeds(python, &["-c", "import numpy"])) {
+        return Some(found.clone());
+    }
+    if !succeeds(&system, &["--version"]) {
+        eprintln!("skipped: no python3");
+        return None;
+    }
+    let requirements = workspace().join("docs/model/requirements.txt");
+    let made = succeeds(&system, &["-m", "venv", &venv.to_string_lossy()])
+        && succeeds(&own, &["-m", "pip", "install", "--quiet", "-r", &requirements.to_string_lossy()]);
+    if made {
+        return Some(own);
+    }
+    eprintln!("skipped: python3 has no NumPy, and it could not be installed into {}", venv.display());
+    None
+}
+
+fn succeeds(program: &Path, arguments: &[&str]) -> bool {
+    Command::new(program).args(arguments).output().is_ok_and(|out| out.status.success())
+}
