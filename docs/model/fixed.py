@@ -10,6 +10,7 @@ import numpy as np
 
 getcontext().prec = 50
 INT32_MIN, INT32_MAX, UINT32_MAX = -(2**31), 2**31 - 1, 2**32 - 1
+ARG_FRAC, SILU_FRAC = 16, 15  # N1.6
 
 # N1 Primitives
 
@@ -169,8 +170,8 @@ C = np.minimum(table(lambda i: 2**31 * decimal_sin(PI * i / 512), 256), INT32_MA
 def falling(tab, t):
     """G or L at |t| (N3.2)."""
     a = np.abs(t)
-    i, phi = np.minimum(a >> 13, 511), (a % 2**13) << 19
-    return np.where(a < 2**22, tab[i] - (((tab[i] - tab[i + 1]) * phi) >> 32), 0)
+    i, phi = np.minimum(a >> 11, 511), (a % 2**11) << 21
+    return np.where(a < 512 << 11, tab[i] - (((tab[i] - tab[i + 1]) * phi) >> 32), 0)
 
 
 def sigmoid(t):  # N3.2

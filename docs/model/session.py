@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from fixed import ONE, cos, mul, mulhr, normalise, realign, reciprocal, sat, shift, sigmoid, silu, sin, wrap
+from fixed import ARG_FRAC, ONE, SILU_FRAC, cos, mul, mulhr, normalise, realign, reciprocal, sat, shift, sigmoid, silu, sin, wrap
 from sla_file import (
     FEATURES, GATE_NONE, GATE_SIGMOID, GATED_DELTANET, GLA, MAP_RELU, MAP_SIGMOID, MAP_SILU, ON_OUTPUT, ON_QUERY, RETNET,
 )
 from state import RECURRENCE, Head, left_align
-from vectors import block_norm, embedding, exp2_below, matrix, quantise, unit
+from vectors import block_norm, embedding, exp2_below, matrix, quantised_matrix, sat16, unit
 
 
 def head_gates(t, factor):  # N7
@@ -17,7 +17,7 @@ def head_gates(t, factor):  # N7
 
 
 def convolve(t, u, past):  # N8
-    past.insert(0, np.clip(u, -(2**15), 2**15 - 1))  # past[d] is u(t-d)
+    past.insert(0, sat16(u))  # past[d] is u(t-d)
     del past[t.rows :]
     acc = wrap(sum(w * u for w, u in zip(np.atleast_2d(t.data)[::-1], past)))
     y = shift(mulhr(acc, t.multiplier), t.shift)
@@ -28,9 +28,9 @@ def feature_map(kind, x, frac):  # N9.3
     if kind == MAP_RELU:
         return np.maximum(x, 0), frac
     if kind == MAP_SILU:
-        return silu(shift(x, 18 - frac)), 17
+        return silu(shift(x, ARG_FRAC - frac)), SILU_FRAC
     if kind == MAP_SIGMOID:
-        return sigmoid(shift(x, 18 - frac)) >> 11, 20
+        return sigmoid(shift(x, ARG_FRAC - frac)) >> 11, 20
     return x, frac
 
 
@@ -63,12 +63,12 @@ class Session:
         return self.logits(self.norm(x))
 
     def norm(self, x):
-        return block_norm(x, self.model.residual_frac, self.model.norm_eps)
+        return block_norm(x, self.model.residual_frac, self.model.unit_frac, self.model.norm_eps)
 
     def features(self, frame):  # N12.2
         t = self.model.role["feature_mean"]
         x = shift(mulhr(sat(frame - t.data), t.multiplier), t.shift)
-        return matrix(self.model.role["input"], *quantise(x))
+        return quantised_matrix(self.model.role["input"], x)
 
     def mixer(self, layer, a):  # N9
         model, w = self.model, self.model.layer[layer]
@@ -83,16 +83,16 @@ class Session:
             q, k = left_align(*q), left_align(*k)
             o, one = RECURRENCE[model.backbone](model, head, q, k, v, write_gates[group], own)
             y.append(unit(o, mul(one, on_query[group]), model.head_eps, on_output[group], 30))  # N4.6
-        return matrix(w["o"], *quantise(self.output_gate(w["g"], a, np.concatenate(y))))
+        return quantised_matrix(w["o"], self.output_gate(w["g"], a, np.concatenate(y)))
 
     def vector(self, layer, name, a):
         """q, k or v as [heads, width] with its fraction bits (N9.1)."""
         model, t = self.model, self.model.layer[layer][name]
         x, frac = matrix(t, a), t.out_frac
         if model.conv_width:
-            x, frac = convolve(model.layer[layer][name + "_conv"], x, self.history[layer][name]), 17
+            x, frac = convolve(model.layer[layer][name + "_conv"], x, self.history[layer][name]), SILU_FRAC
         elif model.backbone == GATED_DELTANET:
-            x, frac = silu(x), 17
+            x, frac = silu(x), SILU_FRAC
         if name == "v":
             return x.reshape(-1, model.d_v), frac
         x, frac = feature_map(model.feature_map, x, frac)
@@ -116,7 +116,7 @@ class Session:
         if self.model.backbone == RETNET:
             return {"decay": w["decay"].data % 2**32}
         if self.model.backbone == GLA:
-            z = matrix(w["gk1"], *quantise(matrix(w["gk0"], a)))
+            z = quantised_matrix(w["gk1"], matrix(w["gk0"], a))
             return {"z": z.reshape(-1, self.model.d_k)}
         return {"a": matrix(w["a"], a), "b": matrix(w["b"], a), "decay": w["decay"].data}
 
@@ -129,7 +129,7 @@ class Session:
     def mlp(self, w, a):  # N11
         gate, up = w["mlp_gate"], w["mlp_up"]
         h = mulhr(realign(silu(matrix(gate, a)), gate.pre_shift), realign(matrix(up, a), up.pre_shift))
-        return matrix(w["mlp_down"], *quantise(h))
+        return quantised_matrix(w["mlp_down"], h)
 
     def logits(self, a):  # N13
         if self.model.tied:

@@ -18,7 +18,7 @@ LAYER_ROLES = "q k v g gk0 gk1 a b query_gate key_gate o mlp_gate mlp_up mlp_dow
 GLOBAL_ROLES = "input head final_norm feature_mean rotary".split()
 WORDS = (  # F4.1
     "backbone input output_gate query_gate key_gate feature_map layers hidden inputs outputs heads kv_heads state_heads "
-    "d_k d_v intermediate gate_rank conv_width flags residual_frac feature_frac decay_max"
+    "d_k d_v intermediate gate_rank conv_width flags residual_frac unit_frac feature_frac decay_max"
 ).split()
 ABSENT, INT8_MATRIX, INT16, INT32, REALS, UINT64 = range(6)  # F6.1
 
@@ -28,12 +28,11 @@ def round_up(n, to):
 
 
 class Tensor:
-    """An entry of the table (F5.4) with its elements: int64 for the integers, pairs for reals, Python integers for uint64."""
+    """An entry of the table (F5.4) with its elements: an int64 array, or a list of reals or of Python integers."""
 
     def __init__(self, entry, weights):
-        (self.kind, _, self.shift, self.pre_shift, self.out_frac, self.rows, self.cols, data, multiplier, bias, _, _) = (
-            struct.unpack("<BBbbiIIIIIII", entry)
-        )
+        self.kind, _, self.shift, self.pre_shift, self.out_frac = struct.unpack_from("<BBbbi", entry)
+        self.rows, self.cols, data, multiplier, bias, _, self.in_bits = struct.unpack_from("<IIIIIIB", entry, 8)
         self.weights = weights
         self.data = self.elements(data)
         channels = self.rows if self.kind == INT8_MATRIX else self.cols  # F6.3, F6.4
@@ -85,7 +84,7 @@ class Model:
     def describe(self, words):  # F4.1
         for i, name in enumerate(WORDS):
             setattr(self, name, struct.unpack_from("<i" if name.endswith("frac") else "<I", words, 4 * i)[0])
-        reals = list(struct.iter_unpack("<Ii", words[88:120]))
+        reals = list(struct.iter_unpack("<Ii", words[92:124]))
         self.norm_eps, self.head_eps, self.query_scale, self.key_scale = reals
-        self.bos, self.eos = struct.unpack_from("<II", words, 120)
+        self.bos, self.eos = struct.unpack_from("<II", words, 124)
         self.allow_neg_eigval, self.tied = self.flags & 1, self.flags >> 1 & 1  # F4.2

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fixed import (
-    INT32_MAX, ONE, UINT32_MAX, align, apply, bit_len, clamp_exponent, exp2, exp2_neg, exp2_neg_real, exp2_real, magnitude,
+    ARG_FRAC, INT32_MAX, ONE, UINT32_MAX, align, apply, bit_len, clamp_exponent, exp2, exp2_neg, exp2_neg_real, exp2_real, magnitude,
     mul, mulhr, normalise, post_shift, pow2, round_shr, sat, scale, shift, sigmoid, softplus, times, wrap,
 )
 from sla_file import GATED_DELTANET, GLA, ON_BETA, ON_KEY, RETNET
@@ -11,6 +11,7 @@ from vectors import inverse_length
 
 SIXTEENTH = (1_549_082_005, -34)  # N10.2
 LENGTH_EPS = (1_125_899_907, -50)  # N10.3
+LINEAR = 27 - ARG_FRAC  # to the format of log2-decays
 
 
 class Head:
@@ -91,7 +92,7 @@ def retnet(model, head, q, k, v, gate, inputs):  # N10.1
 
 def gla(model, head, q, k, v, gate, inputs):  # N10.2
     l, r = softplus(np.minimum(-inputs["z"], INT32_MAX))
-    decay = [min(times(SIXTEENTH, int(l), 9) + times(SIXTEENTH, int(r), 0), UINT32_MAX) for l, r in zip(l, r)]
+    decay = [min(times(SIXTEENTH, int(l), LINEAR) + times(SIXTEENTH, int(r), 0), UINT32_MAX) for l, r in zip(l, r)]
     head.decay(np.minimum(decay, model.decay_max))
     k = mulhr(k[0], exp2(head.carry)), k[1] - 2
     q = mulhr(q[0], exp2_neg(head.carry)), q[1] - 1
@@ -100,7 +101,7 @@ def gla(model, head, q, k, v, gate, inputs):  # N10.2
 
 def gated_deltanet(model, head, q, k, v, gate, inputs):  # N10.3
     l, r = (int(part) for part in softplus(inputs["a"]))
-    head.decay(min(times(inputs["decay"], l, 9) + times(inputs["decay"], r, 0), UINT32_MAX))
+    head.decay(min(times(inputs["decay"], l, LINEAR) + times(inputs["decay"], r, 0), UINT32_MAX))
     beta = scale(normalise(int(sigmoid(inputs["b"])), -31), model.allow_neg_eigval)
     kappa = mul(inverse_length(k[0], pow2(-k[1]), LENGTH_EPS), gate if model.key_gate == ON_KEY else ONE)
     rho = inverse_length(q[0], pow2(-q[1]), LENGTH_EPS)

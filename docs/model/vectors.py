@@ -7,8 +7,6 @@ from fixed import (
     scale, shift, wrap,
 )
 
-UNIT_FRAC = 13  # N1.6
-
 
 def exp2_below(t, top):  # N4.1
     d = (top - t) % 2**32
@@ -45,12 +43,13 @@ def inverse_length(x, factor, eps):  # N4.4
     return rsqrt(to_24_bits(x, factor, eps)[2])
 
 
-def clamp_unit(x):
-    return np.clip(x, -(2**UNIT_FRAC), 2**UNIT_FRAC - 1)
+def sat16(x):
+    """Clamped to int16."""
+    return np.clip(x, -(2**15), 2**15 - 1)
 
 
-def block_norm(x, residual_frac, eps):  # N4.5
-    return clamp_unit(unit(x, pow2(-residual_frac), eps, ONE, UNIT_FRAC))
+def block_norm(x, residual_frac, unit_frac, eps):  # N4.5
+    return sat16(unit(x, pow2(-residual_frac), eps, ONE, unit_frac))
 
 
 def matrix(t, x, exponent=0):
@@ -63,8 +62,13 @@ def embedding(t, token):  # N5.3
     return shift(mulhr(t.data[token] << 24, t.multiplier[token]), t.shift)
 
 
-def quantise(x):  # N5.4
+def quantise(x, bits):  # N5.4
     mask = magnitude(x)
     length = (bit_len(sum_squares(x, mask)) + 1) // 2
-    e = length - UNIT_FRAC - (24 - bit_len(mask))
-    return clamp_unit(shift(x, -e)), e
+    e = length - bits - (24 - bit_len(mask))
+    return sat16(shift(x, -e)), e
+
+
+def quantised_matrix(t, x):
+    """A matrix of a vector that is no unit vector (N5.4, N5.1, N5.2)."""
+    return matrix(t, *quantise(x, t.in_bits))

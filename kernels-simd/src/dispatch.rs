@@ -34,5 +34,5 @@ pub use scalar::state::state_shift;
 #[cfg(not(sla_arm_dsp))]
 pub use scalar::state::{state_read, state_write_read};
 pub use scalar::vector::{
-    apply, apply_i16, apply_in_place, magnitude, shift_i16, shift_in_place, shift_into, sum_squares,
+    apply, apply_i16, apply_in_place, magnitude, shift_i16, shift_in_place, shift_into, sum_magnitudes, sum_squares,
 };

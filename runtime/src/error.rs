@@ -77,7 +77,10 @@ impl core::fmt::Display for ParseError {
             ParseError::Missing { kind } => write!(f, "section {kind} is missing"),
             ParseError::Description => write!(f, "the model description contradicts itself"),
             ParseError::Backbone { feature } => {
-                write!(f, "this runtime was built without the model's backbone: enable the feature {feature} of sla-runtime")
+                write!(
+                    f,
+                    "this runtime was built without the model's backbone: enable the feature {feature} of sla-runtime"
+                )
             }
             ParseError::Tensor { layer, role } => write!(f, "the entry of tensor {role} (layer {layer}) is invalid"),
         }

@@ -55,7 +55,7 @@ impl HeadState<'_> {
     /// Row i of S ← round_shr(row i, shifts_i) (none without `shifts`), S ← S + gain·k⊗v, then o = Sᵀq (N6.4). Returns
     /// the real value of one unit of `o`.
     ///
-    /// Needs Σ|k|, Σ|q| < 2^31 ([`left_align`]). `buffer` is scratch of v's length.
+    /// Needs |k| ≤ 2^30 ([`align_largest`]) and Σ|q| < 2^31 ([`align_sum`]). `buffer` is scratch of v's length.
     pub fn write_read(&mut self, step: Update, buffer: &mut [i32], o: &mut [i32]) -> Real {
         let Update { mut shifts, k, v, gain, q } = step;
         let v_mask = magnitude(v.v);
@@ -115,10 +115,18 @@ impl HeadState<'_> {
     }
 }
 
-/// Copies `x` shifted to the left so that Σ|x| ≤ 2^31 and returns the shift (N6.6).
-pub(crate) fn left_align(x: &[i32], out: &mut [i32]) -> i32 {
+/// Copies `x` shifted so that 2^30 ≤ Σ|x| < 2^31 and returns the shift (N6.6): for vectors that read the state.
+pub(crate) fn align_sum(x: &[i32], out: &mut [i32]) -> i32 {
+    let sum = kernels::sum_magnitudes(x);
+    let up = if sum == 0 { 0 } else { sum.leading_zeros() as i32 - 33 };
+    kernels::shift_into(x, up, out);
+    up
+}
+
+/// Copies `x` shifted so that every |x| ≤ 2^30 and returns the shift (N6.6): for vectors that only write.
+pub(crate) fn align_largest(x: &[i32], out: &mut [i32]) -> i32 {
     let mask = magnitude(x);
-    let up = if mask == 0 { 0 } else { 31 - fixed::bit_len(mask) - fixed::bit_len(x.len() as u32 - 1) };
+    let up = if mask == 0 { 0 } else { align(mask) };
     kernels::shift_into(x, up, out);
     up
 }

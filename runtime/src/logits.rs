@@ -48,12 +48,10 @@ impl Logits<'_, '_> {
             for (i, &logit) in (first..).zip(tile) {
                 let logit = I16F16::from_bits(logit);
                 let place = top.iter().take_while(|(_, other)| *other >= logit).count();
-                if place < K {
-                    if top.is_full() {
-                        top.pop();
-                    }
-                    let _ = top.insert(place, (i, logit));
-                }
+                let mut fresh = (i, logit);
+                top.iter_mut().skip(place).for_each(|kept| core::mem::swap(kept, &mut fresh));
+                // Of a full list the last one has fallen out.
+                let _ = top.push(fresh);
             }
         });
         top

@@ -138,17 +138,21 @@ impl Case {
         }
     }
 
-    /// The float model over the file's weights with every weight moved by one part in 10,000.
+    /// The float model over the file's weights with every weight moved by as much as rounding its matrix's input to a
+    /// unit vector of 13 bits moves a product: 0.3·√cols·2^-13 of it.
     fn moved(&self, seed: u64) -> FloatModel {
         let mut model = self.dequantized.clone();
         let mut rng = Rng::new(seed);
-        matrices(&mut model.weights, |m| m.data.iter_mut().for_each(|w| *w *= (1.0 + 1e-4 * rng.normal()) as f32));
+        matrices(&mut model.weights, |m| {
+            let share = 0.3 * (m.cols as f64).sqrt() * 2f64.powi(-13);
+            m.data.iter_mut().for_each(|w| *w *= (1.0 + share * rng.normal()) as f32);
+        });
         model
     }
 }
 
-/// Relative RMS errors of the integer runtime's logits, and how far the float model itself moves when its weights move by
-/// one part in 10,000 (four draws), which is about what 16-bit activations do: the conditioning of model and stream.
+/// Relative RMS errors of the integer runtime's logits, and how far the float model itself moves when its weights move
+/// by what rounding activations amounts to (four draws): the conditioning of model and stream.
 #[derive(Clone, Copy, Debug)]
 pub struct Drift {
     /// Against the float model over the dequantised weights.

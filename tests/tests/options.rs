@@ -3,7 +3,7 @@
 //!
 //! A bound on the relative error alone would say nothing: a head of width 1 turns its output into a sign, which no
 //! precision decides near 0. So each model is measured by its own conditioning ([`Drift`]): how far the float model
-//! moves when its weights move by one part in 10,000. `SLA_SHOW=40` prints more of the worst models.
+//! moves when its weights move by what rounding the activations amounts to. `SLA_SHOW=40` prints more of the worst.
 
 use sla_converter::checkpoint::synth::{self, Rng};
 use sla_reference::{
@@ -46,7 +46,14 @@ fn judge(what: &str, mut models: Vec<Measured>) {
     models.sort_by(|a, b| b.ratio().total_cmp(&a.ratio()));
     let show: usize = std::env::var("SLA_SHOW").map_or(3, |n| n.parse().expect("SLA_SHOW is a number"));
     for m in models.iter().take(show) {
-        eprintln!("{}: {:.2} times its conditioning, {:.2} over all steps: {:.5?} {:?}", m.name, m.ratio(), m.ratio_of_all(), m.drift, m.config);
+        eprintln!(
+            "{}: {:.2} times its conditioning, {:.2} over all steps: {:.5?} {:?}",
+            m.name,
+            m.ratio(),
+            m.ratio_of_all(),
+            m.drift,
+            m.config
+        );
     }
     let mut errors: Vec<f64> = models.iter().map(|m| m.drift.arithmetic).collect();
     errors.sort_by(f64::total_cmp);
@@ -285,7 +292,8 @@ const EXTREMES: &[(&str, Change)] = &[
     ("MLP up 0", |_, w| zero(w, |l| Some(&mut l.up))),
     ("MLP down 0", |_, w| zero(w, |l| Some(&mut l.down))),
     ("zeros and signs in norms", |_, w| {
-        let norms = w.layers.iter_mut().flat_map(|l| [Some(&mut l.attn_norm), Some(&mut l.mlp_norm), l.o_norm.as_mut()]);
+        let norms =
+            w.layers.iter_mut().flat_map(|l| [Some(&mut l.attn_norm), Some(&mut l.mlp_norm), l.o_norm.as_mut()]);
         for norm in norms.flatten().chain([&mut w.norm]) {
             norm[0] = 0.0;
             norm[1] *= -1.0;

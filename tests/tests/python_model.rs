@@ -53,7 +53,7 @@ fn covering_seeds() -> Vec<u64> {
 }
 
 /// (backbone, option) pairs that [`covering_seeds`] finds.
-const COVERED: usize = 0;
+const COVERED: usize = 67;
 
 /// What a config has, by name.
 fn options(c: &Config) -> Vec<String> {

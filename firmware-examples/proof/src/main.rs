@@ -14,6 +14,9 @@ use sla_runtime::{Checksum, I16F16, Model, Session, StepError};
 
 /// What a firmware has at run time.
 pub struct Inputs {
+    #[cfg(feature = "parse")]
+    file: &'static [u8],
+    #[cfg(not(feature = "parse"))]
     model: &'static Model<'static>,
     state: &'static mut [u32],
     scratch: &'static mut [u32],
@@ -33,7 +36,11 @@ pub extern "C" fn _start(inputs: &mut Inputs) -> bool {
 }
 
 fn token_path(inputs: &mut Inputs) -> Result<(), StepError> {
-    let mut session = Session::new(inputs.model, inputs.state, inputs.scratch)?;
+    #[cfg(feature = "parse")]
+    let model = &Model::parse(inputs.file).map_err(|_| StepError::Input)?;
+    #[cfg(not(feature = "parse"))]
+    let model = inputs.model;
+    let mut session = Session::new(model, inputs.state, inputs.scratch)?;
     session.prefill(inputs.prompt)?.write(inputs.logits);
     let mut logits = session.step(inputs.token)?;
     inputs.largest = logits.argmax();

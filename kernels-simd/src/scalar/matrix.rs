@@ -109,7 +109,7 @@ fn high(h: i16) -> i8 {
 pub fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
     for ((panel, m), out) in w.panels().zip(multiplier.chunks_exact(PANEL)).zip(out.chunks_exact_mut(PANEL)) {
         let (mut low, mut total) = ([0i32; 2], [0i32; 2]);
-        let blocks = panel.chunks(PANEL / 2 * w.block).zip(x.chunks(w.block));
+        let blocks = panel.chunks((PANEL / 2 * w.block).max(1)).zip(x.chunks(w.block.max(1)));
         for (block, x) in blocks {
             // Σh·x minus Σ(low byte)·x is 256·D₁ of this block.
             let mut both = low;

@@ -22,6 +22,16 @@ pub fn sum_squares(x: &[i32], mask: u32) -> u64 {
     }
 }
 
+/// Σ|x_j| (N6.6).
+#[must_use]
+pub fn sum_magnitudes(x: &[i32]) -> u64 {
+    if bit_len(magnitude(x)) + bit_len(x.len() as u32) <= 32 {
+        u64::from(x.iter().fold(0u32, |sum, x| sum.wrapping_add(x.unsigned_abs())))
+    } else {
+        x.iter().fold(0u64, |sum, x| sum.wrapping_add(u64::from(x.unsigned_abs())))
+    }
+}
+
 /// Runs `f` on `(x << up)·mantissa` rounded by `post`: one loop for each usual form, so that no element pays for a choice.
 #[inline(always)]
 fn for_each(a: Apply, x: impl Iterator<Item = i32>, mut out: impl FnMut(i32)) {

@@ -3,10 +3,11 @@
 /// The `u32` at byte `at`, or `None` past the end.
 #[must_use]
 pub const fn word_at(bytes: &[u8], at: usize) -> Option<u32> {
-    if at > bytes.len() || bytes.len() - at < 4 {
-        return None;
+    let Some((_, rest)) = bytes.split_at_checked(at) else { return None };
+    match rest.first_chunk() {
+        Some(word) => Some(u32::from_le_bytes(*word)),
+        None => None,
     }
-    Some(u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]))
 }
 
 /// The `N` words from byte `at` on.

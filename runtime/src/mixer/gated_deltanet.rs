@@ -1,8 +1,8 @@
 //! Gated DeltaNet: S ← α·S, then S ← S + k⊗β(v - Sᵀk), o = Sᵀq (numerics.md N10.3).
 
 use super::project::Qkv;
-use super::{Context, HeadBuffers, of_head};
-use crate::head_state::{HeadState, Scaled, Update, left_align};
+use super::{Context, HeadBuffers, of_head, share};
+use crate::head_state::{HeadState, Scaled, Update, align_sum};
 use crate::norm::{inverse_length, real};
 use sla_format::{KeyGate, RealBits, Role};
 use sla_kernels::{Real, align, carry_decay, magnitude, nonlinear, state_read};
@@ -24,7 +24,7 @@ pub(super) fn head(
 ) -> Real {
     let desc = cx.model.desc();
     let (d_k, d_v) = (desc.d_k as usize, desc.d_v as usize);
-    let qk_head = head / (desc.state_heads / desc.heads).max(1) as usize;
+    let qk_head = head / share(desc.state_heads, desc.heads);
 
     let scales: &[[u32; 2]] = cx.model.elements(cx.layer, Role::DecayScale);
     let scale = scales.get(head).map_or(Real::ZERO, |&[mantissa, e]| real(RealBits { mantissa, exponent: e as i32 }));
@@ -43,8 +43,8 @@ pub(super) fn head(
         KeyGate::Key | KeyGate::None => (gate, Real::ONE),
     };
 
-    let k = Scaled { frac: x.k_frac + left_align(of_head(x.k, qk_head, d_k), b.k), v: b.k };
-    let q = Scaled { frac: x.q_frac + left_align(of_head(x.q, qk_head, d_k), b.q), v: b.q };
+    let k = Scaled { frac: x.k_frac + align_sum(of_head(x.k, qk_head, d_k), b.k), v: b.k };
+    let q = Scaled { frac: x.q_frac + align_sum(of_head(x.q, qk_head, d_k), b.q), v: b.q };
     let k_unit = inverse_length(k.v, Real::pow2(-k.frac), L2_EPS).mul(on_key);
     let q_unit = inverse_length(q.v, Real::pow2(-q.frac), L2_EPS);
 

@@ -1,8 +1,8 @@
 //! Gated linear attention: S_i ← α_i·S_i + k_i·v with α = σ(z)^(1/16) per key channel (numerics.md N10.2).
 
 use super::project::Qkv;
-use super::{Context, HeadBuffers, of_head};
-use crate::head_state::{HeadState, Scaled, Update, left_align};
+use super::{Context, HeadBuffers, of_head, share};
+use crate::head_state::{HeadState, Scaled, Update, align_largest, align_sum};
 use sla_kernels::{Real, gla_channels};
 
 /// One head; returns the real value of one unit of `o`.
@@ -19,10 +19,10 @@ pub(super) fn head(
 ) -> Real {
     let desc = cx.model.desc();
     let (d_k, d_v) = (desc.d_k as usize, desc.d_v as usize);
-    let kv_head = head / (desc.heads / desc.kv_heads).max(1) as usize;
+    let kv_head = head / share(desc.heads, desc.kv_heads);
 
-    let k_up = left_align(of_head(x.k, kv_head, d_k), b.k);
-    let q_up = left_align(of_head(x.q, head, d_k), b.q);
+    let k_up = align_largest(of_head(x.k, kv_head, d_k), b.k);
+    let q_up = align_sum(of_head(x.q, head, d_k), b.q);
     gla_channels(of_head(z, kv_head, d_k), desc.decay_max, carry, b.shifts, b.k, b.q);
     let k = Scaled { v: b.k, frac: x.k_frac + k_up - 2 };
     let q = Scaled { v: b.q, frac: x.q_frac + q_up - 1 };

@@ -76,7 +76,7 @@ pub(crate) fn mix<P: Probe>(
         },
     };
     let gate_tensor = cx.model.tensor(cx.layer, Role::OutputGate);
-    let query_heads_share = (desc.state_heads / desc.heads).max(1) as usize;
+    let query_heads_share = share(desc.state_heads, desc.heads);
     let carry_len = state.carry.len() / (desc.state_heads as usize).max(1);
     let heads = state
         .s
@@ -131,6 +131,11 @@ fn output_scale(desc: &sla_format::ModelDesc) -> Real {
 
 fn gate(logits: &mut [i32], heads: u32, present: bool, scale: Real) -> HeadGate<'_> {
     if present { HeadGate::new(logits, heads as usize, scale) } else { HeadGate::NONE }
+}
+
+/// How many of `heads` share one of `groups`.
+fn share(heads: u32, groups: u32) -> usize {
+    heads.checked_div(groups).map_or(1, |share| share.max(1) as usize)
 }
 
 /// Channels of head `head` of a `[heads][len]` vector.

@@ -1,8 +1,8 @@
 //! RetNet: S ← γ_h·S + k⊗v, o = Sᵀq, with γ_h = 1 - 2^(-5-h) (numerics.md N10.1).
 
 use super::project::Qkv;
-use super::{Context, HeadBuffers, of_head};
-use crate::head_state::{HeadState, Scaled, Update, left_align};
+use super::{Context, HeadBuffers, of_head, share};
+use crate::head_state::{HeadState, Scaled, Update, align_largest, align_sum};
 use sla_format::Role;
 use sla_kernels::{Real, carry_decay, nonlinear};
 
@@ -18,7 +18,7 @@ pub(super) fn head(
 ) -> Real {
     let desc = cx.model.desc();
     let (d_k, d_v) = (desc.d_k as usize, desc.d_v as usize);
-    let kv_head = head / (desc.heads / desc.kv_heads).max(1) as usize;
+    let kv_head = head / share(desc.heads, desc.kv_heads);
     let decays: &[i32] = cx.model.elements(cx.layer, Role::DecayScale);
     let decay = decays.get(head).map_or(0, |&d| d as u32);
     let carry = carry.first_mut().map_or(0, |carry| {
@@ -26,8 +26,8 @@ pub(super) fn head(
         *carry
     });
 
-    let k = Scaled { frac: x.k_frac + left_align(of_head(x.k, kv_head, d_k), b.k), v: b.k };
-    let q = Scaled { frac: x.q_frac + left_align(of_head(x.q, head, d_k), b.q), v: b.q };
+    let k = Scaled { frac: x.k_frac + align_largest(of_head(x.k, kv_head, d_k), b.k), v: b.k };
+    let q = Scaled { frac: x.q_frac + align_sum(of_head(x.q, head, d_k), b.q), v: b.q };
     let v = Scaled { v: of_head(x.v, kv_head, d_v), frac: x.v_frac };
     // S holds the state divided by the carry's decay: writes are divided by it, reads multiplied.
     let gain = write.mul(Real::new(u64::from(nonlinear::exp2(carry)), -30));
