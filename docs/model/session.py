@@ -2,18 +2,28 @@
 
 import numpy as np
 
-from fixed import ARG_FRAC, ONE, SILU_FRAC, cos, mul, mulhr, normalise, realign, reciprocal, sat, shift, sigmoid, silu, sin, wrap
+from fixed import (
+    ARG_FRAC, ONE, SILU_FRAC, ZERO, cos, exp2_neg_real, mul, mulhr, normalise, pow2, realign, reciprocal, sat, scale, shift,
+    sigmoid, silu, sin, wrap,
+)
 from sla_file import (
     FEATURES, GATE_NONE, GATE_SIGMOID, GATED_DELTANET, GLA, MAP_RELU, MAP_SIGMOID, MAP_SILU, ON_OUTPUT, ON_QUERY, RETNET,
 )
-from state import RECURRENCE, Head, left_align
+from state import RECURRENCE, Head, align_largest, align_sum
 from vectors import block_norm, embedding, exp2_below, matrix, quantised_matrix, sat16, unit
 
 
 def head_gates(t, factor):  # N7
-    e = [exp2_below(int(x), int(max(t))) for x in t]
-    z = mul(reciprocal(normalise(sum(e), 0)), factor)
-    return [mul(normalise(x, 0), z) for x in e]
+    below = [int(max(t) - x) for x in t]
+    z = mul(reciprocal(normalise(sum(exp2_below(d) for d in below), -30)), factor)
+    return [mul(weight(d), z) for d in below]
+
+
+def weight(d):  # N7.2
+    w, f = d >> 16, d % 2**16
+    if w >= 48:
+        return ZERO
+    return pow2(-w) if f == 0 else scale(exp2_neg_real(np.int64(f << 11)), -w)
 
 
 def convolve(t, u, past):  # N8
@@ -80,7 +90,8 @@ class Session:
             group = h * model.heads // model.state_heads
             q, k, v = ((x[h * len(x) // model.state_heads], frac) for x, frac in vectors.values())
             own = {name: x[h * len(x) // model.state_heads] for name, x in inputs.items()}
-            q, k = left_align(*q), left_align(*k)
+            q = align_sum(*q)
+            k = align_sum(*k) if model.backbone == GATED_DELTANET else align_largest(*k)
             o, one = RECURRENCE[model.backbone](model, head, q, k, v, write_gates[group], own)
             y.append(unit(o, mul(one, on_query[group]), model.head_eps, on_output[group], 30))  # N4.6
         return quantised_matrix(w["o"], self.output_gate(w["g"], a, np.concatenate(y)))

@@ -75,9 +75,15 @@ class Head:
         return self.read(q), pow2(32 - self.frac - q_frac)
 
 
-def left_align(x, frac):  # N6.6
+def align_sum(x, frac):  # N6.6: what reads
+    total = int(np.abs(x).sum())
+    n = 31 - bit_len(total) if total else 0
+    return shift(x, n), frac + n
+
+
+def align_largest(x, frac):  # N6.6: what only writes
     mask = magnitude(x)
-    n = 31 - bit_len(mask) - bit_len(len(x) - 1) if mask else 0
+    n = align(mask) if mask else 0
     return shift(x, n), frac + n
 
 

@@ -8,8 +8,7 @@ from fixed import (
 )
 
 
-def exp2_below(t, top):  # N4.1
-    d = (top - t) % 2**32
+def exp2_below(d):  # N4.1
     if d == 0:
         return 2**30
     return int(round_shr(exp2_neg(np.int64((d % 2**16) << 11)), min((d >> 16) + 1, 32)))

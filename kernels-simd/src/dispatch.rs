@@ -6,17 +6,41 @@ use crate::scalar::{self, matrix::I8Matrix};
 #[must_use]
 pub fn backend() -> &'static str {
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
-    if crate::arch::x86_64::available() {
+    if has_avx2() {
         return "avx2";
     }
     if cfg!(sla_arm_dsp) { "arm-dsp" } else { "scalar" }
+}
+
+#[cfg(feature = "std")]
+std::thread_local! {
+    static SCALAR: core::cell::Cell<bool> = const { core::cell::Cell::new(false) };
+}
+
+/// Runs `work` with the scalar kernels alone on this thread, whatever the processor has.
+#[cfg(feature = "std")]
+pub fn with_scalar<R>(work: impl FnOnce() -> R) -> R {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            SCALAR.set(self.0);
+        }
+    }
+    let _restore = Restore(SCALAR.replace(true));
+    work()
+}
+
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+#[inline]
+fn has_avx2() -> bool {
+    !SCALAR.get() && crate::arch::x86_64::available()
 }
 
 /// Matrix times vector with requantisation: see [`scalar::matrix::matvec_i8`].
 #[inline]
 pub fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
-    if crate::arch::x86_64::available() {
+    if has_avx2() {
         #[expect(unsafe_code, reason = "a call behind the feature test that it needs")]
         // SAFETY: the processor was just found to have AVX2.
         return unsafe { crate::arch::x86_64::matvec_i8(w, x, multiplier, out) };

@@ -32,5 +32,7 @@ pub use dispatch::{
     shift_in_place, shift_into, sigmoid_product, silu_in_place, silu_product, state_read, state_shift,
     state_write_read, sum_magnitudes, sum_squares,
 };
+#[cfg(feature = "std")]
+pub use dispatch::with_scalar;
 pub use real::{Apply, Real, align};
 pub use scalar::matrix::{I8Matrix, PANEL, TILE, padded_cols, padded_rows};

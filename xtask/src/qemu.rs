@@ -1,23 +1,25 @@
 //! `cargo xtask qemu`: the firmware on emulated microcontrollers, one row per machine.
 
 mod host;
-mod image;
-mod machine;
-mod models;
+pub mod image;
+pub mod machine;
 mod report;
 mod run;
+mod work;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::setup;
-use image::{Features, Image};
+use crate::models::Model;
+use image::Features;
 use machine::Machine;
-use models::Model;
-use report::Row;
+pub use report::Row;
+pub use work::{Outcome, Report};
+use work::{Task, each};
 
 /// Options of `cargo xtask qemu`.
 #[derive(Args, Clone)]
@@ -25,7 +27,7 @@ pub struct Options {
     /// m0, m3, m4, m7, m33, m55, rv32, or all; can be given several times or with commas
     #[arg(long, default_value = "all", value_delimiter = ',')]
     pub machine: Vec<String>,
-    /// Model to run; by default the first one of models/
+    /// Model to run [default: models/shakespeare-sla-gla]; where it does not fit, a smaller one of models/ runs
     #[arg(long, value_name = "FILE.sla")]
     pub model: Option<PathBuf>,
     /// Tokens to run
@@ -40,9 +42,12 @@ pub struct Options {
     /// Log with defmt and print the decoded frames on standard error
     #[arg(long)]
     pub log: bool,
-    /// Seconds after which a run counts as hung
-    #[arg(long, default_value_t = 600, value_name = "SECONDS")]
-    pub timeout: u64,
+    /// Print where the instructions of a token go, per layer and operation
+    #[arg(long, conflicts_with_all = ["json", "load"])]
+    pub ledger: bool,
+    /// Seconds after which a run counts as hung [default: 600, and more for long runs]
+    #[arg(long, value_name = "SECONDS")]
+    pub timeout: Option<u64>,
 }
 
 impl Default for Options {
@@ -54,125 +59,149 @@ impl Default for Options {
             json: false,
             load: false,
             log: false,
-            timeout: 600,
+            ledger: false,
+            timeout: None,
         }
     }
 }
 
-/// How one machine's run ended.
-pub enum Outcome {
-    /// It ran, and its digest is the host's.
-    Row(Box<Row>),
-    /// It could not be tried here, and why.
-    Skipped(String),
-    /// It failed, and why.
-    Failed(String),
+impl Options {
+    fn limit(&self) -> Duration {
+        Duration::from_secs(self.timeout.unwrap_or(600 + u64::from(self.tokens) / 4))
+    }
+
+    fn features(&self) -> Features {
+        Features { log: self.log, load: self.load, backbone: None }
+    }
+
+    fn arguments(&self) -> String {
+        format!("tokens={}", self.tokens)
+    }
 }
 
 /// Runs `cargo xtask qemu`. A machine that cannot be tried is a failure here; only the tests may skip it.
 pub fn command(options: &Options) -> Result<()> {
-    let outcomes = bench(options)?;
-    let rows: Vec<&Row> = outcomes
-        .iter()
-        .filter_map(|(_, outcome)| if let Outcome::Row(row) = outcome { Some(row.as_ref()) } else { None })
-        .collect();
+    if options.ledger {
+        return ledger(options);
+    }
+    let reports = bench(options)?;
+    let rows: Vec<&Row> = reports.iter().filter_map(|report| report.outcome.done()).collect();
     if options.json {
         println!("{}", report::json(&rows));
     } else if !rows.is_empty() {
         print!("{}", report::table(&rows));
     }
-    let mut bad = 0;
-    for (name, outcome) in &outcomes {
-        match outcome {
-            Outcome::Row(row) => {
-                if let Some(note) = &row.note {
-                    eprintln!("{name}: {note}");
-                }
-            }
-            Outcome::Skipped(why) => {
-                eprintln!("{name}: skipped: {why}");
-                bad += 1;
-            }
-            Outcome::Failed(why) => {
-                eprintln!("{name}: failed: {why}");
-                bad += 1;
-            }
+    complain(&reports)
+}
+
+/// One line for everything that was not done; an error if there is any.
+fn complain<T>(reports: &[Report<T>]) -> Result<()> {
+    for report in reports {
+        match &report.outcome {
+            Outcome::Done(_) => {}
+            Outcome::Skipped(why) => eprintln!("{}: skipped: {why}", report.machine),
+            Outcome::Failed(why) => eprintln!("{}: failed: {why}", report.machine),
         }
     }
-    match bad {
+    match reports.iter().filter(|report| report.outcome.done().is_none()).count() {
         0 => Ok(()),
-        1 if outcomes.len() == 1 => bail!("the run failed"),
-        _ => bail!("{bad} of {} machines failed or were skipped", outcomes.len()),
+        1 if reports.len() == 1 => bail!("the run failed"),
+        bad => bail!("{bad} of {} machines failed or were skipped", reports.len()),
     }
 }
 
-/// Builds and runs the `bench` binary of each chosen machine.
-pub fn bench(options: &Options) -> Result<Vec<(String, Outcome)>> {
-    let model = Model::choose(options.model.as_deref())?;
-    let features = Features { log: options.log, load: options.load };
-    each(options, "bench", &model, features, |image, run| {
-        let host = host::reference(&image.model.path, options.tokens)
-            .with_context(|| format!("{} on the host", image.model.name))?;
-        Row::new(image, run, host, options.tokens)
+/// Builds and runs the `bench` binary of each chosen machine with the model in the image, or loaded beside it.
+pub fn bench(options: &Options) -> Result<Vec<Report<Row>>> {
+    let wanted = Model::choose(options.model.as_deref())?;
+    let plan = |machine: &Machine| tasks(machine, "bench", &wanted, options.features());
+    each(options, plan, |task| bench_row(task, options), |_| ())
+}
+
+fn bench_row(task: &Task, options: &Options) -> Result<Row> {
+    let finished = run::run(&task.image, &task.model, &options.arguments(), options.limit())?;
+    let host = host::reference(&task.model, options.tokens)?;
+    let row = Row::new(&task.image, &task.model, &finished, host, options.tokens)?;
+    Ok(Row { note: task.note.clone(), ..row })
+}
+
+/// One run of one binary with `wanted` or a smaller model.
+fn tasks(machine: &Machine, binary: &'static str, wanted: &Model, features: Features) -> Result<Vec<Task>> {
+    let (model, note) = wanted.or_smaller(machine.room(features.load))?;
+    let images = image::build(machine, &[binary], &model, features)?;
+    Ok(images.into_iter().map(|image| Task::new(binary, Arc::new(image), model.clone(), note.clone())).collect())
+}
+
+fn ledger(options: &Options) -> Result<()> {
+    let wanted = Model::choose(options.model.as_deref())?;
+    let plan = |machine: &Machine| tasks(machine, "ledger", &wanted, options.features());
+    let run = |task: &Task| Ok(run::run(&task.image, &task.model, &options.arguments(), options.limit())?.output);
+    let reports = each(options, plan, run, |_| ())?;
+    for report in &reports {
+        if let Outcome::Done(text) = &report.outcome {
+            println!("{}, {}, {} tokens", report.machine, report.model, options.tokens);
+            // The last line is for programs.
+            print!("{}", text.lines().filter(|line| !line.starts_with('@')).fold(String::new(), |all, line| all + line + "\n"));
+        }
+    }
+    complain(&reports)
+}
+
+/// What a run of [`everything`] showed.
+pub enum Shown {
+    /// The kernels agree with the scalar oracle.
+    Kernels {
+        /// The machine's kernels.
+        backend: String,
+        /// Comparisons made.
+        cases: u64,
+    },
+    /// The model's logits are the host's.
+    Model(Box<Row>),
+}
+
+/// On each chosen machine the kernel battery and all `models` that fit, with one build of the firmware for all of them.
+/// `seen` is told each result at once.
+pub fn everything(options: &Options, models: &[Model], seen: impl Fn(&Report<Shown>) + Sync) -> Result<Vec<Report<Shown>>> {
+    let any = models.first().context("no models")?;
+    let plan = |machine: &Machine| {
+        let features = Features { load: true, ..Features::default() };
+        let mut images = image::build(machine, &["conformance", "bench"], any, features)?.into_iter().map(Arc::new);
+        let (kernels, bench) = images.next().zip(images.next()).context("two binaries make two images")?;
+        let mut tasks = vec![Task::new("conformance", kernels, any.clone(), None)];
+        let fitting = models.iter().filter(|model| model.fits(machine.room(true)));
+        tasks.extend(fitting.map(|model| Task::new("bench", Arc::clone(&bench), model.clone(), None)));
+        Ok(tasks)
+    };
+    let judge = |task: &Task| {
+        if task.binary == "bench" {
+            return bench_row(task, options).map(|row| Shown::Model(Box::new(row)));
+        }
+        let finished = run::run(&task.image, &task.model, "", options.limit())?;
+        report::conformance(&finished).map(|(backend, cases)| Shown::Kernels { backend, cases })
+    };
+    each(options, plan, judge, seen)
+}
+
+/// The text that `machine` generates after `prompt`.
+pub fn generate(machine: &str, model: &Model, prompt: &str, tokens: u32, seed: u32) -> Result<Outcome<String>> {
+    let options = Options { machine: vec![machine.to_owned()], ..Options::default() };
+    let arguments = format!("tokens={tokens} seed={seed} prompt={prompt}");
+    let plan = |machine: &Machine| tasks(machine, "generate", model, Features::default());
+    let run = |task: &Task| match &task.note {
+        None => Ok(run::run(&task.image, &task.model, &arguments, options.limit())?.output),
+        Some(note) => bail!("{note}"),
+    };
+    let report = each(&options, plan, run, |_| ())?.pop().context("one machine makes one report")?;
+    Ok(match report.outcome {
+        Outcome::Done(text) => {
+            let text = text.strip_suffix('\n').unwrap_or(&text);
+            Outcome::Done(text.strip_prefix(prompt).unwrap_or(text).to_owned())
+        }
+        other => other,
     })
 }
 
-/// Builds and runs the `conformance` binary of each chosen machine: the kernel battery against the scalar oracle.
-pub fn conformance(options: &Options) -> Result<Vec<(String, Outcome)>> {
-    let model = Model::choose(None)?;
-    each(options, "conformance", &model, Features::default(), Row::of_conformance)
-}
-
-/// Builds `binary` for each chosen machine, runs the images side by side, and turns each finished run into a row with `judge`.
-fn each(
-    options: &Options,
-    binary: &str,
-    model: &Model,
-    features: Features,
-    judge: impl Fn(&Image, &run::Finished) -> Result<Row> + Sync,
-) -> Result<Vec<(String, Outcome)>> {
-    let machines = Machine::choose(&options.machine)?;
-    let targets: Vec<&str> = machines.iter().map(|machine| machine.target.as_str()).collect();
-    let missing_targets = setup::ensure_targets(&targets)?;
-    let emulators = setup::ensure_qemu();
-    let limit = Duration::from_secs(options.timeout);
-
-    let mut outcomes = Vec::new();
-    std::thread::scope(|scope| {
-        let mut running = Vec::new();
-        for machine in &machines {
-            let gap = missing_targets
-                .iter()
-                .find(|missing| missing.what == machine.target)
-                .or(emulators.why_missing(machine.emulator()));
-            let work = match gap {
-                Some(missing) => Err(Outcome::Skipped(missing.to_string())),
-                None => image::build(machine, binary, model, features)
-                    .map_err(|error| Outcome::Failed(format!("{error:#}"))),
-            };
-            // The runs take one core each and the next build goes on beside them.
-            let judge = &judge;
-            running.push((
-                machine,
-                work.map(|image| {
-                    scope.spawn(move || {
-                        let finished = run::run(&image, options.tokens, limit)?;
-                        judge(&image, &finished)
-                    })
-                }),
-            ));
-        }
-        for (machine, work) in running {
-            let outcome = match work {
-                Err(outcome) => outcome,
-                Ok(thread) => match thread.join() {
-                    Ok(Ok(row)) => Outcome::Row(Box::new(row)),
-                    Ok(Err(error)) => Outcome::Failed(format!("{error:#}")),
-                    Err(_) => Outcome::Failed("xtask panicked".to_owned()),
-                },
-            };
-            outcomes.push((machine.name.clone(), outcome));
-        }
-    });
-    Ok(outcomes)
+/// Name of the kernels that the host has beside the scalar ones.
+pub fn host_backend() -> &'static str {
+    host::backend()
 }

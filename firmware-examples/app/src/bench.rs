@@ -1,33 +1,30 @@
 //! The `bench` binary: counts instructions per token and measures the stack.
 
-use sla_runtime::Model;
+use sla_runtime::{Model, ParseError};
 
+use crate::stop::{no_memory, no_model, stop};
 use crate::workload::Workload;
-use crate::{Arguments, Console, Counter, Platform, info, memory, model, stack};
+use crate::{Arguments, Console, Counter, Memory, Platform, info, model, stack};
 
 /// Tokens that the stack is measured over.
 const PAINTED_TOKENS: u32 = 4;
+/// Positions whose cost is told apart: a stream's cost must not grow.
+const EARLY: u32 = 16;
+const LATE: u32 = 4000;
 
 /// Runs `tokens=N` tokens (256 by default), prints one `@bench` line of `key=value` words, and exits with 0.
 pub fn bench<P: Platform>() -> ! {
     let counter = Counter::<P>::start();
     let console = Console::<P>::new();
-    let arguments = Arguments::read::<P>();
-    let token_count = arguments.number("tokens=", 256).max(1);
+    let token_count = Arguments::number::<P>("tokens=", 256).max(1);
     if !counter.is_exact() {
-        console.text("@error the instruction counter is off").end();
-        P::exit(1);
+        stop::<P>("the instruction counter is off");
     }
-    let mut parsed = None;
-    let parse = counter.count(&mut || parsed = Model::parse(model::bytes()).ok());
-    let Some(model) = parsed else {
-        console.text("@error the model cannot be parsed").end();
-        P::exit(1);
-    };
-    let Some(mut workload) = memory::take().and_then(|memory| Workload::new(&model, memory)) else {
-        console.text("@error the model needs more RAM than its firmware has").end();
-        P::exit(1);
-    };
+    let mut parsed = Err(ParseError::NotSla);
+    let parse = counter.count(&mut || parsed = Model::parse(model::bytes()));
+    let model = parsed.unwrap_or_else(|error| no_model::<P>(error));
+    let workload = Memory::take(&model).and_then(|memory| Workload::new(&model, memory));
+    let mut workload = workload.unwrap_or_else(|| no_memory::<P>());
     info!("{} tokens, {} multiply-accumulates per token", token_count, model.macs());
 
     // The stack is painted around the first tokens of a stream of its own: painting is no part of any count.
@@ -40,21 +37,30 @@ pub fn bench<P: Platform>() -> ! {
     workload.reset();
 
     let (mut least, mut most, mut total) = (u32::MAX, 0u32, 0u64);
-    for _ in 0..token_count {
+    let (mut early, mut late) = (0, 0);
+    for position in 0..token_count {
         workload.prepare();
         let count = counter.count(&mut || workload.step());
         (least, most, total) = (least.min(count), most.max(count), total + u64::from(count));
+        match position {
+            EARLY => early = count,
+            LATE => late = count,
+            _ => {}
+        }
         workload.take_result();
     }
     info!("digest {=u32:08x}, {} instructions in all", workload.digest(), total);
 
     let plan = model.plan();
     console.text("@bench").key("machine").text(P::NAME);
+    console.key("backend").text(sla_kernels::backend());
     console.key("digest").hex(workload.digest());
     console.key("tokens").number(token_count.into());
     console.key("insns_per_token_min").number(least.into());
     console.key("insns_per_token_max").number(most.into());
     console.key("insns_total").number(total);
+    console.key("insns_at_16").number(early.into());
+    console.key("insns_at_4000").number(late.into());
     console.key("macs_per_token").number(model.macs());
     console.key("parse_insns").number(parse.into());
     console.key("state_bytes").number(plan.state_bytes() as u64);

@@ -19,11 +19,20 @@ impl Arguments {
         Self { buffer, len }
     }
 
+    /// The number behind `key`, which ends in `=`, or `default`. Keeps nothing on the stack.
+    #[inline(never)]
+    #[must_use]
+    pub fn number<P: Platform>(key: &str, default: u32) -> u32 {
+        let line = Self::read::<P>();
+        let Some(text) = line.get(key) else { return default };
+        let digits = text.iter().map_while(|byte| byte.is_ascii_digit().then(|| u32::from(byte - b'0')));
+        digits.fold(0, |value, digit| value.wrapping_mul(10).wrapping_add(digit))
+    }
+
     /// The value of `key`, which ends in `=`.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&[u8]> {
-        let line = self.buffer.get(..self.len)?;
-        let mut rest = line;
+        let mut rest = self.buffer.get(..self.len)?;
         loop {
             let word_len = rest.iter().position(|&byte| byte == b' ' || byte == 0).unwrap_or(rest.len());
             let word = rest.get(..word_len)?;
@@ -35,13 +44,5 @@ impl Arguments {
             }
             rest = rest.get(word_len + 1..)?;
         }
-    }
-
-    /// The number behind `key`, or `default`.
-    #[must_use]
-    pub fn number(&self, key: &str, default: u32) -> u32 {
-        let Some(text) = self.get(key) else { return default };
-        let digits = text.iter().map_while(|byte| byte.is_ascii_digit().then(|| u32::from(byte - b'0')));
-        digits.fold(0, |value, digit| value.wrapping_mul(10).wrapping_add(digit))
     }
 }

@@ -33,6 +33,35 @@ impl<P: Platform> Console<P> {
         self
     }
 
+    /// Writes text and spaces up to `width`.
+    pub fn left(&self, text: &str, width: usize) -> &Self {
+        self.text(text).spaces(width.saturating_sub(text.len()))
+    }
+
+    /// Writes spaces and text, `width` in all.
+    pub fn right(&self, text: &str, width: usize) -> &Self {
+        self.spaces(width.saturating_sub(text.len())).text(text)
+    }
+
+    /// Writes a number as [`Console::left`].
+    pub fn left_number(&self, value: u64, width: usize) -> &Self {
+        let mut digits = [0; 20];
+        let digits = decimal(value, &mut digits);
+        self.bytes(digits).spaces(width.saturating_sub(digits.len()))
+    }
+
+    /// Writes a number as [`Console::right`].
+    pub fn right_number(&self, value: u64, width: usize) -> &Self {
+        let mut digits = [0; 20];
+        let digits = decimal(value, &mut digits);
+        self.spaces(width.saturating_sub(digits.len())).bytes(digits)
+    }
+
+    fn spaces(&self, count: usize) -> &Self {
+        (0..count).for_each(|_| P::print(b" "));
+        self
+    }
+
     /// Writes eight hexadecimal digits.
     pub fn hex(&self, value: u32) -> &Self {
         let digits: [u8; 8] = core::array::from_fn(|i| b"0123456789abcdef"[((value >> (28 - 4 * i)) & 15) as usize]);

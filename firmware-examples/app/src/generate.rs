@@ -2,43 +2,35 @@
 
 use sla_runtime::{Model, Sampler, SamplerConfig, Session};
 
-use crate::{Arguments, Console, Platform, memory, model};
+use crate::stop::{no_memory, no_model, stop};
+use crate::{Arguments, Console, Memory, Platform, model};
 
 /// Generates `tokens=N` bytes (64 by default) after `prompt=...` with `seed=N` (0 by default), and exits with 0. The
 /// sampler's settings are those of `sla run`, so the text is too.
 pub fn generate<P: Platform>() -> ! {
     P::start();
     let console = Console::<P>::new();
-    let arguments = Arguments::read::<P>();
-    let Ok(model) = Model::parse(model::bytes()) else {
-        console.text("@error the model cannot be parsed").end();
-        P::exit(1);
-    };
-    let Some(memory) = memory::take() else { P::exit(1) };
-    let Ok(mut session) = Session::new(&model, &mut memory.state, &mut memory.scratch) else {
-        console.text("@error the model needs more RAM than its firmware has").end();
-        P::exit(1);
-    };
-    let seed = u64::from(arguments.number("seed=", 0));
+    let model = Model::parse(model::bytes()).unwrap_or_else(|error| no_model::<P>(error));
+    let memory = Memory::take(&model).unwrap_or_else(|| no_memory::<P>());
+    let mut session = Session::new(&model, memory.state, memory.scratch).unwrap_or_else(|_| no_memory::<P>());
+    let seed = Arguments::number::<P>("seed=", 0).into();
+    let token_count = Arguments::number::<P>("tokens=", 64);
     let mut sampler = Sampler::new(SamplerConfig { seed, ..SamplerConfig::default() });
-    let prompt = arguments.get("prompt=").filter(|prompt| !prompt.is_empty());
-    let mut next = None;
-    for &byte in prompt.unwrap_or(b"\n") {
-        let Ok(mut logits) = session.step(byte.into()) else {
-            console.text("@error the model is no byte-level language model").end();
-            P::exit(1);
-        };
+
+    let arguments = Arguments::read::<P>();
+    let prompt = arguments.get("prompt=").unwrap_or_default();
+    console.bytes(prompt);
+    for &byte in if prompt.is_empty() { b"\n" } else { prompt } {
         sampler.observe(byte.into());
-        next = Some(logits.argmax());
+        if session.step(byte.into()).is_err() {
+            stop::<P>("the model is no byte-level language model");
+        }
     }
-    console.bytes(prompt.unwrap_or(b""));
-    if next.is_some() {
-        for _ in 0..arguments.number("tokens=", 64) {
-            let token = sampler.sample(&mut session.logits());
-            console.bytes(&[token as u8]);
-            if session.step(token).is_err() {
-                break;
-            }
+    for _ in 0..token_count {
+        let token = sampler.sample(&mut session.logits());
+        console.bytes(&[token as u8]);
+        if session.step(token).is_err() {
+            break;
         }
     }
     console.end();

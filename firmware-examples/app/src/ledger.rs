@@ -2,42 +2,55 @@
 
 use sla_runtime::{Ledger, Model, weight_bytes};
 
+use crate::stop::{no_memory, no_model};
 use crate::workload::Workload;
-use crate::{Arguments, Console, Counter, Platform, info, memory, model};
+use crate::{Arguments, Console, Counter, Memory, Platform, info, model};
 
-/// Rows of the ledger: up to 15 layers, then input and head.
-const ROWS: usize = 16;
+/// Width of a name in the table.
+const NAME: usize = 10;
+/// Width of a number in the table.
+const NUMBER: usize = 13;
 
-/// Runs `tokens=N` tokens (16 by default), prints a line for each layer and operation, and exits with 0.
+/// Runs `tokens=N` tokens (16 by default), prints a line for each layer and operation, then a `@ledger` line, and exits
+/// with 0. Instructions are means per token, and so are the weight bytes; saturations are sums.
 pub fn ledger<P: Platform>() -> ! {
     let _ = Counter::<P>::start();
     let console = Console::<P>::new();
-    let arguments = Arguments::read::<P>();
-    let Ok(model) = Model::parse(model::bytes()) else {
-        console.text("@error the model cannot be parsed").end();
-        P::exit(1);
-    };
-    let Some(mut workload) = memory::take().and_then(|memory| Workload::new(&model, memory)) else {
-        console.text("@error the model needs more RAM than its firmware has").end();
-        P::exit(1);
-    };
-    let tokens = arguments.number("tokens=", 16).max(1);
-    let mut ledger = Ledger::<ROWS>::new(P::now);
+    let tokens = Arguments::number::<P>("tokens=", 16).max(1);
+    let model = Model::parse(model::bytes()).unwrap_or_else(|error| no_model::<P>(error));
+    let workload = Memory::take(&model).and_then(|memory| Workload::new(&model, memory));
+    let mut workload = workload.unwrap_or_else(|| no_memory::<P>());
+    let mut ledger = Ledger::<{ model::LEDGER_ROWS }>::new(P::now);
     for _ in 0..tokens {
         workload.prepare();
         workload.step_probed(&mut ledger);
         workload.take_result();
     }
+
+    console.left("layer", NAME).left("op", NAME);
+    console.right("instructions", NUMBER).right("weight bytes", NUMBER).right("saturated", NUMBER).end();
+    let layers = model.desc().layers as usize;
     let mut total = 0;
     for (layer, op, entry) in ledger.entries() {
         let instructions = P::RATE.instructions_of(entry.ticks) / u64::from(tokens);
         total += instructions;
         let bytes = weight_bytes(&model, layer, op);
-        console.text("layer ").number(layer as u64).text("  ").text(op.name()).text("  instructions ");
-        console.number(instructions).text("  weight bytes ").number(bytes);
-        console.text("  saturated ").number(u64::from(entry.saturated)).end();
-        info!("layer {} {}: {} instructions, {} weight bytes, {} saturated", layer, op.name(), instructions, bytes, entry.saturated);
+        match layer < layers {
+            true => console.left_number(layer as u64, NAME),
+            false => console.left("-", NAME),
+        };
+        console.left(op.name(), NAME).right_number(instructions, NUMBER);
+        console.right_number(bytes, NUMBER).right_number(entry.saturated.into(), NUMBER).end();
+        info!(
+            "layer {=usize} {=str}: {=u64} instructions, {=u64} weight bytes, {=u32} saturated",
+            layer,
+            op.name(),
+            instructions,
+            bytes,
+            entry.saturated
+        );
     }
-    console.text("total instructions ").number(total).end();
+    console.text("@ledger").key("machine").text(P::NAME);
+    console.key("tokens").number(tokens.into()).key("insns_per_token").number(total).end();
     P::exit(0)
 }

@@ -1,5 +1,5 @@
-//! What the firmware of all machines shares. A machine's folder holds one [`Platform`] and three small binaries that call [`bench()`],
-//! [`generate()`] and [`conformance()`].
+//! What the firmware of all machines shares. A machine's folder holds one [`Platform`] and four small binaries that call
+//! [`bench()`], [`conformance()`], [`generate()`] and [`ledger()`].
 
 #![no_std]
 
@@ -12,10 +12,11 @@ mod fault;
 mod generate;
 mod ledger;
 pub mod log;
-pub mod memory;
+mod memory;
 pub mod model;
 pub mod semihost;
 pub mod stack;
+mod stop;
 mod workload;
 
 pub use bench::bench;
@@ -25,8 +26,10 @@ pub use console::Console;
 pub use counter::{Counter, Rate};
 pub use generate::generate;
 pub use ledger::ledger;
+pub use memory::Memory;
 
-/// What a machine must offer. The defaults for text, arguments and exit use semihosting; a board with another transport overrides them.
+/// What a machine must offer. The defaults for text, arguments and exit use semihosting; a board with another transport
+/// overrides them.
 pub trait Platform {
     /// The machine's short name, as `cargo xtask qemu --machine` takes it.
     const NAME: &'static str;
@@ -36,7 +39,8 @@ pub trait Platform {
     /// Starts the counter behind [`Platform::now`]. Called once, before anything else.
     fn start();
 
-    /// A free-running counter that counts up and wraps. Must stay out of line (`#[inline(never)]`), so that its cost is the same everywhere.
+    /// A free-running counter that counts up and wraps. Must stay out of line (`#[inline(never)]`), so that its cost is
+    /// the same everywhere.
     fn now() -> u32;
 
     /// Writes bytes to the host's standard output.

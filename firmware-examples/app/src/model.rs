@@ -8,6 +8,13 @@ use sla_runtime::Aligned;
 #[cfg(not(feature = "external-model"))]
 pub const BYTES: &[u8] = include_bytes!(env!("SLA_MODEL_PATH"));
 
+/// Rows of the ledger: layers, then input and head.
+#[cfg(not(feature = "external-model"))]
+pub const LEDGER_ROWS: usize = sla_runtime::ModelDesc::of_file(BYTES).layers as usize + 1;
+/// Rows of the ledger; what layers beyond these cost is added to the last one.
+#[cfg(feature = "external-model")]
+pub const LEDGER_ROWS: usize = 17;
+
 // SAFETY: the linker scripts put this section into the MODEL region, which is read-only memory.
 #[cfg(not(feature = "external-model"))]
 #[unsafe(link_section = ".sla_model")]

@@ -14,15 +14,11 @@ pub struct Workload<'a> {
 }
 
 impl<'a> Workload<'a> {
-    /// Starts a stream; `None` if the buffers are too small for the model.
+    /// Starts a stream; `None` if `memory` was made for a smaller model.
     #[must_use]
-    pub fn new(model: &'a Model<'static>, memory: &'static mut Memory) -> Option<Self> {
-        let Memory { state, scratch, frame } = memory;
-        let session = Session::new(model, state, scratch).ok()?;
-        if Exercise::frame_len(model.desc()) > frame.len() {
-            return None;
-        }
-        let exercise = Exercise::new(model.desc(), frame);
+    pub fn new(model: &'a Model<'static>, memory: Memory) -> Option<Self> {
+        let session = Session::new(model, memory.state, memory.scratch).ok()?;
+        let exercise = Exercise::new(model.desc(), memory.frame);
         let frame_start = exercise.position();
         Some(Self { session, exercise, frame_start, digest: Checksum::default(), chosen: 0 })
     }

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use object::{Object, ObjectSection};
+use object::{Object, ObjectSection, SectionFlags, elf};
 
-use super::machine::Machine;
-use super::models::Model;
+use super::machine::{Machine, STACK_BYTES};
+use crate::models::Model;
 use crate::{paths, process, setup};
 
 const BUILD_LIMIT: Duration = Duration::from_secs(1200);
@@ -20,6 +20,8 @@ pub struct Features {
     pub log: bool,
     /// The model is loaded apart from the image.
     pub load: bool,
+    /// The only backbone, by its feature's name; otherwise all.
+    pub backbone: Option<&'static str>,
 }
 
 /// A built image, ready to run.
@@ -28,29 +30,39 @@ pub struct Image {
     pub machine: Machine,
     /// The ELF file.
     pub path: PathBuf,
-    /// The model in it, or to be loaded beside it.
-    pub model: Model,
-    /// Why it is not the model that was asked for.
-    pub note: Option<String>,
     /// What it was built with.
     pub features: Features,
 }
 
-/// Builds `binary` of `machine` with `model` in its flash.
-pub fn build(machine: &Machine, binary: &str, model: &Model, features: Features) -> Result<Image> {
-    let (model, note) = model.fit(machine.model_bytes)?;
+/// Builds `binaries` of `machine`, in this order, with `model` in their flash unless it is loaded apart.
+pub fn build(machine: &Machine, binaries: &[&str], model: &Model, features: Features) -> Result<Vec<Image>> {
     let target_dir = paths::target_dir().join("firmware");
     let images = target_dir.join("images");
     fs::create_dir_all(&images)?;
-    // Machines of one target share a build folder, where a binary of one replaces that of another: build and copy under one lock.
+    // Machines of one target share a build folder, where a binary of one replaces that of another: build and copy under
+    // one lock.
     let _lock = paths::lock("firmware")?;
-    eprintln!("{}: building {binary} for {} with {}", machine.name, machine.target, model.name);
+    let with = [
+        if features.load { None } else { Some(format!(" with {}", model.name)) },
+        features.backbone.map(|backbone| format!(" with {backbone} alone")),
+    ];
+    let with: String = with.into_iter().flatten().collect();
+    eprintln!("{}: building {} for {}{with}", machine.name, binaries.join(" and "), machine.target);
     let mut command =
         setup::device_cargo(&machine.target).with_context(|| format!("no core for {}", machine.target))?;
-    command.current_dir(&machine.folder).env("SLA_MODEL", &model.path);
-    command.args(["build", "--release", "--locked", "--bin", binary, "--target-dir"]).arg(&target_dir);
+    command.current_dir(&machine.folder).env_remove("SLA_MODEL");
+    if !features.load {
+        command.env("SLA_MODEL", &model.path);
+    }
+    command.args(["build", "--release", "--locked", "--target-dir"]).arg(&target_dir);
+    for binary in binaries {
+        command.args(["--bin", binary]);
+    }
     for feature in [(features.log, "defmt"), (features.load, "external-model")].iter().filter(|(wanted, _)| *wanted) {
         command.args(["--features", feature.1]);
+    }
+    if let Some(backbone) = features.backbone {
+        command.args(["--no-default-features", "--features", backbone]);
     }
     let output = process::run(&mut command, BUILD_LIMIT)?;
     if output.status.is_none() {
@@ -59,17 +71,66 @@ pub fn build(machine: &Machine, binary: &str, model: &Model, features: Features)
     if !output.success() {
         bail!("{}", explain(&String::from_utf8_lossy(&output.stderr)));
     }
-    let suffix = [if features.log { "-log" } else { "" }, if features.load { "-load" } else { "" }].concat();
-    let path = images.join(format!("{}-{binary}-{}{suffix}-{}.elf", machine.name, model.name, std::process::id()));
-    let built = target_dir.join(&machine.target).join("release").join(binary);
-    fs::copy(&built, &path).with_context(|| format!("cannot copy {}", built.display()))?;
-    Ok(Image { machine: machine.clone(), path, model, note, features })
+    let copy = |binary: &&str| {
+        let name = [&machine.name, *binary, &std::process::id().to_string(), &serial()].join("-");
+        let path = images.join(name + ".elf");
+        let built = target_dir.join(&machine.target).join("release").join(binary);
+        fs::copy(&built, &path).with_context(|| format!("cannot copy {}", built.display()))?;
+        let image = Image { machine: machine.clone(), path, features };
+        let stack = image.stack_bytes()?;
+        if stack < STACK_BYTES {
+            bail!("the image leaves {stack} bytes of RAM for the stack, {STACK_BYTES} are needed");
+        }
+        Ok(image)
+    };
+    binaries.iter().map(copy).collect()
+}
+
+/// A different text at every call.
+fn serial() -> String {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed).to_string()
+}
+
+impl Image {
+    /// Bytes of .text and .rodata: code and constants of the firmware. The model lies in a section of its own.
+    pub fn code_bytes(&self) -> Result<u64> {
+        code_bytes(&self.path)
+    }
+
+    /// RAM that the statics leave.
+    fn stack_bytes(&self) -> Result<u64> {
+        let machine = &self.machine;
+        let ram = machine.ram_address..machine.ram_address + machine.ram_bytes;
+        let statics = sum_of_sections(&self.path, |name, address, is_loaded| {
+            // riscv-rt gives names to what is left.
+            is_loaded && ram.contains(&address) && !matches!(name, ".heap" | ".stack")
+        })?;
+        Ok(machine.ram_bytes.saturating_sub(statics))
+    }
 }
 
 impl Drop for Image {
     fn drop(&mut self) {
         fs::remove_file(&self.path).ok();
     }
+}
+
+/// Bytes of .text and .rodata of an ELF file.
+pub fn code_bytes(path: &Path) -> Result<u64> {
+    sum_of_sections(path, |name, _, _| name.starts_with(".text") || name.starts_with(".rodata"))
+}
+
+fn sum_of_sections(path: &Path, counts: impl Fn(&str, u64, bool) -> bool) -> Result<u64> {
+    let data = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let file = object::File::parse(&*data).with_context(|| format!("{} is no ELF file", path.display()))?;
+    let counted = file.sections().filter(|section| {
+        let flags = section.flags();
+        let is_loaded = matches!(flags, SectionFlags::Elf { sh_flags } if sh_flags & u64::from(elf::SHF_ALLOC) != 0);
+        section.name().is_ok_and(|name| counts(name, section.address(), is_loaded))
+    });
+    Ok(counted.map(|section| section.size()).sum())
 }
 
 /// One line for what a failed build says.
@@ -82,16 +143,6 @@ fn explain(text: &str) -> String {
     let error = text.lines().find(|line| line.starts_with("error"));
     let place = text.lines().map(str::trim).find(|line| line.starts_with("--> "));
     format!("the build failed: {} {}", error.unwrap_or("no message"), place.unwrap_or_default()).trim_end().to_owned()
-}
-
-/// Bytes of .text and .rodata: code and constants of the firmware. The model lies in a section of its own.
-pub fn code_bytes(path: &Path) -> Result<u64> {
-    let data = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let file = object::File::parse(&*data).with_context(|| format!("{} is no ELF file", path.display()))?;
-    let counted = file
-        .sections()
-        .filter(|section| section.name().is_ok_and(|name| name.starts_with(".text") || name.starts_with(".rodata")));
-    Ok(counted.map(|section| section.size()).sum())
 }
 
 #[cfg(test)]

@@ -5,7 +5,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use crate::models::Room;
 use crate::paths;
+
+/// RAM that the stack has at least.
+pub const STACK_BYTES: u64 = 2048;
+/// RAM that the firmware itself needs: the stack, and its statics, which are a few dozen bytes.
+const RESERVE_BYTES: u64 = STACK_BYTES + 256;
 
 /// The machines in the order of their size, as reports show them.
 const ORDER: [&str; 7] = ["m0", "m3", "m4", "m7", "m33", "m55", "rv32"];
@@ -25,6 +31,12 @@ pub struct Machine {
     pub model_address: u64,
     /// Bytes of the MODEL region.
     pub model_bytes: u64,
+    /// Address of the RAM.
+    pub ram_address: u64,
+    /// Bytes of RAM.
+    pub ram_bytes: u64,
+    /// Bytes for state, scratch and a feature vector where the model is loaded apart from the firmware.
+    pub arena_bytes: u64,
 }
 
 impl Machine {
@@ -43,6 +55,12 @@ impl Machine {
         self.runner.first().map_or("", String::as_str)
     }
 
+    /// What there is for a model: all RAM but a reserve where the model is known to the image, else its arena.
+    pub fn room(&self, is_loaded: bool) -> Room {
+        let ram_bytes = if is_loaded { self.arena_bytes } else { self.ram_bytes.saturating_sub(RESERVE_BYTES) };
+        Room { flash_bytes: self.model_bytes, ram_bytes }
+    }
+
     fn read(name: &str) -> Result<Self> {
         let folder = paths::root().join("firmware-examples").join(format!("qemu-{name}"));
         let (config, map) = (folder.join(".cargo/config.toml"), folder.join("memory.x"));
@@ -50,14 +68,19 @@ impl Machine {
         let target = value(&config_text, "target").and_then(|text| serde_json::from_str(text).ok());
         let runner = value(&config_text, "runner").and_then(|text| serde_json::from_str(text).ok());
         let map_text = read_text(&map)?;
-        let (model_address, model_bytes) =
-            region(&map_text, "MODEL").with_context(|| format!("no MODEL region in {}", map.display()))?;
+        let region_of = |name| region(&map_text, name).with_context(|| format!("no {name} region in {}", map.display()));
+        let (model_address, model_bytes) = region_of("MODEL")?;
+        let (ram_address, ram_bytes) = region_of("RAM")?;
+        let arena = value(&config_text, "SLA_ARENA_BYTES").and_then(|text| text.trim_matches('"').parse().ok());
         Ok(Self {
             name: name.to_owned(),
             target: target.with_context(|| format!("no target in {}", config.display()))?,
             runner: runner.with_context(|| format!("no runner list in {}", config.display()))?,
             model_address,
             model_bytes,
+            ram_address,
+            ram_bytes,
+            arena_bytes: arena.with_context(|| format!("no SLA_ARENA_BYTES in {}", config.display()))?,
             folder,
         })
     }
@@ -105,6 +128,7 @@ mod tests {
             assert_eq!(machine.runner.last().map(String::as_str), Some("-kernel"), "{}", machine.name);
             assert!(setup_knows(&machine.target), "{}", machine.target);
             assert!(machine.model_bytes >= 192 << 10, "{}", machine.name);
+            assert!(machine.room(true).ram_bytes <= machine.room(false).ram_bytes, "{}", machine.name);
         }
     }
 
@@ -118,6 +142,7 @@ mod tests {
         assert_eq!(region(text, "FLASH"), Some((16, 65536)));
         assert_eq!(region(text, "MODEL"), Some((0x2800_0000, 8 << 20)));
         assert_eq!(region(text, "RAM"), None);
+        assert_eq!(number("12"), Some(12));
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! Rows: what one machine's run showed, as a table and as JSON.
 
-use std::fmt::Write;
-
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
-use super::image::{Image, code_bytes};
+use super::image::Image;
 use super::run::Finished;
+use crate::models::Model;
+use crate::table::Table;
 
 /// One machine's result.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +29,10 @@ pub struct Row {
     pub insns_mean: f64,
     /// Instructions of the dearest token.
     pub insns_max: u64,
+    /// Instructions at position 16, if the run got there.
+    pub insns_at_16: Option<u64>,
+    /// Instructions at position 4,000, if the run got there.
+    pub insns_at_4000: Option<u64>,
     /// Matrix weights used once per token.
     pub macs: u64,
     /// Instructions to validate and open the model.
@@ -45,57 +49,60 @@ pub struct Row {
 
 impl Row {
     /// Reads a `@bench` line; an error if the digests differ.
-    pub fn new(image: &Image, run: &Finished, host_digest: u32, tokens: u32) -> Result<Self> {
+    pub fn new(image: &Image, model: &Model, run: &Finished, host_digest: u32, tokens: u32) -> Result<Self> {
         let digest = u32::from_str_radix(run.text("digest")?, 16)?;
         if digest != host_digest {
-            bail!("digest {digest:08x}, but the host's is {host_digest:08x} ({}, {tokens} tokens)", image.model.name);
+            bail!("digest {digest:08x}, but the host's is {host_digest:08x} ({}, {tokens} tokens)", model.name);
         }
         let done = run.number("tokens")?;
         if done != u64::from(tokens) {
             bail!("the firmware ran {done} tokens instead of {tokens}");
         }
+        let at = |key, position| run.number(key).map(|count| (tokens > position).then_some(count));
         Ok(Self {
             machine: image.machine.name.clone(),
-            model: image.model.name.clone(),
-            note: image.note.clone(),
+            model: model.name.clone(),
+            note: None,
             digest,
             host_digest,
             tokens: done,
             insns_min: run.number("insns_per_token_min")?,
             insns_mean: run.number("insns_total")? as f64 / f64::from(tokens),
             insns_max: run.number("insns_per_token_max")?,
+            insns_at_16: at("insns_at_16", 16)?,
+            insns_at_4000: at("insns_at_4000", 4000)?,
             macs: run.number("macs_per_token")?,
             parse_insns: run.number("parse_insns")?,
             state_bytes: run.number("state_bytes")?,
             scratch_bytes: run.number("scratch_bytes")?,
             stack_bytes: run.number("stack_bytes")?,
-            code_bytes: code_bytes(&image.path)?,
+            code_bytes: image.code_bytes()?,
         })
     }
 
-    /// Reads a `@conformance` line; an error if a case failed or none ran.
-    pub fn of_conformance(image: &Image, run: &Finished) -> Result<Self> {
-        let (cases, failures) = (run.number("cases")?, run.number("failures")?);
-        if failures > 0 || cases == 0 {
-            bail!("{failures} of {cases} cases differ from the scalar oracle");
-        }
-        Ok(Self { machine: image.machine.name.clone(), tokens: cases, ..Self::default() })
+    /// Instructions per multiply-accumulate.
+    pub fn insns_per_mac(&self) -> f64 {
+        self.insns_mean / (self.macs.max(1) as f64)
     }
 
-    fn insns_per_mac(&self) -> f64 {
-        self.insns_mean / (self.macs.max(1) as f64)
+    /// By how much the dearest token exceeds the cheapest.
+    pub fn spread(&self) -> f64 {
+        self.insns_max as f64 / (self.insns_min.max(1) as f64) - 1.0
     }
 
     fn to_json(&self) -> Value {
         json!({
             "machine": self.machine,
             "model": self.model,
+            "note": self.note,
             "digest": format!("{:08x}", self.digest),
             "host_digest": format!("{:08x}", self.host_digest),
             "tokens": self.tokens,
             "insns_per_token_min": self.insns_min,
             "insns_per_token_mean": self.insns_mean,
             "insns_per_token_max": self.insns_max,
+            "insns_at_16": self.insns_at_16,
+            "insns_at_4000": self.insns_at_4000,
             "macs_per_token": self.macs,
             "insns_per_mac": self.insns_per_mac(),
             "parse_insns": self.parse_insns,
@@ -107,33 +114,30 @@ impl Row {
     }
 }
 
+/// Reads a `@conformance` line: backend and number of cases; an error if a case failed or none ran.
+pub fn conformance(run: &Finished) -> Result<(String, u64)> {
+    let (cases, failures) = (run.number("cases")?, run.number("failures")?);
+    if failures > 0 || cases == 0 {
+        bail!("{failures} of {cases} cases differ from the scalar oracle: {}", run.text("failed")?);
+    }
+    Ok((run.text("backend")?.to_owned(), cases))
+}
+
 /// All rows as one JSON list.
 pub fn json(rows: &[&Row]) -> Value {
     rows.iter().map(|row| row.to_json()).collect()
 }
 
-/// All rows as a table.
+/// All rows as a table, with the notes below it.
 pub fn table(rows: &[&Row]) -> String {
-    let heads = [
-        "machine",
-        "model",
-        "digest",
-        "host",
-        "tokens",
-        "insns/token min",
-        "mean",
-        "max",
-        "insns/MAC",
-        "parse insns",
-        "state",
-        "scratch",
-        "stack",
-        "code",
-    ];
-    let cells = rows.iter().map(|row| {
-        [
+    let mut table = Table::new(&[
+        "<machine", "<model", "digest", "host", "tokens", "insns/token min", "mean", "max", "insns/MAC", "parse insns",
+        "state", "scratch", "stack", "code",
+    ]);
+    for row in rows {
+        table.row([
             row.machine.clone(),
-            row.model.clone(),
+            format!("{}{}", row.model, if row.note.is_some() { " *" } else { "" }),
             format!("{:08x}", row.digest),
             format!("{:08x}", row.host_digest),
             row.tokens.to_string(),
@@ -146,23 +150,8 @@ pub fn table(rows: &[&Row]) -> String {
             row.scratch_bytes.to_string(),
             row.stack_bytes.to_string(),
             row.code_bytes.to_string(),
-        ]
-    });
-    let lines: Vec<[String; 14]> = std::iter::once(heads.map(str::to_owned)).chain(cells).collect();
-    let widths: [usize; 14] =
-        std::array::from_fn(|column| lines.iter().map(|line| line[column].len()).max().unwrap_or(0));
-    let mut text = String::new();
-    for line in &lines {
-        for (column, cell) in line.iter().enumerate() {
-            // Names to the left, numbers to the right. Writing to a string cannot fail.
-            let _ = if column < 2 {
-                write!(text, "{cell:<width$}  ", width = widths[column])
-            } else {
-                write!(text, "{cell:>width$}  ", width = widths[column])
-            };
-        }
-        text.truncate(text.trim_end().len());
-        text.push('\n');
+        ]);
     }
-    text
+    let notes = rows.iter().filter_map(|row| Some(format!("* {}: {}\n", row.machine, row.note.as_ref()?)));
+    table.render() + &notes.collect::<String>()
 }

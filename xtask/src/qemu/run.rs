@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use super::image::Image;
+use crate::models::Model;
 use crate::{paths, process};
 
 /// The decoder's time, its first build included.
@@ -15,8 +16,10 @@ const DECODE_LIMIT: Duration = Duration::from_secs(600);
 
 /// A run that ended well.
 pub struct Finished {
-    /// The words of the result line: `@name key=value ...`.
-    pub values: BTreeMap<String, String>,
+    /// Everything that was printed.
+    pub output: String,
+    /// The words of the result line: `@name key=value ...`; none without such a line.
+    values: BTreeMap<String, String>,
 }
 
 impl Finished {
@@ -32,14 +35,14 @@ impl Finished {
     }
 }
 
-/// Runs `image` for `tokens` tokens.
-pub fn run(image: &Image, tokens: u32, limit: Duration) -> Result<Finished> {
+/// Runs `image` with `arguments` for it; `model` is loaded at its flash address if the image was built so.
+pub fn run(image: &Image, model: &Model, arguments: &str, limit: Duration) -> Result<Finished> {
     let machine = &image.machine;
     let mut command = Command::new(machine.emulator());
-    command.args(machine.runner.iter().skip(1)).arg(&image.path).args(["-append", &format!("tokens={tokens}")]);
+    command.args(machine.runner.iter().skip(1)).arg(&image.path).args(["-append", arguments]);
     if image.features.load {
         // A comma ends an option's value; doubled, it is a comma.
-        let file = image.model.path.display().to_string().replace(',', ",,");
+        let file = model.path.display().to_string().replace(',', ",,");
         command.args(["-device", &format!("loader,file={file},addr={:#x},force-raw=on", machine.model_address)]);
     }
     let output = process::run(&mut command, limit)?;
@@ -64,9 +67,10 @@ pub fn run(image: &Image, tokens: u32, limit: Duration) -> Result<Finished> {
     if !status.success() {
         bail!("the emulator ended with exit code {}: {}", status.code().unwrap_or(-1), output.last_error_line());
     }
-    let line = text.lines().find(|line| line.starts_with('@')).context("the firmware ended without a result line")?;
+    let line = text.lines().rev().find(|line| line.starts_with('@')).unwrap_or_default();
     let pairs = line.split_whitespace().filter_map(|word| word.split_once('='));
-    Ok(Finished { values: pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect() })
+    let values = pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    Ok(Finished { output: text, values })
 }
 
 /// Decodes defmt frames with the tool in `firmware-examples/decode`, which is built on first use, and prints them on standard error.

@@ -1,0 +1,26 @@
+//! flash-linear-attention's own logits against the integer runtime, for every golden model: what all of conversion costs.
+
+use sla_converter::data::{TensorFile, tokens};
+use sla_tests::{Case, Stream, directories, name, parallel, relative_rms, shared};
+
+#[test]
+fn every_golden_within_two_per_cent() {
+    let Some(shared) = shared() else { return };
+    let dirs = directories(&shared.join("goldens"), "");
+    let errors = parallel(dirs.len(), |i| {
+        let golden = TensorFile::read(&dirs[i].join("golden.safetensors")).expect("golden logits");
+        let case = Case::load(&dirs[i]);
+        let vocab = case.float.config.outputs;
+        let ids = tokens(&golden, vocab).expect("token ids").rows.remove(0);
+        let (_, logits) = golden.numbers("logits").expect("logits");
+        let stream = Stream::Tokens(ids);
+        let fixed = case.fixed(&stream);
+        let float: Vec<Vec<f64>> = logits.chunks(vocab).map(<[f64]>::to_vec).collect();
+        (relative_rms(&float, &fixed), relative_rms(&stream.float(&case.dequantized), &fixed))
+    });
+    for (dir, (total, arithmetic)) in dirs.iter().zip(&errors) {
+        eprintln!("{:14} relative RMS {total:.4}, arithmetic alone {arithmetic:.5}", name(dir));
+    }
+    assert!(errors.iter().all(|(total, _)| *total <= 0.02), "the bound is 0.02");
+    assert!(errors.iter().all(|(_, arithmetic)| *arithmetic <= 0.001), "the arithmetic's bound is 0.001");
+}
