@@ -136,9 +136,10 @@ impl Sampler {
         if penalty == 1.0 || !self.recent.oldest_ordered().any(|&t| t == token) {
             return logit;
         }
-        let logit = I16F16::from_bits(logit);
-        let x = logit.to_num::<f32>();
-        I16F16::saturating_from_num(if x > 0.0 { x / penalty } else { x * penalty }).to_bits()
+        let x = I16F16::from_bits(logit).to_num::<f32>();
+        let y = if x > 0.0 { x / penalty } else { x * penalty };
+        // Only a senseless penalty makes it NaN, which has no fixed-point value.
+        if y.is_nan() { logit } else { I16F16::saturating_from_num(y).to_bits() }
     }
 
     /// PCG-XSH-RR 64/32.

@@ -154,7 +154,9 @@ fn mutate(original: &[u8], seed: u64) -> Vec<u8> {
                 // A truncated file that says so.
                 bytes.truncate(at.max(HEADER_BYTES).next_multiple_of(16).min(bytes.len()));
                 let len = bytes.len() as u32;
-                bytes[12..16].copy_from_slice(&len.to_le_bytes());
+                if let Some(field) = bytes.get_mut(12..16) {
+                    field.copy_from_slice(&len.to_le_bytes());
+                }
             }
             4 => {
                 let (from, len) = (rng.below(bytes.len()), 1 + rng.below(64));
