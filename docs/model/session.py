@@ -3,11 +3,12 @@
 import numpy as np
 
 from fixed import (
-    ARG_FRAC, ONE, SILU_FRAC, ZERO, cos, exp2_neg_real, mul, mulhr, normalise, pow2, realign, reciprocal, sat, scale, shift,
-    sigmoid, silu, sin, wrap,
+    ARG_FRAC, ONE, SILU_FRAC, ZERO, cos, exp2_neg_real, mul, mulhr, normalise, pow2, realign, reciprocal, sat,
+    scale, shift, sigmoid, silu, sin, wrap,
 )
 from sla_file import (
-    FEATURES, GATE_NONE, GATE_SIGMOID, GATED_DELTANET, GLA, MAP_RELU, MAP_SIGMOID, MAP_SILU, ON_OUTPUT, ON_QUERY, RETNET,
+    FEATURES, GATED_DELTANET, GATE_NONE, GATE_SIGMOID, GLA, MAP_RELU, MAP_SIGMOID, MAP_SILU, ON_OUTPUT, ON_QUERY,
+    RETNET,
 )
 from state import RECURRENCE, Head, align_largest, align_sum
 from vectors import block_norm, embedding, exp2_below, matrix, quantised_matrix, sat16, unit

@@ -17,8 +17,8 @@ NONE = 0xFFFFFFFF
 LAYER_ROLES = "q k v g gk0 gk1 a b query_gate key_gate o mlp_gate mlp_up mlp_down q_conv k_conv v_conv decay".split()
 GLOBAL_ROLES = "input head final_norm feature_mean rotary".split()
 WORDS = (  # F4.1
-    "backbone input output_gate query_gate key_gate feature_map layers hidden inputs outputs heads kv_heads state_heads "
-    "d_k d_v intermediate gate_rank conv_width flags residual_frac unit_frac feature_frac decay_max"
+    "backbone input output_gate query_gate key_gate feature_map layers hidden inputs outputs heads kv_heads "
+    "state_heads d_k d_v intermediate gate_rank conv_width flags residual_frac unit_frac feature_frac decay_max"
 ).split()
 ABSENT, INT8_MATRIX, INT16, INT32, REALS, UINT64 = range(6)  # F6.1
 

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """The integers of docs/numerics.md (N…) for a file of docs/format.md (F…), written from those documents.
 
-    sla_integer.py FILE.sla [--tokens N]     the exercise stream (F8.3), 64 steps unless told
-    sla_integer.py FILE.sla --self-test      the file's own test (F8.1)
+    sla_integer.py FILE.sla                  64 steps of the exercise (F8.3)
+    sla_integer.py FILE.sla --tokens N       N steps of the exercise
+    sla_integer.py FILE.sla --self-test      the file's own test (F8.1), before the exercise if both are asked for
 
-Prints the digest of the logits (F8.2). Slow and plain: the documents as a program, to compare others with.
+Prints the digest of the logits (F8.2), one line a stream. Slow and plain: the documents as a program, to compare
+others with.
 """
 
 import argparse
@@ -14,8 +16,8 @@ import zlib
 
 import numpy as np
 
-from sla_file import FEATURES, NONE, Model
 from session import Session
+from sla_file import FEATURES, NONE, Model
 
 
 def self_test(model):
@@ -60,20 +62,31 @@ def digest(stream):
     return crc, steps
 
 
+def check_self_test(model):
+    if model.self_test is None:
+        sys.exit("the file has no self-test")
+    if show(self_test(model)) != struct.unpack_from("<I", model.self_test)[0]:
+        sys.exit("the file was made with another digest")
+
+
+def show(stream):
+    crc, steps = digest(stream)
+    print(f"digest {crc:08x} steps {steps}", flush=True)
+    return crc
+
+
 def main():
     parser = argparse.ArgumentParser(description="Runs a .sla file on the integers of docs/numerics.md.")
     parser.add_argument("file", metavar="FILE.sla")
-    parser.add_argument("--tokens", metavar="N", type=int, default=64, help="steps of the exercise stream (64)")
-    parser.add_argument("--self-test", action="store_true", help="the file's own test instead")
+    parser.add_argument("--tokens", metavar="N", type=int, help="steps of the exercise (64 without a self-test)")
+    parser.add_argument("--self-test", action="store_true", help="the file's own test")
     options = parser.parse_args()
     with open(options.file, "rb") as file:
         model = Model(file.read())
-    if options.self_test and model.self_test is None:
-        sys.exit("the file has no self-test")
-    crc, steps = digest(self_test(model) if options.self_test else exercise(model, options.tokens))
-    print(f"digest {crc:08x} steps {steps}")
-    if options.self_test and crc != struct.unpack_from("<I", model.self_test)[0]:
-        sys.exit("the file was made with another digest")
+    if options.self_test:
+        check_self_test(model)
+    if options.tokens is not None or not options.self_test:
+        show(exercise(model, 64 if options.tokens is None else options.tokens))
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 import numpy as np
 
 from fixed import (
-    ARG_FRAC, INT32_MAX, ONE, UINT32_MAX, align, apply, bit_len, clamp_exponent, exp2, exp2_neg, exp2_neg_real, exp2_real, magnitude,
-    mul, mulhr, normalise, post_shift, pow2, round_shr, sat, scale, shift, sigmoid, softplus, times, wrap,
+    ARG_FRAC, INT32_MAX, ONE, UINT32_MAX, align, apply, bit_len, clamp_exponent, exp2, exp2_neg, exp2_neg_real,
+    exp2_real, magnitude, mul, mulhr, normalise, post_shift, pow2, round_shr, sat, scale, shift, sigmoid, softplus,
+    times, wrap,
 )
 from sla_file import GATED_DELTANET, GLA, ON_BETA, ON_KEY, RETNET
 from vectors import inverse_length

@@ -3,8 +3,8 @@
 import numpy as np
 
 from fixed import (
-    ONE, align, add, apply, bit_len, exp2_neg, magnitude, mul, mulhr, normalise, post_shift, pow2, round_shr, rsqrt, sat,
-    scale, shift, wrap,
+    ONE, add, align, apply, bit_len, exp2_neg, magnitude, mul, mulhr, normalise, post_shift, pow2, round_shr, rsqrt,
+    sat, scale, shift, wrap,
 )
 
 

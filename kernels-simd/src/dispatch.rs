@@ -2,6 +2,12 @@
 
 use crate::scalar::{self, matrix::I8Matrix};
 
+/// The backend of a device, fixed by its target (build.rs).
+#[cfg(all(sla_arm_dsp, not(sla_helium)))]
+use crate::arch::cortex_m_dsp as device;
+#[cfg(sla_helium)]
+use crate::arch::helium as device;
+
 /// The backend in use: `"scalar"` or the name of an instruction set.
 #[must_use]
 pub fn backend() -> &'static str {
@@ -9,7 +15,13 @@ pub fn backend() -> &'static str {
     if has_avx2() {
         return "avx2";
     }
-    if cfg!(sla_arm_dsp) { "arm-dsp" } else { "scalar" }
+    if cfg!(sla_helium) {
+        "helium"
+    } else if cfg!(sla_arm_dsp) {
+        "arm-dsp"
+    } else {
+        "scalar"
+    }
 }
 
 #[cfg(feature = "std")]
@@ -46,17 +58,17 @@ pub fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
         return unsafe { crate::arch::x86_64::matvec_i8(w, x, multiplier, out) };
     }
     #[cfg(sla_arm_dsp)]
-    return crate::arch::cortex_m_dsp::matvec_i8(w, x, multiplier, out);
+    return device::matvec_i8(w, x, multiplier, out);
     #[cfg(not(sla_arm_dsp))]
     scalar::matrix::matvec_i8(w, x, multiplier, out);
 }
 
 #[cfg(sla_arm_dsp)]
-pub use crate::arch::cortex_m_dsp::{state_read, state_write_read};
+pub use device::state_write_read;
 pub use scalar::activation::{carry_decay, gla_channels, sigmoid_product, silu_in_place, silu_product};
-pub use scalar::state::state_shift;
 #[cfg(not(sla_arm_dsp))]
-pub use scalar::state::{state_read, state_write_read};
+pub use scalar::state::state_write_read;
+pub use scalar::state::{state_read, state_shift};
 pub use scalar::vector::{
     apply, apply_i16, apply_in_place, magnitude, shift_i16, shift_in_place, shift_into, sum_magnitudes, sum_squares,
 };

@@ -4,6 +4,7 @@ use sla_format::{Role, VERSION};
 
 /// Why a file is not a model that this runtime can run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum ParseError {
     /// The slice does not start at a multiple of 16.
     Misaligned,
@@ -91,6 +92,7 @@ impl core::error::Error for ParseError {}
 
 /// Why a session cannot be made or a step cannot be taken. The state is as it was before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum StepError {
     /// The state buffer is too short.
     State {
@@ -142,6 +144,7 @@ impl core::error::Error for StepError {}
 
 /// Why the self-test failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum SelfTestError {
     /// The session could not be made or advanced.
     Step(StepError),

@@ -20,8 +20,8 @@ const SMALL_WRITE: i32 = -8;
 /// Whole bits that a row may lose to decay before a small write has the state's magnitude mask taken anew: a mask far
 /// above a state that has decayed would leave the write without bits.
 const STALE: u32 = 4;
-/// Exponents stay within ±2^26.
-const FRAC_LIMIT: i32 = 1 << 26;
+/// Exponents stay within ±2^20, far inside those of a real, so that a write to a long idle state finds its exponent.
+const FRAC_LIMIT: i32 = 1 << 20;
 
 pub(crate) struct HeadState<'s> {
     pub s: &'s mut [i32],

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use sla_converter::checkpoint::synth::{self, Rng, TempDir};
-use sla_reference::{Backbone, Config, FeatureMap, Input, KeyGate, OutputGate, QueryGate, Weights};
+use sla_reference::{Backbone, Config, FeatureMap, Input, InputWeights, KeyGate, OutputGate, QueryGate, Sla, Weights};
 use sla_runtime::{Checksum, Exercise};
 use sla_tests::{Case, matrices, name, parallel};
 
@@ -34,6 +34,56 @@ fn random_models_give_the_digests_of_the_python_model() {
     });
 }
 
+/// What random weights do not reach.
+#[test]
+fn extreme_models_give_the_digests_of_the_python_model() {
+    let Some(python) = python() else { return };
+    let backbones = [Backbone::RetNet, Backbone::Gla, Backbone::GatedDeltaNet];
+    parallel(backbones.len() * EXTREMES.len(), |i| {
+        let (backbone, (name, change)) = (backbones[i % backbones.len()], EXTREMES[i / backbones.len()]);
+        let mut config = Config { sla: Some(gates(backbone)), ..synth::small(backbone) };
+        let mut weights = synth::weights(&config, 3);
+        change(&mut config, &mut weights);
+        compare(&python, &format!("{backbone:?}, {name}"), &Case::of(config, weights));
+    });
+}
+
+type Change = fn(&mut Config, &mut Weights);
+
+const EXTREMES: [(&str, Change); 8] = [
+    ("head gates of one head", |c, _| c.sla.as_mut().expect("gates").temperature = 0.01),
+    ("no keys", |_, w| w.layers.iter_mut().for_each(|l| l.k.data.fill(0.0))),
+    ("no values", |_, w| w.layers.iter_mut().for_each(|l| l.v.data.fill(0.0))),
+    ("no queries", |_, w| w.layers.iter_mut().for_each(|l| l.q.data.fill(0.0))),
+    ("one embedding", |_, w| {
+        if let InputWeights::Embedding(m) = &mut w.input {
+            let cols = m.cols;
+            m.data[cols..].fill(0.0);
+        }
+    }),
+    ("forgets all and nothing", |_, w| {
+        for bias in w.layers.iter_mut().flat_map(|l| [l.gk1_bias.as_mut(), l.dt_bias.as_mut()]).flatten() {
+            bias.iter_mut().enumerate().for_each(|(i, b)| *b = if i % 2 == 0 { -100.0 } else { 100.0 });
+        }
+    }),
+    ("forgets at once", |_, w| {
+        w.layers.iter_mut().filter_map(|l| l.a_log.as_mut()).for_each(|a| a.fill(12.0));
+        w.layers.iter_mut().filter_map(|l| l.gk1_bias.as_mut()).for_each(|b| b.fill(-3.0));
+    }),
+    ("large weights", |_, w| matrices(w, |m| m.data.iter_mut().for_each(|x| *x *= 10.0))),
+];
+
+fn gates(backbone: Backbone) -> Sla {
+    Sla {
+        query_gate: Some(QueryGate::Query),
+        key_gate: Some(if backbone == Backbone::GatedDeltaNet { KeyGate::Beta } else { KeyGate::Key }),
+        query_gate_scale: 4.0,
+        key_gate_scale: 1.0,
+        temperature: 1.0,
+        bias: false,
+    }
+}
+
 /// Seeds of [`synth::case`] of which each has an option of its backbone that those before it lack.
 fn covering_seeds() -> Vec<u64> {
     let mut seen = BTreeSet::new();
@@ -45,14 +95,12 @@ fn covering_seeds() -> Vec<u64> {
             seen.len() > before
         })
         .collect();
-    // 31 options for any backbone, 3 more for both with a convolution, 4 of GLA, 5 of Gated DeltaNet: a smaller number
-    // says that `synth::case` no longer draws one of them.
-    assert_eq!(seen.len(), COVERED, "{seen:#?}");
+    assert_eq!(seen.len(), COVERED, "`synth::case` draws other options than it did: {seen:?}");
     assert!(seeds.len() >= 12);
     seeds
 }
 
-/// (backbone, option) pairs that [`covering_seeds`] finds.
+/// (backbone, option) pairs that [`covering_seeds`] finds: all that [`options`] can name and a backbone can have.
 const COVERED: usize = 67;
 
 /// What a config has, by name.
@@ -104,14 +152,19 @@ fn weights(config: &Config, seed: u64, wild: bool) -> Weights {
     weights
 }
 
-/// Exercise and self-test of a model, in the runtime and in Python.
+/// Self-test (which Python checks itself) and exercise of a model.
 fn compare(python: &Path, what: &str, case: &Case) {
     let dir = TempDir::new();
     let file = dir.path().join("model.sla");
     std::fs::write(&file, case.file.bytes()).expect("a writable temporary directory");
-    let exercise = run(python, &file, &["--tokens", &STEPS.to_string()]);
-    assert_eq!(exercise, format!("digest {:08x} steps {STEPS}\n", digest(case)), "{what}");
-    run(python, &file, &["--self-test"]);
+    let script = workspace().join("docs/model/sla_integer.py");
+    let mut command = Command::new(python);
+    command.arg("-B").arg(script).arg(&file).args(["--self-test", "--tokens", &STEPS.to_string()]);
+    let out = command.output().expect("python3 runs");
+    assert!(out.status.success(), "{what}: {}", String::from_utf8_lossy(&out.stderr));
+    let printed = String::from_utf8_lossy(&out.stdout);
+    let exercise = format!("digest {:08x} steps {STEPS}", digest(case));
+    assert_eq!(printed.lines().last(), Some(exercise.as_str()), "{what}");
 }
 
 /// The runtime's digest of the exercise.
@@ -130,14 +183,6 @@ fn digest(case: &Case) -> u32 {
         exercise.choose(best);
     }
     digest.finish()
-}
-
-/// What the Python model prints for a file.
-fn run(python: &Path, file: &Path, arguments: &[&str]) -> String {
-    let script = workspace().join("docs/model/sla_integer.py");
-    let out = Command::new(python).arg("-B").arg(script).arg(file).args(arguments).output().expect("python3 runs");
-    assert!(out.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&out.stderr));
-    String::from_utf8_lossy(&out.stdout).into_owned()
 }
 
 fn workspace() -> &'static Path {

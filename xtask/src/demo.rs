@@ -9,5 +9,5 @@ pub struct Options {}
 
 /// Runs the demo.
 pub fn command(_options: &Options) -> Result<()> {
-    bail!("demo: not written yet")
+    bail!("demo")
 }

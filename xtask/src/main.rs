@@ -1,10 +1,15 @@
 //! Project tasks. `cargo xtask --help` lists them.
 
 mod demo;
+mod models;
 mod paths;
 mod process;
+mod proof;
 mod qemu;
 mod setup;
+mod size;
+mod soak;
+mod table;
 mod test;
 
 use std::process::ExitCode;
@@ -23,30 +28,33 @@ struct Arguments {
 enum Task {
     /// Install what is missing: Rust targets of the microcontrollers and the emulator. Safe to repeat
     Setup,
+    /// Convert the checkpoints of models/ into target/models/
+    Models,
     /// Convert a trained checkpoint, show what it costs and how close it is to float, and generate text
     Demo(demo::Options),
-    /// Set up, then run all tests: the workspace, the device crates, the emulated machines
+    /// Set up, then run all tests: the workspace, the device crates, the proof, the emulated machines
     Test(test::Options),
     /// Run the firmware on emulated microcontrollers and print one row per machine
     Qemu(qemu::Options),
-    /// Measure the host kernels and the runtime
-    Bench,
-    /// Print code size per machine and feature
-    Size,
-    /// Run for a long time and check that cost, memory and drift stay flat
-    Soak,
+    /// Prove that the token path has no float, no allocator and no panic path
+    Proof,
+    /// Print the code size per machine and backbone
+    Size(size::Options),
+    /// Run for a long time, on the host and on the emulated machines
+    Soak(soak::Options),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.task {
         Task::Setup => setup::command(),
+        Task::Models => models::command(),
         Task::Demo(options) => demo::command(&options),
         Task::Test(options) => test::command(&options),
         Task::Qemu(options) => qemu::command(&options),
-        Task::Bench => Err(anyhow::anyhow!("bench: not written yet")),
-        Task::Size => Err(anyhow::anyhow!("size: not written yet")),
-        Task::Soak => Err(anyhow::anyhow!("soak: not written yet")),
+        Task::Proof => proof::command(),
+        Task::Size(options) => size::command(&options),
+        Task::Soak(options) => soak::command(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

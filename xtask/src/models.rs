@@ -119,9 +119,7 @@ pub fn random() -> Result<Vec<Model>> {
         bias: true,
     };
     let mut models = Vec::new();
-    for (backbone, name) in
-        [(Backbone::RetNet, "retnet"), (Backbone::Gla, "gla"), (Backbone::GatedDeltaNet, "gdn")]
-    {
+    for (backbone, name) in [(Backbone::RetNet, "retnet"), (Backbone::Gla, "gla"), (Backbone::GatedDeltaNet, "gdn")] {
         let plain = Config { hidden: 48, d_k: 8, d_v: 12, intermediate: 64, ..synth::small(backbone) };
         let size = 20;
         let input = Input::Features { size, mean: vec![-3.0; size], std: vec![2.0; size] };

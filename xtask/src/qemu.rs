@@ -70,10 +70,6 @@ impl Options {
         Duration::from_secs(self.timeout.unwrap_or(600 + u64::from(self.tokens) / 4))
     }
 
-    fn features(&self) -> Features {
-        Features { log: self.log, load: self.load, backbone: None }
-    }
-
     fn arguments(&self) -> String {
         format!("tokens={}", self.tokens)
     }
@@ -113,7 +109,7 @@ fn complain<T>(reports: &[Report<T>]) -> Result<()> {
 /// Builds and runs the `bench` binary of each chosen machine with the model in the image, or loaded beside it.
 pub fn bench(options: &Options) -> Result<Vec<Report<Row>>> {
     let wanted = Model::choose(options.model.as_deref())?;
-    let plan = |machine: &Machine| tasks(machine, "bench", &wanted, options.features());
+    let plan = |machine: &Machine| tasks(machine, "bench", &wanted, options);
     each(options, plan, |task| bench_row(task, options), |_| ())
 }
 
@@ -125,22 +121,26 @@ fn bench_row(task: &Task, options: &Options) -> Result<Row> {
 }
 
 /// One run of one binary with `wanted` or a smaller model.
-fn tasks(machine: &Machine, binary: &'static str, wanted: &Model, features: Features) -> Result<Vec<Task>> {
-    let (model, note) = wanted.or_smaller(machine.room(features.load))?;
-    let images = image::build(machine, &[binary], &model, features)?;
+fn tasks(machine: &Machine, binary: &'static str, wanted: &Model, options: &Options) -> Result<Vec<Task>> {
+    let (model, note) = wanted.or_smaller(machine.room(options.load))?;
+    let features = Features { log: options.log, backbone: None };
+    let images = image::build(machine, &[binary], (!options.load).then_some(&model), features)?;
     Ok(images.into_iter().map(|image| Task::new(binary, Arc::new(image), model.clone(), note.clone())).collect())
 }
 
 fn ledger(options: &Options) -> Result<()> {
     let wanted = Model::choose(options.model.as_deref())?;
-    let plan = |machine: &Machine| tasks(machine, "ledger", &wanted, options.features());
+    let plan = |machine: &Machine| tasks(machine, "ledger", &wanted, options);
     let run = |task: &Task| Ok(run::run(&task.image, &task.model, &options.arguments(), options.limit())?.output);
     let reports = each(options, plan, run, |_| ())?;
     for report in &reports {
         if let Outcome::Done(text) = &report.outcome {
             println!("{}, {}, {} tokens", report.machine, report.model, options.tokens);
             // The last line is for programs.
-            print!("{}", text.lines().filter(|line| !line.starts_with('@')).fold(String::new(), |all, line| all + line + "\n"));
+            print!(
+                "{}",
+                text.lines().filter(|line| !line.starts_with('@')).fold(String::new(), |all, line| all + line + "\n")
+            );
         }
     }
     complain(&reports)
@@ -161,11 +161,15 @@ pub enum Shown {
 
 /// On each chosen machine the kernel battery and all `models` that fit, with one build of the firmware for all of them.
 /// `seen` is told each result at once.
-pub fn everything(options: &Options, models: &[Model], seen: impl Fn(&Report<Shown>) + Sync) -> Result<Vec<Report<Shown>>> {
+pub fn everything(
+    options: &Options,
+    models: &[Model],
+    seen: impl Fn(&Report<Shown>) + Sync,
+) -> Result<Vec<Report<Shown>>> {
     let any = models.first().context("no models")?;
     let plan = |machine: &Machine| {
-        let features = Features { load: true, ..Features::default() };
-        let mut images = image::build(machine, &["conformance", "bench"], any, features)?.into_iter().map(Arc::new);
+        let images = image::build(machine, &["conformance", "bench"], None, Features::default())?;
+        let mut images = images.into_iter().map(Arc::new);
         let (kernels, bench) = images.next().zip(images.next()).context("two binaries make two images")?;
         let mut tasks = vec![Task::new("conformance", kernels, any.clone(), None)];
         let fitting = models.iter().filter(|model| model.fits(machine.room(true)));
@@ -186,7 +190,7 @@ pub fn everything(options: &Options, models: &[Model], seen: impl Fn(&Report<Sho
 pub fn generate(machine: &str, model: &Model, prompt: &str, tokens: u32, seed: u32) -> Result<Outcome<String>> {
     let options = Options { machine: vec![machine.to_owned()], ..Options::default() };
     let arguments = format!("tokens={tokens} seed={seed} prompt={prompt}");
-    let plan = |machine: &Machine| tasks(machine, "generate", model, Features::default());
+    let plan = |machine: &Machine| tasks(machine, "generate", model, &options);
     let run = |task: &Task| match &task.note {
         None => Ok(run::run(&task.image, &task.model, &arguments, options.limit())?.output),
         Some(note) => bail!("{note}"),
@@ -199,6 +203,11 @@ pub fn generate(machine: &str, model: &Model, prompt: &str, tokens: u32, seed: u
         }
         other => other,
     })
+}
+
+/// The text that the host generates after `prompt`, byte by byte, as [`generate`] does.
+pub fn host_text(model: &Model, prompt: &str, tokens: u32, seed: u32) -> Result<Vec<u8>> {
+    host::text(model, prompt.as_bytes(), tokens, seed)
 }
 
 /// Name of the kernels that the host has beside the scalar ones.

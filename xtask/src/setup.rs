@@ -45,6 +45,14 @@ fn say(text: impl fmt::Display) {
     eprintln!("setup: {text}");
 }
 
+/// As [`ensure_targets`]; an error for the first that cannot be had.
+pub fn require_targets(targets: &[&str]) -> Result<()> {
+    match ensure_targets(targets)?.first() {
+        Some(missing) => bail!("{missing}"),
+        None => Ok(()),
+    }
+}
+
 /// Runs `cargo xtask setup`.
 pub fn command() -> Result<()> {
     let mut missing = ensure_targets(&TARGETS)?;

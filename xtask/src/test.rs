@@ -1,12 +1,17 @@
-//! `cargo xtask test`: set-up, then every test. A step that cannot be done here says "skipped" and why; a step that fails fails the task.
+//! `cargo xtask test`: set-up, then every test. A step that cannot be done here says "skipped" and why; a step that fails
+//! fails the task.
 
+mod emulated;
+
+use std::fmt::Display;
 use std::process::Command;
+use std::time::Instant;
 
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::qemu::{self, Outcome};
-use crate::{paths, process, setup};
+use crate::qemu::machine::Machine;
+use crate::{paths, process, proof, setup, size};
 
 /// Options of `cargo xtask test`.
 #[derive(Args)]
@@ -20,87 +25,139 @@ pub struct Options {
 const DEVICE_CRATES: [&str; 3] = ["sla-format", "sla-kernels", "sla-runtime"];
 /// Targets that they are built for.
 const DEVICE_TARGETS: [&str; 3] = ["thumbv7em-none-eabihf", "thumbv6m-none-eabi", "riscv32imac-unknown-none-elf"];
+/// Code and constants of the M4 firmware with all backbones.
+const FIRMWARE_BYTES: u64 = 48 * 1024;
+/// Token path and `Model::parse` on the M4 with one backbone.
+const ONE_BACKBONE_BYTES: u64 = 24 * 1024;
+
+/// What was found so far.
+pub struct Findings {
+    start: Instant,
+    failures: Vec<String>,
+}
+
+impl Findings {
+    /// Begins a step.
+    pub fn step(&self, text: impl Display) {
+        let seconds = self.start.elapsed().as_secs();
+        eprintln!("test: [{}:{:02}] {text}", seconds / 60, seconds % 60);
+    }
+
+    /// A figure or result.
+    pub fn note(&self, text: impl Display) {
+        eprintln!("test:   {text}");
+    }
+
+    /// Something that cannot be done here.
+    pub fn skipped(&self, text: impl Display) {
+        eprintln!("test:   skipped: {text}");
+    }
+
+    /// Something that is wrong.
+    pub fn failed(&mut self, text: impl Display) {
+        eprintln!("test:   FAILED: {text}");
+        self.failures.push(text.to_string());
+    }
+
+    /// A figure with a bound, which it must not exceed.
+    pub fn at_most(&mut self, what: impl Display, figure: u64, bound: u64) {
+        match figure <= bound {
+            true => self.note(format_args!("{what}: {figure} (at most {bound})")),
+            false => self.failed(format_args!("{what}: {figure}, above {bound}")),
+        }
+    }
+
+    /// The work of a step, which may break off.
+    fn run(&mut self, what: &str, work: impl FnOnce(&mut Self) -> Result<()>) {
+        if let Err(error) = work(self) {
+            self.failed(format_args!("{what}: {error:#}"));
+        }
+    }
+}
 
 /// Runs all tests.
 pub fn command(options: &Options) -> Result<()> {
-    let mut failures = Vec::new();
-    step("set-up: targets and emulators");
-    for missing in setup::ensure_targets(&setup::TARGETS)? {
-        skipped(missing);
-    }
-    for missing in setup::ensure_qemu().missing {
-        skipped(missing);
-    }
-
-    step("workspace tests: cargo test --workspace");
-    if !process::run_visible(Command::new("cargo").current_dir(paths::root()).args(["test", "--workspace"]))? {
-        failures.push("workspace tests".to_owned());
+    let mut findings = Findings { start: Instant::now(), failures: Vec::new() };
+    findings.step("set-up: targets and emulators");
+    let missing = setup::ensure_targets(&setup::TARGETS)?;
+    let qemu_missing = if options.no_qemu { Vec::new() } else { setup::ensure_qemu().missing };
+    for missing in missing.iter().chain(&qemu_missing) {
+        findings.skipped(missing);
     }
 
+    findings.step("workspace tests: cargo test --workspace");
+    findings.run("workspace tests", |findings| {
+        if !process::run_visible(Command::new("cargo").current_dir(paths::root()).args(["test", "--workspace"]))? {
+            findings.failed("workspace tests");
+        }
+        Ok(())
+    });
+
+    findings.step(format_args!("device crates: {}", DEVICE_CRATES.join(", ")));
     for target in DEVICE_TARGETS {
-        step(format_args!("device crates for {target}: {}", DEVICE_CRATES.join(", ")));
-        match build_device_crates(target)? {
-            None => skipped(format_args!("no core for {target}")),
-            Some(true) => {}
-            Some(false) => failures.push(format!("device crates for {target}")),
-        }
+        findings.run("device crates", |findings| device_crates(findings, target));
     }
 
-    if options.no_qemu {
-        skipped("emulated machines: --no-qemu");
-    } else {
-        let chosen = qemu::Options::default();
-        step("kernels on all emulated machines against the scalar oracle");
-        emulated(qemu::conformance(&chosen)?, "conformance", &mut failures);
-        step("the model on all emulated machines against the host's digest");
-        emulated(qemu::bench(&chosen)?, "qemu", &mut failures);
+    findings.step("proof: no float, no allocator, no panic path between opening a model and the logits");
+    for target in proof::TARGETS.iter().filter(|target| setup::device_cargo(target).is_none()) {
+        findings.skipped(format_args!("no core for {target}"));
+    }
+    findings.run("proof", |findings| {
+        proof::prove(|line| match line {
+            Ok(text) => findings.note(text),
+            Err(text) => findings.failed(text),
+        })
+    });
+
+    findings.step("code size on the M4");
+    findings.run("code size", code_size);
+
+    match options.no_qemu {
+        true => findings.skipped("emulated machines: --no-qemu"),
+        false => emulated::run(&mut findings),
     }
 
-    match failures.is_empty() {
-        true => {
-            step("all passed");
-            Ok(())
-        }
-        false => bail!("failed: {}", failures.join("; ")),
+    findings.step(match findings.failures.len() {
+        0 => "all passed".to_owned(),
+        count => format!("{count} failed"),
+    });
+    match findings.failures.is_empty() {
+        true => Ok(()),
+        false => bail!("failed: {}", findings.failures.join("; ")),
     }
 }
 
-fn step(text: impl std::fmt::Display) {
-    eprintln!("test: {text}");
-}
-
-fn skipped(text: impl std::fmt::Display) {
-    eprintln!("test: skipped: {text}");
-}
-
-/// Builds the device crates; `None` if there is no `core` for `target`.
-fn build_device_crates(target: &str) -> Result<Option<bool>> {
-    let Some(mut command) = setup::device_cargo(target) else { return Ok(None) };
-    command
-        .current_dir(paths::root())
-        .args(["build", "--release", "--target", target, "--target-dir"])
-        .arg(paths::target_dir());
+fn device_crates(findings: &mut Findings, target: &str) -> Result<()> {
+    let Some(mut command) = setup::device_cargo(target) else {
+        findings.skipped(format_args!("no core for {target}"));
+        return Ok(());
+    };
+    command.current_dir(paths::root());
+    command.args(["build", "--release", "--target", target, "--target-dir"]).arg(paths::target_dir());
     for package in DEVICE_CRATES {
         command.args(["--package", package]);
     }
-    process::run_visible(&mut command).map(Some)
+    match process::run_visible(&mut command)? {
+        true => findings.note(format_args!("{target}: built")),
+        false => findings.failed(format_args!("device crates for {target}")),
+    }
+    Ok(())
 }
 
-fn emulated(outcomes: Vec<(String, Outcome)>, what: &str, failures: &mut Vec<String>) {
-    for (name, outcome) in outcomes {
-        match outcome {
-            Outcome::Row(row) => match what {
-                "conformance" => step(format_args!("{name}: {} cases agree", row.tokens)),
-                _ => step(format_args!(
-                    "{name}: {} tokens of {}, digest {:08x}, {:.0} instructions per token",
-                    row.tokens, row.model, row.digest, row.insns_mean
-                )),
-            },
-            Outcome::Skipped(why) => skipped(format_args!("{name}: {why}")),
-            Outcome::Failed(why) => {
-                step(format_args!("{name}: FAILED: {why}"));
-                failures.push(format!("{what} on {name}"));
-            }
-        }
+fn code_size(findings: &mut Findings) -> Result<()> {
+    let machine = Machine::choose(&["m4".to_owned()])?.remove(0);
+    if setup::device_cargo(&machine.target).is_none() {
+        findings.skipped(format_args!("no core for {}", machine.target));
+        return Ok(());
     }
+    let sizes = size::measure(&machine)?;
+    findings.at_most("firmware `bench` with all backbones, bytes", sizes.firmware[0], FIRMWARE_BYTES);
+    for (backbone, bytes) in size::BACKBONES.iter().zip(&sizes.token_path[1..]) {
+        findings.at_most(
+            format_args!("token path and Model::parse with {backbone} alone, bytes"),
+            *bytes,
+            ONE_BACKBONE_BYTES,
+        );
+    }
+    Ok(())
 }

@@ -295,8 +295,3 @@ unsafe extern "C" fn rows(arguments: &mut Rows) -> u32 {
         "pop {{r4-r11, pc}}",
     )
 }
-
-/// [`crate::scalar::state::state_read`].
-pub fn state_read(s: &[i32], k: &[i32], r: &mut [i32]) {
-    crate::scalar::state::state_read(s, k, r);
-}

@@ -3,5 +3,8 @@
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 pub mod x86_64;
 
-#[cfg(sla_arm_dsp)]
+#[cfg(all(sla_arm_dsp, not(sla_helium)))]
 pub mod cortex_m_dsp;
+
+#[cfg(sla_helium)]
+pub mod helium;

@@ -344,19 +344,20 @@ impl ModelDesc {
         };
         let features = matches!(self.input, InputKind::Features);
         // The whole state fits 2^28 words, so that no size computed from a description overflows.
-        let layer = (self.state_heads * self.d_k) as u64 * (self.d_v as u64 + 2) + 64 * 3 * MAX_DIM as u64;
-        layer * self.layers as u64 <= 1 << 28
+        let history = self.conv_width as u64 * (self.q_len() + self.k_len() + self.v_len()) as u64;
+        let layer = (self.state_heads * self.d_k) as u64 * (self.d_v as u64 + 2) + history;
+        self.layers <= 4096
+            && self.conv_width <= 64
+            && layer * self.layers as u64 <= 1 << 28
             && backbone
             && gates
             && self.heads.is_multiple_of(self.kv_heads)
             && self.layers > 0
-            && self.layers <= 4096
             && self.inputs > 0
             && self.outputs > 0
             && self.inputs <= if features { MAX_DIM } else { 1 << 24 }
             && self.outputs <= 1 << 24
             && self.gate_rank <= MAX_DIM
-            && self.conv_width <= 64
             && self.flags <= 3
             && !(self.tied() && (features || self.inputs != self.outputs))
             && self.residual_frac >= -30

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context, Result, bail};
 use sla_converter::owned_model::OwnedModel;
-use sla_runtime::{Checksum, Exercise};
+use sla_runtime::{Checksum, Exercise, Sampler, SamplerConfig};
 
 use crate::models::Model;
 
@@ -22,6 +22,26 @@ pub fn reference(model: &Model, tokens: u32) -> Result<u32> {
     drop(runs);
     let outcome = run.get_or_init(|| both(model, tokens).map_err(|error| format!("{error:#}")));
     outcome.clone().map_err(anyhow::Error::msg)
+}
+
+/// What `sla run` generates after `prompt` with its default settings, as bytes.
+pub fn text(model: &Model, prompt: &[u8], tokens: u32, seed: u32) -> Result<Vec<u8>> {
+    let file = OwnedModel::read(&model.path)?;
+    let model = file.model();
+    let mut memory = file.memory();
+    let mut session = memory.session(&model)?;
+    let mut sampler = Sampler::new(SamplerConfig { seed: seed.into(), ..SamplerConfig::default() });
+    for &byte in prompt {
+        sampler.observe(byte.into());
+        session.step(byte.into())?;
+    }
+    let mut text = Vec::new();
+    for _ in 0..tokens {
+        let token = sampler.sample(&mut session.logits());
+        text.push(u8::try_from(token)?);
+        session.step(token)?;
+    }
+    Ok(text)
 }
 
 /// Name of the kernels that this processor has beside the scalar ones.

@@ -18,8 +18,6 @@ const BUILD_LIMIT: Duration = Duration::from_secs(1200);
 pub struct Features {
     /// defmt frames on standard error.
     pub log: bool,
-    /// The model is loaded apart from the image.
-    pub load: bool,
     /// The only backbone, by its feature's name; otherwise all.
     pub backbone: Option<&'static str>,
 }
@@ -30,12 +28,15 @@ pub struct Image {
     pub machine: Machine,
     /// The ELF file.
     pub path: PathBuf,
-    /// What it was built with.
-    pub features: Features,
+    /// Its log frames come on standard error.
+    pub is_logging: bool,
+    /// Its model is loaded beside it.
+    pub is_loading: bool,
 }
 
-/// Builds `binaries` of `machine`, in this order, with `model` in their flash unless it is loaded apart.
-pub fn build(machine: &Machine, binaries: &[&str], model: &Model, features: Features) -> Result<Vec<Image>> {
+/// Builds `binaries` of `machine` and returns them in this order: with `model` in their flash, or, without one, so that a
+/// model can be loaded beside them.
+pub fn build(machine: &Machine, binaries: &[&str], model: Option<&Model>, features: Features) -> Result<Vec<Image>> {
     let target_dir = paths::target_dir().join("firmware");
     let images = target_dir.join("images");
     fs::create_dir_all(&images)?;
@@ -43,7 +44,7 @@ pub fn build(machine: &Machine, binaries: &[&str], model: &Model, features: Feat
     // one lock.
     let _lock = paths::lock("firmware")?;
     let with = [
-        if features.load { None } else { Some(format!(" with {}", model.name)) },
+        model.map(|model| format!(" with {}", model.name)),
         features.backbone.map(|backbone| format!(" with {backbone} alone")),
     ];
     let with: String = with.into_iter().flatten().collect();
@@ -51,14 +52,14 @@ pub fn build(machine: &Machine, binaries: &[&str], model: &Model, features: Feat
     let mut command =
         setup::device_cargo(&machine.target).with_context(|| format!("no core for {}", machine.target))?;
     command.current_dir(&machine.folder).env_remove("SLA_MODEL");
-    if !features.load {
+    if let Some(model) = model {
         command.env("SLA_MODEL", &model.path);
     }
     command.args(["build", "--release", "--locked", "--target-dir"]).arg(&target_dir);
     for binary in binaries {
         command.args(["--bin", binary]);
     }
-    for feature in [(features.log, "defmt"), (features.load, "external-model")].iter().filter(|(wanted, _)| *wanted) {
+    for feature in [(features.log, "defmt"), (model.is_none(), "external-model")].iter().filter(|(wanted, _)| *wanted) {
         command.args(["--features", feature.1]);
     }
     if let Some(backbone) = features.backbone {
@@ -76,7 +77,7 @@ pub fn build(machine: &Machine, binaries: &[&str], model: &Model, features: Feat
         let path = images.join(name + ".elf");
         let built = target_dir.join(&machine.target).join("release").join(binary);
         fs::copy(&built, &path).with_context(|| format!("cannot copy {}", built.display()))?;
-        let image = Image { machine: machine.clone(), path, features };
+        let image = Image { machine: machine.clone(), path, is_logging: features.log, is_loading: model.is_none() };
         let stack = image.stack_bytes()?;
         if stack < STACK_BYTES {
             bail!("the image leaves {stack} bytes of RAM for the stack, {STACK_BYTES} are needed");

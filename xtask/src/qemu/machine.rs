@@ -68,7 +68,8 @@ impl Machine {
         let target = value(&config_text, "target").and_then(|text| serde_json::from_str(text).ok());
         let runner = value(&config_text, "runner").and_then(|text| serde_json::from_str(text).ok());
         let map_text = read_text(&map)?;
-        let region_of = |name| region(&map_text, name).with_context(|| format!("no {name} region in {}", map.display()));
+        let region_of =
+            |name| region(&map_text, name).with_context(|| format!("no {name} region in {}", map.display()));
         let (model_address, model_bytes) = region_of("MODEL")?;
         let (ram_address, ram_bytes) = region_of("RAM")?;
         let arena = value(&config_text, "SLA_ARENA_BYTES").and_then(|text| text.trim_matches('"').parse().ok());

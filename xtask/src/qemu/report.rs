@@ -131,8 +131,20 @@ pub fn json(rows: &[&Row]) -> Value {
 /// All rows as a table, with the notes below it.
 pub fn table(rows: &[&Row]) -> String {
     let mut table = Table::new(&[
-        "<machine", "<model", "digest", "host", "tokens", "insns/token min", "mean", "max", "insns/MAC", "parse insns",
-        "state", "scratch", "stack", "code",
+        "<machine",
+        "<model",
+        "digest",
+        "host",
+        "tokens",
+        "insns/token min",
+        "mean",
+        "max",
+        "insns/MAC",
+        "parse insns",
+        "state",
+        "scratch",
+        "stack",
+        "code",
     ]);
     for row in rows {
         table.row([

@@ -40,13 +40,13 @@ pub fn run(image: &Image, model: &Model, arguments: &str, limit: Duration) -> Re
     let machine = &image.machine;
     let mut command = Command::new(machine.emulator());
     command.args(machine.runner.iter().skip(1)).arg(&image.path).args(["-append", arguments]);
-    if image.features.load {
+    if image.is_loading {
         // A comma ends an option's value; doubled, it is a comma.
         let file = model.path.display().to_string().replace(',', ",,");
         command.args(["-device", &format!("loader,file={file},addr={:#x},force-raw=on", machine.model_address)]);
     }
     let output = process::run(&mut command, limit)?;
-    if image.features.log {
+    if image.is_logging {
         print_log(image, output.stderr.clone())?;
     }
     let text = output.stdout_text();

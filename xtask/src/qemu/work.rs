@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use anyhow::Result;
 
+use super::Options;
 use super::image::Image;
 use super::machine::Machine;
-use super::Options;
 use crate::models::Model;
 use crate::setup;
 
@@ -34,8 +34,6 @@ impl<T> Outcome<T> {
 pub struct Report<T> {
     /// Machine name.
     pub machine: String,
-    /// Binary, empty where none was built.
-    pub binary: &'static str,
     /// Model name, empty where none ran.
     pub model: String,
     /// How it ended.
@@ -88,9 +86,10 @@ pub fn each<T: Send>(
                 loop {
                     let next = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
                     let Ok((place, task)) = next else { return };
-                    let outcome = judge(&task).map_or_else(|error| Outcome::Failed(format!("{error:#}")), Outcome::Done);
+                    let outcome =
+                        judge(&task).map_or_else(|error| Outcome::Failed(format!("{error:#}")), Outcome::Done);
                     let (machine, model) = (task.image.machine.name.clone(), task.model.name.clone());
-                    finish(place, Report { machine, binary: task.binary, model, outcome });
+                    finish(place, Report { machine, model, outcome });
                 }
             });
         }
@@ -115,7 +114,7 @@ pub fn each<T: Send>(
                 Err(outcome) => {
                     place += 1;
                     let machine = machine.name.clone();
-                    finish(place, Report { machine, binary: "", model: String::new(), outcome });
+                    finish(place, Report { machine, model: String::new(), outcome });
                 }
             }
         }

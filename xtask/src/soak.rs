@@ -1,0 +1,79 @@
+//! `cargo xtask soak`: the long versions of what the tests do: 100,000-token streams on the host, and 4,096 tokens of every
+//! shipped model on every emulated machine.
+
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::qemu::{self, Outcome, Shown};
+use crate::{models, paths, process};
+
+/// Options of `cargo xtask soak`.
+#[derive(Args)]
+pub struct Options {
+    /// Tokens of the host's streams
+    #[arg(long, default_value_t = 100_000)]
+    tokens: u32,
+    /// m0, m3, m4, m7, m33, m55, rv32, or all; can be given several times or with commas
+    #[arg(long, default_value = "all", value_delimiter = ',')]
+    machine: Vec<String>,
+}
+
+const STREAM_LIMIT: Duration = Duration::from_secs(6 * 3600);
+const EMULATED_TOKENS: u32 = 4096;
+
+/// Runs everything.
+pub fn command(options: &Options) -> Result<()> {
+    println!("host: streams of {} tokens", options.tokens);
+    let mut command = Command::new("cargo");
+    command.current_dir(paths::root()).env("SLA_STREAM", options.tokens.to_string());
+    command.args(["test", "--release", "--package", "sla-tests", "stream", "--", "--nocapture"]);
+    let output = process::run(&mut command, STREAM_LIMIT)?;
+    let text = output.stdout_text();
+    print!("{text}");
+    if !output.success() {
+        bail!("the streams failed: {}", output.last_error_line());
+    }
+    if tests_passed(&text) == 0 {
+        bail!("no test has `stream` in its name");
+    }
+
+    println!("emulated machines: {EMULATED_TOKENS} tokens of every shipped model");
+    let emulated =
+        qemu::Options { machine: options.machine.clone(), tokens: EMULATED_TOKENS, ..qemu::Options::default() };
+    let reports = qemu::everything(&emulated, &models::shipped()?, |report| match &report.outcome {
+        Outcome::Done(Shown::Model(row)) => println!(
+            "{}: {}: digest {:08x}, instructions at 16 {}, at 4,000 {}, dearest over cheapest {:.2} %",
+            report.machine,
+            report.model,
+            row.digest,
+            row.insns_at_16.unwrap_or(0),
+            row.insns_at_4000.unwrap_or(0),
+            100.0 * row.spread()
+        ),
+        Outcome::Done(Shown::Kernels { .. }) => {}
+        Outcome::Skipped(why) => println!("{}: skipped: {why}", report.machine),
+        Outcome::Failed(why) => println!("{}: {}: FAILED: {why}", report.machine, report.model),
+    })?;
+    match reports.iter().filter(|report| report.outcome.done().is_none()).count() {
+        0 => Ok(()),
+        bad => bail!("{bad} runs failed or were skipped"),
+    }
+}
+
+/// The sum over the closing lines of `cargo test`.
+fn tests_passed(text: &str) -> u32 {
+    let passed = |line: &str| line.strip_prefix("test result: ok. ")?.split(' ').next()?.parse::<u32>().ok();
+    text.lines().filter_map(passed).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn closing_lines_are_summed() {
+        let text = "test result: ok. 2 passed; 0 failed\nx\ntest result: ok. 3 passed; 1 failed\n";
+        assert_eq!(super::tests_passed(text), 5);
+    }
+}

@@ -1,0 +1,154 @@
+//! The tests on emulated machines.
+
+use anyhow::Result;
+
+use super::Findings;
+use crate::models::{self, Model};
+use crate::qemu::{self, Outcome, Report, Row, Shown};
+
+/// Tokens of every run.
+const TOKENS: u32 = 256;
+/// Tokens of the long run.
+const LONG_TOKENS: u32 = 4096;
+/// Peak stack of a token, any machine.
+const STACK_BYTES: u64 = 2048;
+/// By how much tokens may differ in cost, percent.
+const SPREAD_PERCENT: f64 = 2.0;
+/// The machine of the bounds.
+const MACHINE: &str = "m4";
+
+/// Runs them all.
+pub fn run(findings: &mut Findings) {
+    findings.step(format_args!(
+        "all machines: kernels against the scalar oracle; {TOKENS} tokens of every model that fits, against the host's \
+         scalar and {} kernels",
+        qemu::host_backend()
+    ));
+    findings.run("emulated machines", all_machines);
+    findings.step(format_args!("{MACHINE}: {LONG_TOKENS} tokens of one stream, the model in the image"));
+    findings.run("long stream", long_stream);
+    findings.step(format_args!("{MACHINE}: generated text against the host's"));
+    findings.run("generated text", generated_text);
+}
+
+fn all_machines(findings: &mut Findings) -> Result<()> {
+    let mut models = models::shipped()?;
+    models.extend(models::random()?);
+    let options = qemu::Options { tokens: TOKENS, ..qemu::Options::default() };
+    let shown = &*findings;
+    let reports = qemu::everything(&options, &models, |report| {
+        if let Some(text) = line(report) {
+            shown.note(text);
+        }
+    })?;
+    for report in &reports {
+        match &report.outcome {
+            Outcome::Failed(why) => findings.failed(format_args!("{} {}: {why}", report.machine, report.model)),
+            Outcome::Skipped(why) => findings.skipped(format_args!("{}: {why}", report.machine)),
+            Outcome::Done(_) => {}
+        }
+    }
+    let rows: Vec<&Row> = reports
+        .iter()
+        .filter_map(
+            |report| if let Some(Shown::Model(row)) = report.outcome.done() { Some(row.as_ref()) } else { None },
+        )
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    findings.note(format_args!("{} runs, one digest for each model: the host's", rows.len()));
+    findings.at_most(
+        "largest peak stack of a token, bytes",
+        rows.iter().map(|row| row.stack_bytes).max().unwrap_or(0),
+        STACK_BYTES,
+    );
+    for model in models.iter().filter(|model| model.name.starts_with("shakespeare")) {
+        for row in rows.iter().filter(|row| row.machine == MACHINE && row.model == model.name) {
+            even(findings, row);
+        }
+    }
+    for model in models.iter().filter(|model| model.name.starts_with("recall")) {
+        if rows.iter().any(|row| row.machine != "m0")
+            && !rows.iter().any(|row| row.machine == "m0" && row.model == model.name)
+        {
+            findings.failed(format_args!("m0: {} did not run", model.name));
+        }
+    }
+    Ok(())
+}
+
+/// What a finished run showed.
+fn line(report: &Report<Shown>) -> Option<String> {
+    Some(match report.outcome.done()? {
+        Shown::Kernels { backend, cases } => format!("{}: {backend} kernels: {cases} cases agree", report.machine),
+        Shown::Model(row) => format!(
+            "{}: {}: digest {:08x}, {:.0} instructions per token ({:.3} per MAC), parse {}, stack {}",
+            row.machine,
+            row.model,
+            row.digest,
+            row.insns_mean,
+            row.insns_per_mac(),
+            row.parse_insns,
+            row.stack_bytes
+        ),
+    })
+}
+
+/// The dearest token is little dearer than the cheapest.
+fn even(findings: &mut Findings, row: &Row) {
+    let text = format!(
+        "{} {}: instructions from {} to {}, {:.2} % apart over {} tokens",
+        row.machine,
+        row.model,
+        row.insns_min,
+        row.insns_max,
+        100.0 * row.spread(),
+        row.tokens
+    );
+    match 100.0 * row.spread() <= SPREAD_PERCENT {
+        true => findings.note(text),
+        false => findings.failed(format_args!("{text}, above {SPREAD_PERCENT} %")),
+    }
+}
+
+fn long_stream(findings: &mut Findings) -> Result<()> {
+    let options = qemu::Options { machine: vec![MACHINE.to_owned()], tokens: LONG_TOKENS, ..qemu::Options::default() };
+    for report in qemu::bench(&options)? {
+        match &report.outcome {
+            Outcome::Failed(why) => findings.failed(format_args!("{}: {why}", report.machine)),
+            Outcome::Skipped(why) => findings.skipped(format_args!("{}: {why}", report.machine)),
+            Outcome::Done(row) => {
+                even(findings, row);
+                let (early, late) = (row.insns_at_16.unwrap_or(0), row.insns_at_4000.unwrap_or(0));
+                let apart = 100.0 * (late as f64 / early.max(1) as f64 - 1.0);
+                let text = format!("instructions at position 16: {early}, at position 4,000: {late} ({apart:+.2} %)");
+                match apart.abs() <= SPREAD_PERCENT {
+                    true => findings.note(text),
+                    false => findings.failed(text),
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn generated_text(findings: &mut Findings) -> Result<()> {
+    let model = Model::choose(None)?;
+    let (prompt, tokens, seed) = ("ROMEO:", 48, 7);
+    let host = qemu::host_text(&model, prompt, tokens, seed)?;
+    match qemu::generate(MACHINE, &model, prompt, tokens, seed)? {
+        Outcome::Done(text) if text.as_bytes() == host => {
+            findings.note(format_args!("{prompt}{}", text.escape_debug()));
+        }
+        Outcome::Done(text) => {
+            findings.failed(format_args!(
+                "the host's text is {:?}, the machine's {text:?}",
+                String::from_utf8_lossy(&host)
+            ));
+        }
+        Outcome::Failed(why) => findings.failed(why),
+        Outcome::Skipped(why) => findings.skipped(why),
+    }
+    Ok(())
+}
