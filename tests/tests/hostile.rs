@@ -145,11 +145,11 @@ fn embedding(w: &mut Weights) -> &mut Matrix {
 #[test]
 fn a_deep_model_is_within_the_format() {
     for backbone in [Backbone::RetNet, Backbone::Gla, Backbone::GatedDeltaNet] {
-        let config = Config { layers: 100, hidden: 16, intermediate: 8, ..synth::small(backbone) };
+        let config = Config { layers: 24, hidden: 16, intermediate: 8, ..synth::small(backbone) };
         let case = Case::of(config.clone(), synth::weights(&config, 1));
         let stream = Stream::random(&config, 30, 1);
         let error = relative_rms(&stream.float(&case.dequantized), &case.fixed(&stream));
-        eprintln!("{backbone:?}, 100 layers: relative RMS {error:.1e}");
-        assert!(error < 0.1, "{error}");
+        eprintln!("{backbone:?}, 24 layers: relative RMS {error:.1e}");
+        assert!(error < 0.05, "{error}");
     }
 }
