@@ -27,12 +27,12 @@ mod real;
 pub mod scalar;
 mod tables;
 
+#[cfg(feature = "std")]
+pub use dispatch::with_scalar;
 pub use dispatch::{
     apply, apply_i16, apply_in_place, backend, carry_decay, gla_channels, magnitude, matvec_i8, shift_i16,
     shift_in_place, shift_into, sigmoid_product, silu_in_place, silu_product, state_read, state_shift,
     state_write_read, sum_magnitudes, sum_squares,
 };
-#[cfg(feature = "std")]
-pub use dispatch::with_scalar;
 pub use real::{Apply, Real, align};
 pub use scalar::matrix::{I8Matrix, PANEL, TILE, padded_cols, padded_rows};

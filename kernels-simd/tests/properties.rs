@@ -19,7 +19,10 @@ fn word() -> impl Strategy<Value = i32> {
 }
 
 fn words(len: usize, limit: i32) -> impl Strategy<Value = Vec<i32>> {
-    prop::collection::vec(prop_oneof![4 => -limit..=limit, 1 => -3..=3i32, 1 => prop::sample::select(vec![-limit, limit])], len)
+    prop::collection::vec(
+        prop_oneof![4 => -limit..=limit, 1 => -3..=3i32, 1 => prop::sample::select(vec![-limit, limit])],
+        len,
+    )
 }
 
 /// Row-major weights in the layout of format.md F6.2, written down a second time.

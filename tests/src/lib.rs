@@ -124,9 +124,7 @@ impl Case {
         let (own, float) = (stream.float(&self.dequantized), stream.float(&self.float));
         assert!(own.iter().chain(&float).flatten().all(|l| l.is_finite()), "the float model is out of its range");
         let moved: Vec<_> = (0..4).map(|seed| stream.float(&self.moved(seed))).collect();
-        let over_draws = |of: fn(&[Vec<f64>], &[Vec<f64>]) -> f64| {
-            (moved.iter().map(|moved| of(&own, moved).powi(2)).sum::<f64>() / 4.0).sqrt()
-        };
+        let over_draws = |of: Error| (moved.iter().map(|moved| of(&own, moved).powi(2)).sum::<f64>() / 4.0).sqrt();
         let rms = (own.iter().flatten().map(|l| l * l).sum::<f64>() / own.concat().len() as f64).sqrt();
         Drift {
             arithmetic: relative_rms(&own, &fixed),
@@ -185,6 +183,9 @@ pub fn matrices(w: &mut Weights, mut f: impl FnMut(&mut Matrix)) {
     }
     w.head.weight.iter_mut().for_each(f);
 }
+
+/// A measure of two runs' logits.
+type Error = fn(&[Vec<f64>], &[Vec<f64>]) -> f64;
 
 /// RMS of the differences over the RMS of `float`; 0 when both are all zero.
 pub fn relative_rms(float: &[Vec<f64>], fixed: &[Vec<f64>]) -> f64 {

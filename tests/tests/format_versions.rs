@@ -29,6 +29,9 @@ fn other_versions_are_refused_with_the_way_out() {
         bytes[4..8].copy_from_slice(&version.to_le_bytes());
         sla_format::seal(&mut bytes);
         let refusal = OwnedModel::from_bytes(&bytes).expect_err("another version").to_string();
-        assert!(refusal.contains(&version.to_string()) && refusal.contains("convert the checkpoint again"), "{refusal}");
+        assert!(
+            refusal.contains(&version.to_string()) && refusal.contains("convert the checkpoint again"),
+            "{refusal}"
+        );
     }
 }

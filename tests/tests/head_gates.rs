@@ -50,10 +50,9 @@ fn gates(logits: &[Vec<Vec<f32>>; 2], heads: usize, temperature: f64) -> Gates {
     };
     let mut weights = synth::weights(&config, 1);
     for (layer, l) in weights.layers.iter_mut().enumerate() {
-        for (gate, matrix, bias) in [
-            (0, &mut l.query_gate, &mut l.query_gate_bias),
-            (1, &mut l.key_gate, &mut l.key_gate_bias),
-        ] {
+        for (gate, matrix, bias) in
+            [(0, &mut l.query_gate, &mut l.query_gate_bias), (1, &mut l.key_gate, &mut l.key_gate_bias)]
+        {
             matrix.as_mut().expect("a gate").data.fill(0.0);
             *bias = Some(logits[gate][layer].clone());
         }

@@ -26,11 +26,8 @@ fn scale(weights: &mut Weights, gain: f32) {
 #[test]
 fn a_delta_rule_without_a_bound_does_no_harm() {
     for (key_gate, gain) in [(KeyGate::Key, 1.0), (KeyGate::Key, 10.0), (KeyGate::Beta, 1.0), (KeyGate::Beta, 10.0)] {
-        let config = Config {
-            sla: gates(key_gate, 8.0),
-            allow_neg_eigval: true,
-            ..synth::small(Backbone::GatedDeltaNet)
-        };
+        let config =
+            Config { sla: gates(key_gate, 8.0), allow_neg_eigval: true, ..synth::small(Backbone::GatedDeltaNet) };
         let mut weights = synth::weights(&config, 1);
         scale(&mut weights, gain);
         for l in &mut weights.layers {

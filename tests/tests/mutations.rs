@@ -166,8 +166,25 @@ fn mutate(original: &[u8], seed: u64) -> Vec<u8> {
             }
             _ => {
                 let words = [
-                    0, 1, 2, 3, 7, 16, 255, 256, 4_096, 65_535, 65_536, 1 << 24, 1 << 28, 0x7fff_ffff, 0x8000_0000,
-                    0xffff_fff0, 0xffff_ffff, bytes.len() as u32, (bytes.len() as u32).wrapping_sub(16),
+                    0,
+                    1,
+                    2,
+                    3,
+                    7,
+                    16,
+                    255,
+                    256,
+                    4_096,
+                    65_535,
+                    65_536,
+                    1 << 24,
+                    1 << 28,
+                    0x7fff_ffff,
+                    0x8000_0000,
+                    0xffff_fff0,
+                    0xffff_ffff,
+                    bytes.len() as u32,
+                    (bytes.len() as u32).wrapping_sub(16),
                 ];
                 let at = at / 4 * 4;
                 if let Some(word) = bytes.get_mut(at..at + 4) {
@@ -202,7 +219,14 @@ impl Aligned16 {
 /// Every single flipped bit of a small file is caught by the checksum, and every truncation by the length.
 #[test]
 fn one_flipped_bit_or_a_missing_byte_is_always_refused() {
-    let config = Config { layers: 1, hidden: 4, intermediate: 4, outputs: 4, input: Input::Tokens { vocab: 4 }, ..synth::small(Backbone::Gla) };
+    let config = Config {
+        layers: 1,
+        hidden: 4,
+        intermediate: 4,
+        outputs: 4,
+        input: Input::Tokens { vocab: 4 },
+        ..synth::small(Backbone::Gla)
+    };
     let file = Case::of(config.clone(), synth::weights(&config, 1)).file.bytes().to_vec();
     let mut aligned = Aligned16::of(&file);
     let start = aligned.start;

@@ -226,6 +226,12 @@ const EXTREMES: &[(&str, Change)] = &[
         (sla(c).temperature, sla(c).query_gate) = (0.01, Some(QueryGate::Query));
         true
     }),
+    ("gate on q among 32 heads, scale 64, temperature 0.1", |c, w| {
+        (c.heads, c.kv_heads, c.value_heads, c.d_k) = (32, 32, 32, 4);
+        redraw(c, w);
+        (sla(c).temperature, sla(c).query_gate_scale, sla(c).query_gate) = (0.1, 64.0, Some(QueryGate::Query));
+        true
+    }),
     ("weights / 1000", |_, w| scale(w, 1e-3)),
     ("weights / 30", |_, w| scale(w, 1.0 / 30.0)),
     ("weights * 10", |_, w| scale(w, 10.0)),

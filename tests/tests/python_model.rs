@@ -157,12 +157,6 @@ fn compare(python: &Path, what: &str, case: &Case) {
     let dir = TempDir::new();
     let file = dir.path().join("model.sla");
     std::fs::write(&file, case.file.bytes()).expect("a writable temporary directory");
-    if let Ok(d) = std::env::var("PY_DUMP") {
-        let n = what.replace(':', "").split(',').take(2).collect::<String>().replace(' ', "_");
-        std::fs::copy(&file, format!("{d}/{n}.sla")).unwrap();
-        std::fs::write(format!("{d}/{n}.txt"), format!("digest {:08x} steps {STEPS}\n{what}", digest(case))).unwrap();
-        return;
-    }
     let script = workspace().join("docs/model/sla_integer.py");
     let mut command = Command::new(python);
     command.arg("-B").arg(script).arg(&file).args(["--self-test", "--tokens", &STEPS.to_string()]);

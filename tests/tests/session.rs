@@ -224,7 +224,8 @@ fn all_views_of_the_logits_agree() {
 
             let mut order: Vec<u32> = (0..70).collect();
             order.sort_by_key(|&i| (core::cmp::Reverse(written[i as usize]), i));
-            let ranked = |k: usize| -> Vec<(u32, I16F16)> { order[..k].iter().map(|&i| (i, written[i as usize])).collect() };
+            let ranked =
+                |k: usize| -> Vec<(u32, I16F16)> { order[..k].iter().map(|&i| (i, written[i as usize])).collect() };
             assert_eq!(logits.argmax(), order[0]);
             assert_eq!(logits.top_k::<1>()[..], ranked(1));
             assert_eq!(logits.top_k::<7>()[..], ranked(7));
