@@ -117,7 +117,6 @@ fn run(file: &[u8]) -> Option<bool> {
         token = sampler.sample(&mut logits);
         assert!(token < desc.outputs);
     }
-    drop(session);
     let _ = model.self_test(&mut state, &mut scratch);
     let _ = (model.provenance(), model.label(0), model.tokenizer(), model.macs());
     assert!(state[plan.state_words..].iter().chain(&scratch[plan.scratch_words..]).all(|&w| w == SENTINEL));
