@@ -25,7 +25,7 @@ class Head:
         self.due = None  # n_i of the rows that are still to be shifted
 
     def move_frac(self, n):
-        self.frac = max(-(2**26), min(2**26, self.frac + n))
+        self.frac = max(-(2**20), min(2**20, self.frac + n))
 
     def decay(self, d):  # N6.1
         c = np.minimum(self.carry + d, UINT32_MAX)
