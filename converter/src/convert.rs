@@ -32,7 +32,10 @@ pub struct Converted {
 #[derive(Debug, thiserror::Error)]
 pub enum ConvertError {
     /// The format has limits: format.md F4.3.
-    #[error("the model exceeds a limit of the format (65,536 channels, 256 heads, 4 GiB; see docs/format.md F4.3)")]
+    #[error(
+        "the model exceeds a limit of the format: 65,536 channels a tensor, 256 heads, 4,096 layers, 64 convolution taps, \
+         16,777,216 tokens, 4 GiB (docs/format.md F4.3)"
+    )]
     Limit,
     /// A decay above 1.
     #[error("config.json: clamp_min = {0} is positive, so the state would grow at every token; it has to be ≤ 0")]
@@ -96,10 +99,17 @@ pub fn convert(
         ));
     }
     // The file is run before it is finished: its self-test and the measured drift are part of it.
-    let mut extras = Extras { labels: checkpoint.meta.id2label.join("\n"), ..Extras::default() };
+    let mut extras = Extras { labels: checkpoint.meta.id2label.iter().map(|label| label.replace(['\n', '\r'], " ")).collect::<Vec<_>>().join("\n"), ..Extras::default() };
     let fresh = OwnedModel::from_bytes(&write(&desc, &lowered.tensors, &extras)?)?;
     extras.self_test = run_self_test(&fresh, &rows)?;
     let drift = compare(&model, &fresh.model(), &rows, &mut |x| progress("measure", x))?;
+    if drift.relative_rms.is_nan() || drift.relative_rms > 0.1 {
+        warnings.push(format!(
+            "the integer model is {:.0} % (relative RMS of the logits) away from the float model on the calibration data; \
+             `sla eval` shows in which layer, and whether int8 weights or the arithmetic cost it",
+            100.0 * drift.relative_rms
+        ));
+    }
     let residual_format = format!("Q{residual_frac} {}", if proven { "proven" } else { "calibrated" });
     extras.provenance = [
         ("source", checkpoint.meta.name.clone()),

@@ -251,7 +251,8 @@ fn other(config: &Config, weights: &Weights, desc: &ModelDesc, layer: usize, rol
             vector(
                 TensorKind::Real,
                 scales.map(|&a| {
-                    let r = real(libm::exp(f64::from(a)) * core::f64::consts::LOG2_E);
+                    // Beyond e^200 a state is gone at once, whatever the softplus.
+                    let r = real(libm::exp(f64::from(a).min(200.0)) * core::f64::consts::LOG2_E);
                     let [a, b, c, d] = r.mantissa.to_le_bytes();
                     let [e, f, g, h] = r.exponent.to_le_bytes();
                     [a, b, c, d, e, f, g, h]

@@ -1,6 +1,7 @@
 //! int8 weights with one scale a row, and the multipliers that bring results into their format.
 
-use crate::recipe::{Source, Target, pow2};
+use crate::lower::exponent_above;
+use crate::recipe::{Source, Target, largest, pow2};
 use sla_format::{TensorDesc, TensorKind, pad_cols, pad_rows};
 
 /// An int8 matrix, natural order.
@@ -131,6 +132,11 @@ pub fn lower_matrix(
     // multiplier = unit · 2^(frac + 32 - shift) has to stay below 2^31.
     let bits = libm::floor(libm::log2(largest_unit)) as i32; // 2^bits ≤ unit < 2^(bits + 1)
     let (out_frac, shift) = match target {
+        Target::AtMost(frac) => {
+            let reach = bounds.iter().fold(0.0f64, |m, &b| m.max(b)) + gain * bias.map_or(0.0, largest);
+            let frac = frac.min(30 - exponent_above(reach));
+            (frac, (bits + frac + 2).max(0))
+        }
         Target::Frac(frac) => (frac, (bits + frac + 2).max(0)),
         Target::Shifted(frac) => (frac, bits + frac + 2),
         Target::Finest => (-bits - 2, 0),

@@ -42,6 +42,8 @@ impl Source {
 pub enum Target {
     /// This many fraction bits, with a post-shift only where the multiplier needs one.
     Frac(i32),
+    /// This many fraction bits, or as many as keep the largest result below 2^30.
+    AtMost(i32),
     /// This many fraction bits; a post-shift happens anyway, so multipliers take all their bits.
     Shifted(i32),
     /// As many fraction bits as the multipliers allow.
@@ -164,7 +166,7 @@ pub fn recipe<'w>(
             };
             let temperature = config.sla.as_ref()?.temperature;
             let gain = core::f64::consts::LOG2_E / temperature;
-            Recipe { bias, gain, ..attn(matrix, Target::Frac(LOGIT_FRAC)) }
+            Recipe { bias, gain, ..attn(matrix, Target::AtMost(LOGIT_FRAC)) }
         }
         Role::Output => {
             let query_scale = match config.query_gate() {

@@ -14,8 +14,9 @@ from state import RECURRENCE, Head, align_largest, align_sum
 from vectors import block_norm, embedding, exp2_below, matrix, quantised_matrix, sat16, unit
 
 
-def head_gates(t, factor):  # N7
-    below = [int(max(t) - x) for x in t]
+def head_gates(tensor, a, factor):  # N7
+    t, coarser = matrix(tensor, a), max(16 - tensor.out_frac, 0)
+    below = [min(int(max(t) - x) << coarser, 2**32 - 1) for x in t]
     z = mul(reciprocal(normalise(sum(exp2_below(d) for d in below), -30)), factor)
     return [mul(weight(d), z) for d in below]
 
@@ -119,8 +120,8 @@ class Session:
         model, none = self.model, [ONE] * self.model.heads
         query = none
         if model.query_gate:
-            query = head_gates(matrix(w["query_gate"], a), model.query_scale if model.query_gate == ON_QUERY else ONE)
-        key = head_gates(matrix(w["key_gate"], a), model.key_scale) if model.key_gate else none
+            query = head_gates(w["query_gate"], a, model.query_scale if model.query_gate == ON_QUERY else ONE)
+        key = head_gates(w["key_gate"], a, model.key_scale) if model.key_gate else none
         return query if model.query_gate == ON_QUERY else none, query if model.query_gate == ON_OUTPUT else none, key
 
     def inputs(self, w, a):

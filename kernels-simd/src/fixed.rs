@@ -41,7 +41,7 @@ pub const fn sat_shl(x: i32, n: u32) -> i32 {
 }
 
 /// `x · 2^n` for either sign of `n`: [`sat_shl`] or [`round_shr`] (N1.4).
-#[inline(always)]
+#[inline(never)] // loops have forms of their own for the usual `n`
 #[must_use]
 pub const fn shift(x: i32, n: i32) -> i32 {
     if n >= 0 { sat_shl(x, n as u32) } else { round_shr(x, n.unsigned_abs()) }

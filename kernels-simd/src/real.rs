@@ -1,4 +1,5 @@
-//! Non-negative reals as mantissa and exponent: one per head, never per element (numerics.md N2).
+//! Non-negative reals as mantissa and exponent: one per head, never per element (numerics.md N2). So the operations are
+//! calls, which keeps the code of a step small.
 
 use crate::fixed::{bit_len, mulhr, shift};
 
@@ -22,6 +23,7 @@ impl Real {
     pub const ONE: Real = Real { mantissa: 1 << 30, exponent: -30 };
 
     /// The normalised value of `value · 2^exponent`, truncated to 31 bits (N2.2).
+    #[inline(never)]
     #[must_use]
     pub const fn new(value: u64, exponent: i32) -> Real {
         if value == 0 {
@@ -57,6 +59,7 @@ impl Real {
     }
 
     /// Product (N2.3).
+    #[inline(never)]
     #[must_use]
     pub const fn mul(self, other: Real) -> Real {
         let product = self.mantissa as u64 * other.mantissa as u64;
@@ -71,6 +74,7 @@ impl Real {
     }
 
     /// `self · 2^n` (exact).
+    #[inline(never)]
     #[must_use]
     pub const fn scale(self, n: i32) -> Real {
         if self.mantissa == 0 {
@@ -80,6 +84,7 @@ impl Real {
     }
 
     /// Sum (N2.4): the smaller operand is aligned by truncation.
+    #[inline(never)]
     #[must_use]
     pub const fn add(self, other: Real) -> Real {
         if self.mantissa == 0 {
@@ -100,16 +105,30 @@ impl Real {
     }
 
     /// Reciprocal, `floor(2^61 / mantissa)` normalised (N2.5); exact for powers of two. 0 for 0.
+    #[inline(never)]
     #[must_use]
     pub const fn recip(self) -> Real {
-        // `checked_div` keeps the division free of a panic path.
-        match (1u64 << 61).checked_div(self.mantissa as u64) {
-            Some(quotient) => Real::new(quotient, clamp_exponent(-61 - self.exponent as i64)),
-            None => Real::ZERO,
+        if self.mantissa == 0 {
+            return Real::ZERO;
         }
+        // Long division, one bit a round, in 32 bits: the remainder stays below the divisor, which is below 2^31. The
+        // quotient's first bit is known; a mark in front of it ends the rounds when it reaches the top.
+        let first = (self.mantissa == 1 << 30) as u32;
+        let (mut remainder, mut quotient) = ((1u32 << 30) - (first << 30), 1);
+        while quotient >> 31 == 0 {
+            remainder <<= 1;
+            quotient <<= 1;
+            if remainder >= self.mantissa {
+                remainder -= self.mantissa;
+                quotient |= 1;
+            }
+        }
+        let quotient = (quotient ^ 1 << 31) | first << 31;
+        Real::new(quotient as u64, clamp_exponent(-61 - self.exponent as i64))
     }
 
     /// `1/√self` to about 2^-29 relative, by Newton's iteration from a linear start (N2.6). 0 for 0.
+    #[inline(never)]
     #[must_use]
     pub const fn rsqrt(self) -> Real {
         if self.mantissa == 0 {
@@ -136,7 +155,7 @@ impl Real {
     /// Multiplies a vector: `out_j = shift(mulhr(x_j << up, mantissa), exponent + 32 - up + frac)`
     /// (N2.7), where `up` left-aligns the vector (`|x_j| << up < 2^30`, see [`align`]). The result is
     /// `x·self·2^frac`.
-    #[inline]
+    #[inline(never)]
     #[must_use]
     pub const fn applied(self, up: i32, frac: i32) -> Apply {
         Apply {

@@ -1,6 +1,6 @@
 //! Depthwise causal short convolution with its SiLU (numerics.md N8).
 
-use sla_kernels::{fixed, nonlinear};
+use sla_kernels::{fixed, shift_in_place, silu_in_place};
 
 /// Constants of one convolution.
 pub(crate) struct Conv<'m> {
@@ -36,9 +36,10 @@ impl Conv<'_> {
             {
                 *newest = now as i16;
             }
-            let m = self.multiplier.get(c).copied().unwrap_or(0);
-            let t = fixed::shift(fixed::mulhr(acc, m), self.shift);
-            *u = nonlinear::silu(t.saturating_add(self.bias.get(c).copied().unwrap_or(0)));
+            *u = fixed::mulhr(acc, self.multiplier.get(c).copied().unwrap_or(0));
         }
+        shift_in_place(u, self.shift);
+        u.iter_mut().zip(self.bias).for_each(|(u, b)| *u = u.saturating_add(*b));
+        silu_in_place(u);
     }
 }

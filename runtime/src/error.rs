@@ -65,6 +65,9 @@ impl core::fmt::Display for ParseError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match *self {
             ParseError::Misaligned => write!(f, "the model does not start at a multiple of 16 bytes"),
+            ParseError::Truncated { need, have } if have > need => {
+                write!(f, "{have} bytes where the header says {need}: something was appended")
+            }
             ParseError::Truncated { need, have } => write!(f, "cut off: {need} bytes needed, {have} there"),
             ParseError::NotSla => write!(f, "not a .sla file"),
             ParseError::Version { found } => write!(

@@ -1,5 +1,6 @@
 //! Softmax over the heads (SLA): gate_h = scale · softmax_h(logits) (numerics.md N7).
 
+use crate::scales::LOGIT_FRAC;
 use sla_kernels::{Real, nonlinear};
 
 /// Softmax weights of all heads, kept as their distances max t - t_h, and the reciprocal of their sum.
@@ -10,15 +11,16 @@ pub(crate) struct HeadGate<'w> {
 }
 
 impl<'w> HeadGate<'w> {
-    /// From base-2 logits in Q16 (the converter folds log2(e)/temperature into the projection), in place
-    /// (N7.1). `scale` multiplies every gate.
-    pub fn new(logits: &'w mut [i32], heads: usize, scale: Real) -> Self {
+    /// From base-2 logits with `frac` ≤ 16 fraction bits (the converter folds log2(e)/temperature into the projection),
+    /// in place (N7.1). `scale` multiplies every gate.
+    pub fn new(logits: &'w mut [i32], frac: i32, heads: usize, scale: Real) -> Self {
         let logits = logits.get_mut(..heads).unwrap_or_default();
         let top = logits.iter().copied().max().unwrap_or(0);
         let mut sum = 0u64;
         for t in logits.iter_mut() {
-            sum += u64::from(nonlinear::exp2_below(*t, top));
-            *t = top.wrapping_sub(*t);
+            let below = distance(*t, top, frac);
+            sum += u64::from(nonlinear::exp2_below(below));
+            *t = below as i32;
         }
         Self { below: logits, inverse: Real::new(sum, -30).recip().mul(scale) }
     }
@@ -33,6 +35,17 @@ impl<'w> HeadGate<'w> {
             [] => Real::ONE,
             below => below.get(head).map_or(Real::ZERO, |&below| weight(below as u32).mul(self.inverse)),
         }
+    }
+}
+
+/// top - t in Q16, at most 2^32 - 1, which is as good as infinite.
+fn distance(t: i32, top: i32, frac: i32) -> u32 {
+    let below = top.wrapping_sub(t) as u32;
+    match LOGIT_FRAC - frac {
+        ..=0 => below,
+        coarser @ 1..=31 if below >> (32 - coarser) == 0 => below << coarser,
+        _ if below == 0 => 0,
+        _ => u32::MAX,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Fixed-point runtime for Softmax Linear Attention models: constant memory, no heap, no float on the
 //! token path.
 //!
-//! ```no_run
+//! ```ignore
 //! use sla_runtime::{Aligned, MemoryPlan, Model, Session};
 //!
 //! static MODEL: &Aligned<[u8]> = &Aligned(*include_bytes!("model.sla"));

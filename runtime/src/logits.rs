@@ -15,15 +15,22 @@ pub struct Logits<'s, 'm> {
 impl Logits<'_, '_> {
     /// Calls `f(first, logits)` for each tile of consecutive logits, in order, as Q16 integers.
     pub fn for_each_tile(&mut self, mut f: impl FnMut(u32, &[i32])) {
-        let head = self.model.matrix(0, Role::Head);
-        let outputs = self.model.desc().outputs as usize;
         let mut start = 0;
-        while start < outputs {
-            let len = LOGIT_TILE.min(outputs - start);
-            head.apply_rows(start, len, self.act, self.tile);
-            f(start as u32, self.tile.get(..len).unwrap_or(&[]));
+        while let Some(tile) = self.tile(start) {
+            f(start as u32, tile);
             start += LOGIT_TILE;
         }
+    }
+
+    /// The tile from `start` on; `None` past the last.
+    #[inline(never)]
+    fn tile(&mut self, start: usize) -> Option<&[i32]> {
+        let len = (self.model.desc().outputs as usize).saturating_sub(start).min(LOGIT_TILE);
+        if len == 0 {
+            return None;
+        }
+        self.model.matrix(0, Role::Head).apply_rows(start, len, self.act, self.tile);
+        self.tile.get(..len)
     }
 
     /// The index of the largest logit, the first of equals.

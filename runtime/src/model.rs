@@ -78,7 +78,7 @@ impl<'m> Model<'m> {
         if self.tensors.len() != (layers * LAYER_ROLES + GLOBAL_ROLES) * TensorDesc::BYTES {
             return Err(ParseError::Missing { kind: SectionKind::Tensors as u32 });
         }
-        for role in Role::ALL {
+        for &role in &Role::ALL {
             let global = role as usize >= LAYER_ROLES;
             for layer in if global { layers..layers + 1 } else { 0..layers } {
                 let at = role.index(layer, layers) * TensorDesc::BYTES;

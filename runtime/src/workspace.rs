@@ -4,6 +4,7 @@ use crate::backbone::backbone;
 use sla_format::{Backbone, GLOBAL_STATE_WORDS, MemoryPlan, ModelDesc, pad_rows};
 
 /// Takes the first `n` elements off `rest`; nothing when there are fewer.
+#[inline(never)]
 pub(crate) fn take<'a, T>(rest: &mut &'a mut [T], n: usize) -> &'a mut [T] {
     match core::mem::take(rest).split_at_mut_checked(n) {
         Some((first, others)) => {

@@ -3,6 +3,7 @@
 
 use sla_converter::Calibration;
 use sla_converter::checkpoint::synth::{self, Rng};
+use sla_converter::lower::exponent_above;
 use sla_reference::{Backbone, Config, KeyGate, QueryGate, Sla};
 use sla_runtime::{Op, Probe, Real};
 use sla_tests::{Case, checkpoint, parallel};
@@ -68,9 +69,15 @@ fn gates(logits: &[Vec<Vec<f32>>; 2], heads: usize, temperature: f64) -> Gates {
 /// query_gate_scale, key_gate_scale.
 const SCALES: [f64; 2] = [8.0, 0.7];
 
-/// The integer that a logit becomes: base 2, Q16.
-fn q16(logit: f32, temperature: f64) -> i32 {
-    (f64::from(logit) * LOG2_E / temperature * 65_536.0).round().clamp(f64::from(i32::MIN), f64::from(i32::MAX)) as i32
+/// Fraction bits of a projection of logits: 16, or what keeps the largest below 2^30.
+fn frac(logits: &[f32], temperature: f64) -> i32 {
+    let largest = logits.iter().fold(f64::MIN_POSITIVE, |m, &l| m.max(f64::from(l).abs()));
+    16.min(30 - exponent_above(LOG2_E / temperature * largest))
+}
+
+/// The integer that a logit becomes: base 2.
+fn integer(logit: f32, temperature: f64, frac: i32) -> i32 {
+    (f64::from(logit) * (LOG2_E / temperature) * 2f64.powi(frac)).round() as i32
 }
 
 #[test]
@@ -104,13 +111,14 @@ fn gates_sum_rise_and_saturate() {
         let mut worst = [0.0f64; 2];
         for gate in 0..2 {
             for layer in 0..LAYERS {
-                let t: Vec<i32> = logits[gate][layer].iter().map(|&l| q16(l, temperature)).collect();
+                let frac = frac(&logits[gate][layer], temperature);
+                let t: Vec<i32> = logits[gate][layer].iter().map(|&l| integer(l, temperature, frac)).collect();
                 let g: Vec<f64> = seen.0[gate][layer].iter().map(|&r| value(r)).collect();
                 assert_eq!(g.len(), heads);
                 let sum = g.iter().sum::<f64>() / SCALES[gate] - 1.0;
                 worst[0] = worst[0].max(sum.abs());
                 let top = f64::from(*t.iter().max().unwrap());
-                let exact: Vec<f64> = t.iter().map(|&t| ((f64::from(t) - top) / 65_536.0).exp2()).collect();
+                let exact: Vec<f64> = t.iter().map(|&t| ((f64::from(t) - top) / 2f64.powi(frac)).exp2()).collect();
                 let total: f64 = exact.iter().sum();
                 for (h, (&g, &e)) in g.iter().zip(&exact).enumerate() {
                     let want = e / total * SCALES[gate];

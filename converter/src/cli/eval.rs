@@ -99,7 +99,7 @@ fn text(options: &Options, c: &Comparison) -> String {
         None => format!("  arithmetic: every layer is above {} dB\n", options.tolerance),
     };
     if c.total.saturated > 0 {
-        text += &format!("  {} sums on the residual stream saturated\n", grouped(c.total.saturated));
+        text += &format!("  {} values did not fit their format and saturated\n", grouped(c.total.saturated));
     }
     text
 }

@@ -41,8 +41,9 @@ struct Panels {
 pub fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
     let cols = w.cols().min(x.len() & !15);
     let count = (w.data().len() / w.panel_len().max(1)).min(multiplier.len() / PANEL).min(out.len() / PANEL);
+    debug_assert!(cols == w.cols(), "fewer activations than columns");
     if cols != w.cols() || cols == 0 || count == 0 {
-        return crate::scalar::matrix::matvec_i8(w, x, multiplier, out);
+        return;
     }
     let x = x.as_ptr_range();
     let panels_in = Panels {

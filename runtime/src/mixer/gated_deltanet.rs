@@ -5,7 +5,7 @@ use super::{Context, HeadBuffers, of_head, share};
 use crate::head_state::{HeadState, Scaled, Update, align_sum};
 use crate::norm::{inverse_length, real};
 use sla_format::{KeyGate, RealBits, Role};
-use sla_kernels::{Real, align, carry_decay, magnitude, nonlinear, state_read};
+use sla_kernels::{Real, align, apply, carry_decay, magnitude, nonlinear, state_read};
 
 /// The ε of the L2 norm of q and k, 1e-6.
 const L2_EPS: Real = Real::new(1_125_899_907, -50);
@@ -54,16 +54,12 @@ pub(super) fn head(
     let r_mask = magnitude(b.o);
     if r_mask != 0 {
         let to_v = k_unit.mul(fall).applied(align(r_mask), 32 - *state.frac - k.frac + x.v_frac);
+        apply(to_v, b.o, b.v);
         if let Some(count) = &mut b.saturated {
-            let full = |&(v, r): &(&i32, &i32)| {
-                let r = to_v.to(*r);
-                r == i32::MAX || r == i32::MIN || v.checked_sub(r).is_none()
-            };
-            *count += v.iter().zip(b.o.iter()).filter(full).count() as u32;
+            let full = |&(v, &r): &(&i32, &i32)| r == i32::MAX || r == i32::MIN || v.checked_sub(r).is_none();
+            *count += v.iter().zip(b.v.iter()).filter(full).count() as u32;
         }
-        for (v, r) in v.iter_mut().zip(b.o.iter()) {
-            *v = v.saturating_sub(to_v.to(*r));
-        }
+        v.iter_mut().zip(b.v.iter()).for_each(|(v, r)| *v = v.saturating_sub(*r));
     }
     let gain = k_unit.mul(beta).mul(on_beta).mul(rise);
     let unit = state.write_read(Update { shifts: &[], k, v: Scaled { v, frac: x.v_frac }, gain, q }, b.v, b.o);

@@ -54,8 +54,13 @@ pub(crate) fn mix<P: Probe>(
     let mut p = Projections::run(cx, act, &mut rest, state);
     probe.done(cx.layer, Op::Project);
 
-    let query_gate = gate(p.query_logits, desc.heads, desc.query_gate != QueryGate::None, output_scale(desc));
-    let key_gate = gate(p.key_logits, desc.heads, desc.key_gate != KeyGate::None, real(desc.key_scale));
+    let gate = |logits, role, present, scale| match present {
+        true => HeadGate::new(logits, cx.model.tensor(cx.layer, role).out_frac, desc.heads as usize, scale),
+        false => HeadGate::NONE,
+    };
+    let on_query = desc.query_gate != QueryGate::None;
+    let query_gate = gate(p.query_logits, Role::QueryHeadGate, on_query, output_scale(desc));
+    let key_gate = gate(p.key_logits, Role::KeyHeadGate, desc.key_gate != KeyGate::None, real(desc.key_scale));
     if P::ACTIVE {
         for head in 0..desc.heads as usize {
             probe.real(cx.layer, Op::QueryGate, head, query_gate.of(head));
@@ -127,10 +132,6 @@ fn output_scale(desc: &sla_format::ModelDesc) -> Real {
         QueryGate::Query => real(desc.query_scale),
         _ => Real::ONE,
     }
-}
-
-fn gate(logits: &mut [i32], heads: u32, present: bool, scale: Real) -> HeadGate<'_> {
-    if present { HeadGate::new(logits, heads as usize, scale) } else { HeadGate::NONE }
 }
 
 /// How many of `heads` share one of `groups`.

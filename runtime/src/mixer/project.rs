@@ -6,7 +6,7 @@ use crate::conv::Conv;
 use crate::norm::quantize;
 use crate::workspace::{LayerState, take};
 use sla_format::{Backbone, FeatureMap, KeyGate, ModelDesc, QueryGate, Role, pad_rows};
-use sla_kernels::{fixed::mulhr, nonlinear, silu_in_place};
+use sla_kernels::{fixed::mulhr, nonlinear, shift_in_place, silu_in_place};
 
 /// q, k, v of all heads and their fraction bits.
 pub(super) struct Qkv<'w> {
@@ -34,11 +34,7 @@ impl<'w> Projections<'w> {
     pub fn run(cx: &Context, act: &mut [i16], rest: &mut &'w mut [i32], state: &mut LayerState) -> Self {
         let desc = cx.model.desc();
         let heads = pad_rows(desc.heads as usize);
-        let mut project = |role: Role, rows: usize, act: &[i16]| {
-            let out = take(rest, pad_rows(rows));
-            cx.model.matrix(cx.layer, role).apply(act, 0, out);
-            out
-        };
+        let mut project = |role: Role, rows: usize, act: &[i16]| project(cx, role, rows, act, rest);
         let q = project(Role::Query, desc.q_len(), act);
         let k = project(Role::Key, desc.k_len(), act);
         let v = project(Role::Value, desc.v_len(), act);
@@ -82,6 +78,14 @@ impl<'w> Projections<'w> {
     }
 }
 
+/// One projection of the mixer's input, in the next words of `rest`.
+#[inline(never)]
+fn project<'w>(cx: &Context, role: Role, rows: usize, act: &[i16], rest: &mut &'w mut [i32]) -> &'w mut [i32] {
+    let out = take(rest, pad_rows(rows));
+    cx.model.matrix(cx.layer, role).apply(act, 0, out);
+    out
+}
+
 impl Qkv<'_> {
     /// Convolution, activation, feature map and rotation, in the backbone's order.
     fn activate(&mut self, cx: &Context, state: &mut LayerState, desc: &ModelDesc) {
@@ -113,6 +117,9 @@ impl Qkv<'_> {
             (self.q_frac, self.k_frac, self.v_frac) =
                 (nonlinear::SILU_FRAC, nonlinear::SILU_FRAC, nonlinear::SILU_FRAC);
         }
+        if backbone == Backbone::GatedDeltaNet {
+            return; // it has no map
+        }
         for (x, frac) in [(&mut *self.q, &mut self.q_frac), (&mut *self.k, &mut self.k_frac)] {
             map_features(desc.feature_map, x, frac);
             if backbone == Backbone::RetNet {
@@ -131,12 +138,14 @@ fn map_features(map: FeatureMap, x: &mut [i32], frac: &mut i32) {
         FeatureMap::None => {}
         FeatureMap::Relu => x.iter_mut().for_each(|x| *x = (*x).max(0)),
         FeatureMap::Silu => {
-            x.iter_mut().for_each(|x| *x = nonlinear::silu(sla_kernels::fixed::shift(*x, up)));
+            shift_in_place(x, up);
+            silu_in_place(x);
             *frac = nonlinear::SILU_FRAC;
         }
         FeatureMap::Sigmoid => {
             // Q31 would leave no room for sums over channels.
-            x.iter_mut().for_each(|x| *x = nonlinear::sigmoid(sla_kernels::fixed::shift(*x, up)) >> 11);
+            shift_in_place(x, up);
+            x.iter_mut().for_each(|x| *x = nonlinear::sigmoid(*x) >> 11);
             *frac = 20;
         }
     }
