@@ -99,7 +99,16 @@ pub fn convert(
         ));
     }
     // The file is run before it is finished: its self-test and the measured drift are part of it.
-    let mut extras = Extras { labels: checkpoint.meta.id2label.iter().map(|label| label.replace(['\n', '\r'], " ")).collect::<Vec<_>>().join("\n"), ..Extras::default() };
+    let mut extras = Extras {
+        labels: checkpoint
+            .meta
+            .id2label
+            .iter()
+            .map(|label| label.replace(['\n', '\r'], " "))
+            .collect::<Vec<_>>()
+            .join("\n"),
+        ..Extras::default()
+    };
     let fresh = OwnedModel::from_bytes(&write(&desc, &lowered.tensors, &extras)?)?;
     extras.self_test = run_self_test(&fresh, &rows)?;
     let drift = compare(&model, &fresh.model(), &rows, &mut |x| progress("measure", x))?;

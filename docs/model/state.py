@@ -41,8 +41,12 @@ class Head:
         self.due = None
 
     def move(self, n):  # N6.2
-        if self.mask:
-            self.s = round_shr(self.s, -n) if n < 0 else wrap(self.s << n)
+        if n < 0 and self.mask:
+            due = self.due if self.due is not None else np.zeros(len(self.s), dtype=np.int64)
+            self.due = due - n
+        self.shift_rows()
+        if n > 0 and self.mask:
+            self.s = wrap(self.s << n)
         self.move_frac(n)
 
     def read(self, k):  # N6.3
@@ -67,11 +71,11 @@ class Head:
                 self.shift_rows()
                 self.mask = magnitude(self.s)
             n = self.room(post)
-        self.shift_rows()
         if writes:
             self.move(n)
             increment = apply(gain, v, up, clamp_exponent(post + n))
             self.s = wrap(self.s + mulhr(k[:, None], increment[None, :]))
+        self.shift_rows()
         self.mask = magnitude(self.s)
         return self.read(q), pow2(32 - self.frac - q_frac)
 

@@ -34,6 +34,14 @@ impl Real {
         Real { mantissa: mantissa as u32, exponent: clamp_exponent(exponent as i64 - up as i64) }
     }
 
+    /// `mantissa · 2^exponent` for a mantissa in `[2^30, 2^31)` or for 0·2^0, and an exponent in ±2^24: nothing to do.
+    #[inline]
+    #[must_use]
+    pub const fn normal(mantissa: u32, exponent: i32) -> Real {
+        debug_assert!(mantissa >> 30 == 1 || mantissa == 0 && exponent == 0);
+        Real { mantissa, exponent }
+    }
+
     /// 2^exponent.
     #[must_use]
     pub const fn pow2(exponent: i32) -> Real {

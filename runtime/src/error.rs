@@ -51,14 +51,9 @@ pub enum ParseError {
         /// Layer, or the number of layers for the tensors that the model has once.
         layer: usize,
         /// Which tensor.
-        role: &'static str,
+        #[cfg_attr(feature = "defmt", defmt(Debug2Format))]
+        role: Role,
     },
-}
-
-impl ParseError {
-    pub(crate) fn tensor(layer: usize, role: Role) -> Self {
-        ParseError::Tensor { layer, role: role.name() }
-    }
 }
 
 impl core::fmt::Display for ParseError {
@@ -86,7 +81,9 @@ impl core::fmt::Display for ParseError {
                     "this runtime was built without the model's backbone: enable the feature {feature} of sla-runtime"
                 )
             }
-            ParseError::Tensor { layer, role } => write!(f, "the entry of tensor {role} (layer {layer}) is invalid"),
+            ParseError::Tensor { layer, role } => {
+                write!(f, "the entry of tensor {} (layer {layer}) is invalid", role.name())
+            }
         }
     }
 }

@@ -55,6 +55,6 @@ fn weight(below: u32) -> Real {
     match (whole, fraction) {
         (48.., _) => Real::ZERO,
         (_, 0) => Real::pow2(-whole),
-        _ => Real::new(u64::from(nonlinear::exp2_neg(fraction << 11)), -31 - whole),
+        _ => Real::normal(nonlinear::exp2_neg(fraction << 11), -31 - whole),
     }
 }

@@ -31,8 +31,10 @@ pub(crate) struct HeadState<'s> {
 
 /// One step of a head: see [`HeadState::write_read`].
 pub(crate) struct Update<'a> {
-    /// Whole bits that each row decays by; empty for none.
-    pub shifts: &'a [u32],
+    /// Whole bits that each row decays by; room for them otherwise.
+    pub shifts: &'a mut [u32],
+    /// Whether rows decay one by one (GLA).
+    pub decays: bool,
     pub k: Scaled<'a>,
     pub v: Scaled<'a>,
     pub gain: Real,
@@ -52,12 +54,12 @@ impl HeadState<'_> {
         *self.frac = self.frac.saturating_add(bits as i32).clamp(-FRAC_LIMIT, FRAC_LIMIT);
     }
 
-    /// Row i of S ← round_shr(row i, shifts_i) (none without `shifts`), S ← S + gain·k⊗v, then o = Sᵀq (N6.4). Returns
+    /// Row i of S ← round_shr(row i, shifts_i) if it `decays`, S ← S + gain·k⊗v, then o = Sᵀq (N6.4). Returns
     /// the real value of one unit of `o`.
     ///
     /// Needs |k| ≤ 2^30 ([`align_largest`]) and Σ|q| < 2^31 ([`align_sum`]). `buffer` is scratch of v's length.
     pub fn write_read(&mut self, step: Update, buffer: &mut [i32], o: &mut [i32]) -> Real {
-        let Update { mut shifts, k, v, gain, q } = step;
+        let Update { shifts, decays: mut shifted, k, v, gain, q } = step;
         let v_mask = magnitude(v.v);
         // A zero key has no exponent that could say how much room its write needs.
         if v_mask == 0 || gain.is_zero() || magnitude(k.v) == 0 {
@@ -66,18 +68,30 @@ impl HeadState<'_> {
             // V = v·gain in units that make mulhr(k, V) a state increment.
             let natural = 32 - k.frac - v.frac + *self.frac;
             let apply = gain.applied(align(v_mask), natural);
-            if apply.post < SMALL_WRITE && shifts.iter().any(|&bits| bits >= STALE) {
+            if shifted && apply.post < SMALL_WRITE && shifts.iter().any(|&bits| bits >= STALE) {
                 self.shift_rows(shifts);
                 *self.mask = magnitude(self.s);
-                shifts = &[];
+                shifted = false;
             }
             let moved = self.room_for(apply.post);
-            if moved != 0 {
-                self.move_by(moved, shifts);
-                shifts = &[];
+            if moved < 0 && *self.mask != 0 {
+                // The pass that writes moves the rows down too, together with their decay.
+                if !shifted {
+                    shifts.fill(0);
+                }
+                shifts.iter_mut().for_each(|bits| *bits = bits.saturating_add(moved.unsigned_abs()));
+                shifted = true;
+            } else if moved > 0 && *self.mask != 0 {
+                if shifted {
+                    self.shift_rows(shifts);
+                }
+                state_shift(self.s, moved);
+                shifted = false;
             }
+            *self.frac = self.frac.saturating_add(moved).clamp(-FRAC_LIMIT, FRAC_LIMIT);
             kernels::apply(apply.scaled(moved), v.v, buffer);
         }
+        let shifts: &[u32] = if shifted { shifts } else { &[] };
         *self.mask = state_write_read(self.s, shifts, k.v, buffer, q.v, o);
         Real::pow2(32 - *self.frac - q.frac)
     }
@@ -96,15 +110,6 @@ impl HeadState<'_> {
         } else {
             0
         }
-    }
-
-    /// Shifts the rows, then moves S and its fraction bits (N6.2). Rare: the state keeps three bits of room.
-    fn move_by(&mut self, by: i32, shifts: &[u32]) {
-        if *self.mask != 0 {
-            self.shift_rows(shifts);
-            state_shift(self.s, by);
-        }
-        *self.frac = self.frac.saturating_add(by).clamp(-FRAC_LIMIT, FRAC_LIMIT);
     }
 
     fn shift_rows(&mut self, shifts: &[u32]) {

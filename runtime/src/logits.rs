@@ -1,5 +1,6 @@
 //! The head, computed in tiles: nobody needs a buffer as long as the vocabulary (numerics.md N13).
 
+use crate::matrix::Matrix;
 use crate::model::Model;
 use fixed::types::I16F16;
 use heapless::Vec;
@@ -15,8 +16,9 @@ pub struct Logits<'s, 'm> {
 impl Logits<'_, '_> {
     /// Calls `f(first, logits)` for each tile of consecutive logits, in order, as Q16 integers.
     pub fn for_each_tile(&mut self, mut f: impl FnMut(u32, &[i32])) {
+        let head = self.model.matrix(0, Role::Head);
         let mut start = 0;
-        while let Some(tile) = self.tile(start) {
+        while let Some(tile) = self.tile(&head, start) {
             f(start as u32, tile);
             start += LOGIT_TILE;
         }
@@ -24,12 +26,12 @@ impl Logits<'_, '_> {
 
     /// The tile from `start` on; `None` past the last.
     #[inline(never)]
-    fn tile(&mut self, start: usize) -> Option<&[i32]> {
+    fn tile(&mut self, head: &Matrix, start: usize) -> Option<&[i32]> {
         let len = (self.model.desc().outputs as usize).saturating_sub(start).min(LOGIT_TILE);
         if len == 0 {
             return None;
         }
-        self.model.matrix(0, Role::Head).apply_rows(start, len, self.act, self.tile);
+        head.apply_rows(start, len, self.act, self.tile);
         self.tile.get(..len)
     }
 

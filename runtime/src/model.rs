@@ -84,7 +84,7 @@ impl<'m> Model<'m> {
                 let at = role.index(layer, layers) * TensorDesc::BYTES;
                 let fits = TensorDesc::read(self.tensors, at).is_some_and(|t| self.tensor_fits(role, &t));
                 if !fits {
-                    return Err(ParseError::tensor(layer, role));
+                    return Err(ParseError::Tensor { layer, role });
                 }
             }
         }

@@ -6,8 +6,9 @@
 use sla_format::{ModelDesc, RealBits, pad_cols};
 use sla_kernels::{Apply, Real, align, apply_i16, fixed, magnitude, shift_i16, sum_squares};
 
+/// A number of the model's description, which is in normal form.
 pub(crate) fn real(bits: RealBits) -> Real {
-    Real::new(u64::from(bits.mantissa), bits.exponent)
+    Real::normal(bits.mantissa, bits.exponent)
 }
 
 /// What turns `x` into `factor·x / √(Σ(factor·x)² + eps)` with `frac` fraction bits (N4.3), where `factor`

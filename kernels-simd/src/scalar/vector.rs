@@ -1,6 +1,6 @@
 //! Whole vectors: measuring, scaling, rounding (numerics.md N1.5, N2.7, N4.2, N5.4).
 
-use crate::fixed::{bit_len, mulhr, shift};
+use crate::fixed::{bit_len, mulhr, round_shr, sat_shl};
 use crate::real::Apply;
 
 /// The OR of `x ^ (x >> 31)`: all |x_j| (or |x_j| - 1 for negative ones) are ≤ this (N1.5).
@@ -87,7 +87,8 @@ pub fn shift_i16(x: &[i32], n: i32, out: &mut [i16]) {
             let n = n.unsigned_abs();
             pairs.for_each(|(x, out)| *out = to_i16((x >> n) + ((x >> (n - 1)) & 1)));
         }
-        _ => pairs.for_each(|(x, out)| *out = to_i16(shift(*x, n))),
+        0.. => pairs.for_each(|(x, out)| *out = to_i16(sat_shl(*x, n as u32))),
+        _ => pairs.for_each(|(_, out)| *out = 0),
     }
 }
 
@@ -95,8 +96,8 @@ pub fn shift_i16(x: &[i32], n: i32, out: &mut [i16]) {
 pub fn shift_into(x: &[i32], n: i32, out: &mut [i32]) {
     let pairs = x.iter().zip(out.iter_mut());
     match n {
-        0..=31 => pairs.for_each(|(x, out)| *out = x << n),
-        _ => pairs.for_each(|(x, out)| *out = shift(*x, n)),
+        0.. => pairs.for_each(|(x, out)| *out = x << n.min(31)),
+        _ => pairs.for_each(|(x, out)| *out = round_shr(*x, n.unsigned_abs())),
     }
 }
 
@@ -108,7 +109,8 @@ pub fn shift_in_place(x: &mut [i32], n: i32) {
             let n = n.unsigned_abs();
             x.iter_mut().for_each(|x| *x = (*x >> n) + ((*x >> (n - 1)) & 1));
         }
-        _ => x.iter_mut().for_each(|x| *x = shift(*x, n)),
+        1.. => x.iter_mut().for_each(|x| *x = sat_shl(*x, n as u32)),
+        _ => x.fill(0),
     }
 }
 
@@ -120,6 +122,7 @@ fn to_i16(x: i32) -> i16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixed::shift;
     use crate::real::{Real, align};
 
     #[test]

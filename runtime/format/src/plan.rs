@@ -59,7 +59,7 @@ impl MemoryPlan {
 
         let gates = match m.backbone {
             Backbone::RetNet => 0,
-            Backbone::Gla => pad_rows(m.k_len()) + pad_rows(m.gate_rank as usize) + d_k,
+            Backbone::Gla => pad_rows(m.k_len()) + pad_rows(m.gate_rank as usize),
             Backbone::GatedDeltaNet => 2 * pad_rows(heads),
         };
         let head_gates = pad_rows(m.heads as usize)
@@ -70,7 +70,7 @@ impl MemoryPlan {
             + pad_rows(m.y_len())
             + gates
             + head_gates
-            + 2 * d_k
+            + 3 * d_k
             + 2 * d_v;
         let mlp = 2 * pad_rows(m.intermediate as usize);
         let mut work = max(mixer, mlp);

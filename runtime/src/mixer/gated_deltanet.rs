@@ -3,8 +3,8 @@
 use super::project::Qkv;
 use super::{Context, HeadBuffers, of_head, share};
 use crate::head_state::{HeadState, Scaled, Update, align_sum};
-use crate::norm::{inverse_length, real};
-use sla_format::{KeyGate, RealBits, Role};
+use crate::norm::inverse_length;
+use sla_format::{KeyGate, Role};
 use sla_kernels::{Real, align, apply, carry_decay, magnitude, nonlinear, state_read};
 
 /// The ε of the L2 norm of q and k, 1e-6.
@@ -27,15 +27,14 @@ pub(super) fn head(
     let qk_head = head / share(desc.state_heads, desc.heads);
 
     let scales: &[[u32; 2]] = cx.model.elements(cx.layer, Role::DecayScale);
-    let scale = scales.get(head).map_or(Real::ZERO, |&[mantissa, e]| real(RealBits { mantissa, exponent: e as i32 }));
+    let scale = scales.get(head).map_or(Real::ZERO, |&[mantissa, e]| Real::new(mantissa.into(), e as i32));
     let (linear, rest) = nonlinear::softplus(decay.get(head).copied().unwrap_or(0));
     let decay = scale.times(linear, 11).saturating_add(scale.times(rest, 0));
     let carry = carry.first_mut().map_or(0, |carry| {
         state.decay_whole_bits(carry_decay(carry, decay));
         *carry
     });
-    let (rise, fall) =
-        (Real::new(u64::from(nonlinear::exp2(carry)), -30), Real::new(u64::from(nonlinear::exp2_neg(carry)), -31));
+    let (rise, fall) = (Real::normal(nonlinear::exp2(carry), -30), Real::normal(nonlinear::exp2_neg(carry), -31));
     let beta = Real::new(nonlinear::sigmoid(beta.get(head).copied().unwrap_or(0)) as u64, -31)
         .scale(i32::from(desc.neg_eigval()));
     let (on_key, on_beta) = match desc.key_gate {
@@ -51,17 +50,19 @@ pub(super) fn head(
     // r = Sᵀk of the decayed state in units of v, u = v - r; β joins the write's gain.
     let v = x.v.get_mut(head * d_v..(head + 1) * d_v).unwrap_or_default();
     state_read(state.s, k.v, b.o);
-    let r_mask = magnitude(b.o);
-    if r_mask != 0 {
-        let to_v = k_unit.mul(fall).applied(align(r_mask), 32 - *state.frac - k.frac + x.v_frac);
-        apply(to_v, b.o, b.v);
-        if let Some(count) = &mut b.saturated {
-            let full = |&(v, &r): &(&i32, &i32)| r == i32::MAX || r == i32::MIN || v.checked_sub(r).is_none();
-            *count += v.iter().zip(b.v.iter()).filter(full).count() as u32;
-        }
-        v.iter_mut().zip(b.v.iter()).for_each(|(v, r)| *v = v.saturating_sub(*r));
+    // Also where r = 0: the first token costs what every other one costs.
+    let to_v = k_unit.mul(fall).applied(align(magnitude(b.o)), 32 - *state.frac - k.frac + x.v_frac);
+    apply(to_v, b.o, b.v);
+    if let Some(count) = &mut b.saturated {
+        let full = |&(v, &r): &(&i32, &i32)| r == i32::MAX || r == i32::MIN || v.checked_sub(r).is_none();
+        *count += v.iter().zip(b.v.iter()).filter(full).count() as u32;
     }
+    v.iter_mut().zip(b.v.iter()).for_each(|(v, r)| *v = v.saturating_sub(*r));
     let gain = k_unit.mul(beta).mul(on_beta).mul(rise);
-    let unit = state.write_read(Update { shifts: &[], k, v: Scaled { v, frac: x.v_frac }, gain, q }, b.v, b.o);
+    let unit = state.write_read(
+        Update { shifts: b.shifts, decays: false, k, v: Scaled { v, frac: x.v_frac }, gain, q },
+        b.v,
+        b.o,
+    );
     unit.mul(fall).mul(q_unit)
 }

@@ -27,5 +27,5 @@ pub(super) fn head(
     let k = Scaled { v: b.k, frac: x.k_frac + k_up - 2 };
     let q = Scaled { v: b.q, frac: x.q_frac + q_up - 1 };
     let v = Scaled { v: of_head(x.v, kv_head, d_v), frac: x.v_frac };
-    state.write_read(Update { shifts: b.shifts, k, v, gain: write, q }, b.v, b.o)
+    state.write_read(Update { shifts: b.shifts, decays: true, k, v, gain: write, q }, b.v, b.o)
 }

@@ -35,7 +35,7 @@ struct HeadBuffers<'w> {
     o: &'w mut [i32],
     /// Predictions that did not fit their format (Gated DeltaNet), if anybody wants to know.
     saturated: Option<u32>,
-    /// Whole bits that each key channel decays by (GLA).
+    /// Bits that each row of the state moves down by.
     shifts: &'w mut [u32],
 }
 
@@ -75,10 +75,7 @@ pub(crate) fn mix<P: Probe>(
         v: take(&mut rest, d_v),
         o: take(&mut rest, d_v),
         saturated: P::ACTIVE.then_some(0),
-        shifts: match backbone(desc) {
-            Backbone::Gla => bytemuck::try_cast_slice_mut(take(&mut rest, d_k)).unwrap_or(&mut []),
-            _ => &mut [],
-        },
+        shifts: bytemuck::try_cast_slice_mut(take(&mut rest, d_k)).unwrap_or(&mut []),
     };
     let gate_tensor = cx.model.tensor(cx.layer, Role::OutputGate);
     let query_heads_share = share(desc.state_heads, desc.heads);

@@ -30,7 +30,7 @@ pub(super) fn head(
     let q = Scaled { frac: x.q_frac + align_sum(of_head(x.q, head, d_k), b.q), v: b.q };
     let v = Scaled { v: of_head(x.v, kv_head, d_v), frac: x.v_frac };
     // S holds the state divided by the carry's decay: writes are divided by it, reads multiplied.
-    let gain = write.mul(Real::new(u64::from(nonlinear::exp2(carry)), -30));
-    let unit = state.write_read(Update { shifts: &[], k, v, gain, q }, b.v, b.o);
-    unit.mul(Real::new(u64::from(nonlinear::exp2_neg(carry)), -31))
+    let gain = write.mul(Real::normal(nonlinear::exp2(carry), -30));
+    let unit = state.write_read(Update { shifts: b.shifts, decays: false, k, v, gain, q }, b.v, b.o);
+    unit.mul(Real::normal(nonlinear::exp2_neg(carry), -31))
 }
