@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use sla_converter::checkpoint::{Checkpoint, Meta, synth};
 use sla_converter::owned_model::OwnedModel;
 use sla_runtime::Exercise;
@@ -49,7 +49,8 @@ impl Model {
     pub fn open(path: &Path) -> Result<Self> {
         let failed = || format!("model {}", path.display());
         let absolute = path.canonicalize().with_context(failed)?;
-        let file = OwnedModel::read(&absolute).with_context(failed)?;
+        // The message is whole; its cause would repeat it.
+        let file = OwnedModel::read(&absolute).map_err(|error| anyhow!("{error}")).with_context(failed)?;
         let (model, name) = (file.model(), absolute.file_stem().unwrap_or_default().to_string_lossy().into_owned());
         let (plan, frame) = (model.plan(), Exercise::frame_len(model.desc()));
         let ram_bytes = (plan.state_bytes() + plan.scratch_bytes() + 4 * frame) as u64;

@@ -115,6 +115,7 @@ pub fn bench(options: &Options) -> Result<Vec<Report<Row>>> {
 
 fn bench_row(task: &Task, options: &Options) -> Result<Row> {
     let finished = run::run(&task.image, &task.model, &options.arguments(), options.limit())?;
+    show_log(&task.image.machine.name, &finished.log);
     let host = host::reference(&task.model, options.tokens)?;
     let row = Row::new(&task.image, &task.model, &finished, host, options.tokens)?;
     Ok(Row { note: task.note.clone(), ..row })
@@ -128,22 +129,44 @@ fn tasks(machine: &Machine, binary: &'static str, wanted: &Model, options: &Opti
     Ok(images.into_iter().map(|image| Task::new(binary, Arc::new(image), model.clone(), note.clone())).collect())
 }
 
-fn ledger(options: &Options) -> Result<()> {
+/// The ledger of one machine.
+pub struct Ledger {
+    /// A head line, then a line for each layer and operation.
+    pub table: Vec<String>,
+    /// The same as decoded log frames, where they were asked for.
+    pub log: Vec<String>,
+    /// Instructions per token, all lines together.
+    pub insns_per_token: u64,
+}
+
+/// Builds and runs the `ledger` binary of each chosen machine.
+pub fn ledgers(options: &Options) -> Result<Vec<Report<Ledger>>> {
     let wanted = Model::choose(options.model.as_deref())?;
     let plan = |machine: &Machine| tasks(machine, "ledger", &wanted, options);
-    let run = |task: &Task| Ok(run::run(&task.image, &task.model, &options.arguments(), options.limit())?.output);
-    let reports = each(options, plan, run, |_| ())?;
+    let run = |task: &Task| {
+        let finished = run::run(&task.image, &task.model, &options.arguments(), options.limit())?;
+        let insns_per_token = finished.number("insns_per_token")?;
+        let table = finished.output.lines().filter(|line| !line.starts_with('@')).map(str::to_owned).collect();
+        Ok(Ledger { table, log: finished.log, insns_per_token })
+    };
+    each(options, plan, run, |_| ())
+}
+
+fn ledger(options: &Options) -> Result<()> {
+    let reports = ledgers(options)?;
     for report in &reports {
-        if let Outcome::Done(text) = &report.outcome {
-            println!("{}, {}, {} tokens", report.machine, report.model, options.tokens);
-            // The last line is for programs.
-            print!(
-                "{}",
-                text.lines().filter(|line| !line.starts_with('@')).fold(String::new(), |all, line| all + line + "\n")
-            );
+        if let Some(ledger) = report.outcome.done() {
+            show_log(&report.machine, &ledger.log);
+            println!("{}, {}, means over {} tokens", report.machine, report.model, options.tokens);
+            ledger.table.iter().for_each(|line| println!("{line}"));
+            println!("{} instructions per token\n", ledger.insns_per_token);
         }
     }
     complain(&reports)
+}
+
+fn show_log(machine: &str, log: &[String]) {
+    log.iter().for_each(|line| eprintln!("{machine}: {line}"));
 }
 
 /// What a run of [`everything`] showed.

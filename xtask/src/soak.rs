@@ -7,14 +7,15 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::qemu::{self, Outcome, Shown};
+use crate::qemu::{self, Outcome, Report, Shown};
+use crate::test::emulated::SPREAD_PERCENT;
 use crate::{models, paths, process};
 
 /// Options of `cargo xtask soak`.
 #[derive(Args)]
 pub struct Options {
     /// Tokens of the host's streams
-    #[arg(long, default_value_t = 100_000)]
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(20_000..))]
     tokens: u32,
     /// m0, m3, m4, m7, m33, m55, rv32, or all; can be given several times or with commas
     #[arg(long, default_value = "all", value_delimiter = ',')]
@@ -34,7 +35,7 @@ pub fn command(options: &Options) -> Result<()> {
     let text = output.stdout_text();
     print!("{text}");
     if !output.success() {
-        bail!("the streams failed: {}", output.last_error_line());
+        bail!("the streams failed: {}", output.last_error_line().trim_start_matches("error: "));
     }
     if tests_passed(&text) == 0 {
         bail!("no stream was tested");
@@ -57,9 +58,14 @@ pub fn command(options: &Options) -> Result<()> {
         Outcome::Skipped(why) => println!("{}: skipped: {why}", report.machine),
         Outcome::Failed(why) => println!("{}: {}: FAILED: {why}", report.machine, report.model),
     })?;
-    match reports.iter().filter(|report| report.outcome.done().is_none()).count() {
+    let is_good = |report: &&Report<Shown>| match &report.outcome {
+        Outcome::Done(Shown::Model(row)) => 100.0 * row.spread() <= SPREAD_PERCENT,
+        Outcome::Done(Shown::Kernels { .. }) => true,
+        Outcome::Skipped(_) | Outcome::Failed(_) => false,
+    };
+    match reports.len() - reports.iter().filter(is_good).count() {
         0 => Ok(()),
-        bad => bail!("{bad} runs failed or were skipped"),
+        bad => bail!("{bad} runs failed, were skipped, or had tokens more than {SPREAD_PERCENT} % apart"),
     }
 }
 

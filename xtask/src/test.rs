@@ -1,7 +1,7 @@
 //! `cargo xtask test`: set-up, then every test. A step that cannot be done here says "skipped" and why; a step that fails
 //! fails the task.
 
-mod emulated;
+pub mod emulated;
 
 use std::fmt::Display;
 use std::process::Command;

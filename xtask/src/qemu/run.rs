@@ -18,6 +18,8 @@ const DECODE_LIMIT: Duration = Duration::from_secs(600);
 pub struct Finished {
     /// Everything that was printed.
     pub output: String,
+    /// The decoded log; empty where the image does not log.
+    pub log: Vec<String>,
     /// The words of the result line: `@name key=value ...`; none without such a line.
     values: BTreeMap<String, String>,
 }
@@ -46,9 +48,7 @@ pub fn run(image: &Image, model: &Model, arguments: &str, limit: Duration) -> Re
         command.args(["-device", &format!("loader,file={file},addr={:#x},force-raw=on", machine.model_address)]);
     }
     let output = process::run(&mut command, limit)?;
-    if image.is_logging {
-        print_log(image, output.stderr.clone())?;
-    }
+    let log = if image.is_logging { decode(image, output.stderr.clone())? } else { Vec::new() };
     let text = output.stdout_text();
     let said = text.lines().find(|line| ["@panic", "@fault", "@error"].iter().any(|mark| line.starts_with(mark)));
     let Some(status) = output.status else {
@@ -58,8 +58,8 @@ pub fn run(image: &Image, model: &Model, arguments: &str, limit: Duration) -> Re
         bail!("the emulator was interrupted by signal {signal}");
     }
     let errors = String::from_utf8_lossy(&output.stderr);
-    if let Some(line) = errors.lines().find(|line| line.contains("terminating on signal")) {
-        bail!("the emulator was interrupted: {}", line.rsplit("qemu-system-").next().unwrap_or(line));
+    if let Some(signal) = errors.lines().find_map(|line| line.split("terminating on ").nth(1)) {
+        bail!("the emulator was interrupted by {signal}");
     }
     if let Some(line) = said {
         bail!("the firmware stopped: {}", line.trim_start_matches('@'));
@@ -70,11 +70,11 @@ pub fn run(image: &Image, model: &Model, arguments: &str, limit: Duration) -> Re
     let line = text.lines().rev().find(|line| line.starts_with('@')).unwrap_or_default();
     let pairs = line.split_whitespace().filter_map(|word| word.split_once('='));
     let values = pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-    Ok(Finished { output: text, values })
+    Ok(Finished { output: text, log, values })
 }
 
-/// Decodes defmt frames with the tool in `firmware-examples/decode`, which is built on first use, and prints them on standard error.
-fn print_log(image: &Image, frames: Vec<u8>) -> Result<()> {
+/// Decodes defmt frames with the tool in `firmware-examples/decode`, which is built on first use.
+fn decode(image: &Image, frames: Vec<u8>) -> Result<Vec<String>> {
     let mut command = Command::new("cargo");
     process::clean_cargo_environment(&mut command);
     command.current_dir(paths::root().join("firmware-examples"));
@@ -82,11 +82,8 @@ fn print_log(image: &Image, frames: Vec<u8>) -> Result<()> {
         .args(["run", "--quiet", "--release", "--locked", "--package", "decode", "--target-dir"])
         .arg(paths::target_dir().join("firmware"));
     let output = process::run_with_input(command.arg("--").arg(&image.path), frames, DECODE_LIMIT)?;
-    for line in output.stdout_text().lines() {
-        eprintln!("{}: {line}", image.machine.name);
-    }
     if !output.success() {
         bail!("the log cannot be decoded: {}", output.last_error_line());
     }
-    Ok(())
+    Ok(output.stdout_text().lines().map(str::to_owned).collect())
 }

@@ -13,7 +13,7 @@ const LONG_TOKENS: u32 = 4096;
 /// Peak stack of a token, any machine.
 const STACK_BYTES: u64 = 2048;
 /// By how much tokens may differ in cost, percent.
-const SPREAD_PERCENT: f64 = 2.0;
+pub const SPREAD_PERCENT: f64 = 2.0;
 /// The machine of the bounds.
 const MACHINE: &str = "m4";
 
@@ -27,12 +27,15 @@ pub fn run(findings: &mut Findings) {
     findings.run("emulated machines", all_machines);
     findings.step(format_args!("{MACHINE}: {LONG_TOKENS} tokens of one stream, the model in the image"));
     findings.run("long stream", long_stream);
+    findings.step(format_args!("{MACHINE}: the ledger, as a table and as log frames"));
+    findings.run("ledger", ledger);
     findings.step(format_args!("{MACHINE}: generated text against the host's"));
     findings.run("generated text", generated_text);
 }
 
 fn all_machines(findings: &mut Findings) -> Result<()> {
-    let mut models = models::shipped()?;
+    let shipped = models::shipped()?;
+    let mut models = shipped.clone();
     models.extend(models::random()?);
     let options = qemu::Options { tokens: TOKENS, ..qemu::Options::default() };
     let shown = &*findings;
@@ -63,7 +66,7 @@ fn all_machines(findings: &mut Findings) -> Result<()> {
         rows.iter().map(|row| row.stack_bytes).max().unwrap_or(0),
         STACK_BYTES,
     );
-    for model in models.iter().filter(|model| model.name.starts_with("shakespeare")) {
+    for model in &shipped {
         for row in rows.iter().filter(|row| row.machine == MACHINE && row.model == model.name) {
             even(findings, row);
         }
@@ -124,6 +127,31 @@ fn long_stream(findings: &mut Findings) -> Result<()> {
                 let apart = 100.0 * (late as f64 / early.max(1) as f64 - 1.0);
                 let text = format!("instructions at position 16: {early}, at position 4,000: {late} ({apart:+.2} %)");
                 match apart.abs() <= SPREAD_PERCENT {
+                    true => findings.note(text),
+                    false => findings.failed(text),
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn ledger(findings: &mut Findings) -> Result<()> {
+    let options =
+        qemu::Options { machine: vec![MACHINE.to_owned()], tokens: 16, log: true, ..qemu::Options::default() };
+    for report in qemu::ledgers(&options)? {
+        match &report.outcome {
+            Outcome::Failed(why) => findings.failed(format_args!("{}: {why}", report.machine)),
+            Outcome::Skipped(why) => findings.skipped(format_args!("{}: {why}", report.machine)),
+            Outcome::Done(ledger) => {
+                let (lines, frames) = (ledger.table.len().saturating_sub(1), ledger.log.len());
+                let column = |line: &String| line.split_whitespace().rev().nth(2)?.parse::<u64>().ok();
+                let sum: u64 = ledger.table.iter().filter_map(column).sum();
+                let text = format!(
+                    "{lines} lines, {frames} frames, {sum} instructions per token, all together {}",
+                    ledger.insns_per_token
+                );
+                match lines > 0 && lines == frames && sum == ledger.insns_per_token {
                     true => findings.note(text),
                     false => findings.failed(text),
                 }
