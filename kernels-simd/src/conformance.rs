@@ -1,6 +1,7 @@
 //! The battery that every backend has to pass, on hosts, emulators and boards alike: each kernel against the oracle,
 //! with all tails, alignments, extremes, and sentinels around the outputs.
 
+use crate::scalar::matrix_i4::{GROUP_WORDS, I4Matrix};
 use crate::scalar::{self, matrix::I8Matrix};
 use crate::{dispatch, fixed};
 
@@ -65,6 +66,9 @@ pub fn battery() -> Outcome {
         ] {
             matvec(&mut outcome, rows, cols, block, round);
         }
+        for (rows, groups) in [(4, 1), (8, 2), (4, 5), (12, 3)] {
+            matvec_i4(&mut outcome, rows, groups, round);
+        }
         for (d_k, d_v) in [(1, 1), (2, 3), (3, 4), (8, 8), (5, 17), (16, 16), (7, 31), (12, 40)] {
             state(&mut outcome, d_k, d_v, round);
         }
@@ -75,7 +79,8 @@ pub fn battery() -> Outcome {
 fn matvec(outcome: &mut Outcome, rows: usize, cols: usize, block: usize, round: u32) {
     let mut draw = Draw((rows * 1_000 + cols * 7 + block) as u32 + round);
     let extreme = round == 0;
-    let (mut weights, mut x) = ([0i16; WEIGHTS], [0i16; 256 + 1]);
+    let (mut weights, mut x) = (Words([0i16; WEIGHTS]), Words([0i16; 256 + 1]));
+    let (weights, x) = (&mut weights.0, &mut x.0);
     for h in &mut weights[..rows / 2 * cols] {
         *h = (256 * draw.within(127, extreme) + draw.within(127, extreme)) as i16;
     }
@@ -104,7 +109,57 @@ fn matvec(outcome: &mut Outcome, rows: usize, cols: usize, block: usize, round: 
         *naive = fixed::mulhr(sum as i32, m);
     }
     outcome.check("matvec_i8 oracle", naive == want);
+
+    // Two vectors at once: this one and its reverse.
+    let mut pair = Words([0i16; 2 * 256]);
+    let pair = &mut pair.0[..2 * cols];
+    let (mut reverse, mut got_2, mut want_2) = ([0i16; 256], [SENTINEL; 10], [SENTINEL; 10]);
+    reverse.iter_mut().zip(x.iter().rev()).for_each(|(to, x)| *to = *x);
+    dispatch::join(x, 0, pair);
+    dispatch::join(&reverse[..cols], 1, pair);
+    got = [SENTINEL; 10];
+    dispatch::matvec_i8_pair(&w, pair, &multiplier[..rows], [&mut got[1..=rows], &mut got_2[1..=rows]]);
+    scalar::matrix::matvec_i8(&w, &reverse[..cols], &multiplier[..rows], &mut want_2[1..=rows]);
+    outcome.check("matvec_i8_pair", got == want && got_2 == want_2);
 }
+
+fn matvec_i4(outcome: &mut Outcome, rows: usize, groups: usize, round: u32) {
+    const LARGEST: usize = 9 * GROUP_WORDS;
+    let mut draw = Draw((rows * 1_000 + groups * 7) as u32 + round);
+    let extreme = round == 0;
+    let (mut words, mut x, mut multiplier) = ([0u32; LARGEST], Words([0i16; 5 * 32]), [0i32; 12]);
+    for word in &mut words {
+        // Nibbles and scales of any value, or all 0 or 15 and 255.
+        *word = match (extreme, draw.bits()) {
+            (true, bits) if bits & 1 == 0 => 0,
+            (true, _) => u32::MAX,
+            (false, bits) => bits ^ draw.bits() << 16,
+        };
+    }
+    for x in &mut x.0 {
+        *x = draw.within(i32::from(i16::MAX), extreme) as i16;
+    }
+    for m in &mut multiplier {
+        *m = draw.within(i32::MAX, extreme);
+    }
+    let w = I4Matrix::new(&words[..rows / 4 * groups * GROUP_WORDS], 32 * groups);
+    let x = &x.0[..32 * groups];
+    let (mut got, mut want) = ([SENTINEL; 14], [SENTINEL; 14]);
+    dispatch::matvec_i4(&w, x, &multiplier[..rows], &mut got[1..=rows]);
+    scalar::matrix_i4::matvec_i4(&w, x, &multiplier[..rows], &mut want[1..=rows]);
+    outcome.check("matvec_i4", got == want);
+
+    let mut naive = [SENTINEL; 14];
+    for (row, (naive, m)) in naive[1..=rows].iter_mut().zip(multiplier).enumerate() {
+        let sum: i64 = w.row(row).zip(x.iter()).map(|(w, x)| i64::from(w) * i64::from(*x)).sum();
+        *naive = fixed::mulhr(sum as i32, m);
+    }
+    outcome.check("matvec_i4 oracle", naive == want);
+}
+
+/// At an address that words may be read from.
+#[repr(align(4))]
+struct Words<T>(T);
 
 fn state(outcome: &mut Outcome, d_k: usize, d_v: usize, round: u32) {
     const LARGEST: usize = 12 * 40;

@@ -1,10 +1,10 @@
 //! One name per kernel; the backend behind it is chosen here and nowhere else.
 
-use crate::scalar::{self, matrix::I8Matrix};
+use crate::scalar::{self, matrix::I8Matrix, matrix_i4::I4Matrix};
 
 /// The backend of a device, fixed by its target (build.rs).
 #[cfg(all(sla_arm_dsp, not(sla_helium)))]
-use crate::arch::cortex_m_dsp as device;
+use crate::arch::arm_dsp as device;
 #[cfg(sla_helium)]
 use crate::arch::helium as device;
 
@@ -61,6 +61,44 @@ pub fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
     return device::matvec_i8(w, x, multiplier, out);
     #[cfg(not(sla_arm_dsp))]
     scalar::matrix::matvec_i8(w, x, multiplier, out);
+}
+
+/// int4 matrix times vector with requantisation: see [`scalar::matrix_i4::matvec_i4`].
+#[inline]
+pub fn matvec_i4(w: &I4Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    if has_avx2() {
+        #[expect(unsafe_code, reason = "a call behind the feature test that it needs")]
+        // SAFETY: the processor was just found to have AVX2.
+        return unsafe { crate::arch::x86_64_i4::matvec_i4(w, x, multiplier, out) };
+    }
+    #[cfg(sla_arm_dsp)]
+    return crate::arch::arm_dsp::matvec_i4(w, x, multiplier, out);
+    #[cfg(not(sla_arm_dsp))]
+    scalar::matrix_i4::matvec_i4(w, x, multiplier, out);
+}
+
+/// Puts vector `lane` (0 or 1) into `pair`, the input of [`matvec_i8_pair`]: as long as two vectors, whose order in it is
+/// the backend's own.
+#[inline]
+pub fn join(x: &[i16], lane: usize, pair: &mut [i16]) {
+    #[cfg(all(sla_arm_dsp, not(sla_helium)))]
+    return device::join(x, lane, pair);
+    #[cfg(not(all(sla_arm_dsp, not(sla_helium))))]
+    if let Some(half) = pair.chunks_exact_mut((pair.len() / 2).max(1)).nth(lane) {
+        half.iter_mut().zip(x).for_each(|(to, x)| *to = *x);
+    }
+}
+
+/// [`matvec_i8`] of two vectors that were [`join`]ed; `pair` has 2·padded cols elements.
+#[inline]
+pub fn matvec_i8_pair(w: &I8Matrix, pair: &[i16], multiplier: &[i32], out: [&mut [i32]; 2]) {
+    #[cfg(all(sla_arm_dsp, not(sla_helium)))]
+    return device::matvec_i8_pair(w, pair, multiplier, out);
+    #[cfg(not(all(sla_arm_dsp, not(sla_helium))))]
+    for (x, out) in pair.chunks_exact((pair.len() / 2).max(1)).zip(out) {
+        matvec_i8(w, x, multiplier, out);
+    }
 }
 
 #[cfg(sla_arm_dsp)]

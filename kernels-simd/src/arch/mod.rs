@@ -2,9 +2,11 @@
 
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 pub mod x86_64;
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+pub mod x86_64_i4;
 
-#[cfg(all(sla_arm_dsp, not(sla_helium)))]
-pub mod cortex_m_dsp;
+#[cfg(sla_arm_dsp)]
+pub mod arm_dsp;
 
 #[cfg(sla_helium)]
 pub mod helium;

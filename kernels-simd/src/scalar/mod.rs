@@ -3,5 +3,6 @@
 
 pub mod activation;
 pub mod matrix;
+pub mod matrix_i4;
 pub mod state;
 pub mod vector;

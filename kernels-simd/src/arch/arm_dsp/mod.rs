@@ -1,0 +1,38 @@
+//! Armv7E-M and Armv8-M with the DSP extension: Cortex-M4, M7, M33; what Helium has no better way for also on M55.
+#![allow(unsafe_code, reason = "assembly; every block states why it is sound")]
+
+// Naked functions are assembled with the target's features, not the processor's; Armv8-M has DSP only as an option.
+#[cfg(sla_helium)]
+macro_rules! cpu {
+    () => {
+        ".cpu cortex-m55"
+    };
+}
+#[cfg(all(sla_arm_v8m, not(sla_helium)))]
+macro_rules! cpu {
+    () => {
+        ".cpu cortex-m33"
+    };
+}
+#[cfg(not(sla_arm_v8m))]
+macro_rules! cpu {
+    () => {
+        ""
+    };
+}
+
+#[cfg(not(sla_helium))]
+mod matrix;
+mod matrix_i4;
+#[cfg(not(sla_helium))]
+mod matrix_pair;
+#[cfg(not(sla_helium))]
+mod state;
+
+#[cfg(not(sla_helium))]
+pub use matrix::matvec_i8;
+pub use matrix_i4::matvec_i4;
+#[cfg(not(sla_helium))]
+pub use matrix_pair::{join, matvec_i8_pair};
+#[cfg(not(sla_helium))]
+pub use state::state_write_read;
