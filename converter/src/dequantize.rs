@@ -46,11 +46,12 @@ pub fn dequantize(model: &Model, checkpoint: &Checkpoint) -> Result<Weights, Mis
             for r in 0..recipe.matrix.rows {
                 let unit = f64::from(entry.multiplier().get(r).copied().unwrap_or(0)) * pow2(shift - 32 - frac)
                     / (input * recipe.gain);
-                let row = entry.weights().row(r).take(recipe.matrix.cols);
-                data.extend(row.enumerate().map(|(c, w)| {
-                    let column = recipe.columns.as_ref().map_or(1.0, |columns| columns[c]);
-                    if column == 0.0 { 0.0 } else { (f64::from(w) * unit / column) as f32 }
-                }));
+                entry.for_each_in_row(r, |c, w| {
+                    if c < recipe.matrix.cols {
+                        let column = recipe.columns.as_ref().map_or(1.0, |columns| columns[c]);
+                        data.push(if column == 0.0 { 0.0 } else { (f64::from(w) * unit / column) as f32 });
+                    }
+                });
             }
             if let Some(slot) = slot(&mut out, layer, role)
                 && data.len() == slot.data.len()

@@ -20,7 +20,8 @@ WORDS = (  # F4.1
     "backbone input output_gate query_gate key_gate feature_map layers hidden inputs outputs heads kv_heads "
     "state_heads d_k d_v intermediate gate_rank conv_width flags residual_frac unit_frac feature_frac decay_max"
 ).split()
-ABSENT, INT8_MATRIX, INT16, INT32, REALS, UINT64 = range(6)  # F6.1
+ABSENT, INT8_MATRIX, INT16, INT32, REALS, UINT64, INT4_MATRIX = range(7)  # F6.1
+MATRICES = (INT8_MATRIX, INT4_MATRIX)
 
 
 def round_up(n, to):
@@ -35,8 +36,8 @@ class Tensor:
         self.rows, self.cols, data, multiplier, bias, _, self.in_bits = struct.unpack_from("<IIIIIIB", entry, 8)
         self.weights = weights
         self.data = self.elements(data)
-        channels = self.rows if self.kind == INT8_MATRIX else self.cols  # F6.3, F6.4
-        self.multiplier = self.array(multiplier, "<i4", channels) if self.kind in (INT8_MATRIX, INT16, INT32) else None
+        channels = self.rows if self.kind in MATRICES else self.cols  # F6.3, F6.4
+        self.multiplier = self.array(multiplier, "<i4", channels) if self.kind in (*MATRICES, INT16, INT32) else None
         self.bias = self.array(bias, "<i4", channels) if bias != NONE else None
 
     def array(self, offset, dtype, count):
@@ -46,6 +47,8 @@ class Tensor:
         count = self.rows * self.cols
         if self.kind == INT8_MATRIX:
             return self.row_pairs(offset)
+        if self.kind == INT4_MATRIX:
+            return self.groups(offset)
         if self.kind in (INT16, INT32):
             flat = self.array(offset, "<i2" if self.kind == INT16 else "<i4", count)
             return flat.reshape(self.rows, self.cols) if self.rows > 1 else flat
@@ -62,6 +65,16 @@ class Tensor:
         even = ((pairs + 128) & 255) - 128
         odd = (pairs - even) >> 8
         return np.stack([even, odd], axis=1).reshape(rows, cols)[: self.rows, : self.cols]
+
+    def groups(self, offset):  # F6.7
+        panels, groups = round_up(self.rows, 4) // 4, round_up(self.cols, 32) // 32
+        words = self.array(offset, "<u4", panels * groups * 17).reshape(panels, groups, 17)
+        shifts = np.array([4 * (c // 2) + 16 * (c % 2) for c in range(8)])
+        integers = (words[:, :, :16, None] >> shifts & 15) - 8  # panel, group, run and row, column of the run
+        integers = integers.reshape(panels, groups, 4, 4, 8).transpose(0, 3, 1, 2, 4)  # panel, row, group, run, column
+        scales = (words[:, :, 16, None] >> 8 * np.arange(4) & 255).transpose(0, 2, 1)
+        weights = integers.reshape(panels, 4, groups, 32) * scales[:, :, :, None]
+        return weights.reshape(4 * panels, 32 * groups)[: self.rows, : self.cols]
 
 
 class Model:

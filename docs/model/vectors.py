@@ -6,6 +6,7 @@ from fixed import (
     ONE, add, align, apply, bit_len, exp2_neg, magnitude, mul, mulhr, normalise, post_shift, pow2, round_shr, rsqrt,
     sat, scale, shift, wrap,
 )
+from sla_file import INT4_MATRIX
 
 
 def exp2_below(d):  # N4.1
@@ -52,13 +53,14 @@ def block_norm(x, residual_frac, unit_frac, eps):  # N4.5
 
 
 def matrix(t, x, exponent=0):
-    out = mulhr(wrap(t.data @ x), t.multiplier)  # N5.1
+    out = mulhr(wrap(t.data @ x), t.multiplier)  # N5.1, N5.7
     out = shift(out, t.shift + exponent)  # N5.2
     return out if t.bias is None else sat(out + t.bias)
 
 
 def embedding(t, token):  # N5.3
-    return shift(mulhr(t.data[token] << 24, t.multiplier[token]), t.shift)
+    up = 20 if t.kind == INT4_MATRIX else 24
+    return shift(mulhr(t.data[token] << up, t.multiplier[token]), t.shift)
 
 
 def quantise(x, bits):  # N5.4

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use sla_kernels::fixed::{mulhr, realign, round_shr, sat_shl};
-use sla_kernels::{I8Matrix, PANEL, TILE, padded_cols, padded_rows, scalar};
+use sla_kernels::{GROUP, I4Matrix, I8Matrix, PANEL, TILE, padded_cols, padded_rows, scalar};
 
 /// `round(x / 2^n)`, ties up.
 fn rounded(x: i128, n: u32) -> i128 {
@@ -38,6 +38,40 @@ fn pack(weights: &[Vec<i8>], cols: usize) -> Vec<i16> {
         }
     }
     out
+}
+
+/// Nibbles 0…15 and scales by group in the layout of format.md F6.7, written down a second time.
+fn pack_i4(nibbles: &[Vec<u8>], scales: &[Vec<u8>], cols: usize) -> Vec<u32> {
+    let at = |r: usize, c: usize| u32::from(nibbles.get(r).and_then(|row| row.get(c)).copied().unwrap_or(8));
+    let mut out = Vec::new();
+    for panel in (0..padded_rows(nibbles.len())).step_by(4) {
+        for group in 0..cols.div_ceil(GROUP) {
+            for run in (GROUP * group..GROUP * (group + 1)).step_by(8) {
+                for r in panel..panel + 4 {
+                    out.push(
+                        (0..4).map(|k| at(r, run + 2 * k) << (4 * k) | at(r, run + 2 * k + 1) << (16 + 4 * k)).sum(),
+                    );
+                }
+            }
+            out.push(u32::from_le_bytes([0, 1, 2, 3].map(|r| scales.get(panel + r).map_or(0, |s| s[group]))));
+        }
+    }
+    out
+}
+
+prop_compose! {
+    /// Nibbles, scales, activations, multipliers.
+    fn matrix_i4()(rows in 1..=11usize, cols in 1..=150usize, extreme in any::<bool>())(
+        nibbles in prop::collection::vec(prop::collection::vec(0..=15u8, cols), rows),
+        scales in prop::collection::vec(prop::collection::vec(any::<u8>(), cols.div_ceil(GROUP)), rows),
+        x in prop::collection::vec(
+            if extreme { prop::sample::select(&[i16::MIN, i16::MAX][..]).boxed() } else { any::<i16>().boxed() },
+            cols,
+        ),
+        multiplier in prop::collection::vec(0..=i32::MAX, rows),
+    ) -> (Vec<Vec<u8>>, Vec<Vec<u8>>, Vec<i16>, Vec<i32>) {
+        (nibbles, scales, x, multiplier)
+    }
 }
 
 prop_compose! {
@@ -110,6 +144,64 @@ proptest! {
         let mut out = vec![0; rows - start];
         sla_kernels::matvec_i8(&part, &padded_x, &m[start..], &mut out);
         prop_assert_eq!(&out[..weights.len() - start], &want[start..]);
+    }
+
+    #[test]
+    fn matvec_i4_is_a_sum_of_scaled_sums((nibbles, scales, x, multiplier) in matrix_i4()) {
+        let (rows, cols) = (padded_rows(nibbles.len()), x.len());
+        let data = pack_i4(&nibbles, &scales, cols);
+        let w = I4Matrix::new(&data, cols);
+        let mut padded_x = x.clone();
+        padded_x.resize(cols.next_multiple_of(GROUP), 0);
+        let mut m = multiplier.clone();
+        m.resize(rows, 0);
+        let weights: Vec<Vec<i64>> = nibbles
+            .iter()
+            .zip(&scales)
+            .map(|(row, s)| row.iter().enumerate().map(|(c, &n)| i64::from(s[c / GROUP]) * (i64::from(n) - 8)).collect())
+            .collect();
+        let want: Vec<i32> = weights
+            .iter()
+            .zip(&multiplier)
+            // Sums wrap.
+            .map(|(row, &m)| hi(row.iter().zip(&x).map(|(&w, &x)| w * i64::from(x)).sum::<i64>() as i32, m))
+            .collect();
+        for kernel in [scalar::matrix_i4::matvec_i4, sla_kernels::matvec_i4] {
+            let mut out = vec![77; rows + 1];
+            kernel(&w, &padded_x, &m, &mut out[..rows]);
+            prop_assert_eq!(&out[..weights.len()], &want[..]);
+            prop_assert!(out[weights.len()..rows].iter().all(|&o| o == 0));
+            prop_assert_eq!(out[rows], 77);
+        }
+        for (r, row) in weights.iter().enumerate() {
+            prop_assert!(w.row(r).take(cols).map(i64::from).eq(row.iter().copied()), "row {}", r);
+        }
+        let start = (weights.len() - 1) / PANEL * PANEL;
+        let mut out = vec![0; rows - start];
+        sla_kernels::matvec_i4(&w.rows(start, weights.len() - start), &padded_x, &m[start..], &mut out);
+        prop_assert_eq!(&out[..weights.len() - start], &want[start..]);
+    }
+
+    #[test]
+    fn two_vectors_at_once_are_two_products((weights, cols, tiles, x, multiplier) in matrix()) {
+        let data = pack(&weights, cols);
+        let w = I8Matrix::new(&data, cols, TILE * tiles);
+        let rows = padded_rows(weights.len());
+        let mut m = multiplier;
+        m.resize(rows, 0);
+        let lanes = [x.clone(), x.iter().rev().copied().collect::<Vec<_>>()].map(|mut x| {
+            x.resize(padded_cols(cols), 0);
+            x
+        });
+        let mut pair = vec![0; 2 * padded_cols(cols)];
+        let (mut got, mut want) = ([vec![0; rows], vec![0; rows]], [vec![0; rows], vec![0; rows]]);
+        for (lane, x) in lanes.iter().enumerate() {
+            sla_kernels::join(x, lane, &mut pair);
+            scalar::matrix::matvec_i8(&w, x, &m, &mut want[lane]);
+        }
+        let [first, second] = &mut got;
+        sla_kernels::matvec_i8_pair(&w, &pair, &m, [first, second]);
+        prop_assert_eq!(got, want);
     }
 
     #[test]

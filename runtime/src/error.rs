@@ -41,8 +41,8 @@ pub enum ParseError {
     },
     /// The model description contradicts itself or exceeds a limit.
     Description,
-    /// The runtime was built without this backbone.
-    Backbone {
+    /// The runtime was built without something that the model needs.
+    Feature {
         /// Name of the cargo feature of `sla-runtime` that it needs.
         feature: &'static str,
     },
@@ -75,10 +75,10 @@ impl core::fmt::Display for ParseError {
             ParseError::Section { index } => write!(f, "entry {index} of the section table is invalid"),
             ParseError::Missing { kind } => write!(f, "section {kind} is missing"),
             ParseError::Description => write!(f, "the model description contradicts itself"),
-            ParseError::Backbone { feature } => {
+            ParseError::Feature { feature } => {
                 write!(
                     f,
-                    "this runtime was built without the model's backbone: enable the feature {feature} of sla-runtime"
+                    "this runtime was built without what the model needs: enable the feature {feature} of sla-runtime"
                 )
             }
             ParseError::Tensor { layer, role } => {

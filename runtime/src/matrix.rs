@@ -1,25 +1,58 @@
 //! A quantised matrix in place, with its multipliers, shift and bias (numerics.md N5).
 
-use sla_format::TensorDesc;
+use sla_format::{TensorDesc, TensorKind};
+#[cfg(feature = "int4")]
+use sla_kernels::{I4Matrix, matvec_i4};
 use sla_kernels::{I8Matrix, PANEL, fixed, matvec_i8, shift_in_place};
 
-/// An int8 matrix of the file. Absent matrices have no rows and do nothing.
+/// A matrix of the file. Absent matrices have no rows and do nothing.
 #[derive(Clone, Copy)]
 pub struct Matrix<'m> {
-    weights: I8Matrix<'m>,
+    weights: Weights<'m>,
     multiplier: &'m [i32],
     bias: &'m [i32],
     desc: TensorDesc,
 }
 
-impl<'m> Matrix<'m> {
-    pub(crate) fn new(desc: TensorDesc, data: &'m [i16], multiplier: &'m [i32], bias: &'m [i32]) -> Self {
-        Self {
-            weights: I8Matrix::new(data, desc.cols as usize, 16 * usize::from(desc.block_tiles)),
-            multiplier,
-            bias,
-            desc,
+/// The packed weights of either kind. Without the feature `int4` no file that has the second one is opened, and the
+/// compiler drops its code.
+#[derive(Clone, Copy)]
+enum Weights<'m> {
+    I8(I8Matrix<'m>),
+    #[cfg(feature = "int4")]
+    I4(I4Matrix<'m>),
+}
+
+impl<'m> Weights<'m> {
+    fn new(desc: &TensorDesc, bytes: &'m [u8]) -> Self {
+        #[cfg(feature = "int4")]
+        if desc.kind == TensorKind::I4 {
+            return Self::I4(I4Matrix::new(bytemuck::try_cast_slice(bytes).unwrap_or(&[]), desc.cols as usize));
         }
+        let half_words = bytemuck::try_cast_slice(bytes).unwrap_or(&[]);
+        Self::I8(I8Matrix::new(half_words, desc.cols as usize, 16 * usize::from(desc.block_tiles)))
+    }
+
+    fn rows(&self, start: usize, len: usize) -> Self {
+        match self {
+            Self::I8(w) => Self::I8(w.rows(start, len)),
+            #[cfg(feature = "int4")]
+            Self::I4(w) => Self::I4(w.rows(start, len)),
+        }
+    }
+
+    fn times(&self, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
+        match self {
+            Self::I8(w) => matvec_i8(w, x, multiplier, out),
+            #[cfg(feature = "int4")]
+            Self::I4(w) => matvec_i4(w, x, multiplier, out),
+        }
+    }
+}
+
+impl<'m> Matrix<'m> {
+    pub(crate) fn new(desc: TensorDesc, bytes: &'m [u8], multiplier: &'m [i32], bias: &'m [i32]) -> Self {
+        Self { weights: Weights::new(&desc, bytes), multiplier, bias, desc }
     }
 
     /// The table's entry.
@@ -28,10 +61,13 @@ impl<'m> Matrix<'m> {
         &self.desc
     }
 
-    /// The packed weights.
-    #[must_use]
-    pub fn weights(&self) -> &I8Matrix<'m> {
-        &self.weights
+    /// Calls `f(column, integer)` for each weight of a row, padding included; for int4 the integers include their group's scale.
+    pub fn for_each_in_row(&self, row: usize, mut f: impl FnMut(usize, i32)) {
+        match &self.weights {
+            Weights::I8(w) => w.row(row).enumerate().for_each(|(c, w)| f(c, w.into())),
+            #[cfg(feature = "int4")]
+            Weights::I4(w) => w.row(row).enumerate().for_each(|(c, w)| f(c, w.into())),
+        }
     }
 
     /// Multipliers, one a padded row.
@@ -43,7 +79,7 @@ impl<'m> Matrix<'m> {
     /// `out_r = sat(shift(mulhr(Σ w·x, m_r), shift + exponent) + b_r)` (N5.2), where `x·2^exponent` is the
     /// input in the units that the multipliers were made for. `out` has room for padded rows.
     pub(crate) fn apply(&self, x: &[i16], exponent: i32, out: &mut [i32]) {
-        matvec_i8(&self.weights, x, self.multiplier, out);
+        self.weights.times(x, self.multiplier, out);
         self.finish(exponent, self.bias, out);
     }
 
@@ -51,7 +87,7 @@ impl<'m> Matrix<'m> {
     pub(crate) fn apply_rows(&self, start: usize, len: usize, x: &[i16], out: &mut [i32]) {
         let padded = len.next_multiple_of(PANEL);
         let rows = |all: &'m [i32]| all.get(start..(start + padded).min(all.len())).unwrap_or(&[]);
-        matvec_i8(&self.weights.rows(start, len), x, rows(self.multiplier), out);
+        self.weights.rows(start, len).times(x, rows(self.multiplier), out);
         self.finish(0, rows(self.bias), out);
     }
 
@@ -63,12 +99,15 @@ impl<'m> Matrix<'m> {
         }
     }
 
-    /// One row as `out_c = shift(mulhr(w[row][c]·2^24, m_row), shift)` (N5.3): an embedding.
+    /// One row as `out_c = shift(mulhr(w[row][c]·2^24, m_row), shift)`, with 2^20 for int4 (N5.3): an embedding.
     pub(crate) fn dequantize_row(&self, row: usize, out: &mut [i32]) {
         let m = self.multiplier.get(row).copied().unwrap_or(0);
         let n = i32::from(self.desc.shift);
-        for (out, w) in out.iter_mut().zip(self.weights.row(row)) {
-            *out = fixed::shift(fixed::mulhr(i32::from(w) << 24, m), n);
-        }
+        let up = if self.desc.kind == TensorKind::I4 { 20 } else { 24 };
+        self.for_each_in_row(row, |c, w| {
+            if let Some(out) = out.get_mut(c) {
+                *out = fixed::shift(fixed::mulhr(w << up, m), n);
+            }
+        });
     }
 }

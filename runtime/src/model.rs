@@ -54,7 +54,7 @@ impl<'m> Model<'m> {
             .filter(ModelDesc::is_consistent)
             .ok_or(ParseError::Description)?;
         if let Some(feature) = missing_feature(&desc) {
-            return Err(ParseError::Backbone { feature });
+            return Err(ParseError::Feature { feature });
         }
         let model = Model {
             desc,
@@ -82,9 +82,10 @@ impl<'m> Model<'m> {
             let global = role as usize >= LAYER_ROLES;
             for layer in if global { layers..layers + 1 } else { 0..layers } {
                 let at = role.index(layer, layers) * TensorDesc::BYTES;
-                let fits = TensorDesc::read(self.tensors, at).is_some_and(|t| self.tensor_fits(role, &t));
-                if !fits {
-                    return Err(ParseError::Tensor { layer, role });
+                let entry = TensorDesc::read(self.tensors, at).filter(|t| self.tensor_fits(role, t));
+                let Some(entry) = entry else { return Err(ParseError::Tensor { layer, role }) };
+                if entry.kind == TensorKind::I4 && !cfg!(feature = "int4") {
+                    return Err(ParseError::Feature { feature: "int4" });
                 }
             }
         }
@@ -100,9 +101,7 @@ impl<'m> Model<'m> {
                     .is_some_and(|end| end <= self.weights.len())
         };
         let channels = Some(4 * t.channels(role));
-        t.kind == expected.kind
-            && t.rows as usize == expected.rows
-            && t.cols as usize == expected.cols
+        expected.fits(t)
             && inside(t.data, t.data_bytes())
             && inside(t.multiplier, channels)
             && (t.bias == NONE || inside(t.bias, channels))
@@ -156,7 +155,7 @@ impl<'m> Model<'m> {
     pub fn macs(&self) -> u64 {
         let of = |layer, role| {
             let t = self.tensor(layer, role);
-            if t.kind == TensorKind::I8 { u64::from(t.rows) * u64::from(t.cols) } else { 0 }
+            if t.kind.is_matrix() { u64::from(t.rows) * u64::from(t.cols) } else { 0 }
         };
         let layers = 0..self.desc.layers as usize;
         let all: u64 = layers.flat_map(|layer| Role::ALL[..LAYER_ROLES].iter().map(move |&role| of(layer, role))).sum();
@@ -171,13 +170,14 @@ impl<'m> Model<'m> {
         TensorDesc::read(self.tensors, at).unwrap_or(TensorDesc::ABSENT)
     }
 
-    /// The int8 matrix of a role.
+    /// The matrix of a role.
     #[must_use]
     pub fn matrix(&self, layer: usize, role: Role) -> Matrix<'m> {
         let t = self.tensor(layer, role);
         let channels = t.channels(role);
         let bias = if t.bias == NONE { &[] } else { self.slice(t.bias, channels) };
-        Matrix::new(t, self.slice(t.data, t.data_bytes().unwrap_or(0) / 2), self.slice(t.multiplier, channels), bias)
+        let bytes = self.slice(t.data, t.data_bytes().unwrap_or(0));
+        Matrix::new(t, bytes, self.slice(t.multiplier, channels), bias)
     }
 
     /// All elements of a role's tensor, which the format stores as `T`.

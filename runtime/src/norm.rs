@@ -3,7 +3,7 @@
 //! x / √(mean(x²) + ε) = √n · x / √(Σx² + n·ε): the runtime computes the unit vector u = x / √(Σx² + n·ε),
 //! |u_j| ≤ 1 whatever x is, and the converter folds √n and the norm's weights into the next matrix.
 
-use sla_format::{ModelDesc, RealBits, pad_cols};
+use sla_format::{ModelDesc, RealBits, pad_input};
 use sla_kernels::{Apply, Real, align, apply_i16, fixed, magnitude, shift_i16, sum_squares};
 
 /// A number of the model's description, which is in normal form.
@@ -31,7 +31,7 @@ pub(crate) fn inverse_length(x: &[i32], factor: Real, eps: Real) -> Real {
     Real::new(sum_squares(x, mask), 0).mul(unit).mul(unit).add(eps).rsqrt()
 }
 
-/// The unit vector of the residual stream (N4.5); the rest of the last tile becomes 0.
+/// The unit vector of the residual stream (N4.5); the rest of the last group becomes 0.
 pub(crate) fn block_norm(x: &[i32], desc: &ModelDesc, out: &mut [i16]) {
     match unit(x, Real::pow2(-desc.residual_frac), real(desc.norm_eps), Real::ONE, desc.unit_frac) {
         Some(unit) => apply_i16(unit, x, out),
@@ -41,7 +41,7 @@ pub(crate) fn block_norm(x: &[i32], desc: &ModelDesc, out: &mut [i16]) {
 }
 
 /// Rounds a vector to integers of length below 2^bits with a common exponent, x ≈ out·2^exponent, and returns the
-/// exponent (N5.4); the rest of the last tile becomes 0.
+/// exponent (N5.4); the rest of the last group becomes 0.
 pub(crate) fn quantize(x: &[i32], bits: u8, out: &mut [i16]) -> i32 {
     let mask = magnitude(x);
     let to_24 = 24 - fixed::bit_len(mask);
@@ -53,9 +53,9 @@ pub(crate) fn quantize(x: &[i32], bits: u8, out: &mut [i16]) -> i32 {
     exponent
 }
 
-/// Zeros from `len` to the end of the last tile.
+/// Zeros from `len` to the end of the last group.
 fn pad(len: usize, out: &mut [i16]) {
-    if let Some(padding) = out.get_mut(len..pad_cols(len)) {
+    if let Some(padding) = out.get_mut(len..pad_input(len)) {
         padding.fill(0);
     }
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Map, Value, json};
 use sla_converter::owned_model::OwnedModel;
-use sla_format::{LAYER_ROLES, NONE, Role, TensorDesc, TensorKind, VERSION};
+use sla_format::{GROUP, LAYER_ROLES, NONE, Role, TensorDesc, TensorKind, VERSION};
 use sla_runtime::{Model, SelfTestError};
 
 use description::description;
@@ -91,6 +91,7 @@ struct Contents {
 fn bits(kind: TensorKind) -> u32 {
     match kind {
         TensorKind::Absent => 0,
+        TensorKind::I4 => 4,
         TensorKind::I8 => 8,
         TensorKind::I16 => 16,
         TensorKind::I32 => 32,
@@ -122,7 +123,7 @@ impl Contents {
         for Entry { role, desc: t, .. } in &self.entries {
             let (rows, cols) = (t.rows as usize, t.cols as usize);
             let elements = rows * cols;
-            if t.kind == TensorKind::I8 && (*role != Role::Input || features) {
+            if t.kind.is_matrix() && (*role != Role::Input || features) {
                 self.macs += elements as u64;
             }
             // A tied head lies where the embedding lies.
@@ -131,8 +132,9 @@ impl Contents {
             }
             self.parameters += elements as u64;
             self.bytes.weights += elements * bits(t.kind) as usize / 8;
-            let channels = if t.kind == TensorKind::I8 { rows } else { t.channels(*role) };
-            self.bytes.scales += 4 * channels;
+            let channels = if t.kind.is_matrix() { rows } else { t.channels(*role) };
+            let groups = if t.kind == TensorKind::I4 { rows * cols.div_ceil(GROUP) } else { 0 };
+            self.bytes.scales += 4 * channels + groups;
             self.bytes.biases += if t.bias == NONE { 0 } else { 4 * channels };
         }
     }
@@ -245,7 +247,7 @@ impl Entry {
 
 fn entry_json(e: &Entry) -> Value {
     let t = &e.desc;
-    let matrix = t.kind == TensorKind::I8;
+    let matrix = t.kind.is_matrix();
     json!({
         "layer": e.layer,
         "role": e.role.name(),

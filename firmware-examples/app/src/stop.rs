@@ -17,7 +17,7 @@ pub(crate) fn no_model<P: Platform>(error: ParseError) -> ! {
         ParseError::Truncated { .. } => "the model is cut off",
         ParseError::Version { .. } => "the model has another format version: convert its checkpoint again",
         ParseError::Checksum { .. } => "the model is corrupted: its checksum differs",
-        ParseError::Backbone { .. } => "this firmware was built without the model's backbone",
+        ParseError::Feature { .. } => "this firmware was built without a feature that the model needs",
         _ => "the model is invalid",
     })
 }

@@ -69,9 +69,11 @@ impl<'a> I4Matrix<'a> {
         panel.chunks_exact(GROUP_WORDS).flat_map(move |group| {
             let (words, scale) = group.split_at(GROUP_WORDS - 1);
             let scale = scale.first().map_or(0, |s| (s >> (8 * lane)) as u8);
-            words.iter().skip(lane).step_by(PANEL).flat_map(move |&word| {
-                (0..RUN).map(move |c| (i32::from(scale) * (nibble(word, c) - ZERO)) as i16)
-            })
+            words
+                .iter()
+                .skip(lane)
+                .step_by(PANEL)
+                .flat_map(move |&word| (0..RUN).map(move |c| (i32::from(scale) * (nibble(word, c) - ZERO)) as i16))
         })
     }
 }

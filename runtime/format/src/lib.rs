@@ -20,6 +20,6 @@ pub use header::{HEADER_BYTES, Header, MAGIC, SECTION_ALIGN, Section, SectionKin
 pub use model::{
     Backbone, FeatureMap, InputKind, KeyGate, MAX_DIM, MAX_HEADS, ModelDesc, NONE, OutputGate, QueryGate, RealBits,
 };
-pub use plan::{GLOBAL_STATE_WORDS, LOGIT_TILE, MemoryPlan, pad_cols, pad_rows};
+pub use plan::{GLOBAL_STATE_WORDS, GROUP, LOGIT_TILE, MemoryPlan, pad_cols, pad_input, pad_rows};
 pub use record::words_at;
 pub use tensor::{Expected, GLOBAL_ROLES, LAYER_ROLES, Role, TensorDesc, TensorKind};

@@ -19,6 +19,15 @@ pub const fn pad_cols(cols: usize) -> usize {
     cols.next_multiple_of(16)
 }
 
+/// Columns of an int4 matrix that share a scale (F6.7).
+pub const GROUP: usize = 32;
+
+/// Elements of a matrix's int16 input, padded with zeros to whole groups.
+#[must_use]
+pub const fn pad_input(cols: usize) -> usize {
+    cols.next_multiple_of(GROUP)
+}
+
 const fn max(a: usize, b: usize) -> usize {
     if a > b { a } else { b }
 }
@@ -50,11 +59,11 @@ impl MemoryPlan {
         let history = if m.conv_width > 0 { taps * (m.q_len() + m.k_len() + m.v_len()) } else { 0 };
         let layer_state_words = heads * d_k * d_v + m.carry_len() + 2 * heads + history.div_ceil(2);
 
-        let mut act = max(pad_cols(hidden), pad_cols(m.y_len()));
-        act = max(act, pad_cols(m.intermediate as usize));
-        act = max(act, pad_cols(m.gate_rank as usize));
+        let mut act = max(pad_input(hidden), pad_input(m.y_len()));
+        act = max(act, pad_input(m.intermediate as usize));
+        act = max(act, pad_input(m.gate_rank as usize));
         if matches!(m.input, InputKind::Features) {
-            act = max(act, pad_cols(m.inputs as usize));
+            act = max(act, pad_input(m.inputs as usize));
         }
 
         let gates = match m.backbone {

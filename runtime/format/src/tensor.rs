@@ -1,7 +1,7 @@
 //! The tensor table: what each tensor is and where it lies (F5, F6).
 
 use crate::model::{Backbone, InputKind, KeyGate, ModelDesc, OutputGate, QueryGate};
-use crate::plan::{pad_cols, pad_rows};
+use crate::plan::{GROUP, pad_cols, pad_rows};
 
 /// How a tensor's elements are stored (F6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub enum TensorKind {
     Real = 4,
     /// uint64, row-major.
     U64 = 5,
+    /// int4 matrix in panel layout with a scale for every 32 columns, and with a multiplier (and perhaps a bias) a row.
+    I4 = 6,
 }
 
 impl TensorKind {
@@ -32,8 +34,15 @@ impl TensorKind {
             3 => Self::I32,
             4 => Self::Real,
             5 => Self::U64,
+            6 => Self::I4,
             _ => return None,
         })
+    }
+
+    /// Whether this is one of the kinds that a matrix can have.
+    #[must_use]
+    pub const fn is_matrix(self) -> bool {
+        matches!(self, Self::I8 | Self::I4)
     }
 }
 
@@ -77,12 +86,22 @@ pub const GLOBAL_ROLES: usize = Role::Rotary as usize + 1 - LAYER_ROLES;
 /// What the description asks of a role (F5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expected {
-    /// Element type, [`TensorKind::Absent`] where the model has no such tensor.
+    /// Element type, [`TensorKind::Absent`] where the model has no such tensor; [`TensorKind::I8`] stands for any matrix.
     pub kind: TensorKind,
     /// Rows.
     pub rows: usize,
     /// Columns.
     pub cols: usize,
+}
+
+impl Expected {
+    /// Whether a table entry is what is asked for.
+    #[must_use]
+    pub fn fits(&self, t: &TensorDesc) -> bool {
+        (t.kind == self.kind || t.kind.is_matrix() && self.kind.is_matrix())
+            && t.rows as usize == self.rows
+            && t.cols as usize == self.cols
+    }
 }
 
 impl Role {
@@ -302,6 +321,8 @@ impl TensorDesc {
         match self.kind {
             TensorKind::Absent => Some(0),
             TensorKind::I8 => pad_rows(rows).checked_mul(pad_cols(cols)),
+            // Four rows' nibbles and scales.
+            TensorKind::I4 => (pad_rows(rows) / 4 * (4 * GROUP / 2 + 4)).checked_mul(cols.div_ceil(GROUP)),
             kind => {
                 let element = match kind {
                     TensorKind::I16 => 2,
@@ -320,7 +341,7 @@ impl TensorDesc {
     #[must_use]
     pub const fn channels(&self, role: Role) -> usize {
         match (self.kind, role) {
-            (TensorKind::I8, _) => pad_rows(self.rows as usize),
+            (TensorKind::I8 | TensorKind::I4, _) => pad_rows(self.rows as usize),
             (TensorKind::I16, Role::QueryConv | Role::KeyConv | Role::ValueConv)
             | (TensorKind::I32, Role::FeatureMean) => self.cols as usize,
             _ => 0,

@@ -161,4 +161,3 @@ unsafe extern "C" fn panels(arguments: &Panels) {
         "pop {{r4-r11, pc}}",
     )
 }
-
