@@ -100,6 +100,11 @@ impl Memory {
         Self { state: vec![0; plan.state_words], scratch: vec![0; plan.scratch_words] }
     }
 
+    /// The same with scratch for two tokens of a prompt at once.
+    pub fn for_prompts(model: &Model) -> Self {
+        Self { scratch: vec![0; model.plan().prompt_scratch_words], ..Self::of(model) }
+    }
+
     /// A session at the start of a stream.
     ///
     /// # Errors

@@ -1,57 +1,66 @@
-//! One layer: x ← x + mixer(norm(x)), x ← x + mlp(norm(x)) (numerics.md N9, N11).
+//! One layer in two halves: x ← x + mixer(norm(x)), x ← x + mlp(norm(x)) (numerics.md N9, N11).
 
+use crate::matrix::Inputs;
 use crate::mixer::{self, Context};
 use crate::mlp;
 use crate::norm::block_norm;
 use crate::probe::{Op, Probe};
-use crate::workspace::{LayerState, Workspace};
+use crate::workspace::{LANES, LayerState, Workspace};
 use sla_format::{Role, pad_rows};
 
-pub(crate) fn block<P: Probe>(cx: &Context, ws: &mut BlockBuffers, state: &mut LayerState, probe: &mut P) {
-    let desc = cx.model.desc();
-    block_norm(ws.x, desc, ws.act);
+/// The first half.
+pub(crate) fn mixer<P: Probe>(cx: &Context, ws: &mut Workspace, state: &mut LayerState, probe: &mut P) {
+    norm(cx, ws);
     probe.done(cx.layer, Op::MixerNorm);
-    let exponent = mixer::mix(cx, ws.act, ws.work, state, probe);
-    contribute(cx, Role::Output, Op::MixerOut, exponent, ws, probe);
-
-    block_norm(ws.x, desc, ws.act);
-    let exponent = mlp::hidden(cx.model, cx.layer, ws.act, ws.work, probe);
-    contribute(cx, Role::MlpDown, Op::MlpOut, exponent, ws, probe);
-    if P::ACTIVE {
-        let x = ws.x.get(..desc.hidden as usize).unwrap_or(&[]);
-        probe.values(cx.layer, Op::Residual, x, desc.residual_frac);
+    let exponents = mixer::mix(cx, ws, state, probe);
+    if cx.outputs {
+        contribute(cx, Role::Output, Op::MixerOut, exponents, ws, probe);
     }
 }
 
-/// The buffers of [`Workspace`] that a block writes.
-pub(crate) struct BlockBuffers<'a> {
-    pub x: &'a mut [i32],
-    pub act: &'a mut [i16],
-    pub work: &'a mut [i32],
+/// The second half.
+pub(crate) fn mlp<P: Probe>(cx: &Context, ws: &mut Workspace, probe: &mut P) {
+    if !cx.outputs {
+        return;
+    }
+    let desc = cx.model.desc();
+    norm(cx, ws);
+    let exponents = mlp::hidden(cx, ws, probe);
+    contribute(cx, Role::MlpDown, Op::MlpOut, exponents, ws, probe);
+    if P::ACTIVE {
+        for x in ws.x.iter().take(ws.lanes) {
+            probe.values(cx.layer, Op::Residual, x.get(..desc.hidden as usize).unwrap_or(&[]), desc.residual_frac);
+        }
+    }
 }
 
-impl<'a> BlockBuffers<'a> {
-    /// Splits a workspace into what a block writes and the rotary table that it reads.
-    pub fn of(ws: &'a mut Workspace) -> (Self, &'a [i32]) {
-        (Self { x: ws.x, act: ws.act, work: ws.work }, ws.rotary)
+fn norm(cx: &Context, ws: &mut Workspace) {
+    for (x, act) in ws.x.iter().zip(&mut ws.act).take(ws.lanes) {
+        block_norm(x, cx.model.desc(), act);
     }
 }
 
 /// x ← sat(x + M·act): the residual connection (N5.5).
-fn contribute<P: Probe>(cx: &Context, role: Role, op: Op, exponent: i32, ws: &mut BlockBuffers, probe: &mut P) {
+fn contribute<P: Probe>(cx: &Context, role: Role, op: Op, exponents: [i32; LANES], ws: &mut Workspace, probe: &mut P) {
     let desc = cx.model.desc();
-    let delta = ws.work.get_mut(..pad_rows(desc.hidden as usize)).unwrap_or_default();
-    cx.model.matrix(cx.layer, role).apply(ws.act, exponent, delta);
-    let mut saturated = 0;
-    for (x, delta) in ws.x.iter_mut().zip(delta.iter()) {
-        if P::ACTIVE {
-            saturated += u32::from(x.checked_add(*delta).is_none());
+    let hidden = desc.hidden as usize;
+    let matrix = cx.model.matrix(cx.layer, role);
+    let [first, second] = &ws.act;
+    let inputs = Inputs::new(ws.lanes, [first, second], matrix.desc().cols as usize, ws.joined);
+    let deltas = ws.work.each_mut().map(|work| work.get_mut(..pad_rows(hidden)).unwrap_or_default());
+    matrix.apply_each(&inputs, exponents, deltas);
+    for (x, delta) in ws.x.iter_mut().zip(&ws.work).take(ws.lanes) {
+        let mut saturated = 0;
+        for (x, delta) in x.iter_mut().zip(delta.iter()) {
+            if P::ACTIVE {
+                saturated += u32::from(x.checked_add(*delta).is_none());
+            }
+            *x = x.saturating_add(*delta);
         }
-        *x = x.saturating_add(*delta);
-    }
-    if P::ACTIVE {
-        probe.values(cx.layer, op, delta.get(..desc.hidden as usize).unwrap_or(&[]), desc.residual_frac);
-        probe.saturated(cx.layer, op, saturated);
+        if P::ACTIVE {
+            probe.values(cx.layer, op, delta.get(..hidden).unwrap_or(&[]), desc.residual_frac);
+            probe.saturated(cx.layer, op, saturated);
+        }
     }
     probe.done(cx.layer, op);
 }

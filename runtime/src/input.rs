@@ -33,26 +33,28 @@ impl Input<'_> {
         }
     }
 
-    /// Writes x.
-    pub fn embed(&self, model: &Model, ws: &mut Workspace) {
+    /// Writes x of token `lane`.
+    pub fn embed(&self, model: &Model, ws: &mut Workspace, lane: usize) {
+        let regions = ws.x.get_mut(lane).zip(ws.act.get_mut(lane)).zip(ws.work.get_mut(lane));
+        let Some(((x, act), work)) = regions else { return };
         let input = model.matrix(0, Role::Input);
         match self {
-            Input::Token(token) => input.dequantize_row(*token as usize, ws.x),
+            Input::Token(token) => input.dequantize_row(*token as usize, x),
             Input::Features(features) => {
                 // (raw - mean) / std, so that one exponent serves features of any size (N12.2).
                 let means: &[i32] = model.elements(0, Role::FeatureMean);
                 let (inverse_std, _) = model.channel_constants(0, Role::FeatureMean);
                 let up = i32::from(model.tensor(0, Role::FeatureMean).shift);
-                let standard = ws.work.get_mut(..features.len()).unwrap_or_default();
+                let standard = work.get_mut(..features.len()).unwrap_or_default();
                 for ((out, f), (mean, m)) in standard.iter_mut().zip(*features).zip(means.iter().zip(inverse_std)) {
                     *out = fixed::shift(fixed::mulhr(f.saturating_sub(*mean), *m), up);
                 }
-                let exponent = quantize(standard, input.desc().in_bits, ws.act);
-                input.apply(ws.act, exponent, ws.x);
+                let exponent = quantize(standard, input.desc().in_bits, act);
+                input.apply(act, exponent, x);
             }
         }
         // Padding rows carry nothing.
-        for x in ws.x.iter_mut().skip(model.desc().hidden as usize) {
+        for x in x.iter_mut().skip(model.desc().hidden as usize) {
             *x = 0;
         }
     }

@@ -44,6 +44,7 @@ mod sampler;
 pub mod scales;
 mod self_test;
 mod session;
+mod slices;
 mod workspace;
 
 pub use error::{ParseError, SelfTestError, StepError};
@@ -58,3 +59,4 @@ pub use sampler::{MAX_CANDIDATES, Sampler, SamplerConfig};
 pub use session::Session;
 pub use sla_format::{Checksum, MemoryPlan, ModelDesc};
 pub use sla_kernels::Real;
+pub use slices::Slices;

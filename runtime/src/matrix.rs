@@ -1,9 +1,10 @@
 //! A quantised matrix in place, with its multipliers, shift and bias (numerics.md N5).
 
-use sla_format::{TensorDesc, TensorKind};
+use crate::workspace::LANES;
+use sla_format::{TensorDesc, TensorKind, pad_cols};
 #[cfg(feature = "int4")]
 use sla_kernels::{I4Matrix, matvec_i4};
-use sla_kernels::{I8Matrix, PANEL, fixed, matvec_i8, shift_in_place};
+use sla_kernels::{I8Matrix, PANEL, fixed, join, matvec_i8, matvec_i8_pair, shift_in_place};
 
 /// A matrix of the file. Absent matrices have no rows and do nothing.
 #[derive(Clone, Copy)]
@@ -50,6 +51,27 @@ impl<'m> Weights<'m> {
     }
 }
 
+/// The int16 vectors that the next matrices read: one, or two that a weight is loaded once for.
+pub(crate) struct Inputs<'a> {
+    lanes: usize,
+    each: [&'a [i16]; LANES],
+    joined: &'a [i16],
+}
+
+impl<'a> Inputs<'a> {
+    /// Those of the first `lanes` of `each`, of `len` elements and padded as matrices need it; `joined` has room for all.
+    pub fn new(lanes: usize, each: [&'a [i16]; LANES], len: usize, joined: &'a mut [i16]) -> Self {
+        if lanes == LANES {
+            let cols = pad_cols(len);
+            let joined = joined.get_mut(..LANES * cols).unwrap_or_default();
+            for (lane, x) in each.iter().enumerate() {
+                join(x.get(..cols).unwrap_or(x), lane, joined);
+            }
+        }
+        Self { lanes, each, joined }
+    }
+}
+
 impl<'m> Matrix<'m> {
     pub(crate) fn new(desc: TensorDesc, bytes: &'m [u8], multiplier: &'m [i32], bias: &'m [i32]) -> Self {
         Self { weights: Weights::new(&desc, bytes), multiplier, bias, desc }
@@ -81,6 +103,26 @@ impl<'m> Matrix<'m> {
     pub(crate) fn apply(&self, x: &[i16], exponent: i32, out: &mut [i32]) {
         self.weights.times(x, self.multiplier, out);
         self.finish(exponent, self.bias, out);
+    }
+
+    /// [`Matrix::apply`] for each vector of `inputs`.
+    pub(crate) fn apply_each(&self, inputs: &Inputs, exponents: [i32; LANES], outs: [&mut [i32]; LANES]) {
+        let [first, second] = outs;
+        match &self.weights {
+            Weights::I8(w) if inputs.lanes == LANES => {
+                let cols = pad_cols(self.desc.cols as usize);
+                let joined = inputs.joined.get(..LANES * cols).unwrap_or(&[]);
+                matvec_i8_pair(w, joined, self.multiplier, [&mut *first, &mut *second]);
+            }
+            weights => {
+                for (x, out) in inputs.each.iter().zip([&mut *first, &mut *second]).take(inputs.lanes) {
+                    weights.times(x, self.multiplier, out);
+                }
+            }
+        }
+        for (out, exponent) in [first, second].into_iter().zip(exponents).take(inputs.lanes) {
+            self.finish(exponent, self.bias, out);
+        }
     }
 
     /// [`Matrix::apply`] for rows `start..start + len`; `start` is a multiple of 4.

@@ -1,6 +1,6 @@
 //! A running model: caller-owned state and scratch, one step at a time.
 
-use crate::block::{BlockBuffers, block};
+use crate::block;
 use crate::error::StepError;
 use crate::input::{Input, rotary_angles};
 use crate::logits::Logits;
@@ -8,7 +8,8 @@ use crate::mixer::Context;
 use crate::model::Model;
 use crate::norm::block_norm;
 use crate::probe::{NoProbe, Op, Probe};
-use crate::workspace::{State, Workspace};
+use crate::slices::Slices;
+use crate::workspace::{LANES, State, Workspace};
 use sla_format::Role;
 
 /// A model with its state. Memory is the caller's and never grows.
@@ -16,11 +17,14 @@ pub struct Session<'s, 'm> {
     model: &'s Model<'m>,
     state: State<'s>,
     scratch: Workspace<'s>,
+    /// Slices of the last step that have been run; all of them between steps.
+    done: usize,
 }
 
 impl<'s, 'm> Session<'s, 'm> {
     /// A session at the start of a stream. The buffers need `plan.state_words` and `plan.scratch_words`
-    /// words (longer ones are fine) and may hold anything.
+    /// words (longer ones are fine) and may hold anything. With `plan.prompt_scratch_words` of scratch a prompt takes fewer
+    /// instructions ([`Session::prefill`]).
     ///
     /// # Errors
     /// [`StepError::State`] or [`StepError::Scratch`] when a buffer is too short.
@@ -33,10 +37,11 @@ impl<'s, 'm> Session<'s, 'm> {
         let have = state.len();
         let state = state.get_mut(..plan.state_words).ok_or(StepError::State { need: plan.state_words, have })?;
         let have = scratch.len();
-        let scratch =
-            scratch.get_mut(..plan.scratch_words).ok_or(StepError::Scratch { need: plan.scratch_words, have })?;
-        let mut session =
-            Session { model, state: State::new(state, plan), scratch: Workspace::new(scratch, model.desc(), plan) };
+        if have < plan.scratch_words {
+            return Err(StepError::Scratch { need: plan.scratch_words, have });
+        }
+        let scratch = Workspace::new(scratch, model.desc(), plan);
+        let mut session = Session { model, state: State::new(state, plan), scratch, done: 0 };
         session.reset();
         Ok(session)
     }
@@ -44,6 +49,7 @@ impl<'s, 'm> Session<'s, 'm> {
     /// Back to the start of a stream.
     pub fn reset(&mut self) {
         self.state.reset();
+        self.done = self.slice_count();
     }
 
     /// The model.
@@ -74,7 +80,27 @@ impl<'s, 'm> Session<'s, 'm> {
         self.advance(Input::Features(features), &mut NoProbe)
     }
 
-    /// Advances over a prompt; only the last token's logits can be asked for.
+    /// [`Session::step`] in slices, between which other work can be done.
+    ///
+    /// # Errors
+    /// As [`Session::step`].
+    pub fn slices(&mut self, token: u32) -> Result<Slices<'_, 's, 'm>, StepError> {
+        self.begin(&[Input::Token(token)], &mut NoProbe)?;
+        Ok(Slices::new(self))
+    }
+
+    /// [`Session::step_features`] in slices.
+    ///
+    /// # Errors
+    /// As [`Session::step_features`].
+    pub fn slices_features(&mut self, features: &[i32]) -> Result<Slices<'_, 's, 'm>, StepError> {
+        self.begin(&[Input::Features(features)], &mut NoProbe)?;
+        Ok(Slices::new(self))
+    }
+
+    /// Advances over a prompt; only the last token's logits can be asked for. State and logits are those of as many
+    /// [`Session::step`]s. What only another token's logits need is left out, and with `plan.prompt_scratch_words` of
+    /// scratch a weight is loaded once for two tokens.
     ///
     /// # Errors
     /// As [`Session::step`], before anything is consumed; an empty prompt is [`StepError::Input`].
@@ -83,8 +109,12 @@ impl<'s, 'm> Session<'s, 'm> {
         for &token in tokens {
             Input::Token(token).check(self.model)?;
         }
-        for &token in others {
-            self.step(token)?;
+        for tokens in others.chunks(if self.scratch.has_room() { LANES } else { 1 }) {
+            match *tokens {
+                [first, second] => self.begin(&[Input::Token(first), Input::Token(second)], &mut NoProbe)?,
+                _ => self.begin(tokens.first().map(|&token| Input::Token(token)).as_slice(), &mut NoProbe)?,
+            }
+            while self.run_next(false, &mut NoProbe) {}
         }
         self.step(last)
     }
@@ -110,39 +140,88 @@ impl<'s, 'm> Session<'s, 'm> {
     }
 
     fn advance<P: Probe>(&mut self, input: Input, probe: &mut P) -> Result<Logits<'_, 'm>, StepError> {
-        input.check(self.model)?;
+        self.begin(&[input], probe)?;
+        while self.run_next(true, probe) {}
+        Ok(self.logits())
+    }
+
+    /// Takes in one token, or two where there is room. The state does not change yet.
+    fn begin<P: Probe>(&mut self, inputs: &[Input], probe: &mut P) -> Result<(), StepError> {
+        for input in inputs {
+            input.check(self.model)?;
+        }
+        // A step whose slices were not all run.
+        while self.run_next(true, &mut NoProbe) {}
+        self.done = 0;
         let desc = self.model.desc();
         let layers = desc.layers as usize;
-        input.embed(self.model, &mut self.scratch);
-        rotary_angles(self.model, self.state.position(), self.scratch.rotary);
+        self.scratch.lanes = inputs.len();
+        for (lane, input) in inputs.iter().enumerate() {
+            input.embed(self.model, &mut self.scratch, lane);
+            if let Some(angles) = self.scratch.rotary.get_mut(lane) {
+                rotary_angles(self.model, self.state.position().wrapping_add(lane as u64), angles);
+            }
+        }
         if P::ACTIVE {
-            let x = self.scratch.x.get(..desc.hidden as usize).unwrap_or(&[]);
-            probe.values(layers, Op::Residual, x, desc.residual_frac);
+            let [x, ..] = &self.scratch.x;
+            probe.values(layers, Op::Residual, x.get(..desc.hidden as usize).unwrap_or(&[]), desc.residual_frac);
         }
         probe.done(layers, Op::Residual);
+        Ok(())
+    }
 
-        let slot = self.state.slot();
-        let (mut buffers, rotary) = BlockBuffers::of(&mut self.scratch);
-        for layer in 0..layers {
-            let cx = Context { model: self.model, layer, rotary, slot };
-            block(&cx, &mut buffers, &mut self.state.layer(layer, desc), probe);
-        }
-        self.state.advance(desc.conv_width.saturating_sub(1));
+    /// Slices of a step: the halves of each layer, and the end.
+    fn slice_count(&self) -> usize {
+        2 * self.model.desc().layers as usize + 1
+    }
 
-        let BlockBuffers { x, act, .. } = buffers;
-        block_norm(x, desc, act);
-        // A tied head cannot have the norm's weights folded into it (N13.1).
-        for (a, w) in act.iter_mut().zip(self.model.elements::<i16>(0, Role::FinalNorm)) {
-            *a = ((i32::from(*a) * i32::from(*w) + (1 << 14)) >> 15) as i16;
+    /// Slices of the step that are left.
+    pub(crate) fn slices_left(&self) -> usize {
+        self.slice_count() - self.done
+    }
+
+    /// Runs the next slice of the step; `false` if there is none. Without `outputs` no logits can be asked for.
+    pub(crate) fn run_next<P: Probe>(&mut self, outputs: bool, probe: &mut P) -> bool {
+        if self.slices_left() == 0 {
+            return false;
         }
-        probe.done(layers, Op::Head);
-        Ok(self.logits())
+        self.run(self.done, outputs, probe);
+        self.done += 1;
+        true
+    }
+
+    fn run<P: Probe>(&mut self, slice: usize, outputs: bool, probe: &mut P) {
+        let desc = self.model.desc();
+        let slots = desc.conv_width.saturating_sub(1);
+        let (layer, layers) = (slice / 2, desc.layers as usize);
+        if layer < layers {
+            let outputs = outputs || layer + 1 < layers;
+            let cx = Context { model: self.model, layer, slots: self.state.slots(slots), outputs };
+            match slice % 2 {
+                0 => block::mixer(&cx, &mut self.scratch, &mut self.state.layer(layer, desc), probe),
+                _ => block::mlp(&cx, &mut self.scratch, probe),
+            }
+            return;
+        }
+        for _ in 0..self.scratch.lanes {
+            self.state.advance(slots);
+        }
+        if outputs {
+            let ([x, ..], [act, ..]) = (&self.scratch.x, &mut self.scratch.act);
+            block_norm(x, desc, act);
+            // A tied head cannot have the norm's weights folded into it (N13.1).
+            for (a, w) in act.iter_mut().zip(self.model.elements::<i16>(0, Role::FinalNorm)) {
+                *a = ((i32::from(*a) * i32::from(*w) + (1 << 14)) >> 15) as i16;
+            }
+            probe.done(layers, Op::Head);
+        }
     }
 
     /// The logits of the last step again. Before the first step, and after anything else has used the scratch buffer,
     /// they mean nothing.
     pub fn logits(&mut self) -> Logits<'_, 'm> {
-        let tile = self.scratch.work.get_mut(..sla_format::LOGIT_TILE).unwrap_or_default();
-        Logits { model: self.model, act: self.scratch.act, tile }
+        let ([act, ..], [work, ..]) = (&self.scratch.act, &mut self.scratch.work);
+        let tile = work.get_mut(..sla_format::LOGIT_TILE).unwrap_or_default();
+        Logits { model: self.model, act, tile }
     }
 }

@@ -15,27 +15,64 @@ pub(crate) fn take<'a, T>(rest: &mut &'a mut [T], n: usize) -> &'a mut [T] {
     }
 }
 
-/// The regions of the scratch buffer.
+/// Tokens that can be processed at once.
+pub(crate) const LANES: usize = 2;
+
+/// The regions of the scratch buffer: those of one token, and of a second where there is room for it.
 pub(crate) struct Workspace<'s> {
+    /// Tokens that are being processed, 1 or [`LANES`]. What follows has as many valid elements.
+    pub lanes: usize,
     /// The residual stream, padded to whole panels.
-    pub x: &'s mut [i32],
+    pub x: [&'s mut [i32]; LANES],
     /// cos and sin of the rotary angles of this position (RetNet), d_k/2 each.
-    pub rotary: &'s mut [i32],
+    pub rotary: [&'s mut [i32]; LANES],
     /// The int16 input of the next matrix.
-    pub act: &'s mut [i16],
+    pub act: [&'s mut [i16]; LANES],
     /// What mixer, MLP and head use in turn.
-    pub work: &'s mut [i32],
+    pub work: [&'s mut [i32]; LANES],
+    /// Both tokens' `act`, for matrices; empty without room for a second token.
+    pub joined: &'s mut [i16],
 }
 
 impl<'s> Workspace<'s> {
     pub fn new(scratch: &'s mut [u32], m: &ModelDesc, plan: &MemoryPlan) -> Self {
+        let lanes = if scratch.len() < plan.prompt_scratch_words { 1 } else { LANES };
         let mut rest: &mut [i32] = bytemuck::try_cast_slice_mut(scratch).unwrap_or(&mut []);
-        let x = take(&mut rest, pad_rows(m.hidden as usize));
-        let rotary = take(&mut rest, if backbone(m) == Backbone::RetNet { m.d_k as usize } else { 0 });
-        let act = take(&mut rest, plan.act_words);
-        let work = take(&mut rest, plan.work_words);
-        Self { x, rotary, act: bytemuck::try_cast_slice_mut(act).unwrap_or(&mut []), work }
+        let mut ws = Self {
+            lanes: 1,
+            x: Default::default(),
+            rotary: Default::default(),
+            act: Default::default(),
+            work: Default::default(),
+            joined: &mut [],
+        };
+        let rotary = if backbone(m) == Backbone::RetNet { m.d_k as usize } else { 0 };
+        let regions = ws.x.iter_mut().zip(&mut ws.rotary).zip(&mut ws.act).zip(&mut ws.work);
+        for (((x, angles), act), work) in regions.take(lanes) {
+            *x = take(&mut rest, pad_rows(m.hidden as usize));
+            *angles = take(&mut rest, rotary);
+            *act = half_words(take(&mut rest, plan.act_words));
+            *work = take(&mut rest, plan.work_words);
+        }
+        if lanes == LANES {
+            ws.joined = half_words(take(&mut rest, LANES * plan.act_words));
+        }
+        ws
     }
+
+    /// Whether there is room for [`LANES`] tokens.
+    pub fn has_room(&self) -> bool {
+        !self.joined.is_empty()
+    }
+}
+
+fn half_words(words: &mut [i32]) -> &mut [i16] {
+    bytemuck::try_cast_slice_mut(words).unwrap_or(&mut [])
+}
+
+/// The slot after `slot`, of `slots`.
+fn following(slot: u32, slots: u32) -> u32 {
+    if slot.wrapping_add(1) < slots { slot + 1 } else { 0 }
 }
 
 /// The state of one layer.
@@ -76,18 +113,19 @@ impl<'s> State<'s> {
         }
     }
 
-    /// The convolution slot that this token's input goes to.
-    pub fn slot(&self) -> usize {
-        self.words.get(2).map_or(0, |&slot| slot as usize)
+    /// The convolution slots that this token's input and the next one's go to; `slots` is W - 1.
+    pub fn slots(&self, slots: u32) -> [usize; LANES] {
+        let slot = self.words.get(2).copied().unwrap_or(0);
+        [slot, following(slot, slots)].map(|slot| slot as usize)
     }
 
-    /// Counts the token; `slots` is W - 1.
+    /// Counts a token; `slots` is W - 1.
     pub fn advance(&mut self, slots: u32) {
         let position = self.position().wrapping_add(1);
         if let [low, high, slot, ..] = self.words {
             *low = position as u32;
             *high = (position >> 32) as u32;
-            *slot = if *slot + 1 < slots { *slot + 1 } else { 0 };
+            *slot = following(*slot, slots);
         }
     }
 

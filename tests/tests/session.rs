@@ -2,6 +2,7 @@
 //! way of looking at the logits agrees; the sampler draws what its configuration says.
 
 use sla_converter::checkpoint::synth;
+use sla_converter::owned_model::Memory;
 use sla_format::{MemoryPlan, ModelDesc};
 use sla_reference::{Backbone, Config, Input, KeyGate, QueryGate, Sla};
 use sla_runtime::{I16F16, Model, Sampler, SamplerConfig, Session, StepError};
@@ -105,20 +106,71 @@ fn prefill_equals_stepping() {
         let case = case(backbone);
         let model = case.file.model();
         let text = tokens(4);
-        let (mut stepping, mut filling) = (case.file.memory(), case.file.memory());
-        let mut stepping = stepping.session(&model).unwrap();
-        let mut filling = filling.session(&model).unwrap();
-        for part in [&text[..1], &text[1..7], &text[7..]] {
-            let want = bits(&mut stepping, part).pop().unwrap();
-            let mut got = vec![I16F16::ZERO; want.len()];
-            filling.prefill(part).unwrap().write(&mut got);
-            assert_eq!(got, want, "{backbone:?}");
-            assert_eq!(filling.position(), stepping.position());
-            let mut again = vec![I16F16::ZERO; want.len()];
-            filling.logits().write(&mut again);
-            assert_eq!(again, want, "{backbone:?}: the logits of the last step again");
+        // One token at a time, and two.
+        for mut filling in [case.file.memory(), Memory::for_prompts(&model)] {
+            let mut stepping = case.file.memory();
+            let (mut stepper, mut filler) = (stepping.session(&model).unwrap(), filling.session(&model).unwrap());
+            for part in [&text[..1], &text[1..3], &text[3..9], &text[9..12], &text[12..]] {
+                let want = bits(&mut stepper, part).pop().unwrap();
+                let mut got = vec![I16F16::ZERO; want.len()];
+                filler.prefill(part).unwrap().write(&mut got);
+                assert_eq!(got, want, "{backbone:?}");
+                assert_eq!(filler.position(), stepper.position());
+                let mut again = vec![I16F16::ZERO; want.len()];
+                filler.logits().write(&mut again);
+                assert_eq!(again, want, "{backbone:?}: the logits of the last step again");
+            }
+            assert_eq!(filling.buffers().0, stepping.buffers().0, "{backbone:?}: the states");
         }
     }
+}
+
+#[test]
+fn a_step_in_slices_is_a_step() {
+    for backbone in BACKBONES {
+        let case = case(backbone);
+        let model = case.file.model();
+        let want = bits(&mut case.file.memory().session(&model).unwrap(), &tokens(6));
+        let mut memory = case.file.memory();
+        let mut session = memory.session(&model).unwrap();
+        for (at, (&token, want)) in tokens(6).iter().zip(&want).enumerate() {
+            let mut slices = session.slices(token).unwrap();
+            let all = slices.left();
+            assert_eq!(all, 2 * model.desc().layers as usize + 1);
+            let run = at % (all + 1);
+            for done in 0..run {
+                assert_eq!(slices.left(), all - done);
+                assert!(slices.run_next());
+            }
+            if run == all {
+                assert!(!slices.run_next(), "there are no more");
+            }
+            if at % 3 == 0 && at + 1 < STEPS {
+                // Left half done: the next step finishes it first.
+                continue;
+            }
+            let mut got = vec![I16F16::ZERO; want.len()];
+            slices.finish().write(&mut got);
+            assert_eq!(&got, want, "{backbone:?}, step {at}");
+        }
+        assert_eq!(session.position(), STEPS as u64);
+        assert_eq!(session.slices(70).err(), Some(StepError::Token { token: 70, vocabulary: 70 }));
+        let mut slices = session.slices(0).unwrap();
+        slices.run_next();
+        session.reset();
+        assert_eq!(bits(&mut session, &tokens(6)), want, "{backbone:?}: a reset forgets what was not finished");
+    }
+    let case = features();
+    let model = case.file.model();
+    let (mut whole, mut cut) = (case.file.memory(), case.file.memory());
+    let (mut whole, mut cut) = (whole.session(&model).unwrap(), cut.session(&model).unwrap());
+    for frame in [[5; 3], [-70, 3, 900]] {
+        let (mut want, mut got) = ([I16F16::ZERO; 5], [I16F16::ZERO; 5]);
+        whole.step_features(&frame).unwrap().write(&mut want);
+        cut.slices_features(&frame).unwrap().finish().write(&mut got);
+        assert_eq!(got, want);
+    }
+    assert_eq!(cut.slices_features(&[0; 2]).err(), Some(StepError::Features { need: 3, have: 2 }));
 }
 
 #[test]
@@ -260,7 +312,7 @@ fn drawing() -> SamplerConfig {
 }
 
 /// Text that a model writes with a sampler.
-fn text(model: &Model, memory: &mut sla_converter::owned_model::Memory, config: SamplerConfig, n: usize) -> Vec<u32> {
+fn text(model: &Model, memory: &mut Memory, config: SamplerConfig, n: usize) -> Vec<u32> {
     let mut session = memory.session(model).unwrap();
     let mut sampler = Sampler::new(config);
     let mut token = 1;

@@ -39,6 +39,8 @@ pub struct MemoryPlan {
     pub state_words: usize,
     /// Scratch: free for other use between tokens.
     pub scratch_words: usize,
+    /// Scratch with which a prompt is processed two tokens at a time.
+    pub prompt_scratch_words: usize,
     /// State of one layer.
     pub layer_state_words: usize,
     /// int16 activations, in words.
@@ -93,9 +95,11 @@ impl MemoryPlan {
             _ => 0,
         };
         let act_words = act / 2;
+        let scratch_words = pad_rows(hidden) + rotary + act_words + work;
         MemoryPlan {
             state_words: GLOBAL_STATE_WORDS + m.layers as usize * layer_state_words,
-            scratch_words: pad_rows(hidden) + rotary + act_words + work,
+            scratch_words,
+            prompt_scratch_words: 2 * scratch_words + 2 * act_words,
             layer_state_words,
             act_words,
             work_words: work,
@@ -115,6 +119,12 @@ impl MemoryPlan {
     #[must_use]
     pub const fn state_bytes(&self) -> usize {
         4 * self.state_words
+    }
+
+    /// Scratch in bytes with which a prompt is processed two tokens at a time.
+    #[must_use]
+    pub const fn prompt_scratch_bytes(&self) -> usize {
+        4 * self.prompt_scratch_words
     }
 
     /// Scratch in bytes.

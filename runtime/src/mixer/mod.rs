@@ -12,7 +12,7 @@ use crate::model::Model;
 use crate::norm::{quantize, real};
 use crate::probe::{Op, Probe};
 use crate::scales::y_frac;
-use crate::workspace::{LayerState, take};
+use crate::workspace::{LANES, LayerState, Workspace, take};
 use project::Projections;
 use sla_format::{Backbone, KeyGate, OutputGate, QueryGate, Role};
 use sla_kernels::{Real, sigmoid_product, silu_product};
@@ -21,10 +21,11 @@ use sla_kernels::{Real, sigmoid_product, silu_product};
 pub(crate) struct Context<'a, 'm> {
     pub model: &'a Model<'m>,
     pub layer: usize,
-    /// cos and sin of the position's rotary angles (RetNet).
-    pub rotary: &'a [i32],
-    /// Convolution slot of this token.
-    pub slot: usize,
+    /// Convolution slot of each token.
+    pub slots: [usize; LANES],
+    /// Whether anybody reads what the layer adds to the residual stream. In a prompt nobody does in the last layer, where only the
+    /// state counts.
+    pub outputs: bool,
 }
 
 /// Scratch of one head.
@@ -39,21 +40,32 @@ struct HeadBuffers<'w> {
     shifts: &'w mut [u32],
 }
 
-/// Runs the mixer on the normed input in `act`, puts y there as the input of `o_proj` and returns its
-/// exponent. y is, for each state head, unit(o)·gates, with [`crate::scales::y_frac`] fraction bits.
-pub(crate) fn mix<P: Probe>(
+/// Runs the mixer on the normed inputs in `act`, puts each token's y there as the input of `o_proj` and returns the
+/// exponents. y is, for each state head, unit(o)·gates, with [`crate::scales::y_frac`] fraction bits.
+pub(crate) fn mix<P: Probe>(cx: &Context, ws: &mut Workspace, state: &mut LayerState, probe: &mut P) -> [i32; LANES] {
+    let mut rests = ws.work.each_mut().map(|work| &mut **work);
+    let projections = Projections::run(cx, ws.lanes, &mut ws.act, &mut rests, ws.joined);
+    let mut exponents = [0; LANES];
+    let tokens = projections.into_iter().zip(rests).zip(&ws.rotary).zip(&mut ws.act).take(ws.lanes);
+    for (((((mut p, rest), rotary), act), slot), exponent) in tokens.zip(cx.slots).zip(&mut exponents) {
+        p.qkv.activate(cx, rotary, slot, state);
+        probe.done(cx.layer, Op::Project);
+        *exponent = heads(cx, p, rest, act, state, probe);
+    }
+    exponents
+}
+
+/// The part of one token after its projections: gates over the heads, then each head.
+fn heads<P: Probe>(
     cx: &Context,
+    mut p: Projections,
+    mut rest: &mut [i32],
     act: &mut [i16],
-    work: &mut [i32],
     state: &mut LayerState,
     probe: &mut P,
 ) -> i32 {
     let desc = cx.model.desc();
     let (d_k, d_v) = (desc.d_k as usize, desc.d_v as usize);
-    let mut rest = work;
-    let mut p = Projections::run(cx, act, &mut rest, state);
-    probe.done(cx.layer, Op::Project);
-
     let gate = |logits, role, present, scale| match present {
         true => HeadGate::new(logits, cx.model.tensor(cx.layer, role).out_frac, desc.heads as usize, scale),
         false => HeadGate::NONE,
@@ -102,6 +114,9 @@ pub(crate) fn mix<P: Probe>(
                 gated_deltanet::head(cx, head, &mut p.qkv, (p.decay, p.beta), &mut state, carry, write, &mut buffers)
             }
         };
+        if !cx.outputs {
+            continue;
+        }
         let gain = match desc.query_gate {
             QueryGate::Output => query_gate.of(query_head),
             _ => Real::ONE,
@@ -113,6 +128,9 @@ pub(crate) fn mix<P: Probe>(
             OutputGate::Silu => silu_product(y, buffers.o, up, 0),
             OutputGate::Sigmoid => sigmoid_product(y, buffers.o),
         }
+    }
+    if !cx.outputs {
+        return 0;
     }
     if P::ACTIVE {
         probe.values(cx.layer, Op::Heads, p.y, y_frac(desc.output_gate, &gate_tensor));

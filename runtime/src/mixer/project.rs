@@ -3,9 +3,10 @@
 use super::Context;
 use crate::backbone::backbone;
 use crate::conv::Conv;
+use crate::matrix::Inputs;
 use crate::norm::quantize;
-use crate::workspace::{LayerState, take};
-use sla_format::{Backbone, FeatureMap, KeyGate, ModelDesc, QueryGate, Role, pad_rows};
+use crate::workspace::{LANES, LayerState, take};
+use sla_format::{Backbone, FeatureMap, KeyGate, QueryGate, Role, pad_rows};
 use sla_kernels::{fixed::mulhr, nonlinear, shift_in_place, silu_in_place};
 
 /// q, k, v of all heads and their fraction bits.
@@ -31,64 +32,88 @@ pub(super) struct Projections<'w> {
 }
 
 impl<'w> Projections<'w> {
-    pub fn run(cx: &Context, act: &mut [i16], rest: &mut &'w mut [i32], state: &mut LayerState) -> Self {
+    /// Those of each token, from its normed input in `act`, in the first words of its `rest`. Uses up `act`.
+    pub fn run(
+        cx: &Context,
+        lanes: usize,
+        act: &mut [&mut [i16]; LANES],
+        rests: &mut [&'w mut [i32]; LANES],
+        joined: &mut [i16],
+    ) -> [Self; LANES] {
         let desc = cx.model.desc();
         let heads = pad_rows(desc.heads as usize);
-        let mut project = |role: Role, rows: usize, act: &[i16]| project(cx, role, rows, act, rest);
-        let q = project(Role::Query, desc.q_len(), act);
-        let k = project(Role::Key, desc.k_len(), act);
-        let v = project(Role::Value, desc.v_len(), act);
-        let y = project(Role::OutputGate, desc.y_len(), act);
-        let query_logits =
-            if desc.query_gate == QueryGate::None { &mut [] } else { project(Role::QueryHeadGate, heads, act) };
-        let key_logits = if desc.key_gate == KeyGate::None { &mut [] } else { project(Role::KeyHeadGate, heads, act) };
-        let (decay, beta): (&mut [i32], &mut [i32]) = match backbone(desc) {
-            Backbone::RetNet => (&mut [], &mut []),
-            Backbone::Gla => {
-                let low_rank = project(Role::DecayDown, desc.gate_rank as usize, act);
-                let up = cx.model.matrix(cx.layer, Role::DecayUp);
-                let used = low_rank.get(..desc.gate_rank as usize).unwrap_or(&[]);
-                let exponent = quantize(used, up.desc().in_bits, act);
-                let z = take(rest, pad_rows(desc.k_len()));
-                up.apply(act, exponent, z);
-                (z, &mut [])
+        let [first, second] = &*act;
+        let inputs = Inputs::new(lanes, [first, second], desc.hidden as usize, joined);
+        let mut run = |present: bool, role: Role, rows: usize| match present {
+            true => project(cx, role, rows, &inputs, [0; LANES], rests),
+            false => Default::default(),
+        };
+        let backbone = backbone(desc);
+        let (gla, gdn) = (backbone == Backbone::Gla, backbone == Backbone::GatedDeltaNet);
+        let q = run(true, Role::Query, desc.q_len());
+        let k = run(true, Role::Key, desc.k_len());
+        let v = run(true, Role::Value, desc.v_len());
+        // y takes the place of its gate.
+        let y = run(true, Role::OutputGate, desc.y_len());
+        let query_logits = run(desc.query_gate != QueryGate::None, Role::QueryHeadGate, heads);
+        let key_logits = run(desc.key_gate != KeyGate::None, Role::KeyHeadGate, heads);
+        let low_rank = run(gla, Role::DecayDown, desc.gate_rank as usize);
+        let beta = run(gdn, Role::DeltaBeta, desc.state_heads as usize);
+        let mut decay = run(gdn, Role::DeltaDecay, desc.state_heads as usize);
+        if gla {
+            let up = cx.model.matrix(cx.layer, Role::DecayUp).desc().in_bits;
+            let mut exponents = [0; LANES];
+            for ((low_rank, act), exponent) in low_rank.iter().zip(&mut *act).zip(&mut exponents).take(lanes) {
+                *exponent = quantize(low_rank.get(..desc.gate_rank as usize).unwrap_or(&[]), up, act);
             }
-            Backbone::GatedDeltaNet => (
-                project(Role::DeltaDecay, desc.state_heads as usize, act),
-                project(Role::DeltaBeta, desc.state_heads as usize, act),
-            ),
-        };
-        let mut p = Projections {
-            qkv: Qkv {
-                q: q.get_mut(..desc.q_len()).unwrap_or_default(),
-                k: k.get_mut(..desc.k_len()).unwrap_or_default(),
-                v: v.get_mut(..desc.v_len()).unwrap_or_default(),
-                q_frac: cx.model.tensor(cx.layer, Role::Query).out_frac,
-                k_frac: cx.model.tensor(cx.layer, Role::Key).out_frac,
-                v_frac: cx.model.tensor(cx.layer, Role::Value).out_frac,
-            },
-            y: y.get_mut(..desc.y_len()).unwrap_or_default(),
-            decay,
-            beta,
-            query_logits,
-            key_logits,
-        };
-        p.qkv.activate(cx, state, desc);
-        p
+            let [first, second] = &*act;
+            let inputs = Inputs::new(lanes, [first, second], desc.gate_rank as usize, joined);
+            decay = project(cx, Role::DecayUp, desc.k_len(), &inputs, exponents, rests);
+        }
+        let frac = |role: Role| cx.model.tensor(cx.layer, role).out_frac;
+        let (q_frac, k_frac, v_frac) = (frac(Role::Query), frac(Role::Key), frac(Role::Value));
+        let mut tokens = q.into_iter().zip(k).zip(v).zip(y).zip(decay).zip(beta).zip(query_logits).zip(key_logits);
+        core::array::from_fn(|_| {
+            let token = tokens.next().unwrap_or_default();
+            let (((((((q, k), v), y), decay), beta), query_logits), key_logits) = token;
+            Projections {
+                qkv: Qkv {
+                    q: q.get_mut(..desc.q_len()).unwrap_or_default(),
+                    k: k.get_mut(..desc.k_len()).unwrap_or_default(),
+                    v: v.get_mut(..desc.v_len()).unwrap_or_default(),
+                    q_frac,
+                    k_frac,
+                    v_frac,
+                },
+                y: y.get_mut(..desc.y_len()).unwrap_or_default(),
+                decay,
+                beta,
+                query_logits,
+                key_logits,
+            }
+        })
     }
 }
 
-/// One projection of the mixer's input, in the next words of `rest`.
+/// One projection of each token, in the next words of its `rest`.
 #[inline(never)]
-fn project<'w>(cx: &Context, role: Role, rows: usize, act: &[i16], rest: &mut &'w mut [i32]) -> &'w mut [i32] {
-    let out = take(rest, pad_rows(rows));
-    cx.model.matrix(cx.layer, role).apply(act, 0, out);
-    out
+fn project<'w>(
+    cx: &Context,
+    role: Role,
+    rows: usize,
+    inputs: &Inputs,
+    exponents: [i32; LANES],
+    rests: &mut [&'w mut [i32]; LANES],
+) -> [&'w mut [i32]; LANES] {
+    let mut outs = rests.each_mut().map(|rest| take(rest, pad_rows(rows)));
+    cx.model.matrix(cx.layer, role).apply_each(inputs, exponents, outs.each_mut().map(|out| &mut **out));
+    outs
 }
 
 impl Qkv<'_> {
     /// Convolution, activation, feature map and rotation, in the backbone's order.
-    fn activate(&mut self, cx: &Context, state: &mut LayerState, desc: &ModelDesc) {
+    pub fn activate(&mut self, cx: &Context, rotary: &[i32], slot: usize, state: &mut LayerState) {
+        let desc = cx.model.desc();
         let backbone = backbone(desc);
         let convolved = desc.conv_width > 0 && backbone != Backbone::RetNet;
         if convolved {
@@ -106,7 +131,7 @@ impl Qkv<'_> {
                     shift: i32::from(cx.model.tensor(cx.layer, role).shift),
                     width: desc.conv_width as usize,
                 };
-                conv.apply(u, state.history, stride, offset, cx.slot);
+                conv.apply(u, state.history, stride, offset, slot);
             }
         } else if backbone == Backbone::GatedDeltaNet {
             for x in [&mut *self.q, &mut *self.k, &mut *self.v] {
@@ -123,7 +148,7 @@ impl Qkv<'_> {
         for (x, frac) in [(&mut *self.q, &mut self.q_frac), (&mut *self.k, &mut self.k_frac)] {
             map_features(desc.feature_map, x, frac);
             if backbone == Backbone::RetNet {
-                rotate(x, cx.rotary, desc.d_k as usize);
+                rotate(x, rotary, desc.d_k as usize);
                 *frac -= 1;
             }
         }
