@@ -34,6 +34,7 @@ pub(crate) fn mlp<P: Probe>(cx: &Context, ws: &mut Workspace, probe: &mut P) {
     }
 }
 
+#[inline(never)]
 fn norm(cx: &Context, ws: &mut Workspace) {
     for (x, act) in ws.x.iter().zip(&mut ws.act).take(ws.lanes) {
         block_norm(x, cx.model.desc(), act);

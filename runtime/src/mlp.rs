@@ -11,6 +11,7 @@ use sla_kernels::silu_product;
 
 /// Computes h = silu(gate·m) ⊙ (up·m) from the normed inputs in `act`, puts it there as the input of
 /// `down_proj` and returns the exponents.
+#[inline(never)]
 pub(crate) fn hidden<P: Probe>(cx: &Context, ws: &mut Workspace, probe: &mut P) -> [i32; LANES] {
     let desc = cx.model.desc();
     let width = desc.intermediate as usize;
@@ -27,7 +28,7 @@ pub(crate) fn hidden<P: Probe>(cx: &Context, ws: &mut Workspace, probe: &mut P) 
     let (gate_shift, up_shift) = (i32::from(gate.desc().pre_shift), i32::from(up.desc().pre_shift));
     let in_bits = cx.model.tensor(cx.layer, Role::MlpDown).in_bits;
     let mut exponents = [0; LANES];
-    for (((h, u), act), exponent) in h.into_iter().zip(u).zip(&mut ws.act).zip(&mut exponents).take(ws.lanes) {
+    for (((h, u), act), exponent) in h.iter_mut().zip(&u).zip(&mut ws.act).zip(&mut exponents).take(ws.lanes) {
         silu_product(h, u, gate_shift, up_shift);
         let h = h.get(..width).unwrap_or(&[]);
         if P::ACTIVE {

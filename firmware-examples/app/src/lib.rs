@@ -1,5 +1,5 @@
-//! What the firmware of all machines shares. A machine's folder holds one [`Platform`] and four small binaries that call
-//! [`bench()`], [`conformance()`], [`generate()`] and [`ledger()`].
+//! What the firmware of all machines shares. A machine's folder holds one [`Platform`] and small binaries that call
+//! [`bench()`], [`conformance()`], [`generate()`], [`ledger()`] and [`prompt()`].
 
 #![no_std]
 
@@ -14,6 +14,7 @@ mod ledger;
 pub mod log;
 mod memory;
 pub mod model;
+mod prompt;
 pub mod semihost;
 pub mod stack;
 mod stop;
@@ -27,6 +28,7 @@ pub use counter::{Counter, Rate};
 pub use generate::generate;
 pub use ledger::ledger;
 pub use memory::Memory;
+pub use prompt::prompt;
 
 /// What a machine must offer. The defaults for text, arguments and exit use semihosting; a board with another transport
 /// overrides them.

@@ -17,12 +17,23 @@ const WORDS: usize = {
 #[cfg(feature = "external-model")]
 const WORDS: usize = model::ARENA_BYTES / 4;
 
-struct Arena(UnsafeCell<[u32; WORDS]>);
+/// Words of state and of scratch for two tokens of a prompt.
+#[cfg(not(feature = "external-model"))]
+const PROMPT_WORDS: usize = {
+    let plan = sla_runtime::MemoryPlan::of_file(model::BYTES);
+    plan.state_words + plan.prompt_scratch_words
+};
+#[cfg(feature = "external-model")]
+const PROMPT_WORDS: usize = WORDS;
 
-// SAFETY: `Memory::take` hands the contents out once.
-unsafe impl Sync for Arena {}
+/// Linked into a firmware only if it is used.
+struct Arena<const N: usize>(UnsafeCell<[u32; N]>);
 
-static ARENA: Arena = Arena(UnsafeCell::new([0; WORDS]));
+// SAFETY: the contents are handed out once (`TAKEN`).
+unsafe impl<const N: usize> Sync for Arena<N> {}
+
+static ARENA: Arena<WORDS> = Arena(UnsafeCell::new([0; WORDS]));
+static PROMPT_ARENA: Arena<PROMPT_WORDS> = Arena(UnsafeCell::new([0; PROMPT_WORDS]));
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// Buffers for one session.
@@ -39,12 +50,7 @@ impl Memory {
     /// The buffers that `model` needs, the first time; `None` if there is less RAM, and afterwards. Not for interrupt
     /// handlers: on a Cortex-M0 the check is a load and a store.
     pub fn take(model: &Model) -> Option<Self> {
-        if TAKEN.load(Ordering::Relaxed) {
-            return None;
-        }
-        TAKEN.store(true, Ordering::Relaxed);
-        // SAFETY: the flag lets only the first caller come here.
-        let arena: &'static mut [u32] = unsafe { &mut *ARENA.0.get() };
+        let arena = once(&ARENA)?;
         let plan = model.plan();
         let (state, rest) = arena.split_at_mut_checked(plan.state_words)?;
         let (scratch, rest) = rest.split_at_mut_checked(plan.scratch_words)?;
@@ -53,4 +59,20 @@ impl Memory {
         let frame = unsafe { core::slice::from_raw_parts_mut(frame.as_mut_ptr().cast(), frame.len()) };
         Some(Self { state, scratch, frame })
     }
+
+    /// [`Memory::take`] with scratch for two tokens of a prompt at once, and no feature vector.
+    pub fn take_for_prompts(model: &Model) -> Option<Self> {
+        let (state, scratch) = once(&PROMPT_ARENA)?.split_at_mut_checked(model.plan().state_words)?;
+        Some(Self { state, scratch, frame: &mut [] })
+    }
+}
+
+/// The words, the first time that any are asked for.
+fn once<const N: usize>(arena: &'static Arena<N>) -> Option<&'static mut [u32]> {
+    if TAKEN.load(Ordering::Relaxed) {
+        return None;
+    }
+    TAKEN.store(true, Ordering::Relaxed);
+    // SAFETY: the flag lets only the first caller come here.
+    Some(unsafe { &mut *arena.0.get() })
 }

@@ -44,11 +44,11 @@ struct HeadBuffers<'w> {
 /// exponents. y is, for each state head, unit(o)·gates, with [`crate::scales::y_frac`] fraction bits.
 pub(crate) fn mix<P: Probe>(cx: &Context, ws: &mut Workspace, state: &mut LayerState, probe: &mut P) -> [i32; LANES] {
     let mut rests = ws.work.each_mut().map(|work| &mut **work);
-    let projections = Projections::run(cx, ws.lanes, &mut ws.act, &mut rests, ws.joined);
+    let mut projections = Projections::run(cx, ws.lanes, &mut ws.act, &mut rests, ws.joined);
     let mut exponents = [0; LANES];
-    let tokens = projections.into_iter().zip(rests).zip(&ws.rotary).zip(&mut ws.act).take(ws.lanes);
-    for (((((mut p, rest), rotary), act), slot), exponent) in tokens.zip(cx.slots).zip(&mut exponents) {
-        p.qkv.activate(cx, rotary, slot, state);
+    let tokens = projections.iter_mut().zip(&mut rests).zip(&ws.rotary).zip(&mut ws.act).take(ws.lanes);
+    for (((((p, rest), rotary), act), slot), exponent) in tokens.zip(&cx.slots).zip(&mut exponents) {
+        p.qkv.activate(cx, rotary, *slot, state);
         probe.done(cx.layer, Op::Project);
         *exponent = heads(cx, p, rest, act, state, probe);
     }
@@ -56,9 +56,10 @@ pub(crate) fn mix<P: Probe>(cx: &Context, ws: &mut Workspace, state: &mut LayerS
 }
 
 /// The part of one token after its projections: gates over the heads, then each head.
+#[inline(never)] // its frame, and that of the projections, are not needed at once
 fn heads<P: Probe>(
     cx: &Context,
-    mut p: Projections,
+    p: &mut Projections,
     mut rest: &mut [i32],
     act: &mut [i16],
     state: &mut LayerState,

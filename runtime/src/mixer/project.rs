@@ -10,6 +10,7 @@ use sla_format::{Backbone, FeatureMap, KeyGate, QueryGate, Role, pad_rows};
 use sla_kernels::{fixed::mulhr, nonlinear, shift_in_place, silu_in_place};
 
 /// q, k, v of all heads and their fraction bits.
+#[derive(Default)]
 pub(super) struct Qkv<'w> {
     pub q: &'w mut [i32],
     pub k: &'w mut [i32],
@@ -19,6 +20,7 @@ pub(super) struct Qkv<'w> {
     pub v_frac: i32,
 }
 
+#[derive(Default)]
 pub(super) struct Projections<'w> {
     pub qkv: Qkv<'w>,
     /// The output gate's pre-activation (Q16), later y.
@@ -33,6 +35,7 @@ pub(super) struct Projections<'w> {
 
 impl<'w> Projections<'w> {
     /// Those of each token, from its normed input in `act`, in the first words of its `rest`. Uses up `act`.
+    #[inline(never)]
     pub fn run(
         cx: &Context,
         lanes: usize,
@@ -42,56 +45,49 @@ impl<'w> Projections<'w> {
     ) -> [Self; LANES] {
         let desc = cx.model.desc();
         let heads = pad_rows(desc.heads as usize);
+        let mut tokens: [Self; LANES] = Default::default();
         let [first, second] = &*act;
         let inputs = Inputs::new(lanes, [first, second], desc.hidden as usize, joined);
-        let mut run = |present: bool, role: Role, rows: usize| match present {
-            true => project(cx, role, rows, &inputs, [0; LANES], rests),
-            false => Default::default(),
+        let mut run = |role: Role, rows: usize, place: fn(&mut Self) -> &mut &'w mut [i32]| {
+            let outs = project(cx, role, rows, &inputs, [0; LANES], rests);
+            tokens.iter_mut().zip(outs).for_each(|(token, out)| *place(token) = out);
         };
-        let backbone = backbone(desc);
-        let (gla, gdn) = (backbone == Backbone::Gla, backbone == Backbone::GatedDeltaNet);
-        let q = run(true, Role::Query, desc.q_len());
-        let k = run(true, Role::Key, desc.k_len());
-        let v = run(true, Role::Value, desc.v_len());
+        run(Role::Query, desc.q_len(), |p| &mut p.qkv.q);
+        run(Role::Key, desc.k_len(), |p| &mut p.qkv.k);
+        run(Role::Value, desc.v_len(), |p| &mut p.qkv.v);
         // y takes the place of its gate.
-        let y = run(true, Role::OutputGate, desc.y_len());
-        let query_logits = run(desc.query_gate != QueryGate::None, Role::QueryHeadGate, heads);
-        let key_logits = run(desc.key_gate != KeyGate::None, Role::KeyHeadGate, heads);
-        let low_rank = run(gla, Role::DecayDown, desc.gate_rank as usize);
-        let beta = run(gdn, Role::DeltaBeta, desc.state_heads as usize);
-        let mut decay = run(gdn, Role::DeltaDecay, desc.state_heads as usize);
-        if gla {
-            let up = cx.model.matrix(cx.layer, Role::DecayUp).desc().in_bits;
-            let mut exponents = [0; LANES];
-            for ((low_rank, act), exponent) in low_rank.iter().zip(&mut *act).zip(&mut exponents).take(lanes) {
-                *exponent = quantize(low_rank.get(..desc.gate_rank as usize).unwrap_or(&[]), up, act);
-            }
-            let [first, second] = &*act;
-            let inputs = Inputs::new(lanes, [first, second], desc.gate_rank as usize, joined);
-            decay = project(cx, Role::DecayUp, desc.k_len(), &inputs, exponents, rests);
+        run(Role::OutputGate, desc.y_len(), |p| &mut p.y);
+        if desc.query_gate != QueryGate::None {
+            run(Role::QueryHeadGate, heads, |p| &mut p.query_logits);
         }
-        let frac = |role: Role| cx.model.tensor(cx.layer, role).out_frac;
-        let (q_frac, k_frac, v_frac) = (frac(Role::Query), frac(Role::Key), frac(Role::Value));
-        let mut tokens = q.into_iter().zip(k).zip(v).zip(y).zip(decay).zip(beta).zip(query_logits).zip(key_logits);
-        core::array::from_fn(|_| {
-            let token = tokens.next().unwrap_or_default();
-            let (((((((q, k), v), y), decay), beta), query_logits), key_logits) = token;
-            Projections {
-                qkv: Qkv {
-                    q: q.get_mut(..desc.q_len()).unwrap_or_default(),
-                    k: k.get_mut(..desc.k_len()).unwrap_or_default(),
-                    v: v.get_mut(..desc.v_len()).unwrap_or_default(),
-                    q_frac,
-                    k_frac,
-                    v_frac,
-                },
-                y: y.get_mut(..desc.y_len()).unwrap_or_default(),
-                decay,
-                beta,
-                query_logits,
-                key_logits,
+        if desc.key_gate != KeyGate::None {
+            run(Role::KeyHeadGate, heads, |p| &mut p.key_logits);
+        }
+        match backbone(desc) {
+            Backbone::RetNet => {}
+            Backbone::Gla => {
+                // The inner vector of the low rank has its place in `beta`, which GLA has none of.
+                run(Role::DecayDown, desc.gate_rank as usize, |p| &mut p.beta);
+                let up = cx.model.matrix(cx.layer, Role::DecayUp).desc().in_bits;
+                let mut exponents = [0; LANES];
+                for ((token, act), exponent) in tokens.iter().zip(&mut *act).zip(&mut exponents).take(lanes) {
+                    *exponent = quantize(token.beta.get(..desc.gate_rank as usize).unwrap_or(&[]), up, act);
+                }
+                let [first, second] = &*act;
+                let inputs = Inputs::new(lanes, [first, second], desc.gate_rank as usize, joined);
+                let outs = project(cx, Role::DecayUp, desc.k_len(), &inputs, exponents, rests);
+                tokens.iter_mut().zip(outs).for_each(|(token, out)| token.decay = out);
             }
-        })
+            Backbone::GatedDeltaNet => {
+                run(Role::DeltaDecay, desc.state_heads as usize, |p| &mut p.decay);
+                run(Role::DeltaBeta, desc.state_heads as usize, |p| &mut p.beta);
+            }
+        }
+        for token in &mut tokens {
+            token.qkv.trim(cx);
+            token.y = core::mem::take(&mut token.y).get_mut(..desc.y_len()).unwrap_or_default();
+        }
+        tokens
     }
 }
 
@@ -111,6 +107,19 @@ fn project<'w>(
 }
 
 impl Qkv<'_> {
+    /// Cuts the padding off and takes the fraction bits from the projections.
+    fn trim(&mut self, cx: &Context) {
+        let desc = cx.model.desc();
+        for (x, frac, role, len) in [
+            (&mut self.q, &mut self.q_frac, Role::Query, desc.q_len()),
+            (&mut self.k, &mut self.k_frac, Role::Key, desc.k_len()),
+            (&mut self.v, &mut self.v_frac, Role::Value, desc.v_len()),
+        ] {
+            *x = core::mem::take(x).get_mut(..len).unwrap_or_default();
+            *frac = cx.model.tensor(cx.layer, role).out_frac;
+        }
+    }
+
     /// Convolution, activation, feature map and rotation, in the backbone's order.
     pub fn activate(&mut self, cx: &Context, rotary: &[i32], slot: usize, state: &mut LayerState) {
         let desc = cx.model.desc();

@@ -29,6 +29,7 @@ struct Panels {
 }
 
 /// [`crate::scalar::matrix_i4::matvec_i4`] for the DSP extension: 160 instructions for 128 products.
+#[inline(never)] // its frame holds the zero points
 pub fn matvec_i4(w: &I4Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
     let groups = w.cols() / GROUP;
     let count = (w.data().len() / w.panel_len().max(1)).min(multiplier.len() / PANEL).min(out.len() / PANEL);
