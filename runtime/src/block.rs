@@ -46,8 +46,7 @@ fn contribute<P: Probe>(cx: &Context, role: Role, op: Op, exponents: [i32; LANES
     let desc = cx.model.desc();
     let hidden = desc.hidden as usize;
     let matrix = cx.model.matrix(cx.layer, role);
-    let [first, second] = &ws.act;
-    let inputs = Inputs::new(ws.lanes, [first, second], matrix.desc().cols as usize, ws.joined);
+    let inputs = Inputs::new(ws.lanes, &ws.act, matrix.desc().cols as usize, ws.joined);
     let deltas = ws.work.each_mut().map(|work| work.get_mut(..pad_rows(hidden)).unwrap_or_default());
     matrix.apply_each(&inputs, exponents, deltas);
     for (x, delta) in ws.x.iter_mut().zip(&ws.work).take(ws.lanes) {

@@ -60,8 +60,9 @@ pub(crate) struct Inputs<'a> {
 
 impl<'a> Inputs<'a> {
     /// Those of the first `lanes` of `each`, of `len` elements and padded as matrices need it; `joined` has room for all.
-    pub fn new(lanes: usize, each: [&'a [i16]; LANES], len: usize, joined: &'a mut [i16]) -> Self {
-        if lanes == LANES {
+    pub fn new(lanes: usize, each: &'a [&mut [i16]; LANES], len: usize, joined: &'a mut [i16]) -> Self {
+        let each = each.each_ref().map(|x| &**x);
+        if LANES > 1 && lanes > 1 {
             let cols = pad_cols(len);
             let joined = joined.get_mut(..LANES * cols).unwrap_or_default();
             for (lane, x) in each.iter().enumerate() {
@@ -106,21 +107,19 @@ impl<'m> Matrix<'m> {
     }
 
     /// [`Matrix::apply`] for each vector of `inputs`.
-    pub(crate) fn apply_each(&self, inputs: &Inputs, exponents: [i32; LANES], outs: [&mut [i32]; LANES]) {
-        let [first, second] = outs;
-        match &self.weights {
-            Weights::I8(w) if inputs.lanes == LANES => {
-                let cols = pad_cols(self.desc.cols as usize);
-                let joined = inputs.joined.get(..LANES * cols).unwrap_or(&[]);
-                matvec_i8_pair(w, joined, self.multiplier, [&mut *first, &mut *second]);
+    pub(crate) fn apply_each(&self, inputs: &Inputs, exponents: [i32; LANES], mut outs: [&mut [i32]; LANES]) {
+        match (&self.weights, &mut outs[..]) {
+            (Weights::I8(w), [first, second]) if inputs.lanes > 1 => {
+                let joined = inputs.joined.get(..LANES * pad_cols(self.desc.cols as usize)).unwrap_or(&[]);
+                matvec_i8_pair(w, joined, self.multiplier, [first, second]);
             }
-            weights => {
-                for (x, out) in inputs.each.iter().zip([&mut *first, &mut *second]).take(inputs.lanes) {
+            (weights, outs) => {
+                for (x, out) in inputs.each.iter().zip(outs).take(inputs.lanes) {
                     weights.times(x, self.multiplier, out);
                 }
             }
         }
-        for (out, exponent) in [first, second].into_iter().zip(exponents).take(inputs.lanes) {
+        for (out, exponent) in outs.iter_mut().zip(exponents).take(inputs.lanes) {
             self.finish(exponent, self.bias, out);
         }
     }

@@ -17,8 +17,7 @@ pub(crate) fn hidden<P: Probe>(cx: &Context, ws: &mut Workspace, probe: &mut P) 
     let width = desc.intermediate as usize;
     let padded = pad_rows(width);
     let (gate, up) = (cx.model.matrix(cx.layer, Role::MlpGate), cx.model.matrix(cx.layer, Role::MlpUp));
-    let [first, second] = &ws.act;
-    let inputs = Inputs::new(ws.lanes, [first, second], desc.hidden as usize, ws.joined);
+    let inputs = Inputs::new(ws.lanes, &ws.act, desc.hidden as usize, ws.joined);
     let mut rests = ws.work.each_mut().map(|work| &mut **work);
     let mut h = rests.each_mut().map(|rest| take(rest, padded));
     let mut u = rests.each_mut().map(|rest| take(rest, padded));

@@ -16,7 +16,7 @@ pub(crate) fn take<'a, T>(rest: &mut &'a mut [T], n: usize) -> &'a mut [T] {
 }
 
 /// Tokens that can be processed at once.
-pub(crate) const LANES: usize = 2;
+pub(crate) const LANES: usize = if cfg!(feature = "prompt-pairs") { 2 } else { 1 };
 
 /// The regions of the scratch buffer: those of one token, and of a second where there is room for it.
 pub(crate) struct Workspace<'s> {
@@ -36,7 +36,8 @@ pub(crate) struct Workspace<'s> {
 
 impl<'s> Workspace<'s> {
     pub fn new(scratch: &'s mut [u32], m: &ModelDesc, plan: &MemoryPlan) -> Self {
-        let lanes = if scratch.len() < plan.prompt_scratch_words { 1 } else { LANES };
+        let pair = LANES > 1 && scratch.len() >= plan.prompt_scratch_words;
+        let lanes = if pair { LANES } else { 1 };
         let mut rest: &mut [i32] = bytemuck::try_cast_slice_mut(scratch).unwrap_or(&mut []);
         let mut ws = Self {
             lanes: 1,
@@ -54,15 +55,15 @@ impl<'s> Workspace<'s> {
             *act = half_words(take(&mut rest, plan.act_words));
             *work = take(&mut rest, plan.work_words);
         }
-        if lanes == LANES {
+        if pair {
             ws.joined = half_words(take(&mut rest, LANES * plan.act_words));
         }
         ws
     }
 
-    /// Whether there is room for [`LANES`] tokens.
+    /// Whether there is room for two tokens.
     pub fn has_room(&self) -> bool {
-        !self.joined.is_empty()
+        LANES > 1 && !self.joined.is_empty()
     }
 }
 
@@ -113,10 +114,14 @@ impl<'s> State<'s> {
         }
     }
 
-    /// The convolution slots that this token's input and the next one's go to; `slots` is W - 1.
+    /// The convolution slots that the inputs of this token and the next go to; `slots` is W - 1.
     pub fn slots(&self, slots: u32) -> [usize; LANES] {
-        let slot = self.words.get(2).copied().unwrap_or(0);
-        [slot, following(slot, slots)].map(|slot| slot as usize)
+        let mut slot = self.words.get(2).copied().unwrap_or(0);
+        core::array::from_fn(|_| {
+            let this = slot;
+            slot = following(slot, slots);
+            this as usize
+        })
     }
 
     /// Counts a token; `slots` is W - 1.

@@ -46,8 +46,7 @@ impl<'w> Projections<'w> {
         let desc = cx.model.desc();
         let heads = pad_rows(desc.heads as usize);
         let mut tokens: [Self; LANES] = Default::default();
-        let [first, second] = &*act;
-        let inputs = Inputs::new(lanes, [first, second], desc.hidden as usize, joined);
+        let inputs = Inputs::new(lanes, act, desc.hidden as usize, joined);
         let mut run = |role: Role, rows: usize, place: fn(&mut Self) -> &mut &'w mut [i32]| {
             let outs = project(cx, role, rows, &inputs, [0; LANES], rests);
             tokens.iter_mut().zip(outs).for_each(|(token, out)| *place(token) = out);
@@ -73,8 +72,7 @@ impl<'w> Projections<'w> {
                 for ((token, act), exponent) in tokens.iter().zip(&mut *act).zip(&mut exponents).take(lanes) {
                     *exponent = quantize(token.beta.get(..desc.gate_rank as usize).unwrap_or(&[]), up, act);
                 }
-                let [first, second] = &*act;
-                let inputs = Inputs::new(lanes, [first, second], desc.gate_rank as usize, joined);
+                let inputs = Inputs::new(lanes, act, desc.gate_rank as usize, joined);
                 let outs = project(cx, Role::DecayUp, desc.k_len(), &inputs, exponents, rests);
                 tokens.iter_mut().zip(outs).for_each(|(token, out)| token.decay = out);
             }
