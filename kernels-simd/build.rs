@@ -1,4 +1,4 @@
-//! Tells the kernels what stable Rust does not: whether the target has the Arm DSP extension or Helium.
+//! Tells the kernels what stable Rust does not: which Arm or RISC-V architecture, and whether it has DSP or Helium.
 
 fn main() {
     let target = std::env::var("TARGET").unwrap_or_default();
@@ -7,6 +7,14 @@ fn main() {
     println!("cargo::rustc-check-cfg=cfg(sla_arm_v8m)");
     if target.starts_with("thumbv8m") {
         println!("cargo::rustc-cfg=sla_arm_v8m");
+    }
+    for (prefixes, cfg) in
+        [(&["thumbv6m"][..], "sla_armv6m"), (&["thumbv7m"], "sla_armv7m"), (&["riscv32im", "riscv32gc"], "sla_rv32m")]
+    {
+        println!("cargo::rustc-check-cfg=cfg({cfg})");
+        if prefixes.iter().any(|prefix| target.starts_with(prefix)) {
+            println!("cargo::rustc-cfg={cfg}");
+        }
     }
     println!("cargo::rerun-if-changed=build.rs");
     // Flags are separated by the unit separator; `-C target-cpu=x` may be one or two of them.

@@ -1,6 +1,7 @@
 //! The battery that every backend has to pass, on hosts, emulators and boards alike: each kernel against the oracle,
 //! with all tails, alignments, extremes, and sentinels around the outputs.
 
+use crate::real::{Real, align};
 use crate::scalar::matrix_i4::{GROUP_WORDS, I4Matrix};
 use crate::scalar::{self, matrix::I8Matrix};
 use crate::{dispatch, fixed};
@@ -60,6 +61,7 @@ pub fn battery() -> Outcome {
             (4, 64, 0),
             (8, 112, 48),
             (8, 128, 64),
+            (8, 80, 0),
             (4, 240, 0),
             (8, 256, 80),
             (8, 256, 0),
@@ -71,6 +73,14 @@ pub fn battery() -> Outcome {
         }
         for (d_k, d_v) in [(1, 1), (2, 3), (3, 4), (8, 8), (5, 17), (16, 16), (7, 31), (12, 40)] {
             state(&mut outcome, d_k, d_v, round);
+        }
+        for len in [0, 1, 2, 3, 4, 5, 7, 8, 16, LEN] {
+            for bits in [3, 16, 24, 29, 30, 31] {
+                if len > 0 {
+                    vectors(&mut outcome, len, bits, round);
+                }
+                activations(&mut outcome, len, bits, round);
+            }
         }
     }
     outcome
@@ -199,9 +209,116 @@ fn state(outcome: &mut Outcome, d_k: usize, d_v: usize, round: u32) {
         scalar::state::state_shift(&mut want[s.clone()], n);
         outcome.check("state_shift", got == want);
     }
-    let mask = dispatch::magnitude(q);
-    outcome.check("magnitude", mask == scalar::vector::magnitude(q));
-    outcome.check("sum_squares", dispatch::sum_squares(q, mask) == scalar::vector::sum_squares(q, mask));
+}
+
+/// Elements of the longest vector.
+const LEN: usize = 21;
+
+/// Room for a vector between sentinels.
+fn framed<T: Copy + From<u16>, const N: usize>(x: &[T]) -> [T; N] {
+    let mut out = [T::from(0x5aa5); N];
+    if let Some(inner) = out.get_mut(1..=x.len()) {
+        inner.copy_from_slice(x);
+    }
+    out
+}
+
+fn vectors(outcome: &mut Outcome, len: usize, bits: u32, round: u32) {
+    let mut draw = Draw((len as u32) << 16 | bits << 8 | round);
+    let limit = ((1u64 << bits) - 1) as i32;
+    let (mut x, mut y) = ([0; LEN], [0; LEN]);
+    for (x, y) in x.iter_mut().zip(&mut y) {
+        *x = draw.within(limit, round == 0);
+        *y = draw.within(i32::MAX, round == 1);
+    }
+    // Powers of two and the most negative numbers are where magnitudes are miscounted.
+    match round {
+        2 => x[len / 2] = -limit - 1,
+        3 => x.iter_mut().for_each(|x| *x = if *x == limit { *x } else { (*x + 1).clamp(-limit, limit) & -2 }),
+        _ => {}
+    }
+    let (x, y) = (&x[..len], &y[..len]);
+    let at = 1..=len;
+
+    let mask = scalar::vector::magnitude(x);
+    outcome.check("magnitude", dispatch::magnitude(x) == mask);
+    outcome.check("sum_squares", dispatch::sum_squares(x, mask) == scalar::vector::sum_squares(x, mask));
+    outcome.check("sum_magnitudes", dispatch::sum_magnitudes(x) == scalar::vector::sum_magnitudes(x));
+
+    let (mut got, mut want): ([i32; LEN + 2], [i32; LEN + 2]) = (framed(x), framed(x));
+    dispatch::add_saturating(&mut got[at.clone()], y);
+    scalar::vector::add_saturating(&mut want[at.clone()], y);
+    outcome.check("add_saturating", got == want);
+
+    let (mut short_got, mut short_want) = ([0x5aa5i16; LEN + 2], [0x5aa5i16; LEN + 2]);
+    for n in [-70, -32, -31, -13, -1, 0, 1, 7, 31, 32, 70] {
+        let (mut got, mut want): ([i32; LEN + 2], [i32; LEN + 2]) = (framed(x), framed(x));
+        dispatch::shift_in_place(&mut got[at.clone()], n);
+        scalar::vector::shift_in_place(&mut want[at.clone()], n);
+        outcome.check("shift_in_place", got == want);
+        dispatch::shift_into(x, n, &mut got[at.clone()]);
+        scalar::vector::shift_into(x, n, &mut want[at.clone()]);
+        outcome.check("shift_into", got == want);
+        dispatch::shift_i16(x, n, &mut short_got[at.clone()]);
+        scalar::vector::shift_i16(x, n, &mut short_want[at.clone()]);
+        outcome.check("shift_i16", short_got == short_want);
+
+        let a = Real::new(u64::from(draw.bits()) + 1, -32).applied(align(mask), n);
+        dispatch::apply(a, x, &mut got[at.clone()]);
+        scalar::vector::apply(a, x, &mut want[at.clone()]);
+        outcome.check("apply", got == want);
+        dispatch::apply_i16(a, x, &mut short_got[at.clone()]);
+        scalar::vector::apply_i16(a, x, &mut short_want[at.clone()]);
+        outcome.check("apply_i16", short_got == short_want);
+        (got, want) = (framed(x), framed(x));
+        dispatch::apply_in_place(a, &mut got[at.clone()]);
+        scalar::vector::apply_in_place(a, &mut want[at.clone()]);
+        outcome.check("apply_in_place", got == want);
+    }
+}
+
+fn activations(outcome: &mut Outcome, len: usize, bits: u32, round: u32) {
+    let mut draw = Draw((len as u32) << 16 | bits << 8 | round);
+    let limit = ((1u64 << bits) - 1) as i32;
+    let (mut t, mut x, mut k, mut q) = ([0; LEN], [0; LEN], [0; LEN], [0; LEN]);
+    let mut carry = [0u32; LEN];
+    // Both sides of 16 in Q16, where tables end; the ends of int32; the two carries around 1.
+    let edges = [0, 1, -1, (16 << 16) - 1, 16 << 16, -(16 << 16), 1 - (16 << 16), i32::MAX, i32::MIN];
+    for i in 0..len {
+        t[i] = if round == 0 { edges[i % edges.len()] } else { draw.within(limit, round == 1) };
+        for x in [&mut x[i], &mut k[i], &mut q[i]] {
+            *x = draw.within(i32::MAX, round == 1);
+        }
+        carry[i] = [0, 1, (1 << 27) - 1, draw.bits() >> 5][if round == 0 { i % 3 } else { 3 }];
+    }
+    let (t, x, at) = (&t[..len], &x[..len], 1..=len);
+
+    for (g_up, x_up) in [(0, 0), (3, 7), (-2, 1), (31, -31), (-31, 31), (-40, 4)] {
+        let (mut got, mut want): ([i32; LEN + 2], [i32; LEN + 2]) = (framed(t), framed(t));
+        dispatch::silu_product(&mut got[at.clone()], x, g_up, x_up);
+        scalar::activation::silu_product(&mut want[at.clone()], x, g_up, x_up);
+        outcome.check("silu_product", got == want);
+    }
+    let (mut got, mut want): ([i32; LEN + 2], [i32; LEN + 2]) = (framed(t), framed(t));
+    dispatch::sigmoid_product(&mut got[at.clone()], x);
+    scalar::activation::sigmoid_product(&mut want[at.clone()], x);
+    outcome.check("sigmoid_product", got == want);
+    (got, want) = (framed(t), framed(t));
+    dispatch::silu_in_place(&mut got[at.clone()]);
+    scalar::activation::silu_in_place(&mut want[at.clone()]);
+    outcome.check("silu_in_place", got == want);
+
+    for decay_max in [u32::MAX, 1 << 24] {
+        let mut got =
+            (framed::<u32, { LEN + 2 }>(&carry[..len]), [7u32; LEN + 2], framed(&k[..len]), framed(&q[..len]));
+        let mut want: (_, _, [i32; LEN + 2], [i32; LEN + 2]) = got;
+        let (carry, bits, k, q) = (&mut got.0, &mut got.1, &mut got.2, &mut got.3);
+        let at = || 1..=len;
+        dispatch::gla_channels(t, decay_max, &mut carry[at()], &mut bits[at()], &mut k[at()], &mut q[at()]);
+        let (carry, bits, k, q) = (&mut want.0, &mut want.1, &mut want.2, &mut want.3);
+        scalar::activation::gla_channels(t, decay_max, &mut carry[at()], &mut bits[at()], &mut k[at()], &mut q[at()]);
+        outcome.check("gla_channels", got == want);
+    }
 }
 
 #[cfg(test)]

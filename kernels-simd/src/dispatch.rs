@@ -5,8 +5,14 @@ use crate::scalar::{self, matrix::I8Matrix, matrix_i4::I4Matrix};
 /// The backend of a device, fixed by its target (build.rs).
 #[cfg(all(sla_arm_dsp, not(sla_helium)))]
 use crate::arch::arm_dsp as device;
+#[cfg(sla_armv6m)]
+use crate::arch::armv6m as device;
+#[cfg(sla_armv7m)]
+use crate::arch::armv7m as device;
 #[cfg(sla_helium)]
 use crate::arch::helium as device;
+#[cfg(sla_rv32m)]
+use crate::arch::riscv32 as device;
 
 /// The backend in use: `"scalar"` or the name of an instruction set.
 #[must_use]
@@ -19,6 +25,12 @@ pub fn backend() -> &'static str {
         "helium"
     } else if cfg!(sla_arm_dsp) {
         "arm-dsp"
+    } else if cfg!(sla_armv7m) {
+        "armv7-m"
+    } else if cfg!(sla_armv6m) {
+        "armv6-m"
+    } else if cfg!(sla_rv32m) {
+        "rv32m"
     } else {
         "scalar"
     }
@@ -57,9 +69,9 @@ pub fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
         // SAFETY: the processor was just found to have AVX2.
         return unsafe { crate::arch::x86_64::matvec_i8(w, x, multiplier, out) };
     }
-    #[cfg(sla_arm_dsp)]
+    #[cfg(any(sla_arm_dsp, sla_armv7m, sla_armv6m, sla_rv32m))]
     return device::matvec_i8(w, x, multiplier, out);
-    #[cfg(not(sla_arm_dsp))]
+    #[cfg(not(any(sla_arm_dsp, sla_armv7m, sla_armv6m, sla_rv32m)))]
     scalar::matrix::matvec_i8(w, x, multiplier, out);
 }
 
@@ -101,12 +113,28 @@ pub fn matvec_i8_pair(w: &I8Matrix, pair: &[i16], multiplier: &[i32], out: [&mut
     }
 }
 
-#[cfg(sla_arm_dsp)]
-pub use device::state_write_read;
-pub use scalar::activation::{carry_decay, gla_channels, sigmoid_product, silu_in_place, silu_product};
+#[cfg(sla_helium)]
+pub use device::{
+    add_saturating, apply, apply_i16, apply_in_place, gla_channels, magnitude, shift_i16, shift_in_place, shift_into,
+    sigmoid_product, silu_in_place, silu_product, state_read, state_shift, state_write_read, sum_magnitudes,
+    sum_squares,
+};
+#[cfg(all(sla_arm_dsp, not(sla_helium)))]
+pub use device::{
+    add_saturating, apply, apply_i16, apply_in_place, magnitude, shift_i16, shift_in_place, shift_into, silu_product,
+    state_write_read, sum_magnitudes, sum_squares,
+};
+pub use scalar::activation::carry_decay;
+#[cfg(not(sla_arm_dsp))]
+pub use scalar::activation::silu_product;
+#[cfg(not(sla_helium))]
+pub use scalar::activation::{gla_channels, sigmoid_product, silu_in_place};
 #[cfg(not(sla_arm_dsp))]
 pub use scalar::state::state_write_read;
+#[cfg(not(sla_helium))]
 pub use scalar::state::{state_read, state_shift};
+#[cfg(not(sla_arm_dsp))]
 pub use scalar::vector::{
-    apply, apply_i16, apply_in_place, magnitude, shift_i16, shift_in_place, shift_into, sum_magnitudes, sum_squares,
+    add_saturating, apply, apply_i16, apply_in_place, magnitude, shift_i16, shift_in_place, shift_into, sum_magnitudes,
+    sum_squares,
 };

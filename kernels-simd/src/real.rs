@@ -31,7 +31,7 @@ impl Real {
         }
         let up = value.leading_zeros() as i32 - 33; // bring the leading one to bit 30
         let mantissa = if up >= 0 { value << up } else { value >> -up };
-        Real { mantissa: mantissa as u32, exponent: clamp_exponent(exponent as i64 - up as i64) }
+        Real { mantissa: mantissa as u32, exponent: clamp_exponent(exponent.saturating_sub(up)) }
     }
 
     /// `mantissa · 2^exponent` for a mantissa in `[2^30, 2^31)` or for 0·2^0, and an exponent in ±2^24: nothing to do.
@@ -45,7 +45,7 @@ impl Real {
     /// 2^exponent.
     #[must_use]
     pub const fn pow2(exponent: i32) -> Real {
-        Real { mantissa: 1 << 30, exponent: clamp_exponent(exponent as i64 - 30) }
+        Real { mantissa: 1 << 30, exponent: clamp_exponent(exponent.saturating_sub(30)) }
     }
 
     /// The mantissa, in `[2^30, 2^31)` or 0.
@@ -75,10 +75,7 @@ impl Real {
             return Real::ZERO;
         }
         let down = if product >> 61 != 0 { 31 } else { 30 };
-        Real {
-            mantissa: (product >> down) as u32,
-            exponent: clamp_exponent(self.exponent as i64 + other.exponent as i64 + down as i64),
-        }
+        Real { mantissa: (product >> down) as u32, exponent: clamp_exponent(self.exponent + other.exponent + down) }
     }
 
     /// `self · 2^n` (exact).
@@ -88,7 +85,7 @@ impl Real {
         if self.mantissa == 0 {
             return self;
         }
-        Real { mantissa: self.mantissa, exponent: clamp_exponent(self.exponent as i64 + n as i64) }
+        Real { mantissa: self.mantissa, exponent: clamp_exponent(self.exponent.saturating_add(n)) }
     }
 
     /// Sum (N2.4): the smaller operand is aligned by truncation.
@@ -106,7 +103,7 @@ impl Real {
         let addend = if apart > 31 { 0 } else { small.mantissa >> apart };
         let sum = big.mantissa + addend; // < 2^32
         if sum >> 31 != 0 {
-            Real { mantissa: sum >> 1, exponent: clamp_exponent(big.exponent as i64 + 1) }
+            Real { mantissa: sum >> 1, exponent: clamp_exponent(big.exponent + 1) }
         } else {
             Real { mantissa: sum, exponent: big.exponent }
         }
@@ -119,20 +116,26 @@ impl Real {
         if self.mantissa == 0 {
             return Real::ZERO;
         }
-        // Long division, one bit a round, in 32 bits: the remainder stays below the divisor, which is below 2^31. The
-        // quotient's first bit is known; a mark in front of it ends the rounds when it reaches the top.
-        let first = (self.mantissa == 1 << 30) as u32;
-        let (mut remainder, mut quotient) = ((1u32 << 30) - (first << 30), 1);
-        while quotient >> 31 == 0 {
-            remainder <<= 1;
-            quotient <<= 1;
-            if remainder >= self.mantissa {
-                remainder -= self.mantissa;
-                quotient |= 1;
-            }
+        // x ≈ 2^61/m = 2^30/D for D = m/2^31: 1/D in Q30, from the linear start 48/17 - 32/17·D within 1/17, an error that each
+        // round of Newton's iteration x ← x·(2 - D·x) squares. The exact floor is a few units away.
+        let d = self.mantissa << 1;
+        let mut x = 3_031_741_620 - umulh(d, 2_021_161_080);
+        let mut i = 0;
+        while i < 3 {
+            let t = (2u32 << 30).wrapping_sub(umulh(d, x));
+            x = ((x as u64 * t as u64) >> 30) as u32;
+            i += 1;
         }
-        let quotient = (quotient ^ 1 << 31) | first << 31;
-        Real::new(quotient as u64, clamp_exponent(-61 - self.exponent as i64))
+        let mut rest = (1i64 << 61).wrapping_sub((x as u64 * self.mantissa as u64) as i64);
+        while rest < 0 {
+            x -= 1;
+            rest += self.mantissa as i64;
+        }
+        while rest >= self.mantissa as i64 {
+            x += 1;
+            rest -= self.mantissa as i64;
+        }
+        Real::new(x as u64, clamp_exponent(-61 - self.exponent))
     }
 
     /// `1/√self` to about 2^-29 relative, by Newton's iteration from a linear start (N2.6). 0 for 0.
@@ -161,7 +164,7 @@ impl Real {
     }
 
     /// Multiplies a vector: `out_j = shift(mulhr(x_j << up, mantissa), exponent + 32 - up + frac)`
-    /// (N2.7), where `up` left-aligns the vector (`|x_j| << up < 2^30`, see [`align`]). The result is
+    /// (N2.7), where `up` (in ±32) left-aligns the vector (`|x_j| << up < 2^30`, see [`align`]). The result is
     /// `x·self·2^frac`.
     #[inline(never)]
     #[must_use]
@@ -169,7 +172,7 @@ impl Real {
         Apply {
             up,
             mantissa: self.mantissa as i32,
-            post: clamp_exponent(self.exponent as i64 + 32 - up as i64 + frac as i64),
+            post: clamp_exponent((self.exponent + 32 - up).saturating_add(frac)),
         }
     }
 
@@ -212,7 +215,7 @@ impl Apply {
     /// The same with a further shift of the result by `2^n`.
     #[must_use]
     pub const fn scaled(self, n: i32) -> Apply {
-        Apply { post: clamp_exponent(self.post as i64 + n as i64), ..self }
+        Apply { post: clamp_exponent(self.post.saturating_add(n)), ..self }
     }
 }
 
@@ -228,13 +231,13 @@ const fn umulh(a: u32, b: u32) -> u32 {
     ((a as u64 * b as u64) >> 32) as u32
 }
 
-const fn clamp_exponent(e: i64) -> i32 {
-    if e > EXP_LIMIT as i64 {
+const fn clamp_exponent(e: i32) -> i32 {
+    if e > EXP_LIMIT {
         EXP_LIMIT
-    } else if e < -(EXP_LIMIT as i64) {
+    } else if e < -EXP_LIMIT {
         -EXP_LIMIT
     } else {
-        e as i32
+        e
     }
 }
 
@@ -274,6 +277,14 @@ mod tests {
                 assert!((f(got) / want - 1.0).abs() < tol, "{a:?} {b:?} {got:?} {want}");
                 assert!(got.mantissa >> 30 == 1, "normalised: {got:?}");
             }
+        }
+    }
+
+    #[test]
+    fn reciprocals_are_floors() {
+        for m in (1u32 << 30..1 << 31).step_by(99_991).chain([(1 << 30) + 1, (1 << 31) - 1, 0x5a82_799a]) {
+            let got = Real::normal(m, 0).recip();
+            assert_eq!(got, Real::new((1 << 61) / u64::from(m), -61), "{m}");
         }
     }
 

@@ -28,11 +28,11 @@ pub static SOFTPLUS_Q27: [u32; EXP_SPAN + 1] = {
     t
 };
 
-/// `round(2^30 · 2^(i/256))`: 2^x on `[0, 1]`, Q30.
-pub static EXP2_Q30: [u32; 257] = {
-    let mut t = [0; 257];
+/// `round(2^30 · 2^(i/256))`: 2^x on `[0, 1]`, Q30, and a neighbour for the last entry, which a vector reads with weight 0.
+pub static EXP2_Q30: [u32; 258] = {
+    let mut t = [0; 258];
     let mut i = 0;
-    while i <= 256 {
+    while i <= 257 {
         t[i] = round(1_073_741_824.0 * exp(i as f64 / 256.0 * core::f64::consts::LN_2));
         i += 1;
     }

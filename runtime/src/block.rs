@@ -7,6 +7,7 @@ use crate::norm::block_norm;
 use crate::probe::{Op, Probe};
 use crate::workspace::{LANES, LayerState, Workspace};
 use sla_format::{Role, pad_rows};
+use sla_kernels::add_saturating;
 
 /// The first half.
 pub(crate) fn mixer<P: Probe>(cx: &Context, ws: &mut Workspace, state: &mut LayerState, probe: &mut P) {
@@ -50,17 +51,13 @@ fn contribute<P: Probe>(cx: &Context, role: Role, op: Op, exponents: [i32; LANES
     let deltas = ws.work.each_mut().map(|work| work.get_mut(..pad_rows(hidden)).unwrap_or_default());
     matrix.apply_each(&inputs, exponents, deltas);
     for (x, delta) in ws.x.iter_mut().zip(&ws.work).take(ws.lanes) {
-        let mut saturated = 0;
-        for (x, delta) in x.iter_mut().zip(delta.iter()) {
-            if P::ACTIVE {
-                saturated += u32::from(x.checked_add(*delta).is_none());
-            }
-            *x = x.saturating_add(*delta);
-        }
         if P::ACTIVE {
+            let full = |(x, delta): &(&i32, &i32)| x.checked_add(**delta).is_none();
+            let saturated = x.iter().zip(delta.iter()).filter(full).count() as u32;
             probe.values(cx.layer, op, delta.get(..hidden).unwrap_or(&[]), desc.residual_frac);
             probe.saturated(cx.layer, op, saturated);
         }
+        add_saturating(x, delta);
     }
     probe.done(cx.layer, op);
 }

@@ -1,10 +1,12 @@
 //! A quantised matrix in place, with its multipliers, shift and bias (numerics.md N5).
 
 use crate::workspace::LANES;
-use sla_format::{TensorDesc, TensorKind, pad_cols};
 #[cfg(feature = "int4")]
-use sla_kernels::{I4Matrix, matvec_i4};
-use sla_kernels::{I8Matrix, PANEL, fixed, join, matvec_i8, matvec_i8_pair, shift_in_place};
+use sla_format::TensorKind;
+use sla_format::{TensorDesc, pad_cols};
+#[cfg(feature = "int4")]
+use sla_kernels::{I4Matrix, fixed, matvec_i4};
+use sla_kernels::{I8Matrix, PANEL, add_saturating, dequantize_row, join, matvec_i8, matvec_i8_pair, shift_in_place};
 
 /// A matrix of the file. Absent matrices have no rows and do nothing.
 #[derive(Clone, Copy)]
@@ -135,20 +137,22 @@ impl<'m> Matrix<'m> {
     fn finish(&self, exponent: i32, bias: &[i32], out: &mut [i32]) {
         let n = i32::from(self.desc.shift).saturating_add(exponent);
         shift_in_place(out, n);
-        for (out, b) in out.iter_mut().zip(bias) {
-            *out = out.saturating_add(*b);
+        if !bias.is_empty() {
+            add_saturating(out, bias);
         }
     }
 
     /// One row as `out_c = shift(mulhr(w[row][c]·2^24, m_row), shift)`, with 2^20 for int4 (N5.3): an embedding.
     pub(crate) fn dequantize_row(&self, row: usize, out: &mut [i32]) {
         let m = self.multiplier.get(row).copied().unwrap_or(0);
-        let n = i32::from(self.desc.shift);
-        let up = if self.desc.kind == TensorKind::I4 { 20 } else { 24 };
-        self.for_each_in_row(row, |c, w| {
-            if let Some(out) = out.get_mut(c) {
-                *out = fixed::shift(fixed::mulhr(w << up, m), n);
+        match &self.weights {
+            Weights::I8(w) => dequantize_row(w, row, m, out),
+            #[cfg(feature = "int4")]
+            Weights::I4(w) => {
+                let scaled = w.row(row).map(|w| fixed::mulhr(i32::from(w) << 20, m));
+                out.iter_mut().zip(scaled).for_each(|(out, w)| *out = w);
             }
-        });
+        }
+        shift_in_place(out, i32::from(self.desc.shift));
     }
 }

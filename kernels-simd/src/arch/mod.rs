@@ -10,3 +10,15 @@ pub mod arm_dsp;
 
 #[cfg(sla_helium)]
 pub mod helium;
+
+#[cfg(sla_armv7m)]
+pub mod armv7m;
+
+#[cfg(sla_armv6m)]
+pub mod armv6m;
+
+#[cfg(sla_rv32m)]
+pub mod riscv32;
+
+#[cfg(any(sla_armv6m, sla_armv7m, sla_rv32m))]
+mod panels;

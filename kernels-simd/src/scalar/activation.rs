@@ -26,7 +26,7 @@ pub fn silu_in_place(x: &mut [i32]) {
 }
 
 /// 1 / (16·ln 2), from nats of logsigmoid to the log2-decay.
-const PER_SIXTEENTH: Real = Real::new(1_549_082_005, -34);
+pub(crate) const PER_SIXTEENTH: Real = Real::new(1_549_082_005, -34);
 
 /// -log2 α = softplus(-z) / (16·ln 2) in Q27 for z in Q16 (N10.2).
 #[inline(always)]

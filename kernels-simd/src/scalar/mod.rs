@@ -2,6 +2,7 @@
 //! runs where there is no backend.
 
 pub mod activation;
+pub mod embedding;
 pub mod matrix;
 pub mod matrix_i4;
 pub mod state;

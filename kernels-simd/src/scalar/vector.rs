@@ -1,12 +1,12 @@
 //! Whole vectors: measuring, scaling, rounding (numerics.md N1.5, N2.7, N4.2, N5.4).
 
-use crate::fixed::{bit_len, mulhr, round_shr, sat_shl};
+use crate::fixed::{bit_len, mulhr, ones, round_shr, sat_shl};
 use crate::real::Apply;
 
-/// The OR of `x ^ (x >> 31)`: all |x_j| (or |x_j| - 1 for negative ones) are ≤ this (N1.5).
+/// The smallest 2^b - 1 that no x_j, or -1 - x_j for negative ones, is above (N1.5).
 #[must_use]
 pub fn magnitude(x: &[i32]) -> u32 {
-    x.iter().fold(0, |mask, &x| mask | (x ^ (x >> 31)) as u32)
+    ones(x.iter().fold(0, |mask, &x| mask | (x ^ (x >> 31)) as u32))
 }
 
 /// `Σ (x_j brought to 24 bits)²` for a vector with magnitude mask `mask`: element j enters as `⌊x_j·2^n⌋` with
@@ -112,6 +112,11 @@ pub fn shift_in_place(x: &mut [i32], n: i32) {
         1.. => x.iter_mut().for_each(|x| *x = sat_shl(*x, n as u32)),
         _ => x.fill(0),
     }
+}
+
+/// `x_j ← sat(x_j + y_j)` (N5.2, N5.5).
+pub fn add_saturating(x: &mut [i32], y: &[i32]) {
+    x.iter_mut().zip(y).for_each(|(x, y)| *x = x.saturating_add(*y));
 }
 
 #[inline(always)]

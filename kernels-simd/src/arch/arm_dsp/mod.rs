@@ -22,13 +22,19 @@ macro_rules! cpu {
 }
 
 #[cfg(not(sla_helium))]
+mod activation;
+#[cfg(not(sla_helium))]
 mod matrix;
 mod matrix_i4;
 #[cfg(not(sla_helium))]
 mod matrix_pair;
 #[cfg(not(sla_helium))]
 mod state;
+#[cfg(not(sla_helium))]
+mod vector;
 
+#[cfg(not(sla_helium))]
+pub use activation::silu_product;
 #[cfg(not(sla_helium))]
 pub use matrix::matvec_i8;
 pub use matrix_i4::matvec_i4;
@@ -36,3 +42,8 @@ pub use matrix_i4::matvec_i4;
 pub use matrix_pair::{join, matvec_i8_pair};
 #[cfg(not(sla_helium))]
 pub use state::state_write_read;
+#[cfg(not(sla_helium))]
+pub use vector::{
+    add_saturating, apply, apply_i16, apply_in_place, magnitude, shift_i16, shift_in_place, shift_into, sum_magnitudes,
+    sum_squares,
+};

@@ -43,7 +43,7 @@ pub fn state_write_read(s: &mut [i32], shifts: &[u32], k: &[i32], v: &[i32], q: 
         row_bytes: 4 * d_v,
     };
     // SAFETY: the slices have d_k·d_v, d_k and d_v elements, as just checked; d_v is a multiple of 4 and neither is 0.
-    unsafe { rows(&mut arguments) }
+    crate::fixed::ones(unsafe { rows(&mut arguments) })
 }
 
 /// Two elements: r8, r9 state, r10, r11 values, then results.
