@@ -44,7 +44,7 @@ def shift(x, n):  # N1.4
 
 
 def magnitude(x):  # N1.5
-    return int(np.bitwise_or.reduce(x ^ (x >> 31), axis=None))
+    return (1 << int(np.bitwise_or.reduce(x ^ (x >> 31), axis=None)).bit_length()) - 1
 
 
 def bit_len(mask):  # N1.5
