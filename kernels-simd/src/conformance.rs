@@ -22,16 +22,23 @@ const SENTINEL: i32 = 0x5a5a_a5a5_u32 as i32;
 const WEIGHTS: usize = 8 / 2 * 256;
 
 /// Small deterministic generator; some draws are extremes.
-struct Draw(u32);
+#[derive(Clone, Debug, Default)]
+pub struct Draw(u32);
 
 impl Draw {
-    fn bits(&mut self) -> u32 {
+    /// 32 bits.
+    pub fn bits(&mut self) -> u32 {
         self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         self.0 ^ self.0 >> 15
     }
 
+    /// A row pair's half-word of full-range int8 weights (format.md F6.2); `extreme` gives only ±127.
+    pub fn weights(&mut self, extreme: bool) -> i16 {
+        (256 * self.within(127, extreme) + self.within(127, extreme)) as i16
+    }
+
     /// In ±limit; `extreme` gives only ±limit.
-    fn within(&mut self, limit: i32, extreme: bool) -> i32 {
+    pub fn within(&mut self, limit: i32, extreme: bool) -> i32 {
         let bits = self.bits();
         let magnitude = if extreme { limit } else { ((u64::from(bits >> 1) * (limit as u64 + 1)) >> 31) as i32 };
         if bits & 1 == 0 { magnitude } else { -magnitude }
@@ -92,7 +99,7 @@ fn matvec(outcome: &mut Outcome, rows: usize, cols: usize, block: usize, round: 
     let (mut weights, mut x) = (Words([0i16; WEIGHTS]), Words([0i16; 256 + 1]));
     let (weights, x) = (&mut weights.0, &mut x.0);
     for h in &mut weights[..rows / 2 * cols] {
-        *h = (256 * draw.within(127, extreme) + draw.within(127, extreme)) as i16;
+        *h = draw.weights(extreme);
     }
     // |Σ w·x| < 2^23 over a block, whatever the signs.
     let limit = ((1 << 23) - 1) / (127 * if block == 0 { cols } else { block }) as i32;

@@ -39,6 +39,8 @@ mod mixer;
 mod mlp;
 mod model;
 mod norm;
+#[cfg(feature = "profile")]
+pub mod parts;
 mod probe;
 mod sampler;
 pub mod scales;

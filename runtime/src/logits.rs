@@ -13,6 +13,30 @@ pub struct Logits<'s, 'm> {
     pub(crate) tile: &'s mut [i32],
 }
 
+/// The largest logit so far, the first of equals.
+pub(crate) struct Best {
+    logit: i32,
+    pub at: u32,
+}
+
+impl Default for Best {
+    fn default() -> Self {
+        Self { logit: i32::MIN, at: 0 }
+    }
+}
+
+impl Best {
+    /// Takes in the logits from index `first` on.
+    #[inline(always)]
+    pub fn offer(&mut self, first: u32, tile: &[i32]) {
+        for (i, &logit) in (first..).zip(tile) {
+            if logit > self.logit {
+                *self = Self { logit, at: i };
+            }
+        }
+    }
+}
+
 impl Logits<'_, '_> {
     /// Calls `f(first, logits)` for each tile of consecutive logits, in order, as Q16 integers.
     pub fn for_each_tile(&mut self, mut f: impl FnMut(u32, &[i32])) {
@@ -38,15 +62,9 @@ impl Logits<'_, '_> {
     /// The index of the largest logit, the first of equals.
     #[must_use]
     pub fn argmax(&mut self) -> u32 {
-        let (mut best, mut at) = (i32::MIN, 0);
-        self.for_each_tile(|first, tile| {
-            for (i, &logit) in (first..).zip(tile) {
-                if logit > best {
-                    (best, at) = (logit, i);
-                }
-            }
-        });
-        at
+        let mut best = Best::default();
+        self.for_each_tile(|first, tile| best.offer(first, tile));
+        best.at
     }
 
     /// The `K` largest logits, best first; equals in order of their index.

@@ -33,7 +33,12 @@ pub(crate) fn inverse_length(x: &[i32], factor: Real, eps: Real) -> Real {
 
 /// The unit vector of the residual stream (N4.5); the rest of the last group becomes 0.
 pub(crate) fn block_norm(x: &[i32], desc: &ModelDesc, out: &mut [i16]) {
-    match unit(x, Real::pow2(-desc.residual_frac), real(desc.norm_eps), Real::ONE, desc.unit_frac) {
+    unit_i16(x, Real::pow2(-desc.residual_frac), real(desc.norm_eps), desc.unit_frac, out);
+}
+
+/// [`unit`] without a gain, as int16; the rest of the last tile becomes 0.
+pub(crate) fn unit_i16(x: &[i32], factor: Real, eps: Real, frac: i32, out: &mut [i16]) {
+    match unit(x, factor, eps, Real::ONE, frac) {
         Some(unit) => apply_i16(unit, x, out),
         None => out.fill(0),
     }

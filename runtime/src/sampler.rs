@@ -42,10 +42,13 @@ pub struct Sampler {
 
 /// Ordered by logit, then (better first) by lower token.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Candidate {
+pub(crate) struct Candidate {
     logit: i32,
     rank: core::cmp::Reverse<u32>,
 }
+
+/// The best candidates so far, the worst of them on top.
+pub(crate) type Candidates = BinaryHeap<Candidate, Min, MAX_CANDIDATES>;
 
 impl Sampler {
     /// A sampler at the start of its random sequence.
@@ -70,34 +73,43 @@ impl Sampler {
     }
 
     fn choose(&mut self, logits: &mut Logits) -> u32 {
+        let keep = self.keep();
+        let mut heap = Candidates::new();
+        logits.for_each_tile(|first, tile| self.offer(&mut heap, keep, first, tile));
+        self.draw(heap)
+    }
+
+    /// How many candidates are kept.
+    pub(crate) fn keep(&self) -> usize {
         let greedy = self.config.temperature.partial_cmp(&0.0) != Some(core::cmp::Ordering::Greater);
-        let keep = match (greedy, self.config.top_k) {
+        match (greedy, self.config.top_k) {
             (true, _) => 1,
             (false, 0) => MAX_CANDIDATES,
             (false, k) => k.min(MAX_CANDIDATES),
-        };
-        let mut heap: BinaryHeap<Candidate, Min, MAX_CANDIDATES> = BinaryHeap::new();
-        logits.for_each_tile(|first, tile| {
-            for (token, &logit) in (first..).zip(tile) {
-                let candidate = Candidate { logit: self.penalize(token, logit), rank: core::cmp::Reverse(token) };
-                if heap.len() < keep {
-                    let _ = heap.push(candidate);
-                } else if heap.peek().is_some_and(|worst| candidate > *worst) {
-                    heap.pop();
-                    let _ = heap.push(candidate);
-                }
+        }
+    }
+
+    /// Takes in the logits from token `first` on.
+    #[inline(always)]
+    pub(crate) fn offer(&self, heap: &mut Candidates, keep: usize, first: u32, tile: &[i32]) {
+        for (token, &logit) in (first..).zip(tile) {
+            let candidate = Candidate { logit: self.penalize(token, logit), rank: core::cmp::Reverse(token) };
+            if heap.len() < keep {
+                let _ = heap.push(candidate);
+            } else if heap.peek().is_some_and(|worst| candidate > *worst) {
+                heap.pop();
+                let _ = heap.push(candidate);
             }
-        });
+        }
+    }
+
+    /// Draws from the candidates.
+    pub(crate) fn draw(&mut self, mut heap: Candidates) -> u32 {
         let mut best: Vec<Candidate, MAX_CANDIDATES> = Vec::new();
         while let Some(candidate) = heap.pop() {
             let _ = best.push(candidate);
         }
         best.reverse();
-        self.draw(&best)
-    }
-
-    /// Draws from candidates, best first.
-    fn draw(&mut self, best: &[Candidate]) -> u32 {
         let Some(top) = best.first() else { return 0 };
         if best.len() == 1 {
             return top.rank.0;
@@ -111,7 +123,7 @@ impl Sampler {
         let total: f32 = best.iter().map(weight).sum();
         let mut kept = 0.0;
         let mut count = 0;
-        for c in best {
+        for c in &best {
             kept += weight(c);
             count += 1;
             if kept >= self.config.top_p * total {

@@ -1,5 +1,6 @@
 //! Project tasks. `cargo xtask --help` lists them.
 
+mod bench;
 mod demo;
 mod models;
 mod paths;
@@ -36,6 +37,8 @@ enum Task {
     Test(test::Options),
     /// Run the firmware on emulated microcontrollers and print one row per machine
     Qemu(qemu::Options),
+    /// Count the instructions of every kernel and of whole tokens, and compare them with docs/kernels.md
+    Bench(bench::Options),
     /// Prove that the token path has no float, no allocator and no panic path
     Proof,
     /// Print the code size per machine and backbone
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Task::Demo(options) => demo::command(&options),
         Task::Test(options) => test::command(&options),
         Task::Qemu(options) => qemu::command(&options),
+        Task::Bench(options) => bench::command(&options),
         Task::Proof => proof::command(),
         Task::Size(options) => size::command(&options),
         Task::Soak(options) => soak::command(&options),

@@ -13,6 +13,8 @@ use crate::paths;
 
 /// The shipped model that runs unless another is asked for.
 pub const DEFAULT: &str = "shakespeare-sla-gla";
+/// The language models whose tokens and prompts are counted: that one, and one that fits the smallest machine.
+pub const MEASURED: [&str; 2] = [DEFAULT, "recall-sla-gla"];
 
 /// A model file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,7 +105,8 @@ pub fn shipped() -> Result<Vec<Model>> {
     names.iter().map(|name| shipped_as(name)).collect()
 }
 
-fn shipped_as(name: &str) -> Result<Model> {
+/// The checkpoint `models/NAME`, converted.
+pub fn shipped_as(name: &str) -> Result<Model> {
     let folder = paths::root().join("models").join(name);
     converted(&converted_folder().join(format!("{name}.sla")), || Ok(sla_converter::checkpoint::load(&folder)?))
 }

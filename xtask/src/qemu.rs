@@ -14,10 +14,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::models::Model;
+use crate::models::{self, Model};
 use image::Features;
 use machine::Machine;
 pub use report::Row;
+pub use run::Case;
 pub use work::{Outcome, Report};
 use work::{Task, each};
 
@@ -91,7 +92,7 @@ pub fn command(options: &Options) -> Result<()> {
 }
 
 /// One line for everything that was not done; an error if there is any.
-fn complain<T>(reports: &[Report<T>]) -> Result<()> {
+pub fn complain<T>(reports: &[Report<T>]) -> Result<()> {
     for report in reports {
         match &report.outcome {
             Outcome::Done(_) => {}
@@ -102,7 +103,7 @@ fn complain<T>(reports: &[Report<T>]) -> Result<()> {
     match reports.iter().filter(|report| report.outcome.done().is_none()).count() {
         0 => Ok(()),
         1 if reports.len() == 1 => bail!("the run failed"),
-        bad => bail!("{bad} of {} machines failed or were skipped", reports.len()),
+        bad => bail!("{bad} of {} runs failed or were skipped", reports.len()),
     }
 }
 
@@ -178,33 +179,49 @@ pub enum Shown {
         /// Comparisons made.
         cases: u64,
     },
+    /// What single kernels, or a prompt, cost.
+    Cases(Vec<Case>),
     /// The model's logits are the host's.
     Model(Box<Row>),
 }
 
-/// On each chosen machine the kernel battery and all `models` that fit, with one build of the firmware for all of them.
+/// On each chosen machine the kernel battery, the cost of each kernel and of prompts, and all `models` that fit, with one build of the firmware for all of them.
 /// `seen` is told each result at once.
 pub fn everything(
     options: &Options,
     models: &[Model],
     seen: impl Fn(&Report<Shown>) + Sync,
 ) -> Result<Vec<Report<Shown>>> {
-    let any = models.first().context("no models")?;
+    // Every machine has room for it.
+    let any = models.iter().min_by_key(|model| model.flash_bytes).context("no models")?;
     let plan = |machine: &Machine| {
-        let images = image::build(machine, &["conformance", "bench"], None, Features::default())?;
-        let mut images = images.into_iter().map(Arc::new);
-        let (kernels, bench) = images.next().zip(images.next()).context("two binaries make two images")?;
-        let mut tasks = vec![Task::new("conformance", kernels, any.clone(), None)];
-        let fitting = models.iter().filter(|model| model.fits(machine.room(true)));
-        tasks.extend(fitting.map(|model| Task::new("bench", Arc::clone(&bench), model.clone(), None)));
+        let binaries = ["conformance", "kernels", "prompt", "bench"];
+        let images = image::build(machine, &binaries, None, Features::default())?;
+        let images: Vec<_> = images.into_iter().map(Arc::new).collect();
+        let [conformance, kernels, prompt, bench] = images.as_slice() else { bail!("each binary makes an image") };
+        let mut tasks = vec![
+            Task::new("conformance", Arc::clone(conformance), any.clone(), None),
+            Task::new("kernels", Arc::clone(kernels), any.clone(), None),
+        ];
+        for model in models.iter().filter(|model| model.fits(machine.room(true))) {
+            tasks.push(Task::new("bench", Arc::clone(bench), model.clone(), None));
+            if models::MEASURED.contains(&model.name.as_str()) {
+                tasks.push(Task::new("prompt", Arc::clone(prompt), model.clone(), None));
+            }
+        }
         Ok(tasks)
     };
     let judge = |task: &Task| {
-        if task.binary == "bench" {
-            return bench_row(task, options).map(|row| Shown::Model(Box::new(row)));
-        }
-        let finished = run::run(&task.image, &task.model, "", options.limit())?;
-        report::conformance(&finished).map(|(backend, cases)| Shown::Kernels { backend, cases })
+        let run = || run::run(&task.image, &task.model, "", options.limit());
+        Ok(match task.binary {
+            "bench" => Shown::Model(Box::new(bench_row(task, options)?)),
+            "prompt" => Shown::Cases(vec![report::prompt(&task.model, &run()?)?]),
+            "kernels" => Shown::Cases(report::cases(&run()?)?),
+            _ => {
+                let (backend, cases) = report::conformance(&run()?)?;
+                Shown::Kernels { backend, cases }
+            }
+        })
     };
     each(options, plan, judge, seen)
 }

@@ -13,7 +13,7 @@ use std::fmt;
 use anyhow::{Result, bail};
 
 pub use emulator::ensure_qemu;
-pub use targets::{device_cargo, ensure_targets};
+pub use targets::{device_cargo, device_rustc, ensure_targets};
 
 /// The targets of all firmware and of the device crates' build test.
 pub const TARGETS: [&str; 6] = [

@@ -54,13 +54,13 @@ pub fn command(options: &Options) -> Result<()> {
             row.insns_at_4000.unwrap_or(0),
             100.0 * row.spread()
         ),
-        Outcome::Done(Shown::Kernels { .. }) => {}
+        Outcome::Done(Shown::Kernels { .. } | Shown::Cases(_)) => {}
         Outcome::Skipped(why) => println!("{}: skipped: {why}", report.machine),
         Outcome::Failed(why) => println!("{}: {}: FAILED: {why}", report.machine, report.model),
     })?;
     let is_good = |report: &&Report<Shown>| match &report.outcome {
         Outcome::Done(Shown::Model(row)) => 100.0 * row.spread() <= SPREAD_PERCENT,
-        Outcome::Done(Shown::Kernels { .. }) => true,
+        Outcome::Done(Shown::Kernels { .. } | Shown::Cases(_)) => true,
         Outcome::Skipped(_) | Outcome::Failed(_) => false,
     };
     match reports.len() - reports.iter().filter(is_good).count() {

@@ -18,10 +18,26 @@ impl Table {
         self.lines.push(cells.into_iter().collect());
     }
 
+    /// The text as Markdown.
+    pub fn markdown(&self) -> String {
+        let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+        let rule: Vec<&str> = self.is_left.iter().map(|&is_left| if is_left { "---" } else { "---:" }).collect();
+        let (heads, rows) = self.lines.split_at(1);
+        let rows: String = rows.iter().map(|cells| line(cells)).collect();
+        heads.iter().map(|cells| line(cells)).collect::<String>() + &format!("|{}|\n", rule.join("|")) + &rows
+    }
+
     /// The text.
     pub fn render(&self) -> String {
         let widths: Vec<usize> = (0..self.is_left.len())
-            .map(|column| self.lines.iter().filter_map(|line| line.get(column)).map(String::len).max().unwrap_or(0))
+            .map(|column| {
+                self.lines
+                    .iter()
+                    .filter_map(|line| line.get(column))
+                    .map(|cell| cell.chars().count())
+                    .max()
+                    .unwrap_or(0)
+            })
             .collect();
         let mut text = String::new();
         for line in &self.lines {
@@ -45,5 +61,6 @@ mod tests {
         let mut table = Table::new(&["<name", "n"]);
         table.row(["a".to_owned(), "100".to_owned()]);
         assert_eq!(table.render(), "name    n\na     100\n");
+        assert_eq!(table.markdown(), "| name | n |\n|---|---:|\n| a | 100 |\n");
     }
 }

@@ -1,5 +1,5 @@
 //! What the firmware of all machines shares. A machine's folder holds one [`Platform`] and small binaries that call
-//! [`bench()`], [`conformance()`], [`generate()`], [`ledger()`] and [`prompt()`].
+//! [`bench()`], [`conformance()`], [`generate()`], [`kernels()`], [`ledger()`] and [`prompt()`].
 
 #![no_std]
 
@@ -10,6 +10,7 @@ mod console;
 mod counter;
 mod fault;
 mod generate;
+mod kernels;
 mod ledger;
 pub mod log;
 mod memory;
@@ -26,6 +27,7 @@ pub use conformance::conformance;
 pub use console::Console;
 pub use counter::{Counter, Rate};
 pub use generate::generate;
+pub use kernels::kernels;
 pub use ledger::ledger;
 pub use memory::Memory;
 pub use prompt::prompt;

@@ -60,6 +60,11 @@ impl Memory {
         Some(Self { state, scratch, frame })
     }
 
+    /// The whole buffer, for other work than a session's.
+    pub(crate) fn take_words() -> Option<&'static mut [u32]> {
+        once(&ARENA)
+    }
+
     /// [`Memory::take`] with scratch for two tokens of a prompt at once, and no feature vector.
     pub fn take_for_prompts(model: &Model) -> Option<Self> {
         let (state, scratch) = once(&PROMPT_ARENA)?.split_at_mut_checked(model.plan().state_words)?;
@@ -68,6 +73,7 @@ impl Memory {
 }
 
 /// The words, the first time that any are asked for.
+#[expect(clippy::mut_from_ref, reason = "the flag hands them out once")]
 fn once<const N: usize>(arena: &'static Arena<N>) -> Option<&'static mut [u32]> {
     if TAKEN.load(Ordering::Relaxed) {
         return None;

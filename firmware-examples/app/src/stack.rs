@@ -18,6 +18,12 @@ pub fn peak_bytes(work: &mut dyn FnMut()) -> usize {
     top - touched
 }
 
+/// Bytes of stack that are free, from the caller's stack pointer down.
+#[must_use]
+pub fn free_bytes() -> usize {
+    stack_pointer().saturating_sub(lowest())
+}
+
 #[inline(always)]
 fn paint(bottom: usize, top: usize) {
     let mut address = bottom;

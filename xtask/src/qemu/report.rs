@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
 use super::image::Image;
-use super::run::Finished;
+use super::run::{Case, Finished};
 use crate::models::Model;
 use crate::table::Table;
 
@@ -90,7 +90,8 @@ impl Row {
         self.insns_max as f64 / (self.insns_min.max(1) as f64) - 1.0
     }
 
-    fn to_json(&self) -> Value {
+    /// The row as an object.
+    pub fn to_json(&self) -> Value {
         json!({
             "machine": self.machine,
             "model": self.model,
@@ -112,6 +113,21 @@ impl Row {
             "code_bytes": self.code_bytes,
         })
     }
+}
+
+/// Reads the `@case` lines that come before a `@kernels` line; an error if some are missing.
+pub fn cases(run: &Finished) -> Result<Vec<Case>> {
+    let (cases, count) = (run.cases()?, run.number("cases")?);
+    if cases.len() as u64 != count || count == 0 {
+        bail!("{} lines for {count} cases", cases.len());
+    }
+    Ok(cases)
+}
+
+/// Reads a `@prompt` line: the firmware has compared the logits with those of single steps.
+pub fn prompt(model: &Model, run: &Finished) -> Result<Case> {
+    let (units, insns) = (run.number("tokens")?, run.number("insns")?);
+    Ok(Case { name: format!("prompt{units}:{}", model.name), unit: "token".to_owned(), units, insns })
 }
 
 /// Reads a `@conformance` line: backend and number of cases; an error if a case failed or none ran.

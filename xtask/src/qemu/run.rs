@@ -14,6 +14,33 @@ use crate::{paths, process};
 /// The decoder's time, its first build included.
 const DECODE_LIMIT: Duration = Duration::from_secs(600);
 
+/// What a piece of work cost: a line `@case name=... unit=... units=... insns=...`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Case {
+    /// Kernel and shape.
+    pub name: String,
+    /// What its cost is told per.
+    pub unit: String,
+    /// How many of these it did.
+    pub units: u64,
+    /// Instructions of them all.
+    pub insns: u64,
+}
+
+impl Case {
+    fn read(line: &str) -> Option<Self> {
+        let words = line.strip_prefix("@case ")?;
+        let value = |key: &str| words.split_whitespace().find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
+        let (name, unit) = (value("name")?.to_owned(), value("unit")?.to_owned());
+        Some(Self { name, unit, units: value("units")?.parse().ok()?, insns: value("insns")?.parse().ok()? })
+    }
+
+    /// Instructions per unit.
+    pub fn insns_per_unit(&self) -> f64 {
+        self.insns as f64 / (self.units.max(1) as f64)
+    }
+}
+
 /// A run that ended well.
 pub struct Finished {
     /// Everything that was printed.
@@ -25,6 +52,12 @@ pub struct Finished {
 }
 
 impl Finished {
+    /// What its `@case` lines say.
+    pub fn cases(&self) -> Result<Vec<Case>> {
+        let lines = self.output.lines().filter(|line| line.starts_with("@case"));
+        lines.map(|line| Case::read(line).with_context(|| format!("the firmware printed {line}"))).collect()
+    }
+
     /// The text behind `key`.
     pub fn text(&self, key: &str) -> Result<&str> {
         self.values.get(key).map(String::as_str).with_context(|| format!("the firmware printed no {key}"))
@@ -86,4 +119,18 @@ fn decode(image: &Image, frames: Vec<u8>) -> Result<Vec<String>> {
         bail!("the log cannot be decoded: {}", output.last_error_line());
     }
     Ok(output.stdout_text().lines().map(str::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Case;
+
+    #[test]
+    fn cases_are_read() {
+        let case = Case::read("@case name=matvec_i8:64x64/64 unit=MAC units=4096 insns=4167").expect("all words");
+        assert_eq!((case.name.as_str(), case.unit.as_str()), ("matvec_i8:64x64/64", "MAC"));
+        assert!((case.insns_per_unit() - 4167.0 / 4096.0).abs() < 1e-12);
+        assert_eq!(Case::read("@case name=x unit=y units=1"), None);
+        assert_eq!(Case::read("@bench name=x unit=y units=1 insns=1"), None);
+    }
 }

@@ -34,6 +34,8 @@ impl<T> Outcome<T> {
 pub struct Report<T> {
     /// Machine name.
     pub machine: String,
+    /// Name of the binary, empty where none ran.
+    pub binary: &'static str,
     /// Model name, empty where none ran.
     pub model: String,
     /// How it ended.
@@ -89,7 +91,7 @@ pub fn each<T: Send>(
                     let outcome =
                         judge(&task).map_or_else(|error| Outcome::Failed(format!("{error:#}")), Outcome::Done);
                     let (machine, model) = (task.image.machine.name.clone(), task.model.name.clone());
-                    finish(place, Report { machine, model, outcome });
+                    finish(place, Report { machine, binary: task.binary, model, outcome });
                 }
             });
         }
@@ -114,7 +116,7 @@ pub fn each<T: Send>(
                 Err(outcome) => {
                     place += 1;
                     let machine = machine.name.clone();
-                    finish(place, Report { machine, model: String::new(), outcome });
+                    finish(place, Report { machine, binary: "", model: String::new(), outcome });
                 }
             }
         }

@@ -54,9 +54,17 @@ pub fn ensure_targets(targets: &[&str]) -> Result<Vec<Missing>> {
 
 /// A cargo that can build for `target`: the active one, or Debian's where only that has the target. `None` if neither has.
 pub fn device_cargo(target: &str) -> Option<Command> {
+    Some(device_toolchain(target)?.cargo_command(target))
+}
+
+/// Version of the compiler that [`device_cargo`] builds with.
+pub fn device_rustc(target: &str) -> Option<String> {
+    Some(device_toolchain(target)?.version().to_owned())
+}
+
+fn device_toolchain(target: &str) -> Option<Toolchain> {
     let active = Toolchain::active().ok().filter(|toolchain| toolchain.has(target));
-    let toolchain = active.or_else(|| Toolchain::debian().filter(|toolchain| toolchain.has(target)))?;
-    Some(toolchain.cargo_command(target))
+    active.or_else(|| Toolchain::debian().filter(|toolchain| toolchain.has(target)))
 }
 
 fn absent<'a>(toolchain: &Toolchain, targets: &[&'a str]) -> Vec<&'a str> {
