@@ -14,7 +14,7 @@ use sla_runtime::{Model, Op, Probe};
 use super::feed::{Feed, Source, Step, StepInput};
 use super::metrics::{Outputs, Sums};
 use super::rows::{EvalError, fixed_features};
-use super::run::check_same;
+use super::run::{check_same, fill};
 use crate::owned_model::Memory;
 
 /// Logits of a chunk, about.
@@ -23,7 +23,7 @@ const CHUNK_LOGITS: usize = 1 << 16;
 const AHEAD: usize = 2;
 /// Windows of the curve in a decade of positions.
 const CURVE: i32 = 8;
-/// Positions of the windows at both ends, at most; a tenth of a shorter stream.
+/// Positions of the windows at both ends, at most; half of a shorter stream.
 const END: u64 = 10_000;
 
 /// How far two models are apart.
@@ -65,7 +65,7 @@ pub struct StreamReport {
     pub decades: Vec<Window>,
     /// Eight windows a decade.
     pub curve: Vec<Window>,
-    /// The first 10,000 positions, or the first tenth of a shorter stream.
+    /// The first 10,000 positions, or the first half of a shorter stream.
     pub first: Window,
     /// As many at the end.
     pub last: Window,
@@ -218,12 +218,7 @@ fn fixed_step<'a>(
             }
         };
         let mut seen = Seen::default();
-        seen.outputs.fill(|all| {
-            logits.for_each_tile(|_, tile| {
-                counter.0 += tile.iter().filter(|&&q16| q16 == i32::MAX || q16 == i32::MIN).count() as u64;
-                all.extend(tile.iter().map(|&q16| f64::from(q16) / 65_536.0));
-            });
-        });
+        counter.0 += u64::from(fill(&mut seen.outputs, &mut logits));
         seen.saturated = counter.0;
         Ok(seen)
     })
@@ -301,7 +296,7 @@ impl Windows {
 
     /// Length of the windows at both ends.
     fn end(&self) -> u64 {
-        (self.steps / 10).clamp(1, END)
+        (self.steps / 2).clamp(1, END)
     }
 
     /// Adds a position; they come in order.
@@ -370,7 +365,7 @@ mod tests {
             }
             assert!(report.decades.iter().rev().skip(1).zip(0..).all(|(w, _)| w.last.to_string().starts_with('1')));
             assert_eq!(report.decades.len() as u32, (steps.max(2) - 1).ilog10() + 1);
-            let len = (steps / 10).clamp(1, END);
+            let len = (steps / 2).clamp(1, END);
             assert_eq!((report.first.last, report.last.first), (len, steps - len + 1));
             assert_eq!(report.first.saturated, 2 * len);
             let w = report.all;

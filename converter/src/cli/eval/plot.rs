@@ -43,8 +43,9 @@ pub(super) fn svg(model: &str, report: &StreamReport) -> Option<String> {
     if !low.is_finite() || report.all.last < 2 {
         return None;
     }
-    // Whole decades, with room for the legend above the curves.
-    let range = 10f64.powf(low.log10().floor())..10f64.powf((high.log10() + 1.0).ceil());
+    // Whole decades, and a quarter more above the curves for the legend.
+    let (bottom, top) = (low.log10().floor(), high.log10().ceil());
+    let range = 10f64.powf(bottom)..10f64.powf(top + 0.25 * (top - bottom).max(1.0));
     let mut svg = String::new();
     draw(SVGBackend::with_string(&mut svg, SIZE), model, report, range).ok()?;
     Some(svg)
@@ -62,6 +63,7 @@ fn draw<B: DrawingBackend>(
     let mut chart = ChartBuilder::on(&area)
         .caption(title, ("sans-serif", 20).into_font().color(&INK))
         .margin(14)
+        .margin_right(44)
         .x_label_area_size(48)
         .y_label_area_size(74)
         .build_cartesian_2d((1.0..report.all.last as f64).log_scale(), range.log_scale())?;
