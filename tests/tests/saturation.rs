@@ -26,12 +26,12 @@ fn saturating(case: &Case, stream: &Stream) -> Vec<Op> {
     let mut integers = Vec::new();
     for t in 0..stream.len() {
         match stream {
-            Stream::Tokens(ids) => drop(session.step_probed(ids[t], &mut counts).expect("a token")),
+            Stream::Tokens(ids) => session.step_probed(ids[t], &mut counts).expect("a token"),
             Stream::Frames(frames) => {
                 sla_converter::eval::fixed_features(&frames[t], model.desc().feature_frac, &mut integers);
-                drop(session.step_features_probed(&integers, &mut counts).expect("a frame"));
+                session.step_features_probed(&integers, &mut counts).expect("a frame")
             }
-        }
+        };
     }
     Op::ALL.into_iter().filter(|&op| counts.0[op as usize] > 0).collect()
 }
