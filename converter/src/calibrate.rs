@@ -66,7 +66,13 @@ fn parameters(model: &Model) -> usize {
 }
 
 /// A 64-bit generator (PCG-XSH-RR), so that every host samples the same tokens.
-struct Generator(u64);
+pub(crate) struct Generator(u64);
+
+impl Default for Generator {
+    fn default() -> Self {
+        Self(0x51a0_51a0)
+    }
+}
 
 impl Generator {
     /// Uniform in [0, 1).
@@ -81,43 +87,62 @@ impl Generator {
     fn normal(&mut self) -> f64 {
         (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
     }
-}
 
-fn sample(model: &Model, first: u32, steps: usize, done: &mut dyn FnMut(f64)) -> Vec<u32> {
-    let mut generator = Generator(0x51a0_51a0);
-    let mut session = Session::new(model);
-    let mut tokens = vec![first];
-    while tokens.len() < steps {
-        let Ok(logits) = session.step_token(tokens[tokens.len() - 1], &mut ()) else { break };
+    /// An index, drawn with the probabilities of `logits` at temperature 1.
+    pub(crate) fn draw(&mut self, logits: &[f64]) -> u32 {
         let top = logits.iter().fold(f64::NEG_INFINITY, |m, &l| m.max(l));
         let weights: Vec<f64> = logits.iter().map(|l| libm::exp(l - top)).collect();
-        let mut left = generator.uniform() * weights.iter().sum::<f64>();
+        let mut left = self.uniform() * weights.iter().sum::<f64>();
         let chosen = weights.iter().position(|w| {
             left -= w;
             left < 0.0
         });
-        tokens.push(chosen.unwrap_or(0) as u32);
+        chosen.unwrap_or(0) as u32
+    }
+}
+
+fn sample(model: &Model, first: u32, steps: usize, done: &mut dyn FnMut(f64)) -> Vec<u32> {
+    let mut generator = Generator::default();
+    let mut session = Session::new(model);
+    let mut tokens = vec![first];
+    while tokens.len() < steps {
+        let Ok(logits) = session.step_token(tokens[tokens.len() - 1], &mut ()) else { break };
+        tokens.push(generator.draw(logits));
         done(tokens.len() as f64 / steps as f64);
     }
     tokens
 }
 
-/// 256 frames of correlated noise around the mean, then 128 of silence (3 standard deviations below).
-fn synthetic(mean: &[f64], std: &[f64]) -> Vec<Vec<f64>> {
-    let mut generator = Generator(0x51a0_51a0);
-    let mut common = 0.0;
-    let mut own = vec![0.0; mean.len()];
-    let noise = (0..256).map(|_| {
-        common = 0.9 * common + 0.43 * generator.normal();
-        let frame = mean.iter().zip(std).zip(&mut own).map(|((mean, std), own)| {
-            *own = 0.8 * *own + 0.6 * generator.normal();
-            mean + std * (0.8 * common + 0.6 * *own)
+/// Noise around the mean of the training features, correlated over time and over channels, with their standard deviation.
+pub(crate) struct Frames<'a> {
+    generator: Generator,
+    mean: &'a [f64],
+    std: &'a [f64],
+    common: f64,
+    own: Vec<f64>,
+}
+
+impl<'a> Frames<'a> {
+    pub(crate) fn new(mean: &'a [f64], std: &'a [f64]) -> Self {
+        Self { generator: Generator::default(), mean, std, common: 0.0, own: vec![0.0; mean.len()] }
+    }
+
+    pub(crate) fn next_frame(&mut self) -> Vec<f64> {
+        self.common = 0.9 * self.common + 0.43 * self.generator.normal();
+        let channels = self.mean.iter().zip(self.std).zip(&mut self.own);
+        let frame = channels.map(|((mean, std), own)| {
+            *own = 0.8 * *own + 0.6 * self.generator.normal();
+            mean + std * (0.8 * self.common + 0.6 * *own)
         });
-        frame.collect::<Vec<f64>>()
-    });
-    let noise: Vec<_> = noise.collect();
+        frame.collect()
+    }
+}
+
+/// 256 frames of noise, then 128 of silence (3 standard deviations below the mean).
+fn synthetic(mean: &[f64], std: &[f64]) -> Vec<Vec<f64>> {
+    let mut noise = Frames::new(mean, std);
     let silence: Vec<f64> = mean.iter().zip(std).map(|(mean, std)| mean - 3.0 * std).collect();
-    noise.into_iter().chain(std::iter::repeat_n(silence, 128)).collect()
+    (0..256).map(|_| noise.next_frame()).chain(std::iter::repeat_n(silence, 128)).collect()
 }
 
 /// Measured extent of the residual stream.

@@ -98,6 +98,13 @@ pub fn convert(
             lowered.residual_bound, residual.largest
         ));
     }
+    if let Some(first) = lowered.unproven.first() {
+        warnings.push(format!(
+            "the bounds of {} tensors ({first} first) exceed their results' format: beyond ±32,768 they saturate, which `sla \
+             eval` counts",
+            lowered.unproven.len()
+        ));
+    }
     // The file is run before it is finished: its self-test and the measured drift are part of it.
     let mut extras = Extras {
         labels: checkpoint
@@ -118,6 +125,9 @@ pub fn convert(
              `sla eval` shows in which layer, and whether int8 weights or the arithmetic cost it",
             100.0 * drift.relative_rms
         ));
+    }
+    if drift.saturated > 0 {
+        warnings.push(format!("{} values saturated on the calibration data", drift.saturated));
     }
     let residual_format = format!("Q{residual_frac} {}", if proven { "proven" } else { "calibrated" });
     extras.provenance = [

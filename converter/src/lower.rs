@@ -108,6 +108,8 @@ pub struct LoweredModel {
     pub tensors: Vec<Lowered>,
     /// Proven bound of |x| anywhere in the residual stream.
     pub residual_bound: f64,
+    /// Tensors whose results can exceed their format by their bounds, by name; they saturate there (N1.8).
+    pub unproven: Vec<String>,
     /// The most fraction bits of unit vectors with which every matrix behind one is a single block.
     pub unit_frac: i32,
 }
@@ -126,14 +128,17 @@ pub fn lower(
         return Err(ConvertError::Limit);
     }
     let mut tensors: Vec<Lowered> = Vec::with_capacity(config.layers * LAYER_ROLES + GLOBAL_ROLES);
-    let (mut residual_bound, mut unit_frac) = (0.0, 15);
+    let (mut residual_bound, mut unit_frac, mut unproven) = (0.0, 15, Vec::new());
     for layer in 0..=config.layers {
         let roles = if layer < config.layers { &Role::ALL[..LAYER_ROLES] } else { &Role::ALL[LAYER_ROLES..] };
         let first = tensors.len();
         for &role in roles {
             let table = |role: Role| tensors.get(first + role as usize).map_or(TensorDesc::ABSENT, |t| t.desc);
             let expected = role.expected(desc);
-            let lowered = match recipe(config, weights, desc, layer, role, &table) {
+            let recipe = recipe(config, weights, desc, layer, role, &table);
+            // A vector with its own exponent has a length that only the exponent knows.
+            let has_own_bound = recipe.as_ref().is_none_or(|r| matches!(r.source, Source::Unit { .. }));
+            let lowered = match recipe {
                 Some(recipe) => {
                     let q = Int8Rows::round(&recipe.folded(), recipe.matrix.cols);
                     let mut t =
@@ -153,12 +158,19 @@ pub fn lower(
                 (expected.kind, expected.rows, expected.cols),
                 "{role:?}"
             );
+            if has_own_bound && libm::ldexp(lowered.bound, lowered.desc.out_frac) >= pow2(31) {
+                unproven.push(if layer < config.layers {
+                    format!("layers.{layer}.{}", role.name())
+                } else {
+                    role.name().into()
+                });
+            }
             tensors.push(lowered);
         }
         residual_bound += contribution(config, weights, layer, &tensors[first..]);
         done((layer + 1) as f64 / (config.layers + 1) as f64);
     }
-    Ok(LoweredModel { tensors, residual_bound, unit_frac })
+    Ok(LoweredModel { tensors, residual_bound, unproven, unit_frac })
 }
 
 /// Left shifts that bring |silu(gate)| and |up| to 30 bits at most (numerics.md N11.1).
@@ -297,7 +309,7 @@ fn lower_conv(conv: &Conv, input_scale: &[f64]) -> Lowered {
     let (channels, width) = (conv.weight.rows, conv.weight.cols);
     let mut taps = vec![0i16; channels * width];
     let mut unit = Vec::with_capacity(channels);
-    let mut acc_bound = 0u32;
+    let (mut acc_bound, mut bound) = (0u32, 0.0f64);
     for c in 0..channels {
         let row: Vec<f64> = conv.weight.row(c).iter().map(|&w| f64::from(w)).collect();
         let sum: f64 = row.iter().map(|w| w.abs()).sum();
@@ -312,6 +324,8 @@ fn lower_conv(conv: &Conv, input_scale: &[f64]) -> Lowered {
         }
         acc_bound = acc_bound.max(l1.saturating_mul(32_768));
         unit.push(step * input_scale[c]);
+        let bias = conv.bias.as_ref().map_or(0.0, |b| f64::from(b[c]).abs());
+        bound = bound.max(f64::from(l1) * 32_768.0 * step * input_scale[c] + bias);
     }
     let largest_unit = unit.iter().fold(f64::MIN_POSITIVE, |m, &u| m.max(u));
     let shift = (exponent_above(largest_unit) + ARG_FRAC as i32 + 1).clamp(0, 100);
@@ -331,7 +345,7 @@ fn lower_conv(conv: &Conv, input_scale: &[f64]) -> Lowered {
             .bias
             .as_ref()
             .map(|b| b.iter().map(|&b| saturate(libm::ldexp(f64::from(b), ARG_FRAC as i32))).collect()),
-        bound: 0.0,
+        bound,
         channel_scale: Vec::new(),
     }
 }

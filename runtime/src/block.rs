@@ -4,7 +4,7 @@ use crate::matrix::Inputs;
 use crate::mixer::{self, Context};
 use crate::mlp;
 use crate::norm::block_norm;
-use crate::probe::{Op, Probe};
+use crate::probe::{Op, Probe, at_the_ends};
 use crate::workspace::{LANES, LayerState, Workspace};
 use sla_format::{Role, pad_rows};
 use sla_kernels::add_saturating;
@@ -55,7 +55,7 @@ fn contribute<P: Probe>(cx: &Context, role: Role, op: Op, exponents: [i32; LANES
             let full = |(x, delta): &(&i32, &i32)| x.checked_add(**delta).is_none();
             let saturated = x.iter().zip(delta.iter()).filter(full).count() as u32;
             probe.values(cx.layer, op, delta.get(..hidden).unwrap_or(&[]), desc.residual_frac);
-            probe.saturated(cx.layer, op, saturated);
+            probe.saturated(cx.layer, op, saturated + at_the_ends(delta.get(..hidden).unwrap_or(&[])));
         }
         add_saturating(x, delta);
     }

@@ -1,5 +1,6 @@
 //! Depthwise causal short convolution with its SiLU (numerics.md N8).
 
+use crate::probe::{Probe, at_the_ends};
 use sla_kernels::{fixed, shift_in_place, silu_in_place};
 
 /// Constants of one convolution.
@@ -16,12 +17,23 @@ impl Conv<'_> {
     /// `u_c ← silu(Σ_d w[W-1-d][c]·u_{t-d}[c] + bias)`, Q15, and keeps u_t for the next W - 1 tokens.
     ///
     /// `history` has W - 1 slots of `stride` channels, this convolution's from `offset` on; `slot` is the
-    /// oldest and becomes the newest.
-    pub fn apply(&self, u: &mut [i32], history: &mut [i16], stride: usize, offset: usize, slot: usize) {
+    /// oldest and becomes the newest. Returns how many values were saturated, if a probe wants to know.
+    pub fn apply<P: Probe>(
+        &self,
+        u: &mut [i32],
+        history: &mut [i16],
+        stride: usize,
+        offset: usize,
+        slot: usize,
+    ) -> u32 {
+        let mut saturated = 0;
         let channels = u.len();
         let taps = self.width.saturating_sub(1);
         for (c, u) in u.iter_mut().enumerate() {
             let now = (*u).clamp(-32_768, 32_767);
+            if P::ACTIVE {
+                saturated += u32::from(now != *u);
+            }
             let weight = |tap: usize| i32::from(self.weights.get(tap * channels + c).copied().unwrap_or(0));
             let mut acc = weight(taps).wrapping_mul(now);
             let mut from = slot;
@@ -40,6 +52,10 @@ impl Conv<'_> {
         }
         shift_in_place(u, self.shift);
         u.iter_mut().zip(self.bias).for_each(|(u, b)| *u = u.saturating_add(*b));
+        if P::ACTIVE {
+            saturated += at_the_ends(u);
+        }
         silu_in_place(u);
+        saturated
     }
 }

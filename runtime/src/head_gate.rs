@@ -58,3 +58,6 @@ fn weight(below: u32) -> Real {
         _ => Real::normal(nonlinear::exp2_neg(fraction << 11), -31 - whole),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use crate::backbone::backbone;
 use crate::error::StepError;
 use crate::model::Model;
 use crate::norm::quantize;
+use crate::probe::{Probe, at_the_ends};
 use crate::workspace::Workspace;
 use sla_format::{Backbone, InputKind, Role};
 use sla_kernels::{fixed, nonlinear};
@@ -33,10 +34,11 @@ impl Input<'_> {
         }
     }
 
-    /// Writes x of token `lane`.
-    pub fn embed(&self, model: &Model, ws: &mut Workspace, lane: usize) {
+    /// Writes x of token `lane`. Returns how many values were saturated, if a probe wants to know.
+    pub fn embed<P: Probe>(&self, model: &Model, ws: &mut Workspace, lane: usize) -> u32 {
+        let mut saturated = 0;
         let regions = ws.x.get_mut(lane).zip(ws.act.get_mut(lane)).zip(ws.work.get_mut(lane));
-        let Some(((x, act), work)) = regions else { return };
+        let Some(((x, act), work)) = regions else { return 0 };
         let input = model.matrix(0, Role::Input);
         match self {
             Input::Token(token) => input.dequantize_row(*token as usize, x),
@@ -49,6 +51,9 @@ impl Input<'_> {
                 for ((out, f), (mean, m)) in standard.iter_mut().zip(*features).zip(means.iter().zip(inverse_std)) {
                     *out = fixed::shift(fixed::mulhr(f.saturating_sub(*mean), *m), up);
                 }
+                if P::ACTIVE {
+                    saturated = at_the_ends(standard);
+                }
                 let exponent = quantize(standard, input.desc().in_bits, act);
                 input.apply(act, exponent, x);
             }
@@ -57,6 +62,10 @@ impl Input<'_> {
         for x in x.iter_mut().skip(model.desc().hidden as usize) {
             *x = 0;
         }
+        if P::ACTIVE {
+            saturated += at_the_ends(x);
+        }
+        saturated
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::matrix::Inputs;
 use crate::mixer::Context;
 use crate::norm::quantize;
-use crate::probe::{Op, Probe};
+use crate::probe::{Op, Probe, at_the_ends};
 use crate::scales::hidden_frac;
 use crate::workspace::{LANES, Workspace, take};
 use sla_format::{Role, pad_rows};
@@ -27,7 +27,11 @@ pub(crate) fn hidden<P: Probe>(cx: &Context, ws: &mut Workspace, probe: &mut P) 
     let (gate_shift, up_shift) = (i32::from(gate.desc().pre_shift), i32::from(up.desc().pre_shift));
     let in_bits = cx.model.tensor(cx.layer, Role::MlpDown).in_bits;
     let mut exponents = [0; LANES];
+    let mut saturated = 0;
     for (((h, u), act), exponent) in h.iter_mut().zip(&u).zip(&mut ws.act).zip(&mut exponents).take(ws.lanes) {
+        if P::ACTIVE {
+            saturated += at_the_ends(h) + at_the_ends(u);
+        }
         silu_product(h, u, gate_shift, up_shift);
         let h = h.get(..width).unwrap_or(&[]);
         if P::ACTIVE {
@@ -35,6 +39,7 @@ pub(crate) fn hidden<P: Probe>(cx: &Context, ws: &mut Workspace, probe: &mut P) 
         }
         *exponent = quantize(h, in_bits, act);
     }
+    probe.saturated(cx.layer, Op::Hidden, saturated);
     probe.done(cx.layer, Op::Hidden);
     exponents
 }

@@ -75,8 +75,13 @@ pub trait Probe {
     /// `op` of `layer` is done: everything since the last call belongs to it.
     fn done(&mut self, _layer: usize, _op: Op) {}
 
-    /// `count` values of `op` did not fit their format and were saturated.
+    /// `count` values of `op` were saturated, or are as large as if they had been (numerics.md N1.8).
     fn saturated(&mut self, _layer: usize, _op: Op, _count: u32) {}
+}
+
+/// Values at an end of int32: what saturating leaves (N1.8).
+pub(crate) fn at_the_ends(values: &[i32]) -> u32 {
+    values.iter().filter(|&&v| v == i32::MAX || v == i32::MIN).count() as u32
 }
 
 /// Listens to nothing.

@@ -157,7 +157,8 @@ impl<'s, 'm> Session<'s, 'm> {
         let layers = desc.layers as usize;
         self.scratch.lanes = inputs.len();
         for (lane, input) in inputs.iter().enumerate() {
-            input.embed(self.model, &mut self.scratch, lane);
+            let saturated = input.embed::<P>(self.model, &mut self.scratch, lane);
+            probe.saturated(layers, Op::Residual, saturated);
             if let Some(angles) = self.scratch.rotary.get_mut(lane) {
                 rotary_angles(self.model, self.state.position().wrapping_add(lane as u64), angles);
             }

@@ -1,6 +1,8 @@
 //! What the tests that cross crates share: models made in memory, and the integer runtime set against the float
 //! reference.
 
+pub mod recall;
+
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};

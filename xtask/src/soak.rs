@@ -1,5 +1,5 @@
-//! `cargo xtask soak`: the long versions of what the tests do: 100,000-token streams on the host, and 4,096 tokens of every
-//! shipped model on every emulated machine.
+//! `cargo xtask soak`: the long versions of what the tests do: streams of a million tokens on the host, and 10,000 tokens of
+//! every shipped model on every emulated machine, whose digest is the host's.
 
 use std::process::Command;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::{models, paths, process};
 #[derive(Args)]
 pub struct Options {
     /// Tokens of the host's streams
-    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(20_000..))]
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(20_000..))]
     tokens: u32,
     /// m0, m3, m4, m7, m33, m55, rv32, or all; can be given several times or with commas
     #[arg(long, default_value = "all", value_delimiter = ',')]
@@ -23,7 +23,7 @@ pub struct Options {
 }
 
 const STREAM_LIMIT: Duration = Duration::from_secs(6 * 3600);
-const EMULATED_TOKENS: u32 = 4096;
+const EMULATED_TOKENS: u32 = 10_000;
 
 /// Runs everything.
 pub fn command(options: &Options) -> Result<()> {

@@ -1,5 +1,8 @@
 //! `sla eval`
 
+mod plot;
+mod stream;
+
 use std::path::PathBuf;
 
 use clap::Args;
@@ -25,17 +28,24 @@ pub(super) struct Options {
     /// The checkpoint that it was converted from
     #[arg(long, value_name = "DIR")]
     checkpoint: PathBuf,
-    /// Input: input_ids (with targets), or features.N (with labels). Default: eval.safetensors of the checkpoint
+    /// Input: input_ids (with targets), or features.N (with labels). Default: eval.safetensors of the checkpoint; with
+    /// --stream the float model's own samples, or synthetic frames
     #[arg(long, value_name = "X.safetensors", conflicts_with = "text")]
     tokens: Option<PathBuf>,
     /// Text for byte-level models, cut into rows of 1,024 bytes that each start from a fresh state
     #[arg(long, value_name = "FILE")]
     text: Option<PathBuf>,
+    /// One stream of N steps without a reset, in windows of its positions; the input is repeated as often as it takes
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    stream: Option<u64>,
+    /// Draw the KL along the stream
+    #[arg(long, value_name = "OUT.svg", requires = "stream")]
+    plot: Option<PathBuf>,
     /// Print JSON, and nothing else, on stdout
     #[arg(long)]
     json: bool,
     /// Name the first vector whose signal-to-noise ratio, arithmetic alone, is below this
-    #[arg(long, value_name = "DB", default_value_t = 40.0, allow_negative_numbers = true, value_parser = finite)]
+    #[arg(long, value_name = "DB", default_value_t = 40.0, conflicts_with = "stream", allow_negative_numbers = true, value_parser = finite)]
     tolerance: f64,
 }
 
@@ -50,16 +60,27 @@ pub(super) fn command(options: &Options) -> Outcome {
     let checkpoint = checkpoint::load(&options.checkpoint)?;
     warn(&checkpoint.warnings);
     check_same(&checkpoint.config, &model)?;
-    let rows = rows(options, &checkpoint)?;
+    match options.stream {
+        Some(steps) => stream::command(options, steps, &model, checkpoint),
+        None => rows_command(options, &model, checkpoint),
+    }
+}
 
-    let dequantized = FloatModel::new(checkpoint.config.clone(), dequantize(&model, &checkpoint)?)?;
-    check_source(&checkpoint, &model);
-    let reference = checkpoint.into_model()?;
+fn rows_command(options: &Options, model: &Model, checkpoint: Checkpoint) -> Outcome {
+    let rows = rows(options, &checkpoint)?;
+    let [reference, dequantized] = floats(model, checkpoint)?;
     let progress = Progress::new();
-    let comparison = compare_all(&reference, &dequantized, &model, &rows, &mut |share| progress.set("evaluate", share));
+    let comparison = compare_all(&reference, &dequantized, model, &rows, &mut |share| progress.set("evaluate", share));
     drop(progress);
     let comparison = comparison?;
     if options.json { print_json(&comparison.to_json(options.tolerance)) } else { print(&text(options, &comparison)) }
+}
+
+/// The float model, and the same over the weights that the file means.
+fn floats(model: &Model, checkpoint: Checkpoint) -> Outcome<[FloatModel; 2]> {
+    let dequantized = FloatModel::new(checkpoint.config.clone(), dequantize(model, &checkpoint)?)?;
+    check_source(&checkpoint, model);
+    Ok([checkpoint.into_model()?, dequantized])
 }
 
 /// Sizes agree; weights need not.

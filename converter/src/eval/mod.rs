@@ -3,21 +3,25 @@
 //! [`compare`] sets the float model against the runtime on a `.sla` file. [`compare_all`] adds the float model over the
 //! *dequantised* weights, which splits the difference in two: what int8 weights cost, and what integer arithmetic costs.
 //! Rows run in parallel, each from a fresh state; the sums are added in row order, so no result depends on the number of
-//! threads. Logarithms are natural.
+//! threads. [`stream()`] does the same over one long stream, in windows of its positions. Logarithms are natural.
 
+mod feed;
 mod json;
 mod layers;
 mod metrics;
 mod report;
 mod rows;
 mod run;
+mod stream;
 #[cfg(test)]
 mod tests;
 
+pub use feed::Source;
 pub use layers::{Channel, LayerSnr};
 pub use report::{ClipFigures, Report, Worst};
 pub use rows::{EvalError, FeatureRow, ROW_TOKENS, Rows, TokenRow, fixed_features};
 pub use run::check_same;
+pub use stream::{Distance, StreamReport, Window, stream};
 
 use sla_reference::Model as FloatModel;
 use sla_runtime::Model;

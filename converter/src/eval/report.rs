@@ -37,7 +37,7 @@ pub struct Report {
     pub layers: Vec<LayerSnr>,
     /// Signal-to-noise ratio of the residual stream that enters the first layer, dB.
     pub input_snr: Option<f64>,
-    /// Sums on the residual stream that saturated.
+    /// Values and logits that were saturated (numerics.md N1.8).
     pub saturated: u64,
 }
 

@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use sla_reference::{Config, Model as FloatModel, Session as FloatSession};
-use sla_runtime::{Model, Session};
+use sla_runtime::{Logits, Model, Op, Probe, Session};
 
 use super::EvalError;
 use super::layers::{LayerSums, SnrProbe, Trace};
@@ -186,8 +186,21 @@ fn step_fixed(
             session.step_features_probed(features, probe)?
         }
     };
-    outputs.fill(|all| logits.for_each_tile(|_, tile| all.extend(tile.iter().map(|&q16| f64::from(q16) / 65_536.0))));
+    let saturated = fill(outputs, &mut logits);
+    probe.saturated(desc.layers as usize, Op::Head, saturated);
     Ok(())
+}
+
+/// Takes over the runtime's logits of a step; returns how many were saturated (numerics.md N1.8).
+pub(super) fn fill(outputs: &mut Outputs, logits: &mut Logits) -> u32 {
+    let mut saturated = 0;
+    outputs.fill(|all| {
+        logits.for_each_tile(|_, tile| {
+            saturated += tile.iter().filter(|&&q16| q16 == i32::MAX || q16 == i32::MIN).count() as u32;
+            all.extend(tile.iter().map(|&q16| f64::from(q16) / 65_536.0));
+        });
+    });
+    saturated
 }
 
 /// Whether the file may come from this checkpoint: the same recurrence and sizes.

@@ -91,6 +91,51 @@ fn clips_are_evaluated_at_their_last_frame() {
 }
 
 #[test]
+fn a_stream_is_evaluated_in_decades_and_drawn() {
+    for (config, unit) in [
+        (bytes_config(Backbone::RetNet), Some("bits/byte")),
+        (synth::small(Backbone::Gla), Some("bits/token")),
+        (features_config(), None),
+    ] {
+        let case = Case::converted(&config);
+        let report = case.sla("eval m.sla --checkpoint model --stream 250 --plot drift.svg --json").json();
+        let positions = |list: &Value| -> Vec<[u64; 2]> {
+            let windows = list.as_array().unwrap().iter();
+            windows.map(|w| [0, 1].map(|i| w["positions"][i].as_u64().unwrap())).collect()
+        };
+        assert_eq!(positions(&report["decades"]), [[1, 10], [11, 100], [101, 250]]);
+        assert_eq!(report["last"]["positions"], serde_json::json!([126, 250]));
+        assert_eq!(report["all"]["saturated"], 0);
+        let kl = |of: &str| report["all"][of]["kl"].as_f64().unwrap();
+        assert!(kl("dequantized") < kl("fixed") / 5.0 && kl("weights_only") > kl("fixed") / 2.0, "{}", report["all"]);
+        assert_eq!(report["all"]["bits_float"].is_f64(), unit.is_some());
+
+        let svg = std::fs::read_to_string(case.file("drift.svg")).unwrap();
+        assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"), "{svg}");
+        for text in ["250 steps of one stream", "position in the stream", "nats", "weights alone", "arithmetic alone"] {
+            assert!(svg.contains(text), "no {text} in the drawing");
+        }
+        // The same seed, the same stream.
+        assert_eq!(report, case.sla("eval m.sla --checkpoint model --stream 250 --json").json());
+        let table = case.sla("eval m.sla --checkpoint model --stream 250").ok();
+        assert!(table.contains("101 - 250") && unit.is_none_or(|unit| table.contains(unit)), "{table}");
+        assert_eq!(table.contains("bits/"), unit.is_some());
+    }
+}
+
+#[test]
+fn a_stream_repeats_what_it_is_given() {
+    let case = Case::converted(&synth::small(Backbone::GatedDeltaNet));
+    let once: Vec<i32> = (0..12).map(|t| 7 * t % 30).collect();
+    case.write("once.safetensors", ids(&once));
+    case.write("thrice.safetensors", ids(&once.repeat(3)));
+    let stream =
+        |file: &str| case.sla(&format!("eval m.sla --checkpoint model --tokens {file} --stream 36 --json")).json();
+    assert_eq!(stream("once.safetensors"), stream("thrice.safetensors"));
+    assert_ne!(stream("once.safetensors"), case.sla("eval m.sla --checkpoint model --stream 36 --json").json());
+}
+
+#[test]
 fn logits_keep_the_shape_and_start_every_row_afresh() {
     for config in [synth::small(Backbone::RetNet), bytes_config(Backbone::GatedDeltaNet)] {
         let case = Case::converted(&config);

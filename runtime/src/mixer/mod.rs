@@ -48,7 +48,9 @@ pub(crate) fn mix<P: Probe>(cx: &Context, ws: &mut Workspace, state: &mut LayerS
     let mut exponents = [0; LANES];
     let tokens = projections.iter_mut().zip(&mut rests).zip(&ws.rotary).zip(&mut ws.act).take(ws.lanes);
     for (((((p, rest), rotary), act), slot), exponent) in tokens.zip(&cx.slots).zip(&mut exponents) {
-        p.qkv.activate(cx, rotary, *slot, state);
+        let raw = if P::ACTIVE { p.at_the_ends() } else { 0 };
+        let activated = p.qkv.activate::<P>(cx, rotary, *slot, state);
+        probe.saturated(cx.layer, Op::Project, raw + activated);
         probe.done(cx.layer, Op::Project);
         *exponent = heads(cx, p, rest, act, state, probe);
     }

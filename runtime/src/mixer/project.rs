@@ -5,6 +5,7 @@ use crate::backbone::backbone;
 use crate::conv::Conv;
 use crate::matrix::Inputs;
 use crate::norm::quantize;
+use crate::probe::{Probe, at_the_ends};
 use crate::workspace::{LANES, LayerState, take};
 use sla_format::{Backbone, FeatureMap, KeyGate, QueryGate, Role, pad_rows};
 use sla_kernels::{fixed::mulhr, nonlinear, shift_in_place, silu_in_place};
@@ -104,6 +105,15 @@ fn project<'w>(
     outs
 }
 
+impl Projections<'_> {
+    /// Results that are at an end of int32 (N1.8), before anything is done with them.
+    pub fn at_the_ends(&self) -> u32 {
+        let Self { qkv: Qkv { q, k, v, .. }, y, decay, beta, query_logits, key_logits } = self;
+        let results: [&[i32]; 8] = [q, k, v, y, decay, beta, query_logits, key_logits];
+        results.into_iter().map(at_the_ends).sum()
+    }
+}
+
 impl Qkv<'_> {
     /// Cuts the padding off and takes the fraction bits from the projections.
     fn trim(&mut self, cx: &Context) {
@@ -118,8 +128,10 @@ impl Qkv<'_> {
         }
     }
 
-    /// Convolution, activation, feature map and rotation, in the backbone's order.
-    pub fn activate(&mut self, cx: &Context, rotary: &[i32], slot: usize, state: &mut LayerState) {
+    /// Convolution, activation, feature map and rotation, in the backbone's order. Returns how many values were saturated on
+    /// the way, if a probe wants to know.
+    pub fn activate<P: Probe>(&mut self, cx: &Context, rotary: &[i32], slot: usize, state: &mut LayerState) -> u32 {
+        let mut saturated = 0;
         let desc = cx.model.desc();
         let backbone = backbone(desc);
         let convolved = desc.conv_width > 0 && backbone != Backbone::RetNet;
@@ -138,7 +150,7 @@ impl Qkv<'_> {
                     shift: i32::from(cx.model.tensor(cx.layer, role).shift),
                     width: desc.conv_width as usize,
                 };
-                conv.apply(u, state.history, stride, offset, slot);
+                saturated += conv.apply::<P>(u, state.history, stride, offset, slot);
             }
         } else if backbone == Backbone::GatedDeltaNet {
             for x in [&mut *self.q, &mut *self.k, &mut *self.v] {
@@ -150,37 +162,46 @@ impl Qkv<'_> {
                 (nonlinear::SILU_FRAC, nonlinear::SILU_FRAC, nonlinear::SILU_FRAC);
         }
         if backbone == Backbone::GatedDeltaNet {
-            return; // it has no map
+            return saturated; // it has no map
         }
         for (x, frac) in [(&mut *self.q, &mut self.q_frac), (&mut *self.k, &mut self.k_frac)] {
-            map_features(desc.feature_map, x, frac);
+            saturated += map_features::<P>(desc.feature_map, x, frac);
             if backbone == Backbone::RetNet {
                 rotate(x, rotary, desc.d_k as usize);
                 *frac -= 1;
             }
         }
+        saturated
     }
 }
 
-/// Elementwise map of q or k (N9.3).
-fn map_features(map: FeatureMap, x: &mut [i32], frac: &mut i32) {
+/// Elementwise map of q or k (N9.3); returns how many arguments were saturated.
+fn map_features<P: Probe>(map: FeatureMap, x: &mut [i32], frac: &mut i32) -> u32 {
     // What follows a convolution has Q15, a projection that feeds a map is made with Q16.
     let up = nonlinear::ARG_FRAC as i32 - *frac;
+    let mut saturated = 0;
+    let mut to_argument = |x: &mut [i32]| {
+        shift_in_place(x, up);
+        if P::ACTIVE && up > 0 {
+            saturated = at_the_ends(x);
+        }
+    };
     match map {
         FeatureMap::None => {}
         FeatureMap::Relu => x.iter_mut().for_each(|x| *x = (*x).max(0)),
         FeatureMap::Silu => {
-            shift_in_place(x, up);
+            to_argument(x);
             silu_in_place(x);
             *frac = nonlinear::SILU_FRAC;
         }
         FeatureMap::Sigmoid => {
             // Q31 would leave no room for sums over channels.
-            shift_in_place(x, up);
+            to_argument(x);
             x.iter_mut().for_each(|x| *x = nonlinear::sigmoid(*x) >> 11);
             *frac = 20;
         }
     }
+    saturated
 }
 
 /// Rotary position embedding, halves rotated against each other (N9.4); results have one fraction bit less.

@@ -10,7 +10,7 @@ use crate::qemu::{self, Outcome, Report, Row, Shown};
 /// Tokens of every run.
 const TOKENS: u32 = 256;
 /// Tokens of the long run.
-const LONG_TOKENS: u32 = 4096;
+const LONG_TOKENS: u32 = 10_000;
 /// Peak stack of a token, any machine.
 const STACK_BYTES: u64 = 2048;
 /// By how much tokens may differ in cost, percent.
