@@ -18,7 +18,9 @@ pub struct Outcome {
 }
 
 const SENTINEL: i32 = 0x5a5a_a5a5_u32 as i32;
-/// Largest case: 8 rows of 256 columns.
+/// Most rows of an int8 matrix.
+const ROWS: usize = 12;
+/// Half-words of the largest: 8 rows of 256 columns.
 const WEIGHTS: usize = 8 / 2 * 256;
 
 /// Small deterministic generator; some draws are extremes.
@@ -66,6 +68,7 @@ pub fn battery() -> Outcome {
             (8, 48, 16),
             (8, 48, 32),
             (4, 64, 0),
+            (12, 64, 64),
             (8, 112, 48),
             (8, 128, 64),
             (8, 80, 0),
@@ -107,20 +110,28 @@ fn matvec(outcome: &mut Outcome, rows: usize, cols: usize, block: usize, round: 
     let offset = usize::from(round == 3 && cfg!(not(sla_arm_dsp)));
     let x = &mut x[offset..offset + cols];
     for x in x.iter_mut() {
-        *x = draw.within(limit.min(1 << 13), extreme) as i16;
+        *x = draw.within(limit.min(1 << 13) / if round == 2 { 2 } else { 1 }, extreme) as i16;
     }
-    let mut multiplier = [0i32; 8];
+    if round == 2 {
+        // One large element takes the other half of the bound.
+        x[cols / 3] = [i16::MAX, 32_639, 32_640, -i16::MAX][rows / 4 % 2 + cols / 16 % 2 * 2];
+    }
+    let mut multiplier = [0i32; ROWS];
     for m in &mut multiplier {
         *m = draw.within(i32::MAX, extreme);
     }
     let w = I8Matrix::new(&weights[..rows / 2 * cols], cols, block);
-    let (mut got, mut want) = ([SENTINEL; 10], [SENTINEL; 10]);
+    let (mut got, mut want) = ([SENTINEL; ROWS + 2], [SENTINEL; ROWS + 2]);
     dispatch::matvec_i8(&w, x, &multiplier[..rows], &mut got[1..=rows]);
     scalar::matrix::matvec_i8(&w, x, &multiplier[..rows], &mut want[1..=rows]);
     outcome.check("matvec_i8", got == want);
+    // Outputs beyond the last row are left alone.
+    got = [SENTINEL; ROWS + 2];
+    dispatch::matvec_i8(&w, x, &multiplier[..rows], &mut got[1..]);
+    outcome.check("matvec_i8 into more than its rows", got == want);
 
     // The oracle itself, against a sum in 64 bits.
-    let mut naive = [SENTINEL; 10];
+    let mut naive = [SENTINEL; ROWS + 2];
     for (row, (naive, m)) in naive[1..=rows].iter_mut().zip(multiplier).enumerate() {
         let sum: i64 = w.row(row).zip(x.iter()).map(|(w, x)| i64::from(w) * i64::from(*x)).sum();
         *naive = fixed::mulhr(sum as i32, m);
@@ -130,11 +141,11 @@ fn matvec(outcome: &mut Outcome, rows: usize, cols: usize, block: usize, round: 
     // Two vectors at once: this one and its reverse.
     let mut pair = Words([0i16; 2 * 256]);
     let pair = &mut pair.0[..2 * cols];
-    let (mut reverse, mut got_2, mut want_2) = ([0i16; 256], [SENTINEL; 10], [SENTINEL; 10]);
+    let (mut reverse, mut got_2, mut want_2) = ([0i16; 256], [SENTINEL; ROWS + 2], [SENTINEL; ROWS + 2]);
     reverse.iter_mut().zip(x.iter().rev()).for_each(|(to, x)| *to = *x);
     dispatch::join(x, 0, pair);
     dispatch::join(&reverse[..cols], 1, pair);
-    got = [SENTINEL; 10];
+    got = [SENTINEL; ROWS + 2];
     dispatch::matvec_i8_pair(&w, pair, &multiplier[..rows], [&mut got[1..=rows], &mut got_2[1..=rows]]);
     scalar::matrix::matvec_i8(&w, &reverse[..cols], &multiplier[..rows], &mut want_2[1..=rows]);
     outcome.check("matvec_i8_pair", got == want && got_2 == want_2);

@@ -9,21 +9,32 @@ mod targets;
 mod toolchain;
 
 use std::fmt;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-pub use emulator::ensure_qemu;
+pub use emulator::{ensure_aarch64, ensure_qemu};
 pub use targets::{device_cargo, device_rustc, ensure_targets};
 
 /// The targets of all firmware and of the device crates' build test.
-pub const TARGETS: [&str; 6] = [
+pub const TARGETS: [&str; 7] = [
     "thumbv6m-none-eabi",
     "thumbv7m-none-eabi",
     "thumbv7em-none-eabi",
     "thumbv7em-none-eabihf",
     "thumbv8m.main-none-eabihf",
     "riscv32imac-unknown-none-elf",
+    "wasm32-unknown-unknown",
 ];
+
+/// The target of the tests under user-mode emulation, which needs a standard library, a linker and an emulator.
+pub const AARCH64: &str = "aarch64-unknown-linux-gnu";
+/// Its linker.
+pub const AARCH64_LINKER: &str = "aarch64-linux-gnu-gcc";
+/// Its emulator.
+pub const AARCH64_EMULATOR: &str = "qemu-aarch64";
+/// Most that a build and a run under emulation may take.
+pub const BUILD_AND_RUN_LIMIT: Duration = Duration::from_secs(1_800);
 
 /// Something that could not be installed.
 #[derive(Debug, Clone)]
@@ -58,7 +69,8 @@ pub fn command() -> Result<()> {
     let mut missing = ensure_targets(&TARGETS)?;
     let qemu = ensure_qemu();
     missing.extend(qemu.missing.iter().cloned());
-    for target in TARGETS {
+    missing.extend(ensure_aarch64());
+    for target in TARGETS.into_iter().chain([AARCH64, AARCH64_LINKER, AARCH64_EMULATOR]) {
         if !missing.iter().any(|entry| entry.what == target) {
             println!("{target:32} ready");
         }
@@ -75,6 +87,6 @@ pub fn command() -> Result<()> {
     bail!(
         "{} of {} parts are missing; what needs them will be skipped",
         missing.len(),
-        TARGETS.len() + emulator::PROGRAMS.len()
+        TARGETS.len() + emulator::PROGRAMS.len() + 3
     )
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: set-up, then every test. A step that cannot be done here says "skipped" and why; a step that fails
 //! fails the task.
 
+pub mod aarch64;
 pub mod emulated;
 
 use std::fmt::Display;
@@ -24,10 +25,11 @@ pub struct Options {
     no_qemu: bool,
 }
 
-/// Crates that must build for every microcontroller.
+/// Crates that must build without a standard library.
 const DEVICE_CRATES: [&str; 3] = ["sla-format", "sla-kernels", "sla-runtime"];
 /// Targets that they are built for.
-const DEVICE_TARGETS: [&str; 3] = ["thumbv7em-none-eabihf", "thumbv6m-none-eabi", "riscv32imac-unknown-none-elf"];
+const DEVICE_TARGETS: [&str; 4] =
+    ["thumbv7em-none-eabihf", "thumbv6m-none-eabi", "riscv32imac-unknown-none-elf", "wasm32-unknown-unknown"];
 /// Code and constants of the M4 firmware with all backbones.
 const FIRMWARE_BYTES: u64 = 48 * 1024;
 /// Token path and `Model::parse` on the M4 with one backbone.
@@ -117,7 +119,10 @@ pub fn command(options: &Options) -> Result<()> {
 
     match options.no_qemu {
         true => findings.skipped("emulated machines: --no-qemu"),
-        false => emulated::run(&mut findings),
+        false => {
+            emulated::run(&mut findings);
+            aarch64::run(&mut findings);
+        }
     }
 
     findings.step(match findings.failures.len() {

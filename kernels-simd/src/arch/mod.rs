@@ -22,3 +22,6 @@ pub mod riscv32;
 
 #[cfg(any(sla_armv6m, sla_armv7m, sla_rv32m))]
 mod panels;
+
+#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+pub mod aarch64;

@@ -120,7 +120,7 @@ pub fn add_saturating(x: &mut [i32], y: &[i32]) {
 }
 
 #[inline(always)]
-fn to_i16(x: i32) -> i16 {
+pub(crate) fn to_i16(x: i32) -> i16 {
     x.clamp(-(1 << 15), (1 << 15) - 1) as i16
 }
 

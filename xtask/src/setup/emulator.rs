@@ -1,14 +1,18 @@
-//! QEMU: found on the search path, or installed by apt.
+//! QEMU and the linker for AArch64: found on the search path, or installed by apt.
 
 use std::process::Command;
 use std::time::Duration;
 
-use super::{Missing, say};
+use super::{AARCH64, AARCH64_EMULATOR, AARCH64_LINKER, Missing, ensure_targets, say};
 use crate::{paths, process};
 
 /// Emulator programs and the Debian packages that hold them.
 pub const PROGRAMS: [(&str, &str); 2] =
     [("qemu-system-arm", "qemu-system-arm"), ("qemu-system-riscv32", "qemu-system-misc")];
+
+/// What AArch64 needs beside a standard library, and the packages; the C library is for the linker.
+const AARCH64_PROGRAMS: [(&str, &str); 2] =
+    [(AARCH64_LINKER, "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"), (AARCH64_EMULATOR, "qemu-user")];
 
 const INSTALL_LIMIT: Duration = Duration::from_secs(600);
 
@@ -28,25 +32,40 @@ impl Availability {
     }
 }
 
-/// Finds both emulators and installs what is missing where apt and the right to use it exist.
+/// Makes it possible to build and run programs for [`AARCH64`] and returns what cannot be had here.
+pub fn ensure_aarch64() -> Vec<Missing> {
+    let mut missing = ensure_targets(&[AARCH64])
+        .unwrap_or_else(|error| vec![Missing { what: AARCH64.to_owned(), why: format!("{error:#}") }]);
+    missing.extend(ensure(&AARCH64_PROGRAMS).missing);
+    missing
+}
+
+/// Finds the emulators of microcontrollers and installs what is missing.
 pub fn ensure_qemu() -> Availability {
-    let (found, absent) = look();
+    ensure(&PROGRAMS)
+}
+
+/// Finds programs and installs what is missing where apt and the right to use it exist.
+fn ensure(programs: &[(&'static str, &'static str)]) -> Availability {
+    let (found, absent) = look(programs);
     if absent.is_empty() {
         return Availability { found, missing: Vec::new() };
     }
     // Another command may be installing: wait for it and look again.
     let _lock = paths::lock("setup");
-    let (_, absent) = look();
+    let (_, absent) = look(programs);
     let reason = match absent.is_empty() {
         true => String::new(),
         false => install(&absent).err().unwrap_or_else(|| "apt-get installed it outside the search path".to_owned()),
     };
-    let (found, absent) = look();
+    let (found, absent) = look(programs);
     let missing = absent
         .into_iter()
         .map(|(program, package)| Missing {
             what: program.to_owned(),
-            why: format!("{reason}; install it by hand (Debian, Ubuntu: {package}; Fedora: {program}-core; Arch: qemu-full; Homebrew: qemu)"),
+            why: format!(
+                "{reason}; install it by hand (Debian, Ubuntu: {package}; elsewhere the package that holds {program})"
+            ),
         })
         .collect();
     Availability { found, missing }
@@ -55,9 +74,9 @@ pub fn ensure_qemu() -> Availability {
 type Found = Vec<(&'static str, String)>;
 type Absent = Vec<(&'static str, &'static str)>;
 
-fn look() -> (Found, Absent) {
+fn look(programs: &[(&'static str, &'static str)]) -> (Found, Absent) {
     let (mut found, mut absent) = (Vec::new(), Vec::new());
-    for (program, package) in PROGRAMS {
+    for &(program, package) in programs {
         let output = process::run(Command::new(program).arg("--version"), Duration::from_secs(10));
         match output {
             Ok(output) if output.success() => {
@@ -74,7 +93,7 @@ fn look() -> (Found, Absent) {
 }
 
 fn install(absent: &[(&str, &str)]) -> Result<(), String> {
-    let packages: Vec<&str> = absent.iter().map(|(_, package)| *package).collect();
+    let packages: Vec<&str> = absent.iter().flat_map(|(_, packages)| packages.split(' ')).collect();
     let update = apt(&["update"])?;
     say(format_args!("apt-get install {}", packages.join(" ")));
     let mut arguments = vec!["install", "-y", "--no-install-recommends"];

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use super::library::Source;
-use super::toolchain::Toolchain;
+use super::toolchain::{Toolchain, parts};
 use super::{Missing, emulator, say};
 use crate::{paths, process};
 
@@ -108,7 +108,7 @@ fn by_source(toolchain: &Toolchain, targets: &[&str]) -> Result<()> {
     let work = paths::target_dir().join("setup").join("core");
     write_empty_crate(&work)?;
     for target in targets {
-        say(format_args!("building core and alloc {} for {target} from {}", toolchain.version(), source.origin));
+        say(format_args!("building {} {} for {target} from {}", parts(target), toolchain.version(), source.origin));
         build(toolchain, target, &work).with_context(|| format!("core for {target}"))?;
     }
     fs::remove_dir_all(&work).ok();
@@ -130,7 +130,7 @@ fn build(toolchain: &Toolchain, target: &str, work: &Path) -> Result<()> {
     command.current_dir(work).env("RUSTC_BOOTSTRAP", "1").env("RUSTFLAGS", "-C embed-bitcode=yes").args([
         "build",
         "--release",
-        "-Zbuild-std=core,alloc",
+        &format!("-Zbuild-std={}", parts(target)),
         "--target",
         target,
         "--target-dir",
@@ -148,8 +148,8 @@ fn build(toolchain: &Toolchain, target: &str, work: &Path) -> Result<()> {
     for entry in fs::read_dir(work.join("target").join(target).join("release/deps"))? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let library = ["libcore-", "liballoc-", "libcompiler_builtins-"].iter().any(|prefix| name.starts_with(prefix));
-        if library && name.ends_with(".rlib") {
+        // Everything but the empty crate: a standard library has parts of its own.
+        if name.ends_with(".rlib") && !name.starts_with("libempty") {
             fs::copy(entry.path(), fresh.join(&name))?;
         }
     }

@@ -75,11 +75,12 @@ impl Toolchain {
         self.sysroot.join("lib/rustlib").join(target).join("lib")
     }
 
-    /// Whether `core`, `alloc` and `compiler_builtins` of `target` are in place, once each, and of this very compiler.
+    /// Whether `core`, `alloc` and `compiler_builtins` of `target` (and what else [`parts`] names) are in place, once each, and
+    /// of this very compiler.
     pub fn has(&self, target: &str) -> bool {
         let folder = self.library_folder(target);
-        let complete =
-            ["libcore-", "liballoc-", "libcompiler_builtins-"].iter().all(|prefix| library_count(&folder, prefix) == 1);
+        let parts = parts(target).split(',').chain(["compiler_builtins"]);
+        let complete = parts.map(|part| format!("lib{part}-")).all(|prefix| library_count(&folder, &prefix) == 1);
         let mark = fs::read_to_string(folder.join(MARK));
         complete && mark.map_or(true, |identity| identity == self.identity)
     }
@@ -101,6 +102,11 @@ impl Toolchain {
         }
         command
     }
+}
+
+/// The libraries that are used on `target`, as `-Zbuild-std` takes them: all where there is an operating system.
+pub fn parts(target: &str) -> &'static str {
+    if target.contains("linux") { "core,alloc,std,panic_unwind,test" } else { "core,alloc" }
 }
 
 fn library_count(folder: &Path, prefix: &str) -> usize {
