@@ -102,7 +102,7 @@ pub fn matvec_i4(w: &I4Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
     if has_avx2() {
         #[expect(unsafe_code, reason = "a call behind the feature test that it needs")]
         // SAFETY: the processor was just found to have AVX2.
-        return unsafe { crate::arch::x86_64_i4::matvec_i4(w, x, multiplier, out) };
+        return unsafe { crate::arch::x86_64::matvec_i4(w, x, multiplier, out) };
     }
     #[cfg(sla_arm_dsp)]
     return crate::arch::arm_dsp::matvec_i4(w, x, multiplier, out);

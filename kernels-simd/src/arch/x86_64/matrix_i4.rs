@@ -1,5 +1,4 @@
-//! int4 matrix with group scales on x86-64 with AVX2.
-#![allow(unsafe_code, reason = "intrinsics; every block states why it is sound")]
+//! int4 matrix with group scales times int16 vector.
 
 use crate::fixed::mulhr;
 use crate::scalar::matrix::PANEL;
