@@ -9,6 +9,7 @@ use sla_kernels::Real;
 use crate::conv::Conv;
 use crate::head_gate::HeadGate;
 use crate::logits::Best;
+use crate::probe::NoProbe;
 use crate::sampler::{Candidates, Sampler};
 use crate::scales::LOGIT_FRAC;
 use crate::{head_state, norm};
@@ -17,7 +18,7 @@ use crate::{head_state, norm};
 const EPS: Real = Real::pow2(-20);
 
 /// The unit vector of `x` (Q16) as int16 with 13 fraction bits (numerics.md N4.5). `out` has `x`'s length, padded to
-/// tiles of 16.
+/// groups of 32.
 #[inline(never)]
 pub fn unit_norm(x: &[i32], out: &mut [i16]) {
     norm::unit_i16(x, Real::pow2(-16), EPS, 13, out);
@@ -51,7 +52,7 @@ pub fn head_softmax(logits: &mut [i32]) {
 pub fn short_conv(u: &mut [i32], weights: &[i16], multiplier: &[i32], bias: &[i32], history: &mut [i16]) {
     let channels = u.len();
     let width = weights.len().checked_div(channels).unwrap_or(0);
-    Conv { weights, multiplier, bias, shift: -1, width }.apply(u, history, channels, 0, 0);
+    Conv { weights, multiplier, bias, shift: -1, width }.apply::<NoProbe>(u, history, channels, 0, 0);
 }
 
 /// The index of the largest of `logits`, taken tile by tile as [`Logits::argmax`](crate::Logits::argmax) does.
