@@ -127,9 +127,6 @@ impl Bench {
         let record = Record::read()?;
         let mut verdict =
             Verdict { notes: Vec::new(), skipped: Vec::new(), failures: self.missed(), differences: Vec::new() };
-        for target in TARGETS.iter().filter(|target| target.should_bind(&self.figures)) {
-            verdict.notes.push(format!("{}: reached: should be binding", target.cells(&self.figures).join(" ")));
-        }
         if record.rustc != self.rustc {
             let (here, there) = (&self.rustc, &record.rustc);
             verdict

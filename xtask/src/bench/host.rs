@@ -11,7 +11,7 @@ use crate::table::Table;
 use crate::{paths, process};
 
 const LIMIT: Duration = Duration::from_secs(900);
-/// The least speed of a whole token, as a share of the plain loop's over as many weights.
+/// The least speed of a whole token, as a share of the bare loop's over as many weights.
 const LEAST_SHARE: f64 = 0.35;
 /// Runs before a smaller share is believed: others may be using the machine.
 const ATTEMPTS: u32 = 3;
@@ -61,11 +61,11 @@ fn share(figures: &Value) -> Result<f64> {
     figures.get("share").and_then(Value::as_f64).context("host_bench printed no share")
 }
 
-/// One line if a whole token is too slow beside the plain loop.
+/// One line if a whole token is too slow beside the bare loop.
 pub fn missed(figures: &Value) -> Option<String> {
     let share = share(figures).unwrap_or(0.0);
     (share < LEAST_SHARE)
-        .then(|| format!("target: this machine: share {share:.3} of the plain loop, at least {LEAST_SHARE}"))
+        .then(|| format!("target: this machine: share {share:.3} of the bare loop, at least {LEAST_SHARE}"))
 }
 
 /// One row a figure, nested ones with their path.
