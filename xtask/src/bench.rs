@@ -149,7 +149,7 @@ impl Bench {
         Ok(verdict)
     }
 
-    /// One line a binding target that is missed.
+    /// One line a target that is missed.
     fn missed(&self) -> Vec<String> {
         let missed = TARGETS.iter().filter(|target| target.is_missed(&self.figures));
         missed.map(|target| format!("target: {}", target.cells(&self.figures).join(" "))).collect()
