@@ -68,23 +68,25 @@ pub fn missed(figures: &Value) -> Option<String> {
         .then(|| format!("target: this machine: share {share:.3} of the bare loop, at least {LEAST_SHARE}"))
 }
 
-/// One row a figure, nested ones with their path.
+/// The ratios: rates of a machine that others share would say little.
 pub fn table(figures: &Value) -> Table {
-    let mut table = Table::new(&["<this machine", "measured"]);
-    rows("", figures, &mut table);
-    table
-}
-
-fn rows(path: &str, value: &Value, table: &mut Table) {
-    let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}, {key}") };
-    match value {
-        Value::Object(fields) => fields.iter().for_each(|(key, value)| rows(&below(key), value, table)),
-        Value::Array(items) => {
-            items.iter().enumerate().for_each(|(index, value)| rows(&below(&(index + 1).to_string()), value, table));
+    let mut table = Table::new(&["<this machine", "ratio"]);
+    let ratio = |value: &Value, key: &str| {
+        value.get(key).and_then(Value::as_f64).map_or("–".to_owned(), |r| format!("{r:.2}"))
+    };
+    let backend = figures.get("backend").and_then(Value::as_str).unwrap_or("unknown backend");
+    table.row([format!("whole token to the bare loop ({backend})"), ratio(figures, "share")]);
+    table.row(["whole token to the plain loop".to_owned(), ratio(figures, "share_of_plain_loop")]);
+    for size in figures.get("matvec").and_then(Value::as_array).into_iter().flatten() {
+        let dimension = |key: &str| size.get(key).map_or_else(String::new, Value::to_string);
+        let name = format!("`matvec_i8` {}×{}", dimension("cols"), dimension("rows"));
+        for (key, than) in
+            [("to_scalar", "the scalar kernel"), ("to_plain", "the plain loop"), ("to_bare", "the bare loop")]
+        {
+            table.row([format!("{name} to {than}"), ratio(size, key)]);
         }
-        Value::String(text) => table.row([path.to_owned(), text.clone()]),
-        other => table.row([path.to_owned(), other.to_string()]),
     }
+    table
 }
 
 #[cfg(test)]
@@ -93,9 +95,9 @@ mod tests {
 
     #[test]
     fn a_small_share_is_missed() {
-        let figures = |share: f64| serde_json::json!({ "backend": "x", "share": share, "matvec": [{ "rows": 64 }] });
+        let figures = |share: f64| serde_json::json!({ "backend": "x", "share": share, "matvec": [{ "rows": 64, "cols": 32, "to_scalar": 12.345 }] });
         assert_eq!(missed(&figures(0.35)), None);
         assert!(missed(&figures(0.34)).is_some() && missed(&Value::Null).is_some());
-        assert!(table(&figures(0.5)).markdown().contains("| matvec, 1, rows | 64 |"));
+        assert!(table(&figures(0.5)).markdown().contains("| `matvec_i8` 32×64 to the scalar kernel | 12.35 |"));
     }
 }
