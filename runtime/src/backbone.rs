@@ -1,7 +1,9 @@
-//! Which backbones are compiled in.
+//! Which backbones and inputs are compiled in.
 
-use sla_format::{Backbone, ModelDesc};
+use sla_format::{Backbone, InputKind, ModelDesc};
 
+/// Whether models that read feature vectors can be opened.
+pub(crate) const FEATURE_VECTORS: bool = cfg!(feature = "feature-vectors");
 const RETNET: bool = cfg!(feature = "retnet");
 const GLA: bool = cfg!(feature = "gla");
 const GATED_DELTANET: bool = cfg!(feature = "gated-deltanet");
@@ -22,6 +24,9 @@ pub(crate) fn backbone(desc: &ModelDesc) -> Backbone {
 
 /// The cargo feature that a model needs and this build lacks.
 pub(crate) fn missing_feature(desc: &ModelDesc) -> Option<&'static str> {
+    if desc.input == InputKind::Features && !FEATURE_VECTORS {
+        return Some("feature-vectors");
+    }
     match desc.backbone {
         Backbone::RetNet => (!RETNET).then_some("retnet"),
         Backbone::Gla => (!GLA).then_some("gla"),

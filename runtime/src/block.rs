@@ -29,15 +29,15 @@ pub(crate) fn mlp<P: Probe>(cx: &Context, ws: &mut Workspace, probe: &mut P) {
     let exponents = mlp::hidden(cx, ws, probe);
     contribute(cx, Role::MlpDown, Op::MlpOut, exponents, ws, probe);
     if P::ACTIVE {
-        for x in ws.x.iter().take(ws.lanes) {
+        for x in ws.x.iter().take(ws.lanes.get()) {
             probe.values(cx.layer, Op::Residual, x.get(..desc.hidden as usize).unwrap_or(&[]), desc.residual_frac);
         }
     }
 }
 
-#[inline(never)]
+#[cfg_attr(feature = "prompt-pairs", inline(never))]
 fn norm(cx: &Context, ws: &mut Workspace) {
-    for (x, act) in ws.x.iter().zip(&mut ws.act).take(ws.lanes) {
+    for (x, act) in ws.x.iter().zip(&mut ws.act).take(ws.lanes.get()) {
         block_norm(x, cx.model.desc(), act);
     }
 }
@@ -50,7 +50,7 @@ fn contribute<P: Probe>(cx: &Context, role: Role, op: Op, exponents: [i32; LANES
     let inputs = Inputs::new(ws.lanes, &ws.act, matrix.desc().cols as usize, ws.joined);
     let deltas = ws.work.each_mut().map(|work| work.get_mut(..pad_rows(hidden)).unwrap_or_default());
     matrix.apply_each(&inputs, exponents, deltas);
-    for (x, delta) in ws.x.iter_mut().zip(&ws.work).take(ws.lanes) {
+    for (x, delta) in ws.x.iter_mut().zip(&ws.work).take(ws.lanes.get()) {
         if P::ACTIVE {
             let full = |(x, delta): &(&i32, &i32)| x.checked_add(**delta).is_none();
             let saturated = x.iter().zip(delta.iter()).filter(full).count() as u32;

@@ -1,6 +1,6 @@
 //! From a token or a feature vector to the residual stream (numerics.md N12).
 
-use crate::backbone::backbone;
+use crate::backbone::{FEATURE_VECTORS, backbone};
 use crate::error::StepError;
 use crate::model::Model;
 use crate::norm::quantize;
@@ -42,7 +42,7 @@ impl Input<'_> {
         let input = model.matrix(0, Role::Input);
         match self {
             Input::Token(token) => input.dequantize_row(*token as usize, x),
-            Input::Features(features) => {
+            Input::Features(features) if FEATURE_VECTORS => {
                 // (raw - mean) / std, so that one exponent serves features of any size (N12.2).
                 let means: &[i32] = model.elements(0, Role::FeatureMean);
                 let (inverse_std, _) = model.channel_constants(0, Role::FeatureMean);
@@ -57,6 +57,7 @@ impl Input<'_> {
                 let exponent = quantize(standard, input.desc().in_bits, act);
                 input.apply(act, exponent, x);
             }
+            Input::Features(_) => {} // no such model was opened
         }
         // Padding rows carry nothing.
         for x in x.iter_mut().skip(model.desc().hidden as usize) {

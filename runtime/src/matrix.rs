@@ -1,6 +1,6 @@
 //! A quantised matrix in place, with its multipliers, shift and bias (numerics.md N5).
 
-use crate::workspace::LANES;
+use crate::workspace::{LANES, LaneCount};
 #[cfg(feature = "int4")]
 use sla_format::TensorKind;
 use sla_format::{TensorDesc, pad_cols};
@@ -55,16 +55,16 @@ impl<'m> Weights<'m> {
 
 /// The int16 vectors that the next matrices read: one, or two that a weight is loaded once for.
 pub(crate) struct Inputs<'a> {
-    lanes: usize,
+    lanes: LaneCount,
     each: [&'a [i16]; LANES],
     joined: &'a [i16],
 }
 
 impl<'a> Inputs<'a> {
     /// Those of the first `lanes` of `each`, of `len` elements and padded as matrices need it; `joined` has room for all.
-    pub fn new(lanes: usize, each: &'a [&mut [i16]; LANES], len: usize, joined: &'a mut [i16]) -> Self {
+    pub fn new(lanes: LaneCount, each: &'a [&mut [i16]; LANES], len: usize, joined: &'a mut [i16]) -> Self {
         let each = each.each_ref().map(|x| &**x);
-        if LANES > 1 && lanes > 1 {
+        if lanes.get() > 1 {
             let cols = pad_cols(len);
             let joined = joined.get_mut(..LANES * cols).unwrap_or_default();
             for (lane, x) in each.iter().enumerate() {
@@ -111,17 +111,17 @@ impl<'m> Matrix<'m> {
     /// [`Matrix::apply`] for each vector of `inputs`.
     pub(crate) fn apply_each(&self, inputs: &Inputs, exponents: [i32; LANES], mut outs: [&mut [i32]; LANES]) {
         match (&self.weights, &mut outs[..]) {
-            (Weights::I8(w), [first, second]) if inputs.lanes > 1 => {
+            (Weights::I8(w), [first, second]) if inputs.lanes.get() > 1 => {
                 let joined = inputs.joined.get(..LANES * pad_cols(self.desc.cols as usize)).unwrap_or(&[]);
                 matvec_i8_pair(w, joined, self.multiplier, [first, second]);
             }
             (weights, outs) => {
-                for (x, out) in inputs.each.iter().zip(outs).take(inputs.lanes) {
+                for (x, out) in inputs.each.iter().zip(outs).take(inputs.lanes.get()) {
                     weights.times(x, self.multiplier, out);
                 }
             }
         }
-        for (out, exponent) in outs.iter_mut().zip(exponents).take(inputs.lanes) {
+        for (out, exponent) in outs.iter_mut().zip(exponents).take(inputs.lanes.get()) {
             self.finish(exponent, self.bias, out);
         }
     }

@@ -11,7 +11,7 @@ use sla_kernels::silu_product;
 
 /// Computes h = silu(gate·m) ⊙ (up·m) from the normed inputs in `act`, puts it there as the input of
 /// `down_proj` and returns the exponents.
-#[inline(never)]
+#[cfg_attr(feature = "prompt-pairs", inline(never))]
 pub(crate) fn hidden<P: Probe>(cx: &Context, ws: &mut Workspace, probe: &mut P) -> [i32; LANES] {
     let desc = cx.model.desc();
     let width = desc.intermediate as usize;
@@ -28,7 +28,7 @@ pub(crate) fn hidden<P: Probe>(cx: &Context, ws: &mut Workspace, probe: &mut P) 
     let in_bits = cx.model.tensor(cx.layer, Role::MlpDown).in_bits;
     let mut exponents = [0; LANES];
     let mut saturated = 0;
-    for (((h, u), act), exponent) in h.iter_mut().zip(&u).zip(&mut ws.act).zip(&mut exponents).take(ws.lanes) {
+    for (((h, u), act), exponent) in h.iter_mut().zip(&u).zip(&mut ws.act).zip(&mut exponents).take(ws.lanes.get()) {
         if P::ACTIVE {
             saturated += at_the_ends(h) + at_the_ends(u);
         }

@@ -9,7 +9,7 @@ use crate::model::Model;
 use crate::norm::block_norm;
 use crate::probe::{NoProbe, Op, Probe};
 use crate::slices::Slices;
-use crate::workspace::{LANES, State, Workspace};
+use crate::workspace::{LANES, LaneCount, State, Workspace};
 use sla_format::Role;
 
 /// A model with its state. Memory is the caller's and never grows.
@@ -155,7 +155,7 @@ impl<'s, 'm> Session<'s, 'm> {
         self.done = 0;
         let desc = self.model.desc();
         let layers = desc.layers as usize;
-        self.scratch.lanes = inputs.len();
+        self.scratch.lanes = LaneCount::of(inputs.len());
         for (lane, input) in inputs.iter().enumerate() {
             let saturated = input.embed::<P>(self.model, &mut self.scratch, lane);
             probe.saturated(layers, Op::Residual, saturated);
@@ -204,7 +204,7 @@ impl<'s, 'm> Session<'s, 'm> {
             }
             return;
         }
-        for _ in 0..self.scratch.lanes {
+        for _ in 0..self.scratch.lanes.get() {
             self.state.advance(slots);
         }
         if outputs {

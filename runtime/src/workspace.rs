@@ -18,10 +18,25 @@ pub(crate) fn take<'a, T>(rest: &mut &'a mut [T], n: usize) -> &'a mut [T] {
 /// Tokens that can be processed at once.
 pub(crate) const LANES: usize = if cfg!(feature = "prompt-pairs") { 2 } else { 1 };
 
+/// How many tokens are being processed. Where it can only be one, the compiler sees that.
+#[derive(Clone, Copy)]
+pub(crate) struct LaneCount(usize);
+
+impl LaneCount {
+    pub fn of(count: usize) -> Self {
+        Self(count)
+    }
+
+    #[inline(always)]
+    pub fn get(self) -> usize {
+        if LANES == 1 { 1 } else { self.0 }
+    }
+}
+
 /// The regions of the scratch buffer: those of one token, and of a second where there is room for it.
 pub(crate) struct Workspace<'s> {
     /// Tokens that are being processed, 1 or [`LANES`]. What follows has as many valid elements.
-    pub lanes: usize,
+    pub lanes: LaneCount,
     /// The residual stream, padded to whole panels.
     pub x: [&'s mut [i32]; LANES],
     /// cos and sin of the rotary angles of this position (RetNet), d_k/2 each.
@@ -40,7 +55,7 @@ impl<'s> Workspace<'s> {
         let lanes = if pair { LANES } else { 1 };
         let mut rest: &mut [i32] = bytemuck::try_cast_slice_mut(scratch).unwrap_or(&mut []);
         let mut ws = Self {
-            lanes: 1,
+            lanes: LaneCount::of(1),
             x: Default::default(),
             rotary: Default::default(),
             act: Default::default(),

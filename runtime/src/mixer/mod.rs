@@ -46,7 +46,7 @@ pub(crate) fn mix<P: Probe>(cx: &Context, ws: &mut Workspace, state: &mut LayerS
     let mut rests = ws.work.each_mut().map(|work| &mut **work);
     let mut projections = Projections::run(cx, ws.lanes, &mut ws.act, &mut rests, ws.joined);
     let mut exponents = [0; LANES];
-    let tokens = projections.iter_mut().zip(&mut rests).zip(&ws.rotary).zip(&mut ws.act).take(ws.lanes);
+    let tokens = projections.iter_mut().zip(&mut rests).zip(&ws.rotary).zip(&mut ws.act).take(ws.lanes.get());
     for (((((p, rest), rotary), act), slot), exponent) in tokens.zip(&cx.slots).zip(&mut exponents) {
         let raw = if P::ACTIVE { p.at_the_ends() } else { 0 };
         let activated = p.qkv.activate::<P>(cx, rotary, *slot, state);
@@ -58,7 +58,7 @@ pub(crate) fn mix<P: Probe>(cx: &Context, ws: &mut Workspace, state: &mut LayerS
 }
 
 /// The part of one token after its projections: gates over the heads, then each head.
-#[inline(never)] // its frame, and that of the projections, are not needed at once
+#[cfg_attr(feature = "prompt-pairs", inline(never))] // its frame, and that of the projections, are not needed at once
 fn heads<P: Probe>(
     cx: &Context,
     p: &mut Projections,

@@ -6,7 +6,7 @@ use crate::conv::Conv;
 use crate::matrix::Inputs;
 use crate::norm::quantize;
 use crate::probe::{Probe, at_the_ends};
-use crate::workspace::{LANES, LayerState, take};
+use crate::workspace::{LANES, LaneCount, LayerState, take};
 use sla_format::{Backbone, FeatureMap, KeyGate, QueryGate, Role, pad_rows};
 use sla_kernels::{fixed::mulhr, nonlinear, shift_in_place, silu_in_place};
 
@@ -39,7 +39,7 @@ impl<'w> Projections<'w> {
     #[inline(never)]
     pub fn run(
         cx: &Context,
-        lanes: usize,
+        lanes: LaneCount,
         act: &mut [&mut [i16]; LANES],
         rests: &mut [&'w mut [i32]; LANES],
         joined: &mut [i16],
@@ -70,7 +70,7 @@ impl<'w> Projections<'w> {
                 run(Role::DecayDown, desc.gate_rank as usize, |p| &mut p.beta);
                 let up = cx.model.matrix(cx.layer, Role::DecayUp).desc().in_bits;
                 let mut exponents = [0; LANES];
-                for ((token, act), exponent) in tokens.iter().zip(&mut *act).zip(&mut exponents).take(lanes) {
+                for ((token, act), exponent) in tokens.iter().zip(&mut *act).zip(&mut exponents).take(lanes.get()) {
                     *exponent = quantize(token.beta.get(..desc.gate_rank as usize).unwrap_or(&[]), up, act);
                 }
                 let inputs = Inputs::new(lanes, act, desc.gate_rank as usize, joined);
