@@ -90,6 +90,27 @@ pub fn matvec_i4(w: &I4Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
     scalar::matrix_i4::matvec_i4(w, x, multiplier, out);
 }
 
+/// One pass over an int16 state: see [`scalar::state16::state16_write_read`].
+#[cfg(not(sla_arm_dsp))]
+#[inline]
+pub fn state16_write_read(
+    s: &mut [i32],
+    shifts: &[u32],
+    k: &[i32],
+    v: &[i32],
+    q: &[i32],
+    dither: u32,
+    o: &mut [i32],
+) -> u32 {
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    if has_avx2() {
+        #[expect(unsafe_code, reason = "a call behind the feature test that it needs")]
+        // SAFETY: the processor was just found to have AVX2.
+        return unsafe { crate::arch::x86_64_state16::state16_write_read(s, shifts, k, v, q, dither, o) };
+    }
+    scalar::state16::state16_write_read(s, shifts, k, v, q, dither, o)
+}
+
 /// Puts vector `lane` (0 or 1) into `pair`, the input of [`matvec_i8_pair`]: as long as two vectors, whose order in it is
 /// the backend's own.
 #[inline]
@@ -113,6 +134,8 @@ pub fn matvec_i8_pair(w: &I8Matrix, pair: &[i16], multiplier: &[i32], out: [&mut
     }
 }
 
+#[cfg(sla_arm_dsp)]
+pub use device::state16_write_read;
 #[cfg(sla_helium)]
 pub use device::{
     add_saturating, apply, apply_i16, apply_in_place, gla_channels, magnitude, shift_i16, shift_in_place, shift_into,
@@ -133,6 +156,7 @@ pub use scalar::activation::{gla_channels, sigmoid_product, silu_in_place};
 pub use scalar::state::state_write_read;
 #[cfg(not(sla_helium))]
 pub use scalar::state::{state_read, state_shift};
+pub use scalar::state16::{pack_pairs, state16_read, state16_shift_up};
 #[cfg(not(sla_arm_dsp))]
 pub use scalar::vector::{
     add_saturating, apply, apply_i16, apply_in_place, magnitude, shift_i16, shift_in_place, shift_into, sum_magnitudes,

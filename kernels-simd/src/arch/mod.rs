@@ -4,6 +4,8 @@
 pub mod x86_64;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 pub mod x86_64_i4;
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+pub mod x86_64_state16;
 
 #[cfg(sla_arm_dsp)]
 pub mod arm_dsp;
