@@ -6,8 +6,8 @@ use crate::eval::{EvalError, Rows, compare, fixed_features};
 use crate::lower::{describe, exponent_above, lower};
 use crate::owned_model::{ModelFileError, OwnedModel};
 use crate::quantize::LEAST_IN_BITS;
-use crate::write::{Extras, self_test, write};
-use sla_format::Checksum;
+use crate::write::{self, Extras, self_test, write};
+use sla_format::{Checksum, MAX_INT16_ROWS, StateKind};
 use sla_reference::{Model, ModelError};
 use sla_runtime::{SelfTestError, StepError};
 
@@ -16,6 +16,8 @@ use sla_runtime::{SelfTestError, StepError};
 pub struct ConvertOptions {
     /// Data for calibration and for measuring the drift.
     pub calibration: Calibration,
+    /// Representation of the layers' states: one for all, or one a layer; none stands for int32.
+    pub state: Vec<StateKind>,
 }
 
 /// A finished file.
@@ -40,6 +42,19 @@ pub enum ConvertError {
     /// A decay above 1.
     #[error("config.json: clamp_min = {0} is positive, so the state would grow at every token; it has to be ≤ 0")]
     Clamp(f64),
+    /// Another number of state representations than layers.
+    #[error("--state has {given} entries for {layers} layers: give one for all, or one a layer, separated by commas")]
+    States {
+        /// Entries.
+        given: usize,
+        /// Layers.
+        layers: usize,
+    },
+    /// More rows than an int16 state may have.
+    #[error(
+        "--state int16 is for states of up to {MAX_INT16_ROWS} rows, and d_k is {0}: use int32 (docs/format.md F10.2)"
+    )]
+    StateRows(u32),
     /// Calibration data of the wrong kind or content.
     #[error("calibration: {0}")]
     Calibration(EvalError),
@@ -76,6 +91,7 @@ pub fn convert(
     if let Some(min) = config.clamp_min.filter(|&min| min > 0.0) {
         return Err(ConvertError::Clamp(min));
     }
+    let states = states(&options.state, config.layers, config.d_k)?;
     let model = Model::new(config.clone(), checkpoint.weights.clone())?;
     let (rows, data) = calibrate::rows(checkpoint, &model, &options.calibration, &mut |x| progress("calibrate", x));
     rows.check(config).map_err(ConvertError::Calibration)?;
@@ -114,6 +130,7 @@ pub fn convert(
             .map(|label| label.replace(['\n', '\r'], " "))
             .collect::<Vec<_>>()
             .join("\n"),
+        states: write::states(&states),
         ..Extras::default()
     };
     let fresh = OwnedModel::from_bytes(&write(&desc, &lowered.tensors, &extras)?)?;
@@ -136,6 +153,7 @@ pub fn convert(
         ("model_type", checkpoint.meta.model_type.clone()),
         ("converter", format!("sla-converter {}", env!("CARGO_PKG_VERSION"))),
         ("weights", "int8 per row".into()),
+        ("state", names(&states)),
         ("calibration", data),
         ("residual_bound", format!("{:.3e}", lowered.residual_bound)),
         ("residual_seen", format!("{:.3e}", residual.largest)),
@@ -169,6 +187,30 @@ pub fn convert(
     ];
     let summary = summary.map(|(key, value)| (key.to_owned(), value)).to_vec();
     Ok(Converted { file, warnings, summary })
+}
+
+/// One kind a layer.
+fn states(asked: &[StateKind], layers: usize, d_k: usize) -> Result<Vec<StateKind>, ConvertError> {
+    let states = match *asked {
+        [] => vec![StateKind::default(); layers],
+        [all] => vec![all; layers],
+        _ if asked.len() == layers => asked.to_vec(),
+        _ => return Err(ConvertError::States { given: asked.len(), layers }),
+    };
+    match d_k as u32 {
+        d_k if d_k > MAX_INT16_ROWS && states.contains(&StateKind::Int16) => Err(ConvertError::StateRows(d_k)),
+        _ => Ok(states),
+    }
+}
+
+/// What the layers' states are: one name for all, or one a layer.
+fn names(states: &[StateKind]) -> String {
+    let all: Vec<&str> = states.iter().map(|kind| kind.name()).collect();
+    if all.iter().all(|name| Some(name) == all.first()) {
+        all.first().copied().unwrap_or_default().into()
+    } else {
+        all.join(",")
+    }
 }
 
 fn rows_text(rows: &Rows, provenance: &str) -> String {

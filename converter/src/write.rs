@@ -2,7 +2,9 @@
 
 use crate::convert::ConvertError;
 use crate::quantize::Lowered;
-use sla_format::{HEADER_BYTES, Header, MAGIC, ModelDesc, Role, SECTION_ALIGN, Section, SectionKind, VERSION, seal};
+use sla_format::{
+    HEADER_BYTES, Header, MAGIC, ModelDesc, Role, SECTION_ALIGN, Section, SectionKind, StateKind, VERSION, seal,
+};
 
 /// The sections that are no model: each is left out when it is empty.
 #[derive(Default)]
@@ -15,12 +17,20 @@ pub struct Extras {
     pub labels: String,
     /// Tokenizer section.
     pub tokenizer: Vec<u8>,
+    /// State section (F10): see [`states`].
+    pub states: Vec<u8>,
 }
 
 /// The self-test section (F8.1): digest of the logits, number of steps, input words.
 pub fn self_test(digest: u32, steps: u32, input: &[i32]) -> Vec<u8> {
     let words = [digest, steps].into_iter().chain(input.iter().map(|&w| w as u32));
     words.flat_map(u32::to_le_bytes).collect()
+}
+
+/// The state section (F10.1): empty where all layers are int32.
+pub fn states(kinds: &[StateKind]) -> Vec<u8> {
+    let any = kinds.iter().any(|&kind| kind != StateKind::Int32);
+    if any { kinds.iter().map(|&kind| kind as u8).collect() } else { Vec::new() }
 }
 
 /// Builds the file and seals it with its checksum.
@@ -59,6 +69,7 @@ pub fn write(desc: &ModelDesc, tensors: &[Lowered], extras: &Extras) -> Result<V
         (SectionKind::Provenance, extras.provenance.as_bytes()),
         (SectionKind::SelfTest, &extras.self_test),
         (SectionKind::Labels, extras.labels.as_bytes()),
+        (SectionKind::States, &extras.states),
         (SectionKind::Weights, &weights),
     ]
     .into_iter()

@@ -7,10 +7,11 @@ from fixed import (
     scale, shift, sigmoid, silu, sin, wrap,
 )
 from sla_file import (
-    FEATURES, GATED_DELTANET, GATE_NONE, GATE_SIGMOID, GLA, MAP_RELU, MAP_SIGMOID, MAP_SILU, ON_OUTPUT, ON_QUERY,
-    RETNET,
+    FEATURES, GATED_DELTANET, GATE_NONE, GATE_SIGMOID, GLA, INT16_STATE, MAP_RELU, MAP_SIGMOID, MAP_SILU, ON_OUTPUT,
+    ON_QUERY, RETNET,
 )
 from state import RECURRENCE, Head, align_largest, align_sum
+from state16 import Head16
 from vectors import block_norm, embedding, exp2_below, matrix, quantised_matrix, sat16, unit
 
 
@@ -58,11 +59,12 @@ class Session:
     def __init__(self, model):
         self.model = model
         self.position = 0
-        self.states = [[self.fresh_head() for _ in range(model.state_heads)] for _ in range(model.layers)]
+        self.states = [[self.fresh_head(kind) for _ in range(model.state_heads)] for kind in model.states]
         self.history = [{"q": [], "k": [], "v": []} for _ in range(model.layers)]
 
-    def fresh_head(self):
-        return Head(self.model.d_k, self.model.d_v, self.model.backbone == GLA)
+    def fresh_head(self, kind):
+        head = Head16 if kind == INT16_STATE else Head
+        return head(self.model.d_k, self.model.d_v, self.model.backbone == GLA)
 
     def step(self, token_or_frame):
         """Logits (Q16) after a token, or after an int64 vector of features."""

@@ -13,6 +13,7 @@ ON_QUERY, ON_OUTPUT = 1, 2
 ON_KEY, ON_BETA = 1, 2
 MAP_RELU, MAP_SILU, MAP_SIGMOID = 1, 2, 3
 
+INT16_STATE = 1  # F10.1
 NONE = 0xFFFFFFFF
 LAYER_ROLES = "q k v g gk0 gk1 a b query_gate key_gate o mlp_gate mlp_up mlp_down q_conv k_conv v_conv decay".split()
 GLOBAL_ROLES = "input head final_norm feature_mean rotary".split()
@@ -90,6 +91,7 @@ class Model:
         section = {kind: data[offset : offset + size] for kind, offset, size in sections}
         self.describe(section[1])
         self.self_test = section.get(6)
+        self.states = section.get(8, bytes(self.layers))  # F10
         entries = (Tensor(section[2][i : i + 36], section[3]) for i in range(0, len(section[2]), 36))
         self.layer = [{role: next(entries) for role in LAYER_ROLES} for _ in range(self.layers)]  # F5.1
         self.role = {role: next(entries) for role in GLOBAL_ROLES}

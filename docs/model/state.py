@@ -18,11 +18,15 @@ LINEAR = 27 - ARG_FRAC  # to the format of log2-decays
 class Head:
     """S, F, the mask and L of one state head; L is one number, or with decay per key channel one a row."""
 
+    FULL, ROOM, LOW, SMALL, LARGEST, SETTLE, START = 29, 27, 20, -8, 0, -2, -3  # N6.5
+    READ_FRAC = 32  # what mulhr takes off a product's fraction bits
+
     def __init__(self, d_k, d_v, per_channel):
         self.s = np.zeros((d_k, d_v), np.int64)
         self.frac, self.mask = 0, 0
         self.carry = np.zeros(d_k if per_channel else (), np.int64)
         self.due = None  # n_i of the rows that are still to be shifted
+        self.position = 0
 
     def move_frac(self, n):
         self.frac = max(-(2**20), min(2**20, self.frac + n))
@@ -35,18 +39,42 @@ class Head:
         else:
             self.move_frac(int(c) >> 27)
 
+    def scale_rows(self, k, q, steps, decay):
+        """k and q of RetNet (N6.11): an int32 state has the same fraction bits in all rows."""
+        return k, q
+
+    def reads(self, x, frac):
+        """A vector as N6.3 reads with it."""
+        return x, frac
+
+    def writes(self, k, frac):
+        """A key as N6.4 writes with it."""
+        return k, frac
+
     def shift_rows(self):  # N6.1
         if self.due is not None:
             self.s = np.stack([round_shr(row, int(n)) for row, n in zip(self.s, self.due)])
         self.due = None
 
+    def shift_up(self, n):
+        self.s = wrap(self.s << n)
+
+    def write(self, k, increment):
+        """The rows' shifts that are due, k⊗V and the new mask (N6.4)."""
+        self.shift_rows()
+        self.s = wrap(self.s + mulhr(k[:, None], increment[None, :]))
+        self.measure()
+
+    def measure(self):
+        self.mask = magnitude(self.s)
+
     def move(self, n):  # N6.2
         if n < 0 and self.mask:
             due = self.due if self.due is not None else np.zeros(len(self.s), dtype=np.int64)
             self.due = due - n
-        self.shift_rows()
-        if n > 0 and self.mask:
-            self.s = wrap(self.s << n)
+        elif n > 0 and self.mask:
+            self.shift_rows()
+            self.shift_up(n)
         self.move_frac(n)
 
     def read(self, k):  # N6.3
@@ -55,29 +83,28 @@ class Head:
     def room(self, post):  # N6.5
         b = bit_len(self.mask)
         if b == 0:
-            return -3 - post
-        if post > 0 or b > 29:
-            return -max(post + 2 if post > 0 else 0, b - 27 if b > 29 else 0)
-        return min(27 - b, -3 - post) if b < 20 and post < -8 else 0
+            return self.START - post
+        if post > self.LARGEST or b > self.FULL:
+            for_write = post - self.SETTLE if post > self.LARGEST else 0
+            return -max(for_write, b - self.ROOM if b > self.FULL else 0)
+        return min(self.ROOM - b, self.START - post) if b < self.LOW and post < self.SMALL else 0
 
     def write_read(self, k, v, gain, q):  # N6.4; k, v and q are (vector, fraction bits)
-        (k, k_frac), (v, v_frac), (q, q_frac) = k, v, q
-        mask = magnitude(v)
-        writes = mask and gain[0] and magnitude(k)
+        writes = magnitude(v[0]) and gain[0] and magnitude(k[0])
+        (k, k_frac), (v, v_frac), (q, q_frac) = self.writes(*k), v, self.reads(*q)
+        increment = np.zeros_like(v)
         if writes:
-            up = align(mask)
+            up = align(magnitude(v))
             post = post_shift(gain, up, 32 - k_frac - v_frac + self.frac)
             if self.due is not None and post < -8 and self.due.max() >= 4:
                 self.shift_rows()
-                self.mask = magnitude(self.s)
+                self.measure()
             n = self.room(post)
-        if writes:
             self.move(n)
             increment = apply(gain, v, up, clamp_exponent(post + n))
-            self.s = wrap(self.s + mulhr(k[:, None], increment[None, :]))
-        self.shift_rows()
-        self.mask = magnitude(self.s)
-        return self.read(q), pow2(32 - self.frac - q_frac)
+        self.write(k, increment)
+        self.position += 1
+        return self.read(q), pow2(self.READ_FRAC - self.frac - q_frac)
 
 
 def align_sum(x, frac):  # N6.6: what reads
@@ -97,6 +124,7 @@ def align_largest(x, frac):  # N6.6: what only writes
 
 def retnet(model, head, q, k, v, gate, inputs):  # N10.1
     head.decay(inputs["decay"])
+    k, q = head.scale_rows(k, q, model.role["rotary"].data, int(inputs["decay"]))
     o, one = head.write_read(k, v, mul(gate, exp2_real(head.carry)), q)
     return o, mul(one, exp2_neg_real(head.carry))
 
@@ -124,13 +152,13 @@ def gated_deltanet(model, head, q, k, v, gate, inputs):  # N10.3
 
 def delta(head, k, v, factor):
     """v - r (N10.3)."""
-    (k, k_frac), (v, v_frac) = k, v
+    (k, k_frac), (v, v_frac) = head.reads(*k), v
     r = head.read(k)
     mask = magnitude(r)
     if mask == 0:
         return v, v_frac
     up = align(mask)
-    return sat(v - apply(factor, r, up, post_shift(factor, up, 32 - head.frac - k_frac + v_frac))), v_frac
+    return sat(v - apply(factor, r, up, post_shift(factor, up, head.READ_FRAC - head.frac - k_frac + v_frac))), v_frac
 
 
 RECURRENCE = {RETNET: retnet, GLA: gla, GATED_DELTANET: gated_deltanet}

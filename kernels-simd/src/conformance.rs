@@ -83,6 +83,7 @@ pub fn battery() -> Outcome {
         }
         for (d_k, d_v) in [(1, 1), (2, 3), (3, 4), (8, 8), (5, 17), (16, 16), (7, 31), (12, 40)] {
             state(&mut outcome, d_k, d_v, round);
+            state16(&mut outcome, d_k, d_v, round);
         }
         for len in [0, 1, 2, 3, 4, 5, 7, 8, 16, LEN] {
             for bits in [3, 16, 24, 29, 30, 31] {
@@ -336,6 +337,65 @@ fn activations(outcome: &mut Outcome, len: usize, bits: u32, round: u32) {
         let (carry, bits, k, q) = (&mut want.0, &mut want.1, &mut want.2, &mut want.3);
         scalar::activation::gla_channels(t, decay_max, &mut carry[at()], &mut bits[at()], &mut k[at()], &mut q[at()]);
         outcome.check("gla_channels", got == want);
+    }
+}
+
+fn state16(outcome: &mut Outcome, d_k: usize, d_v: usize, round: u32) {
+    const LARGEST: usize = 6 * 40;
+    let mut draw = Draw((d_k * 100 + d_v) as u32 + round);
+    let (extreme, pairs) = (round == 0, d_k.div_ceil(2));
+    // |k| ≤ 2^15, Σ|q| < 2^16, |V| ≤ 2^30, |S| ≤ 2^14.
+    let (mut k, mut q, mut v) = ([0i32; 16], [0i32; 16], [0i32; 40]);
+    k[..d_k].iter_mut().for_each(|k| *k = draw.within(i32::MAX, extreme));
+    q[..d_k].iter_mut().for_each(|q| *q = draw.within(i32::from(i16::MAX).min(0xffff / d_k as i32), extreme));
+    v.iter_mut().for_each(|v| *v = draw.within(1 << 30, extreme));
+    let k = &*scalar::state16::pack_pairs(&mut k[..d_k], -16);
+    let q = &*scalar::state16::pack_pairs(&mut q[..d_k], 0);
+    let v = &v[..d_v];
+    let mut got = [SENTINEL; LARGEST + 2];
+    for s in &mut got[1..=pairs * d_v] {
+        *s = draw.within(1 << 14, extreme) << 16 | draw.within(1 << 14, extreme) & 0xffff;
+    }
+    let mut want = got;
+    let (mut o_got, mut o_want) = ([SENTINEL; 42], [SENTINEL; 42]);
+    let s = 1..=pairs * d_v;
+    let mut shifts = [0u32; 16];
+    shifts.iter_mut().for_each(|n| *n = draw.bits() % if extreme { 36 } else { 4 });
+    shifts[0] = if round == 1 { u32::MAX } else { shifts[0] };
+
+    dispatch::state16_read(&got[s.clone()], q, &mut o_got[1..=d_v]);
+    scalar::state16::state16_read(&want[s.clone()], q, &mut o_want[1..=d_v]);
+    outcome.check("state16_read", o_got == o_want);
+    for shifts in [&[][..], &shifts[..d_k]] {
+        let dither = draw.bits();
+        let before = want;
+        let mask_got = dispatch::state16_write_read(&mut got[s.clone()], shifts, k, v, q, dither, &mut o_got[1..=d_v]);
+        let mask_want =
+            scalar::state16::state16_write_read(&mut want[s.clone()], shifts, k, v, q, dither, &mut o_want[1..=d_v]);
+        outcome.check("state16_write_read", got == want && o_got == o_want && mask_got == mask_want);
+
+        // The oracle itself, element by element in 64 bits.
+        let (mut same, mut bits, mut sums) = (true, 0, [0i64; 40]);
+        for (w, (old, new)) in before[s.clone()].iter().zip(&want[s.clone()]).enumerate() {
+            let (i, j) = (w / d_v, w % d_v);
+            let dither = dither.wrapping_add((w as u32).wrapping_mul(scalar::state16::DITHER_STEP));
+            for half in 0..2u32 {
+                let of = |pair: i32| i64::from((pair >> (16 * half)) as i16);
+                let n = shifts.get(2 * i + half as usize).map_or(0, |&n| n.min(31));
+                let d = i64::from(dither >> (16 * half) & 0xffff);
+                let x = (((of(*old) << 16) >> n) + ((i64::from(v[j]) * of(k[i])) >> 16) + d) >> 16;
+                same &= i64::from(x as i16) == of(*new);
+                sums[j] += i64::from(x as i16) * of(q[i]);
+                bits = bits.max(fixed::bit_len((x as i16 ^ (x as i16 >> 15)) as u16 as u32));
+            }
+        }
+        same &= sums.iter().zip(&o_want[1..=d_v]).all(|(sum, o)| *sum as i32 == *o);
+        outcome.check("state16_write_read oracle", same && fixed::bit_len(mask_want) == bits);
+    }
+    for n in [0, 1, 3, 15] {
+        dispatch::state16_shift_up(&mut got[s.clone()], n);
+        scalar::state16::state16_shift_up(&mut want[s.clone()], n);
+        outcome.check("state16_shift_up", got == want);
     }
 }
 

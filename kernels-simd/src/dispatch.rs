@@ -166,6 +166,9 @@ choose! {
     state::state_read(s: &[i32], k: &[i32], r: &mut [i32]);
     state::state_shift(s: &mut [i32], n: i32);
     state::state_write_read(s: &mut [i32], shifts: &[u32], k: &[i32], v: &[i32], q: &[i32], o: &mut [i32]) -> u32;
+    state16::state16_write_read(
+        s: &mut [i32], shifts: &[u32], k: &[i32], v: &[i32], q: &[i32], dither: u32, o: &mut [i32]
+    ) -> u32;
     vector::add_saturating(x: &mut [i32], y: &[i32]);
     vector::apply(a: Apply, x: &[i32], out: &mut [i32]);
     vector::apply_i16(a: Apply, x: &[i32], out: &mut [i16]);
@@ -178,6 +181,10 @@ choose! {
     vector::sum_squares(x: &[i32], mask: u32) -> u64;
 }
 
+#[cfg(sla_arm_dsp)]
+pub use device::state16_write_read;
+#[cfg(sla_arm_dsp)]
+pub use device::state16_write_read;
 #[cfg(sla_helium)]
 pub use device::{
     add_saturating, apply, apply_i16, apply_in_place, gla_channels, magnitude, shift_i16, shift_in_place, shift_into,
@@ -190,6 +197,7 @@ pub use device::{
     state_write_read, sum_magnitudes, sum_squares,
 };
 pub use scalar::activation::carry_decay;
+pub use scalar::state16::{pack_pairs, state16_read, state16_shift_up};
 #[cfg(all(sla_arm_dsp, not(sla_helium)))]
 pub use scalar::{
     activation::{gla_channels, sigmoid_product, silu_in_place},

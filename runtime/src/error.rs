@@ -41,6 +41,11 @@ pub enum ParseError {
     },
     /// The model description contradicts itself or exceeds a limit.
     Description,
+    /// The state section does not fit the description.
+    State {
+        /// The first layer whose state it does not describe rightly.
+        layer: usize,
+    },
     /// The runtime was built without something that the model needs.
     Feature {
         /// Name of the cargo feature of `sla-runtime` that it needs.
@@ -75,6 +80,7 @@ impl core::fmt::Display for ParseError {
             ParseError::Section { index } => write!(f, "entry {index} of the section table is invalid"),
             ParseError::Missing { kind } => write!(f, "section {kind} is missing"),
             ParseError::Description => write!(f, "the model description contradicts itself"),
+            ParseError::State { layer } => write!(f, "the state section is wrong about layer {layer}"),
             ParseError::Feature { feature } => {
                 write!(
                     f,

@@ -5,7 +5,7 @@ use crate::error::ParseError;
 use crate::matrix::Matrix;
 use sla_format::{
     GLOBAL_ROLES, HEADER_BYTES, Header, InputKind, LAYER_ROLES, MAGIC, MemoryPlan, ModelDesc, NONE, Role,
-    SECTION_ALIGN, Section, SectionKind, TensorDesc, TensorKind, VERSION, crc32,
+    SECTION_ALIGN, Section, SectionKind, States, TensorDesc, TensorKind, VERSION, crc32,
 };
 
 /// Bytes at a 16-byte boundary, as a model in flash has to be: `Aligned(*include_bytes!("model.sla"))`.
@@ -16,6 +16,7 @@ pub struct Aligned<T: ?Sized>(pub T);
 #[derive(Clone, Copy)]
 pub struct Model<'m> {
     desc: ModelDesc,
+    states: States<'m>,
     plan: MemoryPlan,
     crc: u32,
     tensors: &'m [u8],
@@ -56,9 +57,12 @@ impl<'m> Model<'m> {
         if let Some(feature) = missing_feature(&desc) {
             return Err(ParseError::Feature { feature });
         }
+        let states =
+            States::read(sections.get(SectionKind::States), &desc).map_err(|layer| ParseError::State { layer })?;
         let model = Model {
             desc,
-            plan: MemoryPlan::of(&desc),
+            states,
+            plan: MemoryPlan::of(&desc, states),
             crc: header.crc,
             tensors: sections.require(SectionKind::Tensors)?,
             weights: sections.require(SectionKind::Weights)?,
@@ -112,6 +116,12 @@ impl<'m> Model<'m> {
     #[must_use]
     pub fn desc(&self) -> &ModelDesc {
         &self.desc
+    }
+
+    /// How each layer's state is represented.
+    #[must_use]
+    pub fn states(&self) -> States<'m> {
+        self.states
     }
 
     /// Exact sizes of state and scratch.

@@ -2,6 +2,7 @@
 
 use crate::block;
 use crate::error::StepError;
+use crate::head_state::dither;
 use crate::input::{Input, rotary_angles};
 use crate::logits::Logits;
 use crate::mixer::Context;
@@ -41,7 +42,7 @@ impl<'s, 'm> Session<'s, 'm> {
             return Err(StepError::Scratch { need: plan.scratch_words, have });
         }
         let scratch = Workspace::new(scratch, model.desc(), plan);
-        let mut session = Session { model, state: State::new(state, plan), scratch, done: 0 };
+        let mut session = Session { model, state: State::new(state), scratch, done: 0 };
         session.reset();
         Ok(session)
     }
@@ -197,9 +198,13 @@ impl<'s, 'm> Session<'s, 'm> {
         let (layer, layers) = (slice / 2, desc.layers as usize);
         if layer < layers {
             let outputs = outputs || layer + 1 < layers;
-            let cx = Context { model: self.model, layer, slots: self.state.slots(slots), outputs };
+            let position = self.state.position();
+            let dithers = core::array::from_fn(|lane| dither(position.wrapping_add(lane as u64)));
+            let cx = Context { model: self.model, layer, slots: self.state.slots(slots), dithers, outputs };
             match slice % 2 {
-                0 => block::mixer(&cx, &mut self.scratch, &mut self.state.layer(layer, desc), probe),
+                0 => {
+                    block::mixer(&cx, &mut self.scratch, &mut self.state.layer(layer, desc, self.model.states()), probe)
+                }
                 _ => block::mlp(&cx, &mut self.scratch, probe),
             }
             return;

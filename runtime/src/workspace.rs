@@ -1,7 +1,7 @@
 //! The caller's buffers cut into named regions (format.md F7).
 
 use crate::backbone::backbone;
-use sla_format::{Backbone, GLOBAL_STATE_WORDS, MemoryPlan, ModelDesc, pad_rows};
+use sla_format::{Backbone, GLOBAL_STATE_WORDS, MemoryPlan, ModelDesc, StateKind, States, pad_rows};
 
 /// Takes the first `n` elements off `rest`; nothing when there are fewer.
 #[inline(never)]
@@ -93,8 +93,10 @@ fn following(slot: u32, slots: u32) -> u32 {
 
 /// The state of one layer.
 pub(crate) struct LayerState<'s> {
-    /// All heads' states, `[heads][d_k][d_v]`.
+    /// All heads' states, `[heads][d_k][d_v]`, or pairs of rows, `[heads][⌈d_k/2⌉][d_v]`.
     pub s: &'s mut [i32],
+    /// Which of them.
+    pub kind: StateKind,
     /// Fractions of the accumulated log2-decay, Q27.
     pub carry: &'s mut [u32],
     /// Fraction bits of each head's state.
@@ -108,12 +110,11 @@ pub(crate) struct LayerState<'s> {
 /// The caller's state buffer: `[global][layer 0][layer 1]…`.
 pub(crate) struct State<'s> {
     words: &'s mut [u32],
-    layer_words: usize,
 }
 
 impl<'s> State<'s> {
-    pub fn new(words: &'s mut [u32], plan: &MemoryPlan) -> Self {
-        Self { words, layer_words: plan.layer_state_words }
+    pub fn new(words: &'s mut [u32]) -> Self {
+        Self { words }
     }
 
     /// Back to the state before the first token: all zero.
@@ -149,16 +150,18 @@ impl<'s> State<'s> {
         }
     }
 
-    pub fn layer(&mut self, layer: usize, m: &ModelDesc) -> LayerState<'_> {
-        let from = GLOBAL_STATE_WORDS + layer * self.layer_words;
-        let mut rest = self.words.get_mut(from..from + self.layer_words).unwrap_or(&mut []);
-        let heads = m.state_heads as usize;
-        let s = take(&mut rest, heads * (m.d_k * m.d_v) as usize);
+    pub fn layer(&mut self, layer: usize, m: &ModelDesc, states: States) -> LayerState<'_> {
+        let words = |layer| MemoryPlan::layer_state_words(m, states.of(layer));
+        let from = GLOBAL_STATE_WORDS + (0..layer).map(words).sum::<usize>();
+        let mut rest = self.words.get_mut(from..from + words(layer)).unwrap_or(&mut []);
+        let (heads, kind) = (m.state_heads as usize, states.of(layer));
+        let s = take(&mut rest, heads * kind.head_words(m));
         let carry = take(&mut rest, m.carry_len());
         let frac = take(&mut rest, heads);
         let mask = take(&mut rest, heads);
         LayerState {
             s: bytemuck::try_cast_slice_mut(s).unwrap_or(&mut []),
+            kind,
             carry,
             frac: bytemuck::try_cast_slice_mut(frac).unwrap_or(&mut []),
             mask,

@@ -12,7 +12,8 @@ use sla_converter::checkpoint::{Checkpoint, Meta, load};
 use sla_converter::dequantize::dequantize;
 use sla_converter::eval::fixed_features;
 use sla_converter::owned_model::OwnedModel;
-use sla_converter::{Calibration, ConvertOptions, convert};
+use sla_converter::{ConvertOptions, convert};
+use sla_format::StateKind;
 use sla_reference::{Config, Input, InputWeights, Matrix, Model as FloatModel, Weights};
 use sla_runtime::Session;
 
@@ -59,6 +60,14 @@ pub fn checkpoint(config: Config, weights: Weights) -> Checkpoint {
     Checkpoint { config, weights, warnings: Vec::new(), meta }
 }
 
+/// Both representations of the state.
+pub const STATES: [StateKind; 2] = [StateKind::Int32, StateKind::Int16];
+
+/// The usual conversion with all layers' states in one representation.
+pub fn with_state(state: StateKind) -> ConvertOptions {
+    ConvertOptions { state: vec![state], ..ConvertOptions::default() }
+}
+
 /// A converted checkpoint with the two float models that it is measured by.
 pub struct Case {
     /// The float model.
@@ -76,9 +85,8 @@ impl Case {
     ///
     /// # Panics
     /// If the checkpoint cannot be converted.
-    pub fn new(checkpoint: &Checkpoint, calibration: Calibration) -> Self {
-        let options = ConvertOptions { calibration };
-        let converted = convert(checkpoint, &options, &mut |_, _| {}).unwrap_or_else(|e| panic!("convert: {e}"));
+    pub fn new(checkpoint: &Checkpoint, options: &ConvertOptions) -> Self {
+        let converted = convert(checkpoint, options, &mut |_, _| {}).unwrap_or_else(|e| panic!("convert: {e}"));
         let file = OwnedModel::from_bytes(&converted.file).expect("a fresh file parses");
         let weights = dequantize(&file.model(), checkpoint).expect("the file's own checkpoint");
         let model = |weights| FloatModel::new(checkpoint.config.clone(), weights).expect("weights that fit");
@@ -95,7 +103,15 @@ impl Case {
     /// # Panics
     /// If it cannot be converted.
     pub fn of(config: Config, weights: Weights) -> Self {
-        Self::new(&checkpoint(config, weights), Calibration::Own)
+        Self::of_state(config, weights, StateKind::Int32)
+    }
+
+    /// [`Case::of`] with the state in another representation.
+    ///
+    /// # Panics
+    /// As [`Case::of`].
+    pub fn of_state(config: Config, weights: Weights, state: StateKind) -> Self {
+        Self::new(&checkpoint(config, weights), &with_state(state))
     }
 
     /// Loads and converts a checkpoint, calibrated on its own samples.
@@ -103,7 +119,15 @@ impl Case {
     /// # Panics
     /// If it cannot be loaded or converted.
     pub fn load(dir: &Path) -> Self {
-        Self::new(&load(dir).unwrap_or_else(|e| panic!("{}: {e}", dir.display())), Calibration::Own)
+        Self::load_state(dir, StateKind::Int32)
+    }
+
+    /// [`Case::load`] with the state in another representation.
+    ///
+    /// # Panics
+    /// As [`Case::load`].
+    pub fn load_state(dir: &Path, state: StateKind) -> Self {
+        Self::new(&load(dir).unwrap_or_else(|e| panic!("{}: {e}", dir.display())), &with_state(state))
     }
 
     /// Runs the stream through the integer runtime from a fresh state; logits of every step.

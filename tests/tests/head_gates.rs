@@ -1,9 +1,9 @@
 //! The softmax over the heads, seen through a probe: it sums to its scale, rises with its logit and reaches both ends, over
 //! all logits that its format holds.
 
-use sla_converter::Calibration;
 use sla_converter::checkpoint::synth::{self, Rng};
 use sla_converter::lower::exponent_above;
+use sla_converter::{Calibration, ConvertOptions};
 use sla_reference::{Backbone, Config, KeyGate, QueryGate, Sla};
 use sla_runtime::{Op, Probe, Real};
 use sla_tests::{Case, checkpoint, parallel};
@@ -58,7 +58,10 @@ fn gates(logits: &[Vec<Vec<f32>>; 2], heads: usize, temperature: f64) -> Gates {
             *bias = Some(logits[gate][layer].clone());
         }
     }
-    let case = Case::new(&checkpoint(config, weights), Calibration::Tokens(vec![vec![0]]));
+    let case = Case::new(
+        &checkpoint(config, weights),
+        &ConvertOptions { calibration: Calibration::Tokens(vec![vec![0]]), ..ConvertOptions::default() },
+    );
     let model = case.file.model();
     let mut memory = case.file.memory();
     let mut seen = Gates([vec![Vec::new(); LAYERS], vec![Vec::new(); LAYERS]]);

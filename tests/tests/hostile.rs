@@ -4,7 +4,7 @@
 
 use sla_converter::checkpoint::synth;
 use sla_reference::{Backbone, Config, Input, InputWeights, KeyGate, Matrix, QueryGate, Sla, Weights};
-use sla_tests::{Case, Stream, matrices, relative_rms};
+use sla_tests::{Case, STATES, Stream, matrices, relative_rms};
 
 fn gates(key_gate: KeyGate, key_gate_scale: f64) -> Option<Sla> {
     Some(Sla {
@@ -25,7 +25,8 @@ fn scale(weights: &mut Weights, gain: f32) {
 /// exponent follows until r saturates.
 #[test]
 fn a_delta_rule_without_a_bound_does_no_harm() {
-    for (key_gate, gain) in [(KeyGate::Key, 1.0), (KeyGate::Key, 10.0), (KeyGate::Beta, 1.0), (KeyGate::Beta, 10.0)] {
+    let gates_and_gains = [(KeyGate::Key, 1.0), (KeyGate::Key, 10.0), (KeyGate::Beta, 1.0), (KeyGate::Beta, 10.0)];
+    for (state, (key_gate, gain)) in STATES.into_iter().flat_map(|state| gates_and_gains.map(|both| (state, both))) {
         let config =
             Config { sla: gates(key_gate, 8.0), allow_neg_eigval: true, ..synth::small(Backbone::GatedDeltaNet) };
         let mut weights = synth::weights(&config, 1);
@@ -34,13 +35,13 @@ fn a_delta_rule_without_a_bound_does_no_harm() {
             // Hardly any decay.
             l.a_log.iter_mut().flatten().for_each(|a| *a = -12.0);
         }
-        let case = Case::of(config.clone(), weights);
+        let case = Case::of_state(config.clone(), weights, state);
         let stream = Stream::random(&config, 3_000, 1);
         let (first, second) = (case.fixed(&stream), case.fixed(&stream));
         assert_eq!(first, second);
         let float = stream.float(&case.dequantized);
         let lost = float.iter().position(|logits| logits.iter().any(|l| !l.is_finite()));
-        eprintln!("key_gate {key_gate:?}, weights * {gain}: float is lost from step {lost:?} on");
+        eprintln!("{state:?}, key_gate {key_gate:?}, weights * {gain}: float is lost from step {lost:?} on");
         // The residual stream still sees the token: the model does not go dead.
         let last = &first[2_900..];
         assert!(last.windows(2).any(|pair| pair[0] != pair[1]) && last.iter().flatten().any(|&l| l != 0.0));
@@ -57,9 +58,11 @@ fn weights_at_the_ends_of_f32_do_no_harm() {
             let config = Config { sla: gates(KeyGate::Key, 1.0), ..synth::small(backbone) };
             let mut weights = synth::weights(&config, 1);
             scale(&mut weights, gain);
-            let case = Case::of(config.clone(), weights);
-            let stream = Stream::random(&config, 100, 1);
-            assert_eq!(case.fixed(&stream), case.fixed(&stream), "{backbone:?}, weights * {gain}");
+            for state in STATES {
+                let case = Case::of_state(config.clone(), weights.clone(), state);
+                let stream = Stream::random(&config, 100, 1);
+                assert_eq!(case.fixed(&stream), case.fixed(&stream), "{backbone:?}, {state:?}, weights * {gain}");
+            }
         }
     }
 }
@@ -116,7 +119,12 @@ fn a_head_awakes_from_a_long_sleep() {
         l.a_log.iter_mut().flatten().for_each(|a| *a = 3.0);
         l.dt_bias.iter_mut().flatten().for_each(|d| *d = 10.0);
     }
-    let case = Case::of(config, weights);
+    for case in STATES.map(|state| Case::of_state(config.clone(), weights.clone(), state)) {
+        awakes(&case);
+    }
+}
+
+fn awakes(case: &Case) {
     let model = case.file.model();
     let fresh = case.fixed(&Stream::Tokens(vec![1, 2, 1, 2]));
     let mut memory = case.file.memory();

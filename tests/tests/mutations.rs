@@ -5,9 +5,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sla_converter::checkpoint::synth::{self, Rng};
-use sla_format::{HEADER_BYTES, InputKind, LOGIT_TILE, MemoryPlan, Section, seal};
+use sla_format::{HEADER_BYTES, InputKind, LOGIT_TILE, MemoryPlan, Section, SectionKind, StateKind, seal};
 use sla_reference::{Backbone, Config, FeatureMap, Input, KeyGate, QueryGate, Sla};
-use sla_runtime::{I16F16, Model, Sampler, SamplerConfig};
+use sla_runtime::{I16F16, Model, ParseError, Sampler, SamplerConfig};
 use sla_tests::{Case, parallel};
 
 /// Mutations a file; `SLA_MUTATIONS` overrides it.
@@ -52,7 +52,9 @@ fn mutated_files_are_refused_or_run() {
     let n = std::env::var("SLA_MUTATIONS").map_or(MUTATIONS, |n| n.parse().expect("SLA_MUTATIONS is a number"));
     for config in configs() {
         let weights = synth::weights(&config, 1);
-        let original = Case::of(config.clone(), weights).file.bytes().to_vec();
+        // The GLA models have a state section too.
+        let state = if config.backbone == Backbone::Gla { StateKind::Int16 } else { StateKind::Int32 };
+        let original = Case::of_state(config.clone(), weights, state).file.bytes().to_vec();
         const PARTS: usize = 16;
         let counts = parallel(PARTS, |part| {
             let mut counts = [0usize; 4];
@@ -240,4 +242,30 @@ fn one_flipped_bit_or_a_missing_byte_is_always_refused() {
     }
     aligned.buffer.push(0);
     assert!(Model::parse(aligned.bytes()).is_err(), "a byte too many");
+}
+
+/// A state section of the wrong length, or with a number that no representation has, is refused by the layer's number.
+#[test]
+fn a_wrong_state_section_is_refused_by_name() {
+    let config = Config { layers: 3, ..synth::small(Backbone::Gla) };
+    let file = Case::of_state(config.clone(), synth::weights(&config, 1), StateKind::Int16).file.bytes().to_vec();
+    let entry = (0..8)
+        .map(|i| HEADER_BYTES + i * Section::BYTES)
+        .find(|&at| file[at] == SectionKind::States as u8)
+        .expect("a file with int16 states has the section");
+    let offset = u32::from_le_bytes(file[entry + 4..entry + 8].try_into().expect("four bytes")) as usize;
+    assert_eq!(&file[offset..offset + 3], [1, 1, 1]);
+    let refusal = |change: &dyn Fn(&mut [u8])| {
+        let mut bytes = file.clone();
+        change(&mut bytes);
+        seal(&mut bytes);
+        Model::parse(Aligned16::of(&bytes).bytes()).err()
+    };
+    for (layer, bad) in [(0, 2), (1, 255), (2, 16)] {
+        assert_eq!(refusal(&|bytes| bytes[offset + layer] = bad), Some(ParseError::State { layer }));
+    }
+    assert_eq!(refusal(&|bytes| bytes[entry + 8] = 2), Some(ParseError::State { layer: 2 }), "a byte too few");
+    assert_eq!(refusal(&|bytes| bytes[entry + 8] = 4), Some(ParseError::State { layer: 3 }), "a byte too many");
+    assert_eq!(refusal(&|bytes| bytes[offset + 1] = 0), None, "int32 in one layer: a smaller model of the same file");
+    assert!(ParseError::State { layer: 2 }.to_string().contains("layer 2"));
 }

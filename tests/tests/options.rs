@@ -6,6 +6,7 @@
 //! moves when its weights move by what rounding the activations amounts to. `SLA_SHOW=40` prints more of the worst.
 
 use sla_converter::checkpoint::synth::{self, Rng};
+use sla_format::StateKind;
 use sla_reference::{
     Backbone, Config, FeatureMap, Input, InputWeights, KeyGate, LayerWeights, Matrix, QueryGate, Sla, Weights,
 };
@@ -27,8 +28,12 @@ struct Measured {
 
 impl Measured {
     fn new(name: String, config: Config, weights: Weights, seed: u64) -> Self {
+        Self::of_state(name, config, weights, seed, StateKind::Int32)
+    }
+
+    fn of_state(name: String, config: Config, weights: Weights, seed: u64, state: StateKind) -> Self {
         let stream = Stream::random(&config, STEPS, seed);
-        let drift = Case::of(config.clone(), weights).drift(&stream);
+        let drift = Case::of_state(config.clone(), weights, state).drift(&stream);
         Self { name, config, drift }
     }
 
@@ -85,6 +90,26 @@ fn random_models_follow_the_float_reference() {
         Measured::new(format!("case {seed}"), config, weights, seed)
     });
     judge("random", models);
+}
+
+/// An int16 state has fewer bits than the arithmetic around it, so it is measured by what int8 weights cost the same model:
+/// it has to stay below them.
+#[test]
+fn int16_states_cost_less_than_int8_weights() {
+    let models = parallel(cases(160), |i| {
+        let seed = i as u64;
+        let (config, _) = synth::case(seed);
+        let weights = synth::weights(&config, seed);
+        Measured::of_state(format!("case {seed}"), config, weights, seed, StateKind::Int16)
+    });
+    let share = |m: &Measured| m.drift.arithmetic / (m.drift.total + m.drift.resolution + FLOOR);
+    let mut shares: Vec<f64> = models.iter().map(share).collect();
+    shares.sort_by(f64::total_cmp);
+    let worst = shares.last().expect("models");
+    eprintln!("int16 states: share of the total error: median {:.3}, worst {worst:.3}", shares[shares.len() / 2]);
+    for m in &models {
+        assert!(share(m) <= std::f64::consts::FRAC_1_SQRT_2, "{}: {:.5?}, {:?}", m.name, m.drift, m.config);
+    }
 }
 
 /// Many heads, odd sizes, sharp and flat gates, every matrix at a scale of its own.

@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use sla_converter::ConvertOptions;
 use sla_converter::checkpoint::synth::{self, Rng, TempDir};
+use sla_format::StateKind;
 use sla_reference::{Backbone, Config, FeatureMap, Input, InputWeights, KeyGate, OutputGate, QueryGate, Sla, Weights};
 use sla_runtime::{Checksum, Exercise};
-use sla_tests::{Case, matrices, name, parallel};
+use sla_tests::{Case, STATES, checkpoint, matrices, name, parallel};
 
 const STEPS: usize = 64;
 const TRAINED: [&str; 4] = ["recall-sla-gla", "recall-sla-gdn", "recall-sla-retnet", "digits-sla-gla"];
@@ -16,9 +18,9 @@ const TRAINED: [&str; 4] = ["recall-sla-gla", "recall-sla-gdn", "recall-sla-retn
 #[test]
 fn trained_models_give_the_digests_of_the_python_model() {
     let Some(python) = python() else { return };
-    parallel(TRAINED.len(), |i| {
-        let dir = workspace().join("models").join(TRAINED[i]);
-        compare(&python, &name(&dir), &Case::load(&dir));
+    parallel(2 * TRAINED.len(), |i| {
+        let dir = workspace().join("models").join(TRAINED[i / 2]);
+        compare(&python, &name(&dir), &Case::load_state(&dir, STATES[i % 2]));
     });
 }
 
@@ -26,12 +28,26 @@ fn trained_models_give_the_digests_of_the_python_model() {
 fn random_models_give_the_digests_of_the_python_model() {
     let Some(python) = python() else { return };
     let seeds = covering_seeds();
-    parallel(2 * seeds.len(), |i| {
-        let (seed, wild) = (seeds[i / 2], i % 2 == 1);
+    parallel(4 * seeds.len(), |i| {
+        let (seed, wild, state) = (seeds[i / 4], i / 2 % 2 == 1, STATES[i % 2]);
         let (config, _) = synth::case(seed);
         let weights = weights(&config, seed, wild);
-        compare(&python, &format!("case {seed}, wild: {wild}, {config:?}"), &Case::of(config.clone(), weights));
+        let case = Case::of_state(config.clone(), weights, state);
+        compare(&python, &format!("case {seed}, wild: {wild}, {state:?}, {config:?}"), &case);
     });
+}
+
+/// Every layer has a choice of its own, written in the file.
+#[test]
+fn mixed_states_give_the_digests_of_the_python_model() {
+    let Some(python) = python() else { return };
+    for backbone in [Backbone::RetNet, Backbone::Gla, Backbone::GatedDeltaNet] {
+        let config = Config { layers: 3, d_k: 6, sla: Some(gates(backbone)), ..synth::small(backbone) };
+        let weights = synth::weights(&config, 5);
+        let state = vec![StateKind::Int16, StateKind::Int32, StateKind::Int16];
+        let options = ConvertOptions { state, ..ConvertOptions::default() };
+        compare(&python, &format!("{backbone:?}"), &Case::new(&checkpoint(config, weights), &options));
+    }
 }
 
 /// What random weights do not reach.
@@ -39,12 +55,13 @@ fn random_models_give_the_digests_of_the_python_model() {
 fn extreme_models_give_the_digests_of_the_python_model() {
     let Some(python) = python() else { return };
     let backbones = [Backbone::RetNet, Backbone::Gla, Backbone::GatedDeltaNet];
-    parallel(backbones.len() * EXTREMES.len(), |i| {
+    parallel(2 * backbones.len() * EXTREMES.len(), |i| {
+        let (state, i) = (STATES[i % 2], i / 2);
         let (backbone, (name, change)) = (backbones[i % backbones.len()], EXTREMES[i / backbones.len()]);
         let mut config = Config { sla: Some(gates(backbone)), ..synth::small(backbone) };
         let mut weights = synth::weights(&config, 3);
         change(&mut config, &mut weights);
-        compare(&python, &format!("{backbone:?}, {name}"), &Case::of(config, weights));
+        compare(&python, &format!("{backbone:?}, {name}, {state:?}"), &Case::of_state(config, weights, state));
     });
 }
 

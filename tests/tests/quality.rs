@@ -4,6 +4,7 @@ use std::fs;
 
 use sla_converter::data::eval_rows;
 use sla_converter::eval::{Report, Rows, compare};
+use sla_format::StateKind;
 use sla_tests::{Case, directories, name, recall, shared};
 
 /// Held-out end of the text, in bytes.
@@ -38,6 +39,20 @@ fn language_models_keep_their_perplexity() {
         );
         assert!(ratio <= 1.0015 && r.kl_mean <= 5e-4 && r.top1 >= 0.985, "{}", name(&dir));
         assert!(own.kl_mean <= 5e-6, "{}: the arithmetic costs {:.1e}", name(&dir), own.kl_mean);
+        assert_eq!(r.saturated, 0, "{}", name(&dir));
+    }
+}
+
+#[test]
+fn an_int16_state_keeps_the_perplexity() {
+    let Some(shared) = shared() else { return };
+    let text = fs::read(shared.join("data/tinyshakespeare.txt")).expect("the text");
+    let held_out = Rows::text(&text[text.len() - HELD_OUT..]);
+    for dir in directories(&shared.join("checkpoints"), "shakespeare-") {
+        let r = total(&Case::load_state(&dir, StateKind::Int16), &held_out);
+        let ratio = r.ppl_ratio.expect("text has next tokens");
+        eprintln!("{:22} int16 state: ppl x {ratio:.5}, KL {:.2e}, top-1 {:.4}", name(&dir), r.kl_mean, r.top1);
+        assert!(ratio <= 1.0015 && r.kl_mean <= 5e-4 && r.top1 >= 0.985, "{}", name(&dir));
         assert_eq!(r.saturated, 0, "{}", name(&dir));
     }
 }

@@ -1,9 +1,9 @@
 //! Every saturation is counted where it happens, `convert` says what has no bound, and well-behaved models have none
 //! (numerics.md N1.8).
 
-use sla_converter::Calibration;
 use sla_converter::checkpoint::synth;
 use sla_converter::eval::{Rows, Source, TokenRow, compare, stream};
+use sla_converter::{Calibration, ConvertOptions};
 use sla_reference::{Backbone, Config, FeatureMap, Input, InputWeights, KeyGate, OutputGate, QueryGate, Sla, Weights};
 use sla_runtime::{Op, Probe};
 use sla_tests::{Case, Stream, checkpoint};
@@ -120,7 +120,10 @@ fn a_residual_stream_beyond_its_calibration_is_counted() {
     let InputWeights::Embedding(embedding) = &mut weights.input else { panic!("tokens") };
     let width = embedding.cols;
     embedding.data[width..2 * width].iter_mut().for_each(|x| *x *= 1e9);
-    let case = Case::new(&checkpoint(config, weights), Calibration::Tokens(vec![vec![0, 2, 3]]));
+    let case = Case::new(
+        &checkpoint(config, weights),
+        &ConvertOptions { calibration: Calibration::Tokens(vec![vec![0, 2, 3]]), ..ConvertOptions::default() },
+    );
     assert!(warns(&case, "residual stream's proven bound"), "{:?}", case.warnings);
     assert_eq!(saturating(&case, &Stream::Tokens(vec![0, 2, 3])), []);
     let at = saturating(&case, &Stream::Tokens(vec![0, 1]));

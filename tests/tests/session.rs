@@ -3,10 +3,10 @@
 
 use sla_converter::checkpoint::synth;
 use sla_converter::owned_model::Memory;
-use sla_format::{MemoryPlan, ModelDesc};
+use sla_format::{MemoryPlan, ModelDesc, StateKind, States};
 use sla_reference::{Backbone, Config, Input, KeyGate, QueryGate, Sla};
 use sla_runtime::{I16F16, Model, Sampler, SamplerConfig, Session, StepError};
-use sla_tests::{Case, Stream};
+use sla_tests::{Case, STATES, Stream};
 
 const STEPS: usize = 40;
 const BACKBONES: [Backbone; 3] = [Backbone::RetNet, Backbone::Gla, Backbone::GatedDeltaNet];
@@ -30,8 +30,17 @@ fn config(backbone: Backbone) -> Config {
 }
 
 fn case(backbone: Backbone) -> Case {
+    case_of(backbone, StateKind::Int32)
+}
+
+fn case_of(backbone: Backbone, state: StateKind) -> Case {
     let config = config(backbone);
-    Case::of(config.clone(), synth::weights(&config, 11))
+    Case::of_state(config.clone(), synth::weights(&config, 11), state)
+}
+
+/// Every backbone with every representation of its state.
+fn cases() -> impl Iterator<Item = (Backbone, Case)> {
+    BACKBONES.into_iter().flat_map(|backbone| STATES.map(|state| (backbone, case_of(backbone, state))))
 }
 
 fn features() -> Case {
@@ -59,8 +68,7 @@ fn tokens(seed: u64) -> Vec<u32> {
 
 #[test]
 fn what_the_buffers_held_before_does_not_matter() {
-    for backbone in BACKBONES {
-        let case = case(backbone);
+    for (backbone, case) in cases() {
         let model = case.file.model();
         let plan = *model.plan();
         let fresh = bits(&mut case.file.memory().session(&model).unwrap(), &tokens(1));
@@ -80,8 +88,7 @@ fn what_the_buffers_held_before_does_not_matter() {
 
 #[test]
 fn a_parsed_copy_elsewhere_gives_the_same_bits() {
-    for backbone in BACKBONES {
-        let case = case(backbone);
+    for (_, case) in cases() {
         let copy = sla_converter::owned_model::OwnedModel::from_bytes(case.file.bytes()).unwrap();
         let (a, b) = (case.file.model(), copy.model());
         let (mut ma, mut mb) = (case.file.memory(), copy.memory());
@@ -102,8 +109,7 @@ fn converting_twice_gives_the_same_file() {
 
 #[test]
 fn prefill_equals_stepping() {
-    for backbone in BACKBONES {
-        let case = case(backbone);
+    for (backbone, case) in cases() {
         let model = case.file.model();
         let text = tokens(4);
         // One token at a time, and two.
@@ -175,8 +181,7 @@ fn a_step_in_slices_is_a_step() {
 
 #[test]
 fn a_refused_step_changes_nothing() {
-    for backbone in BACKBONES {
-        let case = case(backbone);
+    for (backbone, case) in cases() {
         let model = case.file.model();
         let want = bits(&mut case.file.memory().session(&model).unwrap(), &tokens(5));
         let mut memory = case.file.memory();
@@ -212,11 +217,12 @@ fn a_refused_step_changes_nothing() {
 
 #[test]
 fn short_buffers_are_refused_and_exact_ones_do() {
-    for case in BACKBONES.map(case).into_iter().chain([features()]) {
+    for case in cases().map(|(_, case)| case).chain([features()]) {
         let model = case.file.model();
         let MemoryPlan { state_words, scratch_words, .. } = *model.plan();
         assert_eq!(MemoryPlan::of_file(case.file.bytes()), *model.plan());
-        assert_eq!(MemoryPlan::of(&ModelDesc::of_file(case.file.bytes())), *model.plan());
+        let desc = ModelDesc::of_file(case.file.bytes());
+        assert_eq!(MemoryPlan::of(&desc, States::of_file(case.file.bytes(), &desc)), *model.plan());
         for (state, scratch, want) in [
             (state_words - 1, scratch_words, Err(StepError::State { need: state_words, have: state_words - 1 })),
             (0, 0, Err(StepError::State { need: state_words, have: 0 })),
@@ -229,11 +235,22 @@ fn short_buffers_are_refused_and_exact_ones_do() {
     }
 }
 
+/// S of an int16 state takes half the words, and nothing else changes.
+#[test]
+fn an_int16_state_is_half_as_large() {
+    for backbone in BACKBONES {
+        let [int32, int16] = STATES.map(|state| *case_of(backbone, state).file.model().plan());
+        let config = config(backbone);
+        let s = config.layers * config.value_heads * config.d_k * config.d_v;
+        assert_eq!(int32.state_words - int16.state_words, s / 2, "{backbone:?}");
+        assert_eq!(int32.scratch_words, int16.scratch_words, "{backbone:?}");
+    }
+}
+
 /// The plan is exact: every word of the state but the reserved one is written in the course of a stream.
 #[test]
 fn the_whole_state_is_used() {
-    for backbone in BACKBONES {
-        let case = case(backbone);
+    for (backbone, case) in cases() {
         let model = case.file.model();
         let plan = *model.plan();
         let (mut state, mut scratch) = (vec![0; plan.state_words], vec![0; plan.scratch_words]);

@@ -5,8 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
+use sla_converter::ConvertOptions;
 use sla_converter::checkpoint::{Checkpoint, Meta, synth};
 use sla_converter::owned_model::OwnedModel;
+use sla_format::StateKind;
 use sla_runtime::Exercise;
 
 use crate::paths;
@@ -108,10 +110,13 @@ pub fn shipped() -> Result<Vec<Model>> {
 /// The checkpoint `models/NAME`, converted.
 pub fn shipped_as(name: &str) -> Result<Model> {
     let folder = paths::root().join("models").join(name);
-    converted(&converted_folder().join(format!("{name}.sla")), || Ok(sla_converter::checkpoint::load(&folder)?))
+    converted(&converted_folder().join(format!("{name}.sla")), &ConvertOptions::default(), || {
+        Ok(sla_converter::checkpoint::load(&folder)?)
+    })
 }
 
-/// Models with random weights, for what no shipped one has: each backbone without SLA, and on features with and without.
+/// Models with random weights, for what no shipped one has: each backbone without SLA, with int16 states, and on
+/// features with and without SLA.
 pub fn random() -> Result<Vec<Model>> {
     use sla_reference::{Backbone, Config, Input, KeyGate, OutputGate, QueryGate, Sla};
     let gates = Sla {
@@ -129,7 +134,14 @@ pub fn random() -> Result<Vec<Model>> {
         let input = Input::Features { size, mean: vec![-3.0; size], std: vec![2.0; size] };
         let features = Config { input, outputs: 5, output_gate: OutputGate::None, ..plain.clone() };
         let features_sla = Config { sla: Some(gates.clone()), ..features.clone() };
-        for (config, kind) in [(plain, "plain"), (features, "features"), (features_sla, "features-sla")] {
+        let (int32, int16) = (vec![StateKind::Int32], vec![StateKind::Int16]);
+        for (config, kind, state) in [
+            (plain.clone(), "plain", &int32),
+            (plain, "int16-state", &int16),
+            (features, "features", &int32),
+            (features_sla, "features-sla", &int32),
+        ] {
+            let options = ConvertOptions { state: state.clone(), ..ConvertOptions::default() };
             let path = converted_folder().join(format!("random/{kind}-{name}.sla"));
             let checkpoint = || {
                 let meta = Meta {
@@ -145,7 +157,7 @@ pub fn random() -> Result<Vec<Model>> {
                 };
                 Ok(Checkpoint { weights: synth::weights(&config, 7), config, warnings: Vec::new(), meta })
             };
-            models.push(converted(&path, checkpoint)?);
+            models.push(converted(&path, &options, checkpoint)?);
         }
     }
     Ok(models)
@@ -157,15 +169,15 @@ fn converted_folder() -> PathBuf {
 }
 
 /// The file at `path`, made from `checkpoint` unless it is newer than this program and passes its own test.
-fn converted(path: &Path, checkpoint: impl FnOnce() -> Result<Checkpoint>) -> Result<Model> {
+fn converted(path: &Path, options: &ConvertOptions, checkpoint: impl FnOnce() -> Result<Checkpoint>) -> Result<Model> {
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     if is_current(path) {
         return Model::open(path);
     }
     eprintln!("converting {name}");
     let failed = || format!("cannot convert {name}");
-    let finished = sla_converter::convert(&checkpoint().with_context(failed)?, &Default::default(), &mut |_, _| ())
-        .with_context(failed)?;
+    let finished =
+        sla_converter::convert(&checkpoint().with_context(failed)?, options, &mut |_, _| ()).with_context(failed)?;
     let folder = path.parent().context("a path with a folder")?;
     fs::create_dir_all(folder)?;
     let unfinished = folder.join(format!(".{name}.{}", std::process::id()));

@@ -8,6 +8,7 @@ use sla_converter::checkpoint::{self, Checkpoint};
 use sla_converter::convert::{ConvertOptions, convert};
 use sla_converter::data::{self, TensorFile};
 use sla_converter::eval::ROW_TOKENS;
+use sla_format::StateKind;
 use sla_reference::Input;
 
 use super::failure::{Outcome, warn};
@@ -27,6 +28,10 @@ pub(super) struct Options {
     /// features or features.N. Default: the model's own samples; synthetic frames for feature models
     #[arg(long, value_name = "FILE")]
     calibration: Option<PathBuf>,
+    /// Representation of the recurrent state: int32, or int16 for half the memory; one for all layers, or one a layer,
+    /// separated by commas
+    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = state_kind, default_value = "int32")]
+    state: Vec<StateKind>,
 }
 
 /// Converts and writes.
@@ -36,8 +41,8 @@ pub(super) fn command(options: &Options) -> Outcome {
     let checkpoint = checkpoint::load(&options.dir)?;
     let calibration = calibration(options, &checkpoint)?;
     let progress = Progress::new();
-    let converted =
-        convert(&checkpoint, &ConvertOptions { calibration }, &mut |stage, share| progress.set(stage, share));
+    let how = ConvertOptions { calibration, state: options.state.clone() };
+    let converted = convert(&checkpoint, &how, &mut |stage, share| progress.set(stage, share));
     drop(progress);
     let converted = converted?;
     warn(&converted.warnings);
@@ -48,6 +53,11 @@ pub(super) fn command(options: &Options) -> Outcome {
         table.row([name, value]);
     }
     print(&format!("wrote {} from {}\n{}", output.shown(), options.dir.display(), table.render()))
+}
+
+fn state_kind(name: &str) -> Result<StateKind, String> {
+    let kinds = [StateKind::Int32, StateKind::Int16];
+    kinds.into_iter().find(|kind| kind.name() == name).ok_or_else(|| "it is int32 or int16".into())
 }
 
 fn calibration(options: &Options, checkpoint: &Checkpoint) -> Outcome<Calibration> {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Map, Value, json};
 use sla_converter::owned_model::OwnedModel;
-use sla_format::{GROUP, LAYER_ROLES, NONE, Role, TensorDesc, TensorKind, VERSION};
+use sla_format::{GROUP, LAYER_ROLES, MemoryPlan, NONE, Role, StateKind, TensorDesc, TensorKind, VERSION};
 use sla_runtime::{Model, SelfTestError};
 
 use description::description;
@@ -87,6 +87,15 @@ struct Contents {
     parameters: u64,
 }
 
+/// Kind and bytes of each layer's state; the bytes include carries, exponents and convolution.
+fn layer_states<'m>(model: &Model<'m>) -> impl Iterator<Item = (StateKind, usize)> + use<'m> {
+    let (desc, states) = (*model.desc(), model.states());
+    (0..desc.layers as usize).map(move |layer| {
+        let kind = states.of(layer);
+        (kind, 4 * MemoryPlan::layer_state_words(&desc, kind))
+    })
+}
+
 /// Bits of one element, as stored.
 fn bits(kind: TensorKind) -> u32 {
     match kind {
@@ -147,6 +156,8 @@ impl Contents {
     fn json(&self, model: &Model, self_test: &Result<(), SelfTestError>) -> Value {
         let plan = model.plan();
         let tensors: Vec<Value> = self.entries.iter().map(entry_json).collect();
+        let layer_state = |(kind, bytes): (StateKind, usize)| json!({ "kind": kind.name(), "bytes": bytes });
+        let layer_states: Vec<Value> = layer_states(model).map(layer_state).collect();
         let lines: Map<String, Value> = provenance(model).map(|(k, v)| (k.to_string(), v.into())).collect();
         let labels: Vec<&str> = (0..model.desc().outputs).map_while(|i| model.label(i)).collect();
         json!({
@@ -156,7 +167,7 @@ impl Contents {
             "flash_bytes": self.bytes.total,
             "state_bytes": plan.state_bytes(),
             "scratch_bytes": plan.scratch_bytes(),
-            "layer_state_bytes": 4 * plan.layer_state_words,
+            "layer_states": layer_states,
             "macs_per_token": self.macs,
             "parameters": self.parameters,
             "weight_bits": 8,
@@ -201,6 +212,13 @@ impl Contents {
             [("weights", bytes.weights), ("scales", bytes.scales), ("biases", bytes.biases), ("other", bytes.other())]
         {
             table.row([key.to_string(), size(n), percent(n as f64 / bytes.total as f64)]);
+        }
+        text += &format!("{}\n", table.render());
+
+        let mut table = Table::default();
+        table.row(["state of layer", "kind", "bytes"]);
+        for (layer, (kind, bytes)) in layer_states(model).enumerate() {
+            table.row([layer.to_string(), kind.name().into(), grouped(bytes as u64)]);
         }
         text += &format!("{}\n", table.render());
 

@@ -30,6 +30,8 @@ fn command_lines_that_make_no_sense() {
         ("frobnicate", &["frobnicate"]),
         ("convert", &["--output", "sla convert --help"]),
         ("convert model -o x.sla --bogus", &["--bogus"]),
+        ("convert model -o x.sla --state int8", &["--state", "int32 or int16"]),
+        ("convert model -o x.sla --state int16,", &["--state", "int32 or int16"]),
         ("eval m.sla", &["--checkpoint"]),
         ("eval m.sla --checkpoint model --tokens a --text b", &["--text", "--tokens"]),
         ("eval m.sla --checkpoint model --stream 0", &["--stream"]),

@@ -6,4 +6,5 @@ pub mod embedding;
 pub mod matrix;
 pub mod matrix_i4;
 pub mod state;
+pub mod state16;
 pub mod vector;

@@ -68,11 +68,13 @@ pub enum SectionKind {
     SelfTest = 6,
     /// Names of the labels, UTF-8, one a line.
     Labels = 7,
+    /// Representation of each layer's state ([`crate::States`]); absent when all are int32.
+    States = 8,
 }
 
 impl SectionKind {
     /// All kinds, in file order.
-    pub const ALL: [SectionKind; 7] = [
+    pub const ALL: [SectionKind; 8] = [
         SectionKind::Model,
         SectionKind::Tensors,
         SectionKind::Weights,
@@ -80,6 +82,7 @@ impl SectionKind {
         SectionKind::Provenance,
         SectionKind::SelfTest,
         SectionKind::Labels,
+        SectionKind::States,
     ];
 
     /// The kind with this number.
@@ -118,6 +121,23 @@ impl Section {
             Some([kind, offset, bytes, _]) => Some(Section { kind, offset, bytes }),
             None => None,
         }
+    }
+
+    /// The bytes of the first section of a kind; `None` without one, or when the file ends before it does.
+    #[must_use]
+    pub const fn find(file: &[u8], kind: SectionKind) -> Option<&[u8]> {
+        let Some(header) = Header::read(file) else { return None };
+        let mut index = 0;
+        while index < header.sections as usize {
+            let Some(section) = Section::read(file, index) else { return None };
+            if section.kind == kind as u32 {
+                let Some((_, rest)) = file.split_at_checked(section.offset as usize) else { return None };
+                let Some((bytes, _)) = rest.split_at_checked(section.bytes as usize) else { return None };
+                return Some(bytes);
+            }
+            index += 1;
+        }
+        None
     }
 
     /// The entry's bytes; the reserved word is 0.

@@ -4,7 +4,7 @@
 //! The file is little-endian. A [`Header`] and a table of [`Section`]s come first, then the sections,
 //! each 16-byte aligned. The model is described by one [`ModelDesc`] and a dense table of
 //! [`TensorDesc`]s, one for each role of each layer; the sizes of state and scratch follow from the
-//! description alone ([`MemoryPlan`]), at compile time for an embedded model.
+//! description and the layers' [`States`] alone ([`MemoryPlan`]), at compile time for an embedded model.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -13,6 +13,7 @@ mod header;
 mod model;
 mod plan;
 mod record;
+mod state;
 mod tensor;
 
 pub use checksum::{Checksum, crc32, seal};
@@ -22,4 +23,5 @@ pub use model::{
 };
 pub use plan::{GLOBAL_STATE_WORDS, GROUP, LOGIT_TILE, MemoryPlan, pad_cols, pad_input, pad_rows};
 pub use record::words_at;
+pub use state::{MAX_INT16_ROWS, StateKind, States};
 pub use tensor::{Expected, GLOBAL_ROLES, LAYER_ROLES, Role, TensorDesc, TensorKind};

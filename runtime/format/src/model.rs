@@ -239,19 +239,14 @@ impl ModelDesc {
         let Some(header) = Header::read(file) else { panic!("not a .sla file: shorter than its header") };
         assert!(u32::from_le_bytes(header.magic) == u32::from_le_bytes(MAGIC), "not a .sla file");
         assert!(header.version == VERSION, "a .sla file of another version: convert the checkpoint again");
-        let mut i = 0;
-        while i < header.sections as usize {
-            let Some(section) = Section::read(file, i) else { panic!("a .sla file cut off in its section table") };
-            if section.kind == SectionKind::Model as u32 {
-                let Some(desc) = ModelDesc::read(file, section.offset as usize) else {
-                    panic!("a .sla file whose model description cannot be read")
-                };
-                assert!(desc.is_consistent(), "a .sla file whose model description contradicts itself");
-                return desc;
-            }
-            i += 1;
-        }
-        panic!("a .sla file without a model description")
+        let Some(section) = Section::find(file, SectionKind::Model) else {
+            panic!("a .sla file without a model description, or cut off in its section table")
+        };
+        let Some(desc) = ModelDesc::read(section, 0) else {
+            panic!("a .sla file whose model description cannot be read")
+        };
+        assert!(desc.is_consistent(), "a .sla file whose model description contradicts itself");
+        desc
     }
 
     /// `allow_neg_eigval`.

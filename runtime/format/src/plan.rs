@@ -1,6 +1,7 @@
-//! Exact memory of a session, from the description alone (F7).
+//! Exact memory of a session, from the description and the state's representation alone (F7).
 
 use crate::model::{Backbone, InputKind, KeyGate, ModelDesc, QueryGate};
+use crate::state::{StateKind, States};
 
 /// Words of state that a session has once: position (two), convolution slot, reserved (F7.2).
 pub const GLOBAL_STATE_WORDS: usize = 4;
@@ -41,8 +42,6 @@ pub struct MemoryPlan {
     pub scratch_words: usize,
     /// Scratch with which a prompt is processed two tokens at a time.
     pub prompt_scratch_words: usize,
-    /// State of one layer.
-    pub layer_state_words: usize,
     /// int16 activations, in words.
     pub act_words: usize,
     /// The region that mixer, MLP and head use in turn.
@@ -53,13 +52,16 @@ impl MemoryPlan {
     /// The plan of a consistent description ([`ModelDesc::is_consistent`]); all dimensions are bounded,
     /// so nothing overflows.
     #[must_use]
-    pub const fn of(m: &ModelDesc) -> MemoryPlan {
+    pub const fn of(m: &ModelDesc, states: States) -> MemoryPlan {
         let (hidden, d_k, d_v) = (m.hidden as usize, m.d_k as usize, m.d_v as usize);
         let heads = m.state_heads as usize;
 
-        let taps = (m.conv_width as usize).saturating_sub(1);
-        let history = if m.conv_width > 0 { taps * (m.q_len() + m.k_len() + m.v_len()) } else { 0 };
-        let layer_state_words = heads * d_k * d_v + m.carry_len() + 2 * heads + history.div_ceil(2);
+        let mut state_words = GLOBAL_STATE_WORDS;
+        let mut layer = 0;
+        while layer < m.layers as usize {
+            state_words += Self::layer_state_words(m, states.of(layer));
+            layer += 1;
+        }
 
         let mut act = max(pad_input(hidden), pad_input(m.y_len()));
         act = max(act, pad_input(m.intermediate as usize));
@@ -97,13 +99,21 @@ impl MemoryPlan {
         let act_words = act / 2;
         let scratch_words = pad_rows(hidden) + rotary + act_words + work;
         MemoryPlan {
-            state_words: GLOBAL_STATE_WORDS + m.layers as usize * layer_state_words,
+            state_words,
             scratch_words,
             prompt_scratch_words: 2 * scratch_words + 2 * act_words,
-            layer_state_words,
             act_words,
             work_words: work,
         }
+    }
+
+    /// State of one layer whose S is of that kind.
+    #[must_use]
+    pub const fn layer_state_words(m: &ModelDesc, kind: StateKind) -> usize {
+        let heads = m.state_heads as usize;
+        let taps = (m.conv_width as usize).saturating_sub(1);
+        let history = taps * (m.q_len() + m.k_len() + m.v_len());
+        heads * kind.head_words(m) + m.carry_len() + 2 * heads + history.div_ceil(2)
     }
 
     /// The plan of a file, in `const` evaluation: `static mut STATE: [u32; MemoryPlan::of_file(MODEL).state_words]`.
@@ -112,7 +122,8 @@ impl MemoryPlan {
     /// When `file` is not a `.sla` file of this version (at compile time, in a constant).
     #[must_use]
     pub const fn of_file(file: &[u8]) -> MemoryPlan {
-        Self::of(&ModelDesc::of_file(file))
+        let desc = ModelDesc::of_file(file);
+        Self::of(&desc, States::of_file(file, &desc))
     }
 
     /// State in bytes.

@@ -2,10 +2,10 @@
 
 use super::project::Qkv;
 use super::{Context, HeadBuffers, of_head, share};
-use crate::head_state::{HeadState, Scaled, Update, align_sum};
+use crate::head_state::{HeadState, Rows, Scaled, Update, align_sum};
 use crate::norm::inverse_length;
 use sla_format::{KeyGate, Role};
-use sla_kernels::{Real, align, apply, carry_decay, magnitude, nonlinear, state_read};
+use sla_kernels::{Real, align, apply, carry_decay, magnitude, nonlinear};
 
 /// The ε of the L2 norm of q and k, 1e-6.
 const L2_EPS: Real = Real::new(1_125_899_907, -50);
@@ -42,22 +42,21 @@ pub(super) fn head(
         KeyGate::Key | KeyGate::None => (gate, Real::ONE),
     };
 
-    let k = Scaled { frac: x.k_frac + align_sum(of_head(x.k, qk_head, d_k), b.k), v: b.k };
-    let q = Scaled { frac: x.q_frac + align_sum(of_head(x.q, qk_head, d_k), b.q), v: b.q };
+    let k = Rows { frac: x.k_frac + align_sum(of_head(x.k, qk_head, d_k), b.k), v: b.k };
     let k_unit = inverse_length(k.v, Real::pow2(-k.frac), L2_EPS).mul(on_key);
-    let q_unit = inverse_length(q.v, Real::pow2(-q.frac), L2_EPS);
 
     // r = Sᵀk of the decayed state in units of v, u = v - r; β joins the write's gain.
     let v = x.v.get_mut(head * d_v..(head + 1) * d_v).unwrap_or_default();
-    state_read(state.s, k.v, b.o);
+    let r_frac = state.read(&k, b.q, b.o);
     // Also where r = 0: the first token costs what every other one costs.
-    let to_v = k_unit.mul(fall).applied(align(magnitude(b.o)), 32 - *state.frac - k.frac + x.v_frac);
-    apply(to_v, b.o, b.v);
+    apply(k_unit.mul(fall).applied(align(magnitude(b.o)), x.v_frac - r_frac), b.o, b.v);
     if let Some(count) = &mut b.saturated {
         let full = |&(v, &r): &(&i32, &i32)| r == i32::MAX || r == i32::MIN || v.checked_sub(r).is_none();
         *count += v.iter().zip(b.v.iter()).filter(full).count() as u32;
     }
     v.iter_mut().zip(b.v.iter()).for_each(|(v, r)| *v = v.saturating_sub(*r));
+    let q = Rows { frac: x.q_frac + align_sum(of_head(x.q, qk_head, d_k), b.q), v: b.q };
+    let q_unit = inverse_length(q.v, Real::pow2(-q.frac), L2_EPS);
     let gain = k_unit.mul(beta).mul(on_beta).mul(rise);
     let unit = state.write_read(
         Update { shifts: b.shifts, decays: false, k, v: Scaled { v, frac: x.v_frac }, gain, q },

@@ -2,7 +2,7 @@
 
 use super::project::Qkv;
 use super::{Context, HeadBuffers, of_head, share};
-use crate::head_state::{HeadState, Scaled, Update, align_largest, align_sum};
+use crate::head_state::{HeadState, Rows, Scaled, Update, align_largest, align_sum};
 use sla_kernels::{Real, gla_channels};
 
 /// One head; returns the real value of one unit of `o`.
@@ -24,8 +24,8 @@ pub(super) fn head(
     let k_up = align_largest(of_head(x.k, kv_head, d_k), b.k);
     let q_up = align_sum(of_head(x.q, head, d_k), b.q);
     gla_channels(of_head(z, kv_head, d_k), desc.decay_max, carry, b.shifts, b.k, b.q);
-    let k = Scaled { v: b.k, frac: x.k_frac + k_up - 2 };
-    let q = Scaled { v: b.q, frac: x.q_frac + q_up - 1 };
+    let k = Rows { v: b.k, frac: x.k_frac + k_up - 2 };
+    let q = Rows { v: b.q, frac: x.q_frac + q_up - 1 };
     let v = Scaled { v: of_head(x.v, kv_head, d_v), frac: x.v_frac };
     state.write_read(Update { shifts: b.shifts, decays: true, k, v, gain: write, q }, b.v, b.o)
 }

@@ -23,6 +23,8 @@ pub(crate) struct Context<'a, 'm> {
     pub layer: usize,
     /// Convolution slot of each token.
     pub slots: [usize; LANES],
+    /// Dither of each token (N6.9).
+    pub dithers: [u32; LANES],
     /// Whether anybody reads what the layer adds to the residual stream. In a prompt nobody does in the last layer, where only the
     /// state counts.
     pub outputs: bool,
@@ -47,12 +49,13 @@ pub(crate) fn mix<P: Probe>(cx: &Context, ws: &mut Workspace, state: &mut LayerS
     let mut projections = Projections::run(cx, ws.lanes, &mut ws.act, &mut rests, ws.joined);
     let mut exponents = [0; LANES];
     let tokens = projections.iter_mut().zip(&mut rests).zip(&ws.rotary).zip(&mut ws.act).take(ws.lanes.get());
-    for (((((p, rest), rotary), act), slot), exponent) in tokens.zip(&cx.slots).zip(&mut exponents) {
+    let tokens = tokens.zip(cx.slots.iter().zip(&cx.dithers)).zip(&mut exponents);
+    for (((((p, rest), rotary), act), (slot, dither)), exponent) in tokens {
         let raw = if P::ACTIVE { p.at_the_ends() } else { 0 };
         let activated = p.qkv.activate::<P>(cx, rotary, *slot, state);
         probe.saturated(cx.layer, Op::Project, raw + activated);
         probe.done(cx.layer, Op::Project);
-        *exponent = heads(cx, p, rest, act, state, probe);
+        *exponent = heads(cx, p, rest, act, *dither, state, probe);
     }
     exponents
 }
@@ -64,6 +67,7 @@ fn heads<P: Probe>(
     p: &mut Projections,
     mut rest: &mut [i32],
     act: &mut [i16],
+    dither: u32,
     state: &mut LayerState,
     probe: &mut P,
 ) -> i32 {
@@ -97,13 +101,13 @@ fn heads<P: Probe>(
     let carry_len = state.carry.len() / (desc.state_heads as usize).max(1);
     let heads = state
         .s
-        .chunks_exact_mut((d_k * d_v).max(1))
+        .chunks_exact_mut(state.kind.head_words(desc).max(1))
         .zip(state.carry.chunks_exact_mut(carry_len.max(1)))
         .zip(state.frac.iter_mut().zip(state.mask.iter_mut()))
         .zip(p.y.chunks_exact_mut(d_v.max(1)))
         .enumerate();
     for (head, (((s, carry), (frac, mask)), y)) in heads {
-        let mut state = HeadState { s, frac, mask };
+        let mut state = HeadState { s, kind: state.kind, dither, frac, mask };
         let query_head = head / query_heads_share;
         let read = match desc.query_gate {
             QueryGate::Query => query_gate.of(query_head),

@@ -2,9 +2,9 @@
 
 use super::project::Qkv;
 use super::{Context, HeadBuffers, of_head, share};
-use crate::head_state::{HeadState, Scaled, Update, align_largest, align_sum};
-use sla_format::Role;
-use sla_kernels::{Real, carry_decay, nonlinear};
+use crate::head_state::{HeadState, Rows, Scaled, Update, align_largest, align_sum};
+use sla_format::{Role, StateKind};
+use sla_kernels::{Real, carry_decay, fixed::round_shr, nonlinear};
 
 /// One head; returns the real value of one unit of `o`.
 pub(super) fn head(
@@ -26,11 +26,32 @@ pub(super) fn head(
         *carry
     });
 
-    let k = Scaled { frac: x.k_frac + align_largest(of_head(x.k, kv_head, d_k), b.k), v: b.k };
-    let q = Scaled { frac: x.q_frac + align_sum(of_head(x.q, head, d_k), b.q), v: b.q };
+    let mut k = Rows { frac: x.k_frac + align_largest(of_head(x.k, kv_head, d_k), b.k), v: b.k };
+    let mut q = Rows { frac: x.q_frac + align_sum(of_head(x.q, head, d_k), b.q), v: b.q };
+    if state.kind == StateKind::Int16 {
+        scale_rows(&mut k, &mut q, cx.model.elements(0, Role::Rotary), decay);
+    }
     let v = Scaled { v: of_head(x.v, kv_head, d_v), frac: x.v_frac };
     // S holds the state divided by the carry's decay: writes are divided by it, reads multiplied.
     let gain = write.mul(Real::normal(nonlinear::exp2(carry), -30));
     let unit = state.write_read(Update { shifts: b.shifts, decays: false, k, v, gain, q }, b.v, b.o);
     unit.mul(Real::normal(nonlinear::exp2_neg(carry), -31))
+}
+
+/// Gives each row of an int16 state its own number of fraction bits by scaling k and q (N6.11).
+fn scale_rows(k: &mut Rows, q: &mut Rows, steps: &[u64], decay: u32) {
+    let most = steps.iter().map(|&step| row_bits(step, decay)).max().unwrap_or(0);
+    for ((k, q), &step) in k.v.iter_mut().zip(q.v.iter_mut()).zip(steps.iter().cycle()) {
+        let bits = row_bits(step, decay);
+        *k = round_shr(*k, most - bits);
+        *q = round_shr(*q, bits);
+    }
+    k.frac -= most as i32;
+}
+
+/// Fraction bits that a row has more than those that do not turn: where k turns by more than S decays, writes cancel
+/// and the row grows less, about as the square root.
+fn row_bits(step: u64, decay: u32) -> u32 {
+    let (turn, decay) = (64 - step.leading_zeros() as i32, 32 - decay.leading_zeros() as i32);
+    (turn - decay - 34).min((26 - decay) >> 1).max(0).unsigned_abs()
 }

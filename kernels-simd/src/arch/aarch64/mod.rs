@@ -7,6 +7,7 @@ mod state;
 
 pub use crate::scalar::activation::{gla_channels, sigmoid_product, silu_in_place, silu_product};
 pub use crate::scalar::state::state_shift;
+pub use crate::scalar::state16::state16_write_read;
 pub use crate::scalar::vector::{
     add_saturating, apply, apply_i16, apply_in_place, magnitude, shift_i16, shift_in_place, shift_into, sum_magnitudes,
     sum_squares,

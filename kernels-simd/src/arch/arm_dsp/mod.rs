@@ -31,6 +31,8 @@ mod matrix_pair;
 #[cfg(not(sla_helium))]
 mod state;
 #[cfg(not(sla_helium))]
+mod state16;
+#[cfg(not(sla_helium))]
 mod vector;
 
 #[cfg(not(sla_helium))]
@@ -42,6 +44,8 @@ pub use matrix_i4::matvec_i4;
 pub use matrix_pair::{join, matvec_i8_pair};
 #[cfg(not(sla_helium))]
 pub use state::state_write_read;
+#[cfg(not(sla_helium))]
+pub use state16::state16_write_read;
 #[cfg(not(sla_helium))]
 pub use vector::{
     add_saturating, apply, apply_i16, apply_in_place, magnitude, shift_i16, shift_in_place, shift_into, sum_magnitudes,
