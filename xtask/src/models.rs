@@ -164,7 +164,7 @@ fn converted(path: &Path, checkpoint: impl FnOnce() -> Result<Checkpoint>) -> Re
     }
     eprintln!("converting {name}");
     let failed = || format!("cannot convert {name}");
-    let finished = sla_converter::convert(&checkpoint().with_context(failed)?, &Default::default(), &mut |_, _| ())
+    let finished = sla_converter::convert(checkpoint().with_context(failed)?, &Default::default(), &mut |_, _| ())
         .with_context(failed)?;
     let folder = path.parent().context("a path with a folder")?;
     fs::create_dir_all(folder)?;
