@@ -1,7 +1,8 @@
 //! What the float model does on calibration data: the model's own samples unless some are given.
 
-use crate::checkpoint::Checkpoint;
-use crate::eval::{FeatureRow, Rows, TokenRow};
+use crate::checkpoint::Meta;
+use crate::eval::{FeatureRow, Row, Rows, TokenRow};
+use crate::parallel::parallel;
 use sla_reference::{Input, Model, Op, Session, Tap};
 
 /// Data that conversion may look at.
@@ -19,32 +20,68 @@ pub enum Calibration {
 
 /// Longest row of own samples.
 const OWN_STEPS: usize = 512;
-/// Floating-point multiplications that sampling may cost.
+/// Multiplications that the sampling of one row may cost.
 const OWN_BUDGET: usize = 2_000_000_000;
+/// Rows of own samples that second moments are taken from, and the fewest steps in each.
+const OWN_ROWS: usize = 32;
+const LEAST_STEPS: usize = 128;
+/// The most steps of given data that second moments are taken from.
+const MOST_STEPS: usize = 16_384;
 
-/// Resolves the choice to rows and what the provenance calls them.
-pub fn rows(
-    checkpoint: &Checkpoint,
-    model: &Model,
-    calibration: &Calibration,
-    done: &mut dyn FnMut(f64),
-) -> (Rows, String) {
-    match calibration {
-        Calibration::Tokens(rows) => (tokens(rows.clone()), "given tokens".into()),
-        Calibration::Frames(rows) => (features(rows.clone()), "given features".into()),
-        Calibration::Own => match &model.config.input {
-            Input::Tokens { .. } => {
-                let steps = (OWN_BUDGET / parameters(model).max(1)).clamp(32, OWN_STEPS);
-                let first = checkpoint.meta.bos_token_id.unwrap_or(10.min(model.config.outputs as u32 - 1));
-                (
-                    tokens(vec![sample(model, first, steps, done)]),
-                    format!("{steps} tokens sampled from the float model"),
-                )
+/// What conversion looks at.
+pub struct Data {
+    /// For ranges, drift and the self-test.
+    pub rows: Rows,
+    /// For second moments, where weights are rounded by them.
+    pub moments: Option<Rows>,
+    /// What the provenance calls it.
+    pub name: String,
+}
+
+/// Resolves the choice to rows; `moments` says whether second moments will be taken.
+pub fn data(meta: &Meta, model: &Model, calibration: &Calibration, moments: bool, done: &mut dyn FnMut(f64)) -> Data {
+    let given = |rows: Rows, name: &str| {
+        let part = moments.then(|| spread(&rows, (64 * OWN_BUDGET / parameters(model).max(1)).min(MOST_STEPS)));
+        Data { rows, moments: part, name: name.into() }
+    };
+    match (calibration, &model.config.input) {
+        (Calibration::Tokens(rows), _) => given(tokens(rows.clone()), "given tokens"),
+        (Calibration::Frames(rows), _) => given(features(rows.clone()), "given features"),
+        (Calibration::Own, Input::Features { mean, std, .. }) => {
+            let count = if moments { OWN_ROWS } else { 1 };
+            let rows: Vec<_> = (0..count).map(|i| synthetic(mean, std, i as u64)).collect();
+            let first = features(rows[..1].to_vec());
+            Data { rows: first, moments: moments.then(|| features(rows)), name: "synthetic frames and silence".into() }
+        }
+        (Calibration::Own, Input::Tokens { .. }) => {
+            let affordable = OWN_BUDGET / parameters(model).max(1);
+            let first = meta.bos_token_id.unwrap_or(10.min(model.config.outputs as u32 - 1));
+            if !moments {
+                let steps = affordable.clamp(32, OWN_STEPS);
+                return Data {
+                    rows: tokens(vec![sample(model, 0, first, steps, done)]),
+                    moments: None,
+                    name: format!("{steps} tokens sampled from the float model"),
+                };
             }
-            Input::Features { mean, std, .. } => {
-                (features(vec![synthetic(mean, std)]), "synthetic frames and silence".into())
+            let steps = affordable.clamp(LEAST_STEPS, OWN_STEPS);
+            let rows = parallel(OWN_ROWS, |i| sample(model, i as u64, first, steps, &mut |_| ()));
+            let measured = affordable.clamp(32, OWN_STEPS);
+            Data {
+                rows: tokens(vec![rows[0][..measured.min(rows[0].len())].to_vec()]),
+                name: format!("{OWN_ROWS} x {steps} tokens sampled from the float model"),
+                moments: Some(tokens(rows)),
             }
-        },
+        }
+    }
+}
+
+/// Whole rows, evenly spaced, of about `steps` steps together; at least one.
+fn spread(rows: &Rows, steps: usize) -> Rows {
+    let every = rows.positions().div_ceil(steps.max(1)).max(1);
+    match rows {
+        Rows::Tokens(rows) => Rows::Tokens(rows.iter().step_by(every).cloned().collect()),
+        Rows::Features(rows) => Rows::Features(rows.iter().step_by(every).cloned().collect()),
     }
 }
 
@@ -70,11 +107,16 @@ pub(crate) struct Generator(u64);
 
 impl Default for Generator {
     fn default() -> Self {
-        Self(0x51a0_51a0)
+        Self::stream(0)
     }
 }
 
 impl Generator {
+    /// One of several streams; 0 is the default.
+    fn stream(stream: u64) -> Self {
+        Self(0x51a0_51a0 + stream)
+    }
+
     /// Uniform in [0, 1).
     fn uniform(&mut self) -> f64 {
         let old = self.0;
@@ -101,8 +143,8 @@ impl Generator {
     }
 }
 
-fn sample(model: &Model, first: u32, steps: usize, done: &mut dyn FnMut(f64)) -> Vec<u32> {
-    let mut generator = Generator::default();
+fn sample(model: &Model, stream: u64, first: u32, steps: usize, done: &mut dyn FnMut(f64)) -> Vec<u32> {
+    let mut generator = Generator::stream(stream);
     let mut session = Session::new(model);
     let mut tokens = vec![first];
     while tokens.len() < steps {
@@ -139,8 +181,8 @@ impl<'a> Frames<'a> {
 }
 
 /// 256 frames of noise, then 128 of silence (3 standard deviations below the mean).
-fn synthetic(mean: &[f64], std: &[f64]) -> Vec<Vec<f64>> {
-    let mut noise = Frames::new(mean, std);
+fn synthetic(mean: &[f64], std: &[f64], stream: u64) -> Vec<Vec<f64>> {
+    let mut noise = Frames { generator: Generator::stream(stream), ..Frames::new(mean, std) };
     let silence: Vec<f64> = mean.iter().zip(std).map(|(mean, std)| mean - 3.0 * std).collect();
     (0..256).map(|_| noise.next_frame()).chain(std::iter::repeat_n(silence, 128)).collect()
 }
@@ -166,26 +208,26 @@ impl Tap for Residual {
     }
 }
 
+/// Position `t` of a row on the float model; the logits.
+///
+/// # Panics
+/// If the row does not fit the model (see [`Rows::check`]).
+pub(crate) fn step<'s>(session: &'s mut Session, row: Row, t: usize, tap: &mut impl Tap) -> &'s [f64] {
+    let logits = match row {
+        Row::Tokens(row) => session.step_token(row.ids[t], tap),
+        Row::Features(row) => session.step_features(&row.frames[t], tap),
+    };
+    logits.expect("rows were checked")
+}
+
 /// Runs the rows through the float model.
 pub fn measure(model: &Model, rows: &Rows) -> Residual {
     let mut residual = Residual { smallest_rms: f64::INFINITY, largest: 0.0 };
     let mut session = Session::new(model);
-    match rows {
-        Rows::Tokens(rows) => {
-            for row in rows {
-                session.reset();
-                for &token in &row.ids {
-                    let _ = session.step_token(token, &mut residual);
-                }
-            }
-        }
-        Rows::Features(rows) => {
-            for row in rows {
-                session.reset();
-                for frame in &row.frames {
-                    let _ = session.step_features(frame, &mut residual);
-                }
-            }
+    for r in 0..rows.len() {
+        session.reset();
+        for t in 0..rows.row(r).len() {
+            step(&mut session, rows.row(r), t, &mut residual);
         }
     }
     residual

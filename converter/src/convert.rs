@@ -1,13 +1,16 @@
 //! Checkpoint in, file out: calibrate, lower, write, run, measure.
 
-use crate::calibrate::{self, Calibration, Residual};
-use crate::checkpoint::Checkpoint;
+use crate::calibrate::{self, Calibration, Data, Residual};
+use crate::checkpoint::{Checkpoint, Meta};
 use crate::eval::{EvalError, Rows, compare, fixed_features};
 use crate::lower::{describe, exponent_above, lower};
 use crate::owned_model::{ModelFileError, OwnedModel};
-use crate::quantize::LEAST_IN_BITS;
+use crate::quantize::choose::{Candidate, candidates, explain, measure, select};
+use crate::quantize::model::Quantized;
+use crate::quantize::sequential::{Cost, Plan, quantize};
+use crate::quantize::{Bits, LEAST_IN_BITS};
 use crate::write::{self, Extras, self_test, write};
-use sla_format::{Checksum, MAX_INT16_ROWS, StateKind};
+use sla_format::{Checksum, InputKind, MAX_INT16_ROWS, ModelDesc, Role, StateKind};
 use sla_reference::{Model, ModelError};
 use sla_runtime::{SelfTestError, StepError};
 
@@ -18,6 +21,31 @@ pub struct ConvertOptions {
     pub calibration: Calibration,
     /// Representation of the layers' states: one for all, or one a layer; none stands for int32.
     pub state: Vec<StateKind>,
+    /// Bits of the matrices within layers.
+    pub weights: WeightBits,
+    /// Bits of embedding and head, where the weights are not all int8.
+    pub head: Bits,
+}
+
+/// Bits of the matrices within layers.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum WeightBits {
+    /// 8, rounded to the nearest.
+    #[default]
+    Int8,
+    /// 4, but 8 for the few that are smaller than a group ([`crate::quantize::choose::can_be_int4`]); rounded by second moments.
+    Int4,
+    /// 4 or 8 by measured sensitivity, so that the file stays within a budget; rounded by second moments.
+    Mixed(Budget),
+}
+
+/// The size that a file may have.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Budget {
+    /// In bytes.
+    Bytes(usize),
+    /// As a share of the int8 file.
+    Ratio(f64),
 }
 
 /// A finished file.
@@ -28,6 +56,8 @@ pub struct Converted {
     pub warnings: Vec<String>,
     /// What to tell the user, in order.
     pub summary: Vec<(String, String)>,
+    /// Why each matrix has the bits that it has, a table with its heading; empty for int8.
+    pub choices: Vec<[String; 4]>,
 }
 
 /// Why a checkpoint cannot be converted.
@@ -55,6 +85,18 @@ pub enum ConvertError {
         "--state int16 is for states of up to {MAX_INT16_ROWS} rows, and d_k is {0}: use int32 (docs/format.md F10.2)"
     )]
     StateRows(u32),
+    /// A budget that all int4 does not meet.
+    #[error(
+        "the budget of {budget} bytes is impossible: with every matrix that can be int4 the file has {least} bytes{hint}"
+    )]
+    Budget {
+        /// Asked for.
+        budget: usize,
+        /// The least that is possible.
+        least: usize,
+        /// What could still make it smaller.
+        hint: &'static str,
+    },
     /// Calibration data of the wrong kind or content.
     #[error("calibration: {0}")]
     Calibration(EvalError),
@@ -78,35 +120,42 @@ pub enum ConvertError {
 /// Steps of the self-test.
 const SELF_TEST_STEPS: usize = 8;
 
+/// Bytes of a file for its provenance.
+const PROVENANCE_BYTES: usize = 768;
+
 /// Converts a checkpoint. `progress` is told the stage and its share that is done.
 ///
 /// # Errors
 /// [`ConvertError`]; nothing is written anywhere.
 pub fn convert(
-    checkpoint: &Checkpoint,
+    checkpoint: Checkpoint,
     options: &ConvertOptions,
     progress: &mut dyn FnMut(&str, f64),
 ) -> Result<Converted, ConvertError> {
-    let config = &checkpoint.config;
+    let Checkpoint { config, weights, mut warnings, meta } = checkpoint;
     if let Some(min) = config.clamp_min.filter(|&min| min > 0.0) {
         return Err(ConvertError::Clamp(min));
     }
     let states = states(&options.state, config.layers, config.d_k)?;
-    let model = Model::new(config.clone(), checkpoint.weights.clone())?;
-    let (rows, data) = calibrate::rows(checkpoint, &model, &options.calibration, &mut |x| progress("calibrate", x));
-    rows.check(config).map_err(ConvertError::Calibration)?;
+    let mut model = Model::new(config, weights)?;
+    let by_moments = options.weights != WeightBits::Int8;
+    let Data { rows, moments, name } =
+        calibrate::data(&meta, &model, &options.calibration, by_moments, &mut |x| progress("calibrate", x));
+    rows.check(&model.config).map_err(ConvertError::Calibration)?;
     let residual = calibrate::measure(&model, &rows);
 
-    let (bos, eos) = (checkpoint.meta.bos_token_id, checkpoint.meta.eos_token_id);
-    let trial = lower(config, &checkpoint.weights, &describe(config, 16, LEAST_IN_BITS, bos, eos), &mut |x| {
-        progress("bound", x)
-    })?;
+    let (bos, eos) = (meta.bos_token_id, meta.eos_token_id);
+    let trial_desc = describe(&model.config, 16, LEAST_IN_BITS, bos, eos);
+    let mut extras = Extras { labels: labels(&meta), states: write::states(&states), ..Extras::default() };
+    let rounded = round(&mut model, &trial_desc, moments.as_ref(), options, &extras, progress)?;
+    let model = model;
+    let (config, weights) = (&model.config, &model.weights);
+    let trial = lower(config, weights, &trial_desc, &rounded.matrices, &mut |x| progress("bound", x))?;
     let (residual_frac, proven) = residual_format(trial.residual_bound, &residual);
     let desc = describe(config, residual_frac, trial.unit_frac, bos, eos);
     drop(trial);
-    let lowered = lower(config, &checkpoint.weights, &desc, &mut |x| progress("quantise", x))?;
+    let lowered = lower(config, weights, &desc, &rounded.matrices, &mut |x| progress("lower", x))?;
 
-    let mut warnings = checkpoint.warnings.clone();
     if !proven {
         warnings.push(format!(
             "the residual stream's proven bound {:.3e} leaves too few bits; its format is calibrated (64 times the \
@@ -122,24 +171,13 @@ pub fn convert(
         ));
     }
     // The file is run before it is finished: its self-test and the measured drift are part of it.
-    let mut extras = Extras {
-        labels: checkpoint
-            .meta
-            .id2label
-            .iter()
-            .map(|label| label.replace(['\n', '\r'], " "))
-            .collect::<Vec<_>>()
-            .join("\n"),
-        states: write::states(&states),
-        ..Extras::default()
-    };
     let fresh = OwnedModel::from_bytes(&write(&desc, &lowered.tensors, &extras)?)?;
     extras.self_test = run_self_test(&fresh, &rows)?;
     let drift = compare(&model, &fresh.model(), &rows, &mut |x| progress("measure", x))?;
     if drift.relative_rms.is_nan() || drift.relative_rms > 0.1 {
         warnings.push(format!(
             "the integer model is {:.0} % (relative RMS of the logits) away from the float model on the calibration data; \
-             `sla eval` shows in which layer, and whether int8 weights or the arithmetic cost it",
+             `sla eval` shows in which layer, and whether the weights or the arithmetic cost it",
             100.0 * drift.relative_rms
         ));
     }
@@ -148,13 +186,13 @@ pub fn convert(
     }
     let residual_format = format!("Q{residual_frac} {}", if proven { "proven" } else { "calibrated" });
     extras.provenance = [
-        ("source", checkpoint.meta.name.clone()),
-        ("source_sha256", checkpoint.meta.source_sha256.iter().map(|b| format!("{b:02x}")).collect()),
-        ("model_type", checkpoint.meta.model_type.clone()),
+        ("source", meta.name.clone()),
+        ("source_sha256", meta.source_sha256.iter().map(|b| format!("{b:02x}")).collect()),
+        ("model_type", meta.model_type.clone()),
         ("converter", format!("sla-converter {}", env!("CARGO_PKG_VERSION"))),
-        ("weights", "int8 per row".into()),
+        ("weights", rounded.name.clone()),
         ("state", names(&states)),
-        ("calibration", data),
+        ("calibration", name),
         ("residual_bound", format!("{:.3e}", lowered.residual_bound)),
         ("residual_seen", format!("{:.3e}", residual.largest)),
         ("residual_format", residual_format),
@@ -171,8 +209,13 @@ pub fn convert(
     let (plan, mut memory) = (*finished.model().plan(), finished.memory());
     let (state, scratch) = memory.buffers();
     finished.model().self_test(state, scratch)?;
+    let flash = match rounded.int8_bytes {
+        None => format!("{} bytes", file.len()),
+        Some(int8) => format!("{} bytes, {:.3} of the int8 file's", file.len(), file.len() as f64 / int8 as f64),
+    };
     let summary = [
-        ("flash", format!("{} bytes", file.len())),
+        ("flash", flash),
+        ("weights", rounded.name.clone()),
         ("RAM", format!("{} bytes of state, {} of scratch", plan.state_bytes(), plan.scratch_bytes())),
         ("calibration", rows_text(&rows, &extras.provenance)),
         (
@@ -186,7 +229,77 @@ pub fn convert(
         ),
     ];
     let summary = summary.map(|(key, value)| (key.to_owned(), value)).to_vec();
-    Ok(Converted { file, warnings, summary })
+    let choices = match rounded.costs.is_empty() {
+        true => Vec::new(),
+        false => explain(&rounded.costs, &rounded.candidates, config.layers),
+    };
+    Ok(Converted { file, warnings, summary, choices })
+}
+
+/// All matrices as integers, and what the choice of their bits was based on.
+struct Rounded {
+    matrices: Quantized,
+    /// For the provenance.
+    name: String,
+    costs: Vec<Cost>,
+    candidates: Vec<Candidate>,
+    /// Size of the file with int8 matrices, where that was asked for.
+    int8_bytes: Option<usize>,
+}
+
+/// Chooses bits and rounds: to the nearest int8, or by the second moments of `moments`.
+fn round(
+    model: &mut Model,
+    desc: &ModelDesc,
+    moments: Option<&Rows>,
+    options: &ConvertOptions,
+    extras: &Extras,
+    progress: &mut dyn FnMut(&str, f64),
+) -> Result<Rounded, ConvertError> {
+    let nearest = Quantized::nearest(&model.config, &model.weights, desc);
+    let Some(rows) = moments else {
+        let (costs, candidates) = (Vec::new(), Vec::new());
+        return Ok(Rounded { matrices: nearest, name: "int8".into(), costs, candidates, int8_bytes: None });
+    };
+    let int8 = lower(&model.config, &model.weights, desc, &nearest, &mut |x| progress("size", x))?;
+    let words = if desc.input == InputKind::Features { desc.inputs as usize } else { 1 };
+    let self_test_bytes = 8 + SELF_TEST_STEPS * 4 * words;
+    let int8_bytes = write(desc, &int8.tensors, extras)?.len() + PROVENANCE_BYTES + self_test_bytes;
+    drop((nearest, int8));
+
+    let mut candidates = candidates(model, desc, options.head);
+    let mut int4 = vec![true; candidates.len()];
+    if let WeightBits::Mixed(budget) = options.weights {
+        let budget = match budget {
+            Budget::Bytes(bytes) => bytes,
+            Budget::Ratio(ratio) => (ratio * int8_bytes as f64) as usize,
+        };
+        let need = int8_bytes.saturating_sub(budget);
+        let hint = if options.head == Bits::Int8 { "; `--head int4` takes less" } else { "" };
+        let impossible = |saved| ConvertError::Budget { budget, least: int8_bytes - saved, hint };
+        select(&candidates, need).map_err(impossible)?;
+        measure(model, desc, rows, &mut candidates, &mut |x| progress("sensitivity", x));
+        int4 = select(&candidates, need).map_err(impossible)?;
+    }
+    let chosen: Vec<(usize, Role)> =
+        candidates.iter().zip(&int4).filter(|(_, int4)| **int4).map(|(c, _)| (c.layer, c.role)).collect();
+    let bits = |layer, role| {
+        let layer = if role == Role::Input { model.config.layers } else { layer };
+        if chosen.contains(&(layer, role)) { Bits::Int4 } else { Bits::Int8 }
+    };
+    let plan = Plan { desc, bits: &bits, chained: true };
+    let (matrices, costs) = quantize(model, rows, &plan, &mut |x| progress("quantise", x));
+    let head = if options.head == Bits::Int4 { "int4" } else { "int8" };
+    let name = match options.weights {
+        WeightBits::Mixed(_) => format!("mixed, {} of {} matrices int4, embedding and head", chosen.len(), costs.len()),
+        _ => "int4, embedding and head".into(),
+    };
+    let name = format!("{name} {head}");
+    Ok(Rounded { matrices, name, costs, candidates, int8_bytes: Some(int8_bytes) })
+}
+
+fn labels(meta: &Meta) -> String {
+    meta.id2label.iter().map(|label| label.replace(['\n', '\r'], " ")).collect::<Vec<_>>().join("\n")
 }
 
 /// One kind a layer.

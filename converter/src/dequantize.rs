@@ -6,7 +6,7 @@
 use crate::checkpoint::Checkpoint;
 use crate::recipe::{Target, pow2, recipe};
 use sla_format::{ModelDesc, Role};
-use sla_reference::{Conv, InputWeights, Matrix, Weights};
+use sla_reference::{Conv, InputWeights, LayerWeights, Matrix, Weights};
 use sla_runtime::Model;
 
 /// The checkpoint and the file do not describe the same model.
@@ -41,7 +41,7 @@ pub fn dequantize(model: &Model, checkpoint: &Checkpoint) -> Result<Weights, Mis
                 Target::Int16 => (0, 0),
                 _ => (i32::from(entry.desc().shift), entry.desc().out_frac),
             };
-            let input = recipe.source.scale();
+            let input = recipe.source.scale(entry.desc().kind);
             let mut data = Vec::with_capacity(recipe.matrix.data.len());
             for r in 0..recipe.matrix.rows {
                 let unit = f64::from(entry.multiplier().get(r).copied().unwrap_or(0)) * pow2(shift - 32 - frac)
@@ -86,7 +86,8 @@ fn dequantize_conv(model: &Model, layer: usize, role: Role, conv: &mut Conv) {
     }
 }
 
-fn slot(weights: &mut Weights, layer: usize, role: Role) -> Option<&mut Matrix> {
+/// A role's matrix among the weights; `None` for roles that are no matrix or that the model lacks, a tied head among them.
+pub fn slot(weights: &mut Weights, layer: usize, role: Role) -> Option<&mut Matrix> {
     match role {
         Role::Input => {
             return Some(match &mut weights.input {
@@ -97,7 +98,11 @@ fn slot(weights: &mut Weights, layer: usize, role: Role) -> Option<&mut Matrix> 
         Role::Head => return weights.head.weight.as_mut(),
         _ => {}
     }
-    let w = weights.layers.get_mut(layer)?;
+    layer_slot(weights.layers.get_mut(layer)?, role)
+}
+
+/// A role's matrix among a layer's weights.
+pub fn layer_slot(w: &mut LayerWeights, role: Role) -> Option<&mut Matrix> {
     match role {
         Role::Query => Some(&mut w.q),
         Role::Key => Some(&mut w.k),

@@ -2,7 +2,8 @@
 //! what quantisation cost.
 //!
 //! One stage a file, plain structs between them: [`checkpoint`] reads a directory, [`calibrate`] looks at what
-//! the float model does, [`lower`] turns each tensor into integers by its [`recipe`], [`write`] lays out the file,
+//! the float model does, [`quantize`] rounds each matrix as its [`recipe`] folds it, [`lower`] makes tensors of the integers,
+//! [`write`] lays out the file,
 //! [`convert`] runs them in order and measures the result.
 
 pub mod calibrate;
@@ -13,9 +14,11 @@ pub mod dequantize;
 pub mod eval;
 pub mod lower;
 pub mod owned_model;
+pub mod parallel;
 pub mod quantize;
 pub mod recipe;
 pub mod write;
 
 pub use calibrate::Calibration;
-pub use convert::{ConvertError, ConvertOptions, Converted, convert};
+pub use convert::{Budget, ConvertError, ConvertOptions, Converted, WeightBits, convert};
+pub use quantize::Bits;

@@ -1,7 +1,8 @@
 //! From a float model to the tensors of a file: every matrix by its recipe, then what is no matrix.
 
 use crate::convert::ConvertError;
-use crate::quantize::{Int8Rows, Lowered, lower_matrix, saturate};
+use crate::quantize::model::Quantized;
+use crate::quantize::{Lowered, lower_matrix, saturate};
 use crate::recipe::{FEATURE_FRAC, Source, largest, needs_alignment, pow2, recipe};
 use sla_format::{
     Backbone, FeatureMap, GLOBAL_ROLES, InputKind, KeyGate, LAYER_ROLES, ModelDesc, NONE, OutputGate, QueryGate,
@@ -122,6 +123,7 @@ pub fn lower(
     config: &Config,
     weights: &Weights,
     desc: &ModelDesc,
+    quantized: &Quantized,
     done: &mut dyn FnMut(f64),
 ) -> Result<LoweredModel, ConvertError> {
     if !desc.is_consistent() {
@@ -140,10 +142,9 @@ pub fn lower(
             let has_own_bound = recipe.as_ref().is_none_or(|r| matches!(r.source, Source::Unit { .. }));
             let lowered = match recipe {
                 Some(recipe) => {
-                    let q = Int8Rows::round(&recipe.folded(), recipe.matrix.cols);
-                    let mut t =
-                        lower_matrix(&q, recipe.gain, recipe.bias, recipe.source, recipe.target, desc.unit_frac)
-                            .ok_or(ConvertError::Limit)?;
+                    let q = quantized.matrix(layer, role);
+                    let mut t = lower_matrix(q, recipe.gain, recipe.bias, recipe.source, recipe.target, desc.unit_frac)
+                        .ok_or(ConvertError::Limit)?;
                     align_products(config, role, &mut t);
                     if matches!(recipe.source, Source::Unit { .. }) {
                         unit_frac = unit_frac.min(q.one_block_bits());
@@ -153,11 +154,7 @@ pub fn lower(
                 None if expected.kind == TensorKind::Absent => absent(),
                 None => other(config, weights, desc, layer, role, &tensors[first..]),
             };
-            debug_assert_eq!(
-                (lowered.desc.kind, lowered.desc.rows as usize, lowered.desc.cols as usize),
-                (expected.kind, expected.rows, expected.cols),
-                "{role:?}"
-            );
+            debug_assert!(expected.fits(&lowered.desc), "{role:?}");
             if has_own_bound && libm::ldexp(lowered.bound, lowered.desc.out_frac) >= pow2(31) {
                 unproven.push(if layer < config.layers {
                     format!("layers.{layer}.{}", role.name())
@@ -167,7 +164,7 @@ pub fn lower(
             }
             tensors.push(lowered);
         }
-        residual_bound += contribution(config, weights, layer, &tensors[first..]);
+        residual_bound += contribution(config, weights, quantized, layer, &tensors[first..]);
         done((layer + 1) as f64 / (config.layers + 1) as f64);
     }
     Ok(LoweredModel { tensors, residual_bound, unproven, unit_frac })
@@ -186,28 +183,26 @@ fn align_products(config: &Config, role: Role, t: &mut Lowered) {
     t.desc.pre_shift = (30 - exponent_above(integer_bound + 1.0)).clamp(-100, 30) as i8;
 }
 
+/// Multipliers are rounded.
+const ROUNDED: f64 = 1.000_001;
+
 /// Bound of what a layer (or the input) adds to |x|: |W·y| ≤ max‖row‖·‖y‖ (numerics.md N5.6).
-fn contribution(config: &Config, weights: &Weights, layer: usize, tensors: &[Lowered]) -> f64 {
-    let row_norm = |m: &reference::Matrix, columns: Option<&[f32]>| {
-        let squares = |row: &[f32]| -> f64 {
-            row.iter()
-                .enumerate()
-                .map(|(c, &w)| (f64::from(w) * columns.map_or(1.0, |n| f64::from(n[c % n.len()]))).powi(2))
-                .sum()
-        };
-        (0..m.rows).map(|r| squares(m.row(r))).fold(0.0f64, f64::max).sqrt() * 1.02
+fn contribution(config: &Config, weights: &Weights, quantized: &Quantized, layer: usize, tensors: &[Lowered]) -> f64 {
+    // Lengths of the rows as the file has them, gains left out.
+    let row_norm = |role: Role| {
+        let q = quantized.matrix(layer, role);
+        q.lengths().iter().zip(q.unit()).fold(0.0f64, |m, (length, unit)| m.max(length * unit)) * ROUNDED
     };
     if layer == config.layers {
         return match &weights.input {
-            reference::InputWeights::Embedding(m) => largest(&m.data) * 1.01,
+            reference::InputWeights::Embedding(_) => tensors[Role::Input as usize - LAYER_ROLES].bound,
             // Standardised features reach ±64 by their format (see `feature_frac`).
             reference::InputWeights::Projection { weight, bias } => {
-                row_norm(weight, None) * 64.0 * (weight.cols as f64).sqrt() + largest(bias)
+                row_norm(Role::Input) * 64.0 * (weight.cols as f64).sqrt() + largest(bias)
             }
         };
     }
     let bound = |role: Role| tensors[role as usize].bound;
-    let w = &weights.layers[layer];
     let gate = match config.output_gate {
         reference::OutputGate::Silu => bound(Role::OutputGate),
         _ => 1.0,
@@ -218,9 +213,9 @@ fn contribution(config: &Config, weights: &Weights, layer: usize, tensors: &[Low
     };
     // With an output gate ‖y‖ ≤ scale·√d_v·max|gate|·√(Σ gate_h²) and Σ gate_h² ≤ 1 per group of value heads.
     let share = (config.value_heads as f64 / config.heads as f64).sqrt();
-    let mixer = row_norm(&w.o, w.o_norm.as_deref()) * (config.d_v as f64).sqrt() * heads * share * gate;
+    let mixer = row_norm(Role::Output) * (config.d_v as f64).sqrt() * heads * share * gate;
     let up = &tensors[Role::MlpUp as usize];
-    let mlp = row_norm(&w.down, None) * bound(Role::MlpGate) * up.bound * (config.intermediate as f64).sqrt();
+    let mlp = row_norm(Role::MlpDown) * bound(Role::MlpGate) * up.bound * (config.intermediate as f64).sqrt();
     mixer + mlp
 }
 
@@ -238,7 +233,7 @@ fn vector<const N: usize>(kind: TensorKind, elements: impl Iterator<Item = [u8; 
     plain(desc, elements.concat())
 }
 
-/// Roles that are no int8 matrix.
+/// Roles that are no matrix.
 fn other(config: &Config, weights: &Weights, desc: &ModelDesc, layer: usize, role: Role, made: &[Lowered]) -> Lowered {
     let w = weights.layers.get(layer);
     let conv = |conv: Option<&Conv>, input: Role| match conv {

@@ -2,7 +2,7 @@
 //! it, the scale of its input and the format of its result. The converter quantises by it, and
 //! [`crate::dequantize`] reads integers back by it, so the two cannot disagree.
 
-use sla_format::{ModelDesc, Role, TensorDesc};
+use sla_format::{ModelDesc, Role, TensorDesc, TensorKind};
 use sla_reference::{Backbone, Config, InputWeights, Matrix, OutputGate, QueryGate, Weights};
 use sla_runtime::scales::{ARG_FRAC, LOGIT_FRAC, hidden_frac, y_frac};
 
@@ -22,17 +22,17 @@ pub enum Source {
         /// Fraction bits before quantisation.
         frac: i32,
     },
-    /// A one-hot vector: the row itself, as `w · 2^24`.
+    /// A one-hot vector: the row itself, as `w · 2^24`, or `w · 2^20` where w is int4 with its group's scale.
     Row,
 }
 
 impl Source {
-    /// Real value of one unit of the int16 input (at exponent 0).
-    pub fn scale(self) -> f64 {
+    /// Real value of one unit of the int16 input (at exponent 0) of a matrix of this kind.
+    pub fn scale(self, kind: TensorKind) -> f64 {
         match self {
             Source::Unit { scale } => scale,
             Source::Dynamic { frac } => pow2(-frac),
-            Source::Row => pow2(-24),
+            Source::Row => pow2(if kind == TensorKind::I4 { -20 } else { -24 }),
         }
     }
 }

@@ -4,14 +4,13 @@
 pub mod recall;
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sla_converter::checkpoint::synth::Rng;
 use sla_converter::checkpoint::{Checkpoint, Meta, load};
 use sla_converter::dequantize::dequantize;
 use sla_converter::eval::fixed_features;
 use sla_converter::owned_model::OwnedModel;
+pub use sla_converter::parallel::parallel;
 use sla_converter::{ConvertOptions, convert};
 use sla_format::StateKind;
 use sla_reference::{Config, Input, InputWeights, Matrix, Model as FloatModel, Weights};
@@ -86,7 +85,7 @@ impl Case {
     /// # Panics
     /// If the checkpoint cannot be converted.
     pub fn new(checkpoint: &Checkpoint, options: &ConvertOptions) -> Self {
-        let converted = convert(checkpoint, options, &mut |_, _| {}).unwrap_or_else(|e| panic!("convert: {e}"));
+        let converted = convert(checkpoint.clone(), options, &mut |_, _| {}).unwrap_or_else(|e| panic!("convert: {e}"));
         let file = OwnedModel::from_bytes(&converted.file).expect("a fresh file parses");
         let weights = dequantize(&file.model(), checkpoint).expect("the file's own checkpoint");
         let model = |weights| FloatModel::new(checkpoint.config.clone(), weights).expect("weights that fit");
@@ -297,27 +296,6 @@ impl Stream {
         };
         (0..self.len()).map(step).map(|logits| logits.expect("an input of the model's kind")).collect()
     }
-}
-
-/// `f(0)`, `f(1)`, … on all cores, in order.
-///
-/// # Panics
-/// If one of them does.
-pub fn parallel<T: Send>(n: usize, f: impl Fn(usize) -> T + Sync) -> Vec<T> {
-    let next = AtomicUsize::new(0);
-    let results: Vec<Mutex<Option<T>>> = (0..n).map(|_| Mutex::new(None)).collect();
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, |p| p.get()).min(n) {
-            scope.spawn(|| {
-                loop {
-                    let i = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(slot) = results.get(i) else { return };
-                    *slot.lock().expect("no panic while locked") = Some(f(i));
-                }
-            });
-        }
-    });
-    results.into_iter().map(|slot| slot.into_inner().ok().flatten().expect("every index was run")).collect()
 }
 
 /// ln softmax.

@@ -1,9 +1,12 @@
-//! What int8 and integer arithmetic cost on the trained models: the figures of docs/quality.md, under their bounds.
+//! What int8, int4 and integer arithmetic cost on the trained models: the figures of docs/quality.md, under their bounds.
 
 use std::fs;
+use std::path::Path;
 
+use sla_converter::checkpoint::load;
 use sla_converter::data::eval_rows;
 use sla_converter::eval::{Report, Rows, compare};
+use sla_converter::{Calibration, ConvertOptions, WeightBits};
 use sla_format::StateKind;
 use sla_tests::{Case, directories, name, recall, shared};
 
@@ -39,6 +42,33 @@ fn language_models_keep_their_perplexity() {
         );
         assert!(ratio <= 1.0015 && r.kl_mean <= 5e-4 && r.top1 >= 0.985, "{}", name(&dir));
         assert!(own.kl_mean <= 5e-6, "{}: the arithmetic costs {:.1e}", name(&dir), own.kl_mean);
+        assert_eq!(r.saturated, 0, "{}", name(&dir));
+    }
+}
+
+/// With int4 weights, embedding and head int8.
+fn int4(dir: &Path, calibration: Calibration) -> Case {
+    let checkpoint = load(dir).unwrap_or_else(|e| panic!("{}: {e}", dir.display()));
+    Case::new(&checkpoint, &ConvertOptions { calibration, weights: WeightBits::Int4, ..ConvertOptions::default() })
+}
+
+#[test]
+fn int4_language_models_keep_their_perplexity() {
+    let Some(shared) = shared() else { return };
+    let text = fs::read(shared.join("data/tinyshakespeare.txt")).expect("the text");
+    let rows = Rows::text(&text[text.len() - HELD_OUT..]);
+    for dir in directories(&shared.join("checkpoints"), "shakespeare-") {
+        let case = int4(&dir, Calibration::Own);
+        let r = total(&case, &rows);
+        let ratio = r.ppl_ratio.expect("text has next tokens");
+        let size = case.file.bytes().len() as f64 / Case::load(&dir).file.bytes().len() as f64;
+        eprintln!(
+            "{:22} int4: ppl x {ratio:.5}, KL {:.2e}, top-1 {:.4}, size x {size:.3}",
+            name(&dir),
+            r.kl_mean,
+            r.top1
+        );
+        assert!(ratio <= 1.010 && r.kl_mean <= 0.022 && size <= 0.63, "{}", name(&dir));
         assert_eq!(r.saturated, 0, "{}", name(&dir));
     }
 }
@@ -94,5 +124,21 @@ fn recall_keeps_its_accuracy() {
         assert!((fixed - float).abs() <= 0.4, "{}", name(&dir));
         // The task is the one that the model was trained for: three deviations of 512 questions.
         assert!((own_float - float).abs() <= 6.6, "{}", name(&dir));
+    }
+}
+
+#[test]
+fn recall_keeps_its_accuracy_at_int4() {
+    let Some(shared) = shared() else { return };
+    let fresh = recall::sequences(1024, 1);
+    // These models say nothing that is like what they are asked, so their own samples would not do.
+    let Rows::Tokens(other) = recall::sequences(128, 2) else { unreachable!() };
+    let calibration = Calibration::Tokens(other.into_iter().map(|row| row.ids).collect());
+    for dir in directories(&shared.join("checkpoints"), "recall-") {
+        let r = total(&int4(&dir, calibration.clone()), &fresh);
+        let [float, fixed] = [r.accuracy_float, r.accuracy_fixed].map(|accuracy| 100.0 * accuracy.expect("targets"));
+        eprintln!("{:18} {float:.2} % float, {fixed:.2} % int4 ({:+.2})", name(&dir), fixed - float);
+        assert_eq!((r.saturated, r.scored), (0, 8 * fresh.len()), "{}", name(&dir));
+        assert!((fixed - float).abs() <= 2.0, "{}", name(&dir));
     }
 }

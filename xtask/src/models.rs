@@ -177,7 +177,7 @@ fn converted(path: &Path, options: &ConvertOptions, checkpoint: impl FnOnce() ->
     eprintln!("converting {name}");
     let failed = || format!("cannot convert {name}");
     let finished =
-        sla_converter::convert(&checkpoint().with_context(failed)?, options, &mut |_, _| ()).with_context(failed)?;
+        sla_converter::convert(checkpoint().with_context(failed)?, options, &mut |_, _| ()).with_context(failed)?;
     let folder = path.parent().context("a path with a folder")?;
     fs::create_dir_all(folder)?;
     let unfinished = folder.join(format!(".{name}.{}", std::process::id()));

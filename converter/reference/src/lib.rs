@@ -23,6 +23,7 @@ mod activation;
 mod config;
 mod conv;
 mod head_gate;
+mod layer;
 mod linalg;
 mod mixer;
 mod mlp;
@@ -36,6 +37,7 @@ mod tap;
 mod weights;
 
 pub use config::{Backbone, Config, FeatureMap, Input, KeyGate, OutputGate, QueryGate, Sla};
+pub use layer::LayerSession;
 pub use model::{Model, ModelError};
 pub use session::{Session, StepError};
 pub use tap::{Op, Tap};

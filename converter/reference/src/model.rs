@@ -118,7 +118,7 @@ impl Model {
     }
 }
 
-fn layer_shapes(i: usize, w: &LayerWeights, c: &Config) -> Result<(), ModelError> {
+pub(crate) fn layer_shapes(i: usize, w: &LayerWeights, c: &Config) -> Result<(), ModelError> {
     let h = c.hidden;
     let gla = c.backbone == Backbone::Gla;
     let gdn = c.backbone == Backbone::GatedDeltaNet;

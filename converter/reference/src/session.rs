@@ -3,9 +3,9 @@
 use std::fmt;
 
 use crate::config::{Backbone, Config, Input};
-use crate::linalg::{add, add_bias, matvec};
-use crate::mixer::{self, Context};
-use crate::mlp;
+use crate::layer;
+use crate::linalg::{add_bias, matvec};
+use crate::mixer::Context;
 use crate::model::Model;
 use crate::norm::rms;
 use crate::rotary::Rotary;
@@ -111,14 +111,7 @@ impl<'m> Session<'m> {
     /// # Errors
     /// [`StepError::Token`] or [`StepError::NeedsFeatures`].
     pub fn step_token(&mut self, id: u32, tap: &mut impl Tap) -> Result<&[f64], StepError> {
-        let InputWeights::Embedding(embedding) = &self.model.weights.input else {
-            return Err(StepError::NeedsFeatures);
-        };
-        let vocab = embedding.rows;
-        let row = usize::try_from(id).ok().filter(|&i| i < vocab).ok_or(StepError::Token { id, vocab })?;
-        for (x, e) in self.scratch.x.iter_mut().zip(embedding.row(row)) {
-            *x = f64::from(*e);
-        }
+        self.model.embed(id, &mut self.scratch.x)?;
         Ok(self.advance(tap))
     }
 
@@ -127,22 +120,7 @@ impl<'m> Session<'m> {
     /// # Errors
     /// [`StepError::Length`], [`StepError::NotFinite`] or [`StepError::NeedsTokens`].
     pub fn step_features(&mut self, raw: &[f64], tap: &mut impl Tap) -> Result<&[f64], StepError> {
-        let (InputWeights::Projection { weight, bias }, Input::Features { size, mean, std }) =
-            (&self.model.weights.input, &self.model.config.input)
-        else {
-            return Err(StepError::NeedsTokens);
-        };
-        if raw.len() != *size {
-            return Err(StepError::Length { need: *size, have: raw.len() });
-        }
-        if let Some(index) = raw.iter().position(|r| !r.is_finite()) {
-            return Err(StepError::NotFinite { index });
-        }
-        for (i, f) in self.scratch.features.iter_mut().enumerate() {
-            *f = (raw[i] - mean[i]) / std[i];
-        }
-        matvec(weight, &self.scratch.features, &mut self.scratch.x);
-        add_bias(&mut self.scratch.x, Some(bias));
+        self.model.project(raw, &mut self.scratch.features, &mut self.scratch.x)?;
         Ok(self.advance(tap))
     }
 
@@ -153,18 +131,8 @@ impl<'m> Session<'m> {
         self.rotary.set_position(self.position);
         let ctx = Context { config: c, rotary: &self.rotary };
         for (i, (state, w)) in self.layers.iter_mut().zip(&w.layers).enumerate() {
-            tap.tap(i, Op::LayerIn, &s.x);
-            rms(&s.x, Some(&w.attn_norm), c.norm_eps, &mut s.normed);
-            tap.tap(i, Op::NormIn, &s.normed);
-            mixer::step(&ctx, i, w, state, s, tap);
-            add(&mut s.x, &s.out);
-            tap.tap(i, Op::MidResidual, &s.x);
-
-            rms(&s.x, Some(&w.mlp_norm), c.norm_eps, &mut s.normed);
-            tap.tap(i, Op::NormMlp, &s.normed);
-            mlp::step(i, w, s, tap);
-            add(&mut s.x, &s.out);
-            tap.tap(i, Op::Residual, &s.x);
+            layer::mix(&ctx, i, w, state, s, tap);
+            layer::mlp(c, i, w, s, tap);
         }
         rms(&s.x, Some(&w.norm), c.norm_eps, &mut s.normed);
         tap.tap(c.layers, Op::FinalNorm, &s.normed);
@@ -173,6 +141,52 @@ impl<'m> Session<'m> {
         tap.tap(c.layers, Op::Logits, &s.logits);
         self.position += 1;
         &s.logits
+    }
+}
+
+impl Model {
+    /// The residual stream of a token, `[hidden]`: its embedding.
+    ///
+    /// # Errors
+    /// [`StepError::Token`] or [`StepError::NeedsFeatures`].
+    ///
+    /// # Panics
+    /// If `x` has another length.
+    pub fn embed(&self, id: u32, x: &mut [f64]) -> Result<(), StepError> {
+        let InputWeights::Embedding(embedding) = &self.weights.input else { return Err(StepError::NeedsFeatures) };
+        let vocab = embedding.rows;
+        let row = usize::try_from(id).ok().filter(|&i| i < vocab).ok_or(StepError::Token { id, vocab })?;
+        assert_eq!(x.len(), embedding.cols, "the length of a residual stream");
+        x.iter_mut().zip(embedding.row(row)).for_each(|(x, e)| *x = f64::from(*e));
+        Ok(())
+    }
+
+    /// The residual stream of a raw feature vector, `[hidden]`: its projection. `standard` receives the standardised
+    /// features, `[size]`.
+    ///
+    /// # Errors
+    /// [`StepError::Length`], [`StepError::NotFinite`] or [`StepError::NeedsTokens`].
+    ///
+    /// # Panics
+    /// If `standard` or `x` has another length.
+    pub fn project(&self, raw: &[f64], standard: &mut [f64], x: &mut [f64]) -> Result<(), StepError> {
+        let (InputWeights::Projection { weight, bias }, Input::Features { size, mean, std }) =
+            (&self.weights.input, &self.config.input)
+        else {
+            return Err(StepError::NeedsTokens);
+        };
+        if raw.len() != *size {
+            return Err(StepError::Length { need: *size, have: raw.len() });
+        }
+        if let Some(index) = raw.iter().position(|r| !r.is_finite()) {
+            return Err(StepError::NotFinite { index });
+        }
+        for (i, f) in standard.iter_mut().enumerate() {
+            *f = (raw[i] - mean[i]) / std[i];
+        }
+        weight.times(standard, x);
+        add_bias(x, Some(bias));
+        Ok(())
     }
 }
 

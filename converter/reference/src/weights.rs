@@ -35,6 +35,15 @@ impl Matrix {
     pub fn row(&self, r: usize) -> &[f32] {
         &self.data[r * self.cols..(r + 1) * self.cols]
     }
+
+    /// `y = M·x`; `x` is `[cols]`, `y` is `[rows]`.
+    ///
+    /// # Panics
+    /// If a length differs.
+    pub fn times(&self, x: &[f64], y: &mut [f64]) {
+        assert_eq!((self.cols, self.rows), (x.len(), y.len()), "a {} x {} matrix", self.rows, self.cols);
+        crate::linalg::matvec(self, x, y);
+    }
 }
 
 /// A depthwise causal convolution; tap `W-1` multiplies the current token.

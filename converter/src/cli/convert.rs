@@ -2,16 +2,17 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use sla_converter::calibrate::Calibration;
 use sla_converter::checkpoint::{self, Checkpoint};
-use sla_converter::convert::{ConvertOptions, convert};
+use sla_converter::convert::{Budget, ConvertOptions, WeightBits, convert};
 use sla_converter::data::{self, TensorFile};
 use sla_converter::eval::ROW_TOKENS;
+use sla_converter::quantize::Bits;
 use sla_format::StateKind;
 use sla_reference::Input;
 
-use super::failure::{Outcome, warn};
+use super::failure::{Outcome, usage, warn};
 use super::output::{OutputFile, print};
 use super::progress::Progress;
 use super::table::Table;
@@ -32,17 +33,71 @@ pub(super) struct Options {
     /// separated by commas
     #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = state_kind, default_value = "int32")]
     state: Vec<StateKind>,
+    /// Bits of the matrices within layers: int8, int4 (groups of 32, rounded by what the model does on calibration data),
+    /// or mixed: either of them, as a budget allows and their effect on the output demands
+    #[arg(long, value_enum, default_value_t = Weights::Int8)]
+    weights: Weights,
+    /// Size of the file for --weights mixed: bytes, or with a point a share of the int8 file's size (0.6)
+    #[arg(long, value_name = "BYTES|RATIO", value_parser = budget, required_if_eq("weights", "mixed"))]
+    budget: Option<Budget>,
+    /// Bits of embedding and head where --weights is int4 or mixed
+    #[arg(long, value_enum, default_value_t = Head::Int8)]
+    head: Head,
+    /// Tell for every matrix which bits it got, and why
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+/// Values of `--weights`.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Weights {
+    Int8,
+    Int4,
+    Mixed,
+}
+
+/// Values of `--head`.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Head {
+    Int8,
+    Int4,
+}
+
+fn budget(text: &str) -> Result<Budget, String> {
+    if let Ok(bytes) = text.parse() {
+        return Ok(Budget::Bytes(bytes));
+    }
+    match text.parse::<f64>() {
+        Ok(ratio) if ratio > 0.0 && ratio <= 1.0 => Ok(Budget::Ratio(ratio)),
+        _ => Err("neither a number of bytes nor a share above 0.0 and up to 1.0".into()),
+    }
+}
+
+impl Options {
+    /// How to convert, without the calibration data.
+    fn bits(&self) -> Outcome<(WeightBits, Bits)> {
+        let head = if self.head == Head::Int4 { Bits::Int4 } else { Bits::Int8 };
+        let weights = match (self.weights, self.budget) {
+            (Weights::Mixed, Some(budget)) => WeightBits::Mixed(budget),
+            (_, Some(_)) => return usage("--budget goes with --weights mixed"),
+            (Weights::Int4, None) => WeightBits::Int4,
+            (_, None) if head == Bits::Int4 => return usage("--head int4 goes with --weights int4 or mixed"),
+            (_, None) => WeightBits::Int8,
+        };
+        Ok((weights, head))
+    }
 }
 
 /// Converts and writes.
 pub(super) fn command(options: &Options) -> Outcome {
+    let (weights, head) = options.bits()?;
     let output = OutputFile::new(&options.output)?;
     output.spare(Some(&options.dir), &options.calibration)?;
     let checkpoint = checkpoint::load(&options.dir)?;
     let calibration = calibration(options, &checkpoint)?;
     let progress = Progress::new();
-    let how = ConvertOptions { calibration, state: options.state.clone() };
-    let converted = convert(&checkpoint, &how, &mut |stage, share| progress.set(stage, share));
+    let how = ConvertOptions { calibration, weights, head, state: options.state.clone() };
+    let converted = convert(checkpoint, &how, &mut |stage, share| progress.set(stage, share));
     drop(progress);
     let converted = converted?;
     warn(&converted.warnings);
@@ -52,7 +107,13 @@ pub(super) fn command(options: &Options) -> Outcome {
     for (name, value) in &converted.summary {
         table.row([name, value]);
     }
-    print(&format!("wrote {} from {}\n{}", output.shown(), options.dir.display(), table.render()))
+    let mut text = format!("wrote {} from {}\n{}", output.shown(), options.dir.display(), table.render());
+    if options.verbose && !converted.choices.is_empty() {
+        let mut table = Table::default();
+        converted.choices.iter().for_each(|row| table.row(row));
+        text += &format!("\n{}", table.render());
+    }
+    print(&text)
 }
 
 fn state_kind(name: &str) -> Result<StateKind, String> {

@@ -14,6 +14,8 @@ pub(super) type Outcome<T = ()> = Result<T, Failure>;
 pub(super) enum Failure {
     /// One line for the user.
     Error(String),
+    /// Options that contradict each other: one line.
+    Usage(String),
     /// The reader of stdout is gone.
     Closed,
 }
@@ -27,6 +29,11 @@ impl<E: std::error::Error> From<E> for Failure {
 /// A failure with its message.
 pub(super) fn fail<T>(message: impl Into<String>) -> Outcome<T> {
     Err(Failure::Error(message.into()))
+}
+
+/// A contradiction between options.
+pub(super) fn usage<T>(message: impl Into<String>) -> Outcome<T> {
+    Err(Failure::Usage(message.into()))
 }
 
 /// `error: …` on stderr, in one line.

@@ -62,6 +62,10 @@ pub fn main() -> ExitCode {
             failure::error(&message);
             ExitCode::FAILURE
         }
+        Err(Failure::Usage(message)) => {
+            failure::error(&format!("{message}; see `sla convert --help`"));
+            ExitCode::from(2)
+        }
     }
 }
 

@@ -19,6 +19,7 @@ mod tests;
 pub use feed::Source;
 pub use layers::{Channel, LayerSnr};
 pub use report::{ClipFigures, Report, Worst};
+pub(crate) use rows::Row;
 pub use rows::{EvalError, FeatureRow, ROW_TOKENS, Rows, TokenRow, fixed_features};
 pub use run::check_same;
 pub use stream::{Distance, StreamReport, Window, stream};

@@ -158,7 +158,7 @@ impl Rows {
     }
 
     /// Row `index`.
-    pub(super) fn row(&self, index: usize) -> Row<'_> {
+    pub(crate) fn row(&self, index: usize) -> Row<'_> {
         match self {
             Self::Tokens(rows) => Row::Tokens(&rows[index]),
             Self::Features(rows) => Row::Features(&rows[index]),
@@ -237,13 +237,13 @@ impl FeatureRow {
 
 /// One row, of either kind.
 #[derive(Clone, Copy)]
-pub(super) enum Row<'r> {
+pub(crate) enum Row<'r> {
     Tokens(&'r TokenRow),
     Features(&'r FeatureRow),
 }
 
 impl Row<'_> {
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self {
             Self::Tokens(row) => row.ids.len(),
             Self::Features(row) => row.frames.len(),

@@ -100,7 +100,7 @@ fn model(config: &sla_reference::Config) -> (FloatModel, OwnedModel) {
     let dir = synth::TempDir::new();
     synth::write(dir.path(), config, &synth::weights(config, 5), &synth::Layout::default()).unwrap();
     let checkpoint = checkpoint::load(dir.path()).unwrap();
-    let file = convert(&checkpoint, &ConvertOptions::default(), &mut |_, _| ()).unwrap().file;
+    let file = convert(checkpoint.clone(), &ConvertOptions::default(), &mut |_, _| ()).unwrap().file;
     (checkpoint.into_model().unwrap(), OwnedModel::from_bytes(&file).unwrap())
 }
 

@@ -116,6 +116,11 @@ fn bytes_config(backbone: Backbone) -> Config {
     Config { outputs: 256, input: Input::Tokens { vocab: 256 }, sla: Some(sla), ..synth::small(backbone) }
 }
 
+/// A model whose matrices are wide enough for int4.
+fn wide_config() -> Config {
+    Config { hidden: 64, d_k: 16, d_v: 16, intermediate: 96, ..bytes_config(Backbone::Gla) }
+}
+
 /// A classifier over vectors of 3 features.
 fn features_config() -> Config {
     let input = Input::Features { size: 3, mean: vec![1.0, -4.0, 0.0], std: vec![2.0, 0.5, 1.0] };

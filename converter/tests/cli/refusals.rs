@@ -6,7 +6,7 @@ use sla_converter::checkpoint::synth;
 use sla_reference::Backbone;
 
 use crate::data_files::{Tensor, Values, ids, safetensors};
-use crate::{Case, bytes_config, features_config, sla};
+use crate::{Case, bytes_config, features_config, sla, wide_config};
 
 /// The error of `sla convert`, which must leave nothing.
 #[track_caller]
@@ -242,4 +242,34 @@ fn a_file_of_another_checkpoint() {
     case.write("in.safetensors", ids(&[1, 2, 3]));
     let error = case.sla("eval other.sla --checkpoint model --tokens in.safetensors").error(1);
     contains(&error, &["backbone is RetNet", "Gla", "another checkpoint"]);
+}
+
+#[test]
+fn bits_that_contradict_each_other() {
+    let case = Case::new(&synth::small(Backbone::Gla));
+    let convert = |options: &str| case.sla(&format!("convert model -o m.sla {options}"));
+    contains(&convert("--weights mixed").error(2), &["--budget"]);
+    contains(&convert("--budget 0.6").error(2), &["--weights mixed"]);
+    contains(&convert("--head int4").error(2), &["--weights int4"]);
+    contains(&convert("--weights int5").error(2), &["int5"]);
+    for budget in ["0.0", "1.5", "-1", "x"] {
+        contains(&convert(&format!("--weights mixed --budget={budget}")).error(2), &[budget, "bytes"]);
+    }
+    assert_eq!(case.list(), ["model"]);
+}
+
+#[test]
+fn a_budget_below_the_least_is_refused_with_the_least() {
+    let case = Case::new(&wide_config());
+    case.write("text", "text".repeat(50));
+    let convert = |budget: &str| {
+        case.sla(&format!("convert model -o m.sla --calibration text --weights mixed --budget {budget}"))
+    };
+    let refusal = convert("20000").error(1);
+    contains(&refusal, &["the budget of 20000 bytes is impossible", "--head int4"]);
+    let least = refusal.split("int4 the file has ").nth(1).and_then(|text| text.split(' ').next()).unwrap();
+    convert(least).ok();
+    let size = std::fs::metadata(case.file("m.sla")).unwrap().len();
+    let least: u64 = least.parse().unwrap();
+    assert!(size <= least && size + 1024 > least, "{size} bytes within {least}");
 }

@@ -8,7 +8,7 @@ use sla_converter::checkpoint::synth;
 use sla_reference::{Backbone, Config};
 
 use crate::data_files::{Tensor, Values, ids, read, safetensors};
-use crate::{Case, bytes_config, features_config};
+use crate::{Case, bytes_config, features_config, wide_config};
 
 const BACKBONES: [Backbone; 3] = [Backbone::RetNet, Backbone::Gla, Backbone::GatedDeltaNet];
 
@@ -222,7 +222,7 @@ fn a_file_shows_what_it_costs() {
         let bytes = std::fs::metadata(case.file("m.sla")).unwrap().len();
         assert_eq!(report["flash_bytes"].as_u64(), Some(bytes));
         assert_eq!(report["self_test"], "passed");
-        assert_eq!(report["weight_bits"].as_u64(), Some(8));
+        assert_eq!(report["weight_bits"].as_f64(), Some(8.0));
         assert!(report["provenance"]["source_sha256"].is_string());
         for key in ["state_bytes", "scratch_bytes", "macs_per_token"] {
             assert!(report[key].as_u64().is_some_and(|n| n > 0), "{key}");
@@ -266,4 +266,41 @@ fn help_and_version_succeed() {
     assert!(case.sla("--help").ok().contains("convert"));
     assert!(case.sla("eval --help").ok().contains("--checkpoint"));
     assert!(case.sla("--version").ok().starts_with("sla "));
+}
+
+#[test]
+fn bits_are_chosen_within_the_budget() {
+    let case = Case::converted(&wide_config());
+    case.write("text", "To be, or not to be: that is the question. ".repeat(10));
+    let size = |name: &str| std::fs::metadata(case.file(name)).unwrap().len() as f64;
+    let bits = |name: &str| -> Vec<u64> {
+        let contents = case.sla(&format!("inspect {name} --json")).json();
+        let tensors = contents["tensors"].as_array().unwrap().iter();
+        let matrices = tensors.filter(|t| t["role"].as_str().unwrap().contains("_proj") || t["layer"].is_null());
+        matrices.map(|t| t["bits"].as_u64().unwrap()).collect()
+    };
+    let convert = |options: &str| case.sla(&format!("convert model --calibration text {options}")).ok();
+    convert("-o 4.sla --weights int4");
+    convert("-o 4h.sla --weights int4 --head int4");
+    let least = size("4.sla") / size("m.sla");
+    let budget = 0.5 * (1.0 + least);
+    let told = convert(&format!("-o mixed.sla --weights mixed --budget {budget:.4} --verbose"));
+    assert!(told.contains("KL if int4 alone") && told.contains("layers.1.mlp.down_proj"), "{told}");
+    assert!(size("4h.sla") < size("4.sla") && size("4.sla") < size("mixed.sla"));
+    assert!(size("mixed.sla") <= budget * size("m.sla") + 64.0, "{} of {}", size("mixed.sla"), size("m.sla"));
+    let four = |name: &str| bits(name).iter().filter(|&&b| b == 4).count();
+    assert_eq!(four("m.sla"), 0);
+    // q, k, v, g, o, gate, up, down of two layers; with embedding and head.
+    assert_eq!((four("4.sla"), four("4h.sla")), (16, 18));
+    assert!((1..16).contains(&four("mixed.sla")));
+    for (name, weights) in [("m.sla", "int8"), ("4.sla", "int4"), ("mixed.sla", "mixed")] {
+        let contents = case.sla(&format!("inspect {name} --json")).json();
+        assert!(contents["provenance"]["weights"].as_str().unwrap().starts_with(weights), "{contents}");
+    }
+    // The integer run means the same weights as the float model over the file.
+    for name in ["4.sla", "4h.sla", "mixed.sla"] {
+        let report = case.sla(&format!("eval {name} --checkpoint model --text text --json")).json();
+        let kl = |report: &Value| report["kl_mean"].as_f64().unwrap();
+        assert!(kl(&report["dequantized"]) < kl(&report) / 20.0, "{name}: {report}");
+    }
 }

@@ -1,7 +1,7 @@
 //! What the layout proves for the matrices of the cases, according to the converter (docs/numerics.md N5).
 
 use anyhow::{Context, Result, bail};
-use sla_converter::quantize::{Int8Rows, lower_matrix};
+use sla_converter::quantize::{Int8Rows, QuantizedMatrix, lower_matrix};
 use sla_converter::recipe::{Source, Target};
 use sla_kernels::I8Matrix;
 use sla_kernels::conformance::Draw;
@@ -45,7 +45,7 @@ fn prove(rows: usize, cols: usize) -> Result<(u8, usize)> {
     let packed: Vec<i16> = (0..rows / 2 * cols).map(|_| draw.weights(false)).collect();
     let matrix = I8Matrix::new(&packed, cols, 0);
     let integers = (0..rows).flat_map(|row| matrix.row(row)).collect();
-    let weights = Int8Rows { cols, integers, scale: vec![1.0 / 127.0; rows] };
+    let weights = QuantizedMatrix::Int8(Int8Rows { cols, integers, scale: vec![1.0 / 127.0; rows] });
     let lowered = lower_matrix(&weights, 1.0, None, Source::Dynamic { frac: 0 }, Target::Frac(16), 0);
     let desc = lowered.context("no block of columns can be proven")?.desc;
     let block = if desc.block_tiles == 0 { cols } else { 16 * usize::from(desc.block_tiles) };
