@@ -183,8 +183,6 @@ choose! {
 
 #[cfg(sla_arm_dsp)]
 pub use device::state16_write_read;
-#[cfg(sla_arm_dsp)]
-pub use device::state16_write_read;
 #[cfg(sla_helium)]
 pub use device::{
     add_saturating, apply, apply_i16, apply_in_place, gla_channels, magnitude, shift_i16, shift_in_place, shift_into,

@@ -1,9 +1,11 @@
-//! Which backbones and inputs are compiled in.
+//! What is compiled in: backbones, inputs, states.
 
 use sla_format::{Backbone, InputKind, ModelDesc};
 
 /// Whether models that read feature vectors can be opened.
 pub(crate) const FEATURE_VECTORS: bool = cfg!(feature = "feature-vectors");
+/// Whether models with int16 states can be opened.
+pub(crate) const STATE_INT16: bool = cfg!(feature = "state-int16");
 const RETNET: bool = cfg!(feature = "retnet");
 const GLA: bool = cfg!(feature = "gla");
 const GATED_DELTANET: bool = cfg!(feature = "gated-deltanet");

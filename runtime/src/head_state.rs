@@ -5,6 +5,7 @@
 //! whole powers of two go into `frac` (or shift a row), its fraction into `carry`, so that a decay near 1 has
 //! no dead zone.
 
+use crate::backbone::STATE_INT16;
 use crate::norm;
 use crate::scales::HEAD_UNIT_FRAC;
 use sla_format::StateKind;
@@ -78,10 +79,16 @@ pub(crate) struct Rows<'v> {
 
 /// Dither of the first word of every state at a position (N6.9).
 pub(crate) fn dither(position: u64) -> u32 {
-    (position as u32).wrapping_mul(DITHER_TOKEN)
+    if STATE_INT16 { (position as u32).wrapping_mul(DITHER_TOKEN) } else { 0 }
 }
 
 impl HeadState<'_> {
+    /// The representation. Where only one is compiled in, the compiler sees it.
+    #[inline(always)]
+    pub fn kind(&self) -> StateKind {
+        if STATE_INT16 { self.kind } else { StateKind::Int32 }
+    }
+
     /// S ← S·2^-bits, exactly (N6.1).
     pub fn decay_whole_bits(&mut self, bits: u32) {
         *self.frac = self.frac.saturating_add(bits as i32).clamp(-FRAC_LIMIT, FRAC_LIMIT);
@@ -89,7 +96,7 @@ impl HeadState<'_> {
 
     /// r = Sᵀk (N6.3, N6.10); returns the fraction bits of r. Needs Σ|k| < 2^31; `buffer` is scratch of k's length.
     pub fn read(&self, k: &Rows, buffer: &mut [i32], r: &mut [i32]) -> i32 {
-        match self.kind {
+        match self.kind() {
             StateKind::Int32 => {
                 state_read(self.s, k.v, r);
                 *self.frac + k.frac - 32
@@ -111,7 +118,7 @@ impl HeadState<'_> {
     pub fn write_read(&mut self, step: Update, buffer: &mut [i32], o: &mut [i32]) -> Real {
         let Update { shifts, decays: mut shifted, mut k, v, gain, mut q } = step;
         let (v_mask, k_mask) = (magnitude(v.v), magnitude(k.v));
-        if self.kind == StateKind::Int16 {
+        if self.kind() == StateKind::Int16 {
             k = k.packed(|_| 15 - fixed::bit_len(k_mask));
             q = q.packed(pack_sum);
         }
@@ -122,13 +129,13 @@ impl HeadState<'_> {
             // V = v·gain in units that make mulhr(k, V) a state increment; of an int16 state, V·k/2^16 one in 2^-16.
             let natural = 32 - k.frac - v.frac + *self.frac;
             let apply = gain.applied(align(v_mask), natural);
-            let limits = match self.kind {
+            let limits = match self.kind() {
                 StateKind::Int32 => INT32,
                 StateKind::Int16 => INT16,
             };
             if shifted && apply.post < STALE_WRITE && shifts.iter().any(|&bits| bits >= STALE) {
                 self.shift_rows(shifts, k.v, q.v, buffer, o);
-                if self.kind == StateKind::Int32 {
+                if self.kind() == StateKind::Int32 {
                     *self.mask = magnitude(self.s);
                 }
                 shifted = false;
@@ -145,7 +152,7 @@ impl HeadState<'_> {
                 if shifted {
                     self.shift_rows(shifts, k.v, q.v, buffer, o);
                 }
-                match self.kind {
+                match self.kind() {
                     StateKind::Int32 => state_shift(self.s, moved),
                     StateKind::Int16 => state16_shift_up(self.s, moved.unsigned_abs()),
                 }
@@ -155,7 +162,7 @@ impl HeadState<'_> {
             kernels::apply(apply.scaled(moved), v.v, buffer);
         }
         let shifts: &[u32] = if shifted { shifts } else { &[] };
-        match self.kind {
+        match self.kind() {
             StateKind::Int32 => {
                 *self.mask = state_write_read(self.s, shifts, k.v, buffer, q.v, o);
                 Real::pow2(32 - *self.frac - q.frac)
@@ -185,7 +192,7 @@ impl HeadState<'_> {
 
     /// The rows' decay alone; an int16 state learns its new mask.
     fn shift_rows(&mut self, shifts: &[u32], k: &[i32], q: &[i32], zero: &mut [i32], o: &mut [i32]) {
-        match self.kind {
+        match self.kind() {
             StateKind::Int32 => {
                 let d_v = self.s.len() / shifts.len().max(1);
                 for (row, n) in self.s.chunks_exact_mut(d_v.max(1)).zip(shifts) {

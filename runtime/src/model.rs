@@ -1,6 +1,6 @@
 //! A parsed model: every offset that the token path follows has been checked once.
 
-use crate::backbone::missing_feature;
+use crate::backbone::{STATE_INT16, missing_feature};
 use crate::error::ParseError;
 use crate::matrix::Matrix;
 use sla_format::{
@@ -59,6 +59,11 @@ impl<'m> Model<'m> {
         }
         let states =
             States::read(sections.get(SectionKind::States), &desc).map_err(|layer| ParseError::State { layer })?;
+        let states = match states {
+            states if STATE_INT16 => states,
+            states if states == States::default() => States::default(),
+            _ => return Err(ParseError::Feature { feature: "state-int16" }),
+        };
         let model = Model {
             desc,
             states,
@@ -121,7 +126,7 @@ impl<'m> Model<'m> {
     /// How each layer's state is represented.
     #[must_use]
     pub fn states(&self) -> States<'m> {
-        self.states
+        if STATE_INT16 { self.states } else { States::default() }
     }
 
     /// Exact sizes of state and scratch.

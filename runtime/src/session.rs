@@ -112,7 +112,9 @@ impl<'s, 'm> Session<'s, 'm> {
         }
         for tokens in others.chunks(if self.scratch.has_room() { LANES } else { 1 }) {
             match *tokens {
-                [first, second] => self.begin(&[Input::Token(first), Input::Token(second)], &mut NoProbe)?,
+                [first, second] if LANES > 1 => {
+                    self.begin(&[Input::Token(first), Input::Token(second)], &mut NoProbe)?
+                }
                 _ => self.begin(tokens.first().map(|&token| Input::Token(token)).as_slice(), &mut NoProbe)?,
             }
             while self.run_next(false, &mut NoProbe) {}

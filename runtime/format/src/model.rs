@@ -304,7 +304,7 @@ impl ModelDesc {
         let dims = [self.hidden, self.d_k, self.d_v, self.intermediate];
         let mut i = 0;
         while i < dims.len() {
-            if dims[i] == 0 || dims[i] > MAX_DIM {
+            if dims[i].wrapping_sub(1) >= MAX_DIM {
                 return false;
             }
             i += 1;
@@ -312,7 +312,7 @@ impl ModelDesc {
         let heads = [self.heads, self.kv_heads, self.state_heads];
         i = 0;
         while i < heads.len() {
-            if heads[i] == 0 || heads[i] > MAX_HEADS || heads[i] * self.d_k > MAX_DIM || heads[i] * self.d_v > MAX_DIM {
+            if heads[i].wrapping_sub(1) >= MAX_HEADS || heads[i] * self.d_k > MAX_DIM || heads[i] * self.d_v > MAX_DIM {
                 return false;
             }
             i += 1;
@@ -341,17 +341,15 @@ impl ModelDesc {
         // The whole state fits 2^28 words, so that no size computed from a description overflows.
         let history = self.conv_width as u64 * (self.q_len() + self.k_len() + self.v_len()) as u64;
         let layer = (self.state_heads * self.d_k) as u64 * (self.d_v as u64 + 2) + history;
-        self.layers <= 4096
-            && self.conv_width <= 64
+        // x - 1 < n is 0 < x ≤ n.
+        self.conv_width <= 64
             && layer * self.layers as u64 <= 1 << 28
             && backbone
             && gates
             && self.heads.is_multiple_of(self.kv_heads)
-            && self.layers > 0
-            && self.inputs > 0
-            && self.outputs > 0
-            && self.inputs <= if features { MAX_DIM } else { 1 << 24 }
-            && self.outputs <= 1 << 24
+            && self.layers.wrapping_sub(1) < 4096
+            && self.inputs.wrapping_sub(1) < if features { MAX_DIM } else { 1 << 24 }
+            && self.outputs.wrapping_sub(1) < 1 << 24
             && self.gate_rank <= MAX_DIM
             && self.flags <= 3
             && !(self.tied() && (features || self.inputs != self.outputs))

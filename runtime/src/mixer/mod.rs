@@ -98,7 +98,7 @@ fn heads<P: Probe>(
     };
     let gate_tensor = cx.model.tensor(cx.layer, Role::OutputGate);
     let query_heads_share = share(desc.state_heads, desc.heads);
-    let carry_len = state.carry.len() / (desc.state_heads as usize).max(1);
+    let carry_len = if backbone(desc) == Backbone::Gla { d_k } else { 1 };
     let heads = state
         .s
         .chunks_exact_mut(state.kind.head_words(desc).max(1))
@@ -158,7 +158,7 @@ fn output_scale(desc: &sla_format::ModelDesc) -> Real {
 
 /// How many of `heads` share one of `groups`.
 fn share(heads: u32, groups: u32) -> usize {
-    heads.checked_div(groups).map_or(1, |share| share.max(1) as usize)
+    (heads / groups.max(1)).max(1) as usize
 }
 
 /// Channels of head `head` of a `[heads][len]` vector.

@@ -28,7 +28,7 @@ pub(super) fn head(
 
     let mut k = Rows { frac: x.k_frac + align_largest(of_head(x.k, kv_head, d_k), b.k), v: b.k };
     let mut q = Rows { frac: x.q_frac + align_sum(of_head(x.q, head, d_k), b.q), v: b.q };
-    if state.kind == StateKind::Int16 {
+    if state.kind() == StateKind::Int16 {
         scale_rows(&mut k, &mut q, cx.model.elements(0, Role::Rotary), decay);
     }
     let v = Scaled { v: of_head(x.v, kv_head, d_v), frac: x.v_frac };
