@@ -2,14 +2,18 @@
 
 use crate::scalar::matrix::PANEL;
 use crate::scalar::matrix_i4::{GROUP, GROUP_WORDS, I4Matrix, ZERO};
+#[cfg(not(sla_helium))]
 use core::arch::naked_asm;
+
+#[cfg(sla_helium)]
+use crate::arch::helium::panels_i4 as panels;
 
 /// Groups that one pass over the panels takes: their zero points lie on the stack.
 const PASS: usize = 64;
 
-/// What [`panels`] works on, at the offsets that it reads.
+/// What [`panels`], or Helium's form of it, works on, at the offsets that it reads; it may write to it.
 #[repr(C)]
-struct Panels {
+pub struct Panels {
     /// 0: the first panel's first word of this pass.
     weights: *const u32,
     /// 4: first activation.
@@ -28,7 +32,7 @@ struct Panels {
     multiplier: *const i32,
 }
 
-/// [`crate::scalar::matrix_i4::matvec_i4`] for the DSP extension: 160 instructions for 128 products.
+/// [`crate::scalar::matrix_i4::matvec_i4`] for the DSP extension, 160 instructions for 128 products, and for Helium, 62.
 #[inline(never)] // its frame holds the zero points
 pub fn matvec_i4(w: &I4Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
     let groups = w.cols() / GROUP;
@@ -48,7 +52,7 @@ pub fn matvec_i4(w: &I4Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
         }
         let here = x.len() / GROUP;
         let x = x.as_ptr_range();
-        let arguments = Panels {
+        let mut arguments = Panels {
             weights: w.data().as_ptr().wrapping_add(pass * PASS * GROUP_WORDS),
             x: x.start,
             x_end: x.end,
@@ -61,11 +65,12 @@ pub fn matvec_i4(w: &I4Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
         // SAFETY: each of `count` panels has `groups` groups, of which `here` are taken from `pass·PASS` on; x, zeros, out
         // and multiplier have 32·here, at least `here`, `PANEL·count` and as many elements; no count is 0, since a chunk
         // is not empty; words are read at aligned addresses.
-        unsafe { panels(&arguments) }
+        unsafe { panels(&mut arguments) }
     }
 }
 
 /// Two columns of four rows: bits 4k and 16 + 4k of r6-r9, times an activation pair.
+#[cfg(not(sla_helium))]
 macro_rules! two_columns {
     ($k:literal, $x:literal, $a:literal, $b:literal, $c:literal, $d:literal) => {
         concat!(
@@ -106,6 +111,7 @@ macro_rules! two_columns {
 }
 
 /// Eight columns of four rows: 35 instructions for 32 products. The first of a group start from r5.
+#[cfg(not(sla_helium))]
 macro_rules! eight_columns {
     ($a:literal, $b:literal, $c:literal, $d:literal) => {
         concat!(
@@ -141,8 +147,9 @@ macro_rules! eight_columns {
 ///
 /// # Safety
 /// The fields of `Panels` have to hold what they say.
+#[cfg(not(sla_helium))]
 #[unsafe(naked)]
-unsafe extern "C" fn panels(arguments: &Panels) {
+unsafe extern "C" fn panels(arguments: &mut Panels) {
     naked_asm!(
         cpu!(),
         "push {{r4-r11, lr}}",

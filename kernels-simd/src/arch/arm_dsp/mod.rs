@@ -1,20 +1,14 @@
-//! Armv7E-M and Armv8-M with the DSP extension: Cortex-M4, M7, M33; what Helium has no better way for also on M55.
+//! Armv7E-M and Armv8-M with the DSP extension: Cortex-M4, M7, M33; of int4 matrices also what surrounds Helium's form.
 #![allow(unsafe_code, reason = "assembly; every block states why it is sound")]
 
 // Naked functions are assembled with the target's features, not the processor's; Armv8-M has DSP only as an option.
-#[cfg(sla_helium)]
-macro_rules! cpu {
-    () => {
-        ".cpu cortex-m55"
-    };
-}
 #[cfg(all(sla_arm_v8m, not(sla_helium)))]
 macro_rules! cpu {
     () => {
         ".cpu cortex-m33"
     };
 }
-#[cfg(not(sla_arm_v8m))]
+#[cfg(not(any(sla_arm_v8m, sla_helium)))]
 macro_rules! cpu {
     () => {
         ""
@@ -39,6 +33,8 @@ mod vector;
 pub use activation::silu_product;
 #[cfg(not(sla_helium))]
 pub use matrix::matvec_i8;
+#[cfg(sla_helium)]
+pub use matrix_i4::Panels;
 pub use matrix_i4::matvec_i4;
 #[cfg(not(sla_helium))]
 pub use matrix_pair::{join, matvec_i8_pair};

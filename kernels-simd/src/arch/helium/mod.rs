@@ -3,12 +3,14 @@
 
 mod activation;
 mod matrix;
+mod matrix_i4;
 mod state;
 mod state16;
 mod vector;
 
 pub use activation::{gla_channels, sigmoid_product, silu_in_place, silu_product};
 pub use matrix::matvec_i8;
+pub use matrix_i4::panels_i4;
 pub use state::{state_read, state_write_read};
 pub use state16::state16_write_read;
 pub use vector::{
