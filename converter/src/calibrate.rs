@@ -24,7 +24,7 @@ const OWN_STEPS: usize = 512;
 const OWN_BUDGET: usize = 2_000_000_000;
 /// Rows of own samples that second moments are taken from, and the fewest steps in each.
 const OWN_ROWS: usize = 32;
-const LEAST_STEPS: usize = 128;
+const LEAST_STEPS: usize = 64;
 /// The most steps of given data that second moments are taken from.
 const MOST_STEPS: usize = 16_384;
 
