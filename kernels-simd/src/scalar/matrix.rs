@@ -70,8 +70,13 @@ impl<'a> I8Matrix<'a> {
     }
 
     /// The panels.
-    pub fn panels(&self) -> core::slice::ChunksExact<'a, i16> {
-        self.data.chunks_exact(self.panel_len().max(1))
+    pub fn panels(&self) -> impl Iterator<Item = &'a [i16]> + use<'a> {
+        let (mut rest, len) = (self.data, self.panel_len());
+        core::iter::from_fn(move || {
+            let (panel, others) = rest.split_at_checked(len).filter(|_| len > 0)?;
+            rest = others;
+            Some(panel)
+        })
     }
 
     /// Rows `start..start + len` as a matrix of their own; `start` is a multiple of [`PANEL`].
@@ -107,14 +112,19 @@ fn high(h: i16) -> i8 {
 /// The sum wraps; the converter proves `|Σ_c w·x| < 2^31`, and below 2^23 in each block, for every row of every
 /// file it writes (format.md F5.3), so on such a file it never does.
 pub fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
-    for ((panel, m), out) in w.panels().zip(multiplier.chunks_exact(PANEL)).zip(out.chunks_exact_mut(PANEL)) {
+    for ((panel, m), out) in
+        w.panels().zip(multiplier.as_chunks::<PANEL>().0.iter()).zip(out.as_chunks_mut::<PANEL>().0.iter_mut())
+    {
         let (mut low, mut total) = ([0i32; 2], [0i32; 2]);
-        let blocks = panel.chunks((PANEL / 2 * w.block).max(1)).zip(x.chunks(w.block.max(1)));
-        for (block, x) in blocks {
+        let (mut panel, mut x) = (panel, x);
+        while !panel.is_empty() && w.block > 0 {
+            let (block, panel_rest) = panel.split_at_checked(PANEL / 2 * w.block).unwrap_or((panel, &[]));
+            let (x_block, x_rest) = x.split_at_checked(w.block).unwrap_or((x, &[]));
             // Σh·x minus Σ(low byte)·x is 256·D₁ of this block.
             let mut both = low;
-            for (runs, x) in block.chunks_exact(PANEL / 2 * RUN).zip(x.chunks_exact(RUN)) {
-                for ((pair, both), low) in runs.chunks_exact(RUN).zip(&mut both).zip(&mut low) {
+            for (runs, x) in block.as_chunks::<{ PANEL / 2 * RUN }>().0.iter().zip(x_block.as_chunks::<RUN>().0.iter())
+            {
+                for ((pair, both), low) in runs.as_chunks::<RUN>().0.iter().zip(&mut both).zip(&mut low) {
                     for (&h, &x) in pair.iter().zip(x) {
                         *both = both.wrapping_add(i32::from(h) * i32::from(x));
                         *low = low.wrapping_add(i32::from(h as i8) * i32::from(x));
@@ -124,6 +134,7 @@ pub fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
             for ((total, both), low) in total.iter_mut().zip(both).zip(low) {
                 *total = total.wrapping_add(both.wrapping_sub(low) >> 8);
             }
+            (panel, x) = (panel_rest, x_rest);
         }
         let acc = [low[0], total[0], low[1], total[1]];
         for ((out, acc), m) in out.iter_mut().zip(acc).zip(m) {

@@ -50,8 +50,13 @@ impl<'a> I4Matrix<'a> {
     }
 
     /// The panels.
-    pub fn panels(&self) -> core::slice::ChunksExact<'a, u32> {
-        self.data.chunks_exact(self.panel_len().max(1))
+    pub fn panels(&self) -> impl Iterator<Item = &'a [u32]> + use<'a> {
+        let (mut rest, len) = (self.data, self.panel_len());
+        core::iter::from_fn(move || {
+            let (panel, others) = rest.split_at_checked(len).filter(|_| len > 0)?;
+            rest = others;
+            Some(panel)
+        })
     }
 
     /// Rows `start..start + len` as a matrix of their own; `start` is a multiple of [`PANEL`].
@@ -90,14 +95,16 @@ fn nibble(word: u32, c: usize) -> i32 {
 /// A group's sum stays below 2^24 in magnitude; the sum over groups wraps, and the converter proves that it stays below 2^31
 /// for every row of every file it writes (format.md F5.3).
 pub fn matvec_i4(w: &I4Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
-    for ((panel, m), out) in w.panels().zip(multiplier.chunks_exact(PANEL)).zip(out.chunks_exact_mut(PANEL)) {
+    for ((panel, m), out) in
+        w.panels().zip(multiplier.as_chunks::<PANEL>().0.iter()).zip(out.as_chunks_mut::<PANEL>().0.iter_mut())
+    {
         let mut acc = [0i32; PANEL];
-        for (group, x) in panel.chunks_exact(GROUP_WORDS).zip(x.chunks_exact(GROUP)) {
+        for (group, x) in panel.as_chunks::<GROUP_WORDS>().0.iter().zip(x.as_chunks::<GROUP>().0.iter()) {
             let (words, scales) = group.split_at(GROUP_WORDS - 1);
             let zero = x.iter().fold(0i32, |sum, &x| sum - ZERO * i32::from(x));
             let mut sums = [zero; PANEL];
-            for (rows, x) in words.chunks_exact(PANEL).zip(x.chunks_exact(RUN)) {
-                let &[a, b, c, d, e, f, g, h] = x else { continue };
+            for (rows, x) in words.as_chunks::<PANEL>().0.iter().zip(x.as_chunks::<RUN>().0.iter()) {
+                let &[a, b, c, d, e, f, g, h] = x;
                 for (sum, &word) in sums.iter_mut().zip(rows) {
                     // Written out: this is what devices without a backend run, and their compilers look at size.
                     *sum += nibble(word, 0) * i32::from(a) + nibble(word, 1) * i32::from(b);
