@@ -10,7 +10,7 @@ use crate::model::Model;
 use crate::norm::block_norm;
 use crate::probe::{NoProbe, Op, Probe};
 use crate::slices::Slices;
-use crate::workspace::{LANES, LaneCount, State, Workspace};
+use crate::workspace::{LaneCount, State, Workspace};
 use sla_format::Role;
 
 /// A model with its state. Memory is the caller's and never grows.
@@ -110,13 +110,19 @@ impl<'s, 'm> Session<'s, 'm> {
         for &token in tokens {
             Input::Token(token).check(self.model)?;
         }
-        for tokens in others.chunks(if self.scratch.has_room() { LANES } else { 1 }) {
-            match *tokens {
-                [first, second] if LANES > 1 => {
-                    self.begin(&[Input::Token(first), Input::Token(second)], &mut NoProbe)?
+        let mut others = others;
+        while let [first, rest @ ..] = others {
+            let first = Input::Token(*first);
+            others = match rest {
+                [second, rest @ ..] if self.scratch.has_room() => {
+                    self.begin(&[first, Input::Token(*second)], &mut NoProbe)?;
+                    rest
                 }
-                _ => self.begin(tokens.first().map(|&token| Input::Token(token)).as_slice(), &mut NoProbe)?,
-            }
+                _ => {
+                    self.begin(&[first], &mut NoProbe)?;
+                    rest
+                }
+            };
             while self.run_next(false, &mut NoProbe) {}
         }
         self.step(last)

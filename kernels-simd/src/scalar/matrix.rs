@@ -111,6 +111,7 @@ fn high(h: i16) -> i8 {
 /// Shapes: `x` ≥ padded cols, `multiplier` and `out` ≥ padded rows; |out| ≤ 2^30.
 /// The sum wraps; the converter proves `|Σ_c w·x| < 2^31`, and below 2^23 in each block, for every row of every
 /// file it writes (format.md F5.3), so on such a file it never does.
+#[inline(never)] // its frame must not be part of a backend's that falls back to it
 pub fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
     for ((panel, m), out) in
         w.panels().zip(multiplier.as_chunks::<PANEL>().0.iter()).zip(out.as_chunks_mut::<PANEL>().0.iter_mut())

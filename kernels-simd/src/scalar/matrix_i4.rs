@@ -94,6 +94,7 @@ fn nibble(word: u32, c: usize) -> i32 {
 /// Shapes: `x` ≥ padded cols, `multiplier` and `out` ≥ padded rows; |out| ≤ 2^30.
 /// A group's sum stays below 2^24 in magnitude; the sum over groups wraps, and the converter proves that it stays below 2^31
 /// for every row of every file it writes (format.md F5.3).
+#[inline(never)] // its frame must not be part of the int8 path's
 pub fn matvec_i4(w: &I4Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
     for ((panel, m), out) in
         w.panels().zip(multiplier.as_chunks::<PANEL>().0.iter()).zip(out.as_chunks_mut::<PANEL>().0.iter_mut())

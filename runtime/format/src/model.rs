@@ -105,9 +105,10 @@ pub struct RealBits {
 impl RealBits {
     /// Whether the pair is in normal form with an exponent in ±1,000.
     #[must_use]
+    #[inline(never)]
     pub const fn is_valid(&self) -> bool {
         (self.mantissa == 0 && self.exponent == 0)
-            || (self.mantissa >> 30 == 1 && self.exponent >= -1_000 && self.exponent <= 1_000)
+            || (self.mantissa >> 30 == 1 && self.exponent.unsigned_abs() <= 1_000)
     }
 }
 
@@ -332,11 +333,7 @@ impl ModelDesc {
                     && matches!(self.feature_map, FeatureMap::None)
             }
         };
-        let gates = match (self.key_gate, self.backbone) {
-            (KeyGate::Beta, Backbone::GatedDeltaNet) => true,
-            (KeyGate::Beta, _) => false,
-            _ => true,
-        };
+        let gates = !matches!(self.key_gate, KeyGate::Beta) || matches!(self.backbone, Backbone::GatedDeltaNet);
         let features = matches!(self.input, InputKind::Features);
         // The whole state fits 2^28 words, so that no size computed from a description overflows.
         let history = self.conv_width as u64 * (self.q_len() + self.k_len() + self.v_len()) as u64;
