@@ -37,7 +37,7 @@ fn peak_bytes(child: &Child) -> Option<u64> {
 }
 
 #[test]
-#[ignore = "minutes"]
+#[ignore = "minutes: `cargo xtask soak` runs it"]
 fn a_hundred_million_parameters_in_bounded_time_and_memory() {
     let dir = TempDir::new();
     let config = config();

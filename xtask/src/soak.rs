@@ -1,4 +1,4 @@
-//! `cargo xtask soak`: the long versions of what the tests do: streams of a million tokens on the host, and 10,000 tokens of
+//! `cargo xtask soak`: the long versions of what the tests do: streams of a million tokens and a large conversion on the host, and 10,000 tokens of
 //! every shipped model on every emulated machine, whose digest is the host's.
 
 use std::process::Command;
@@ -22,24 +22,32 @@ pub struct Options {
     machine: Vec<String>,
 }
 
-const STREAM_LIMIT: Duration = Duration::from_secs(6 * 3600);
+const HOST_LIMIT: Duration = Duration::from_secs(6 * 3600);
 const EMULATED_TOKENS: u32 = 10_000;
+
+/// Runs the tests that `arguments` name, package first.
+fn host(arguments: &[&str], tokens: u32) -> Result<()> {
+    let mut command = Command::new("cargo");
+    command.current_dir(paths::root()).env("SLA_STREAM", tokens.to_string());
+    command.args(["test", "--release", "--package"]).args(arguments);
+    let output = process::run(&mut command, HOST_LIMIT)?;
+    let text = output.stdout_text();
+    print!("{text}");
+    if !output.success() {
+        bail!("{}: failed: {}", arguments.join(" "), output.last_error_line().trim_start_matches("error: "));
+    }
+    if tests_passed(&text) == 0 {
+        bail!("{}: nothing was tested", arguments.join(" "));
+    }
+    Ok(())
+}
 
 /// Runs everything.
 pub fn command(options: &Options) -> Result<()> {
     println!("host: streams of {} tokens", options.tokens);
-    let mut command = Command::new("cargo");
-    command.current_dir(paths::root()).env("SLA_STREAM", options.tokens.to_string());
-    command.args(["test", "--release", "--package", "sla-tests", "--test", "streams", "--", "--nocapture"]);
-    let output = process::run(&mut command, STREAM_LIMIT)?;
-    let text = output.stdout_text();
-    print!("{text}");
-    if !output.success() {
-        bail!("the streams failed: {}", output.last_error_line().trim_start_matches("error: "));
-    }
-    if tests_passed(&text) == 0 {
-        bail!("no stream was tested");
-    }
+    host(&["sla-tests", "--test", "streams", "--", "--nocapture"], options.tokens)?;
+    println!("host: a model of 100 million parameters with int4 weights");
+    host(&["sla-converter", "--test", "large", "--", "--ignored", "--nocapture"], options.tokens)?;
 
     println!("emulated machines: {EMULATED_TOKENS} tokens of every shipped model");
     let emulated =
