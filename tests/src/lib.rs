@@ -1,7 +1,9 @@
 //! What the tests that cross crates share: models made in memory, and the integer runtime set against the float
 //! reference.
 
+pub mod fuzz;
 pub mod recall;
+pub mod untrusted;
 
 use std::path::{Path, PathBuf};
 

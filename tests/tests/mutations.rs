@@ -5,71 +5,35 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sla_converter::checkpoint::synth::{self, Rng};
-use sla_format::{HEADER_BYTES, InputKind, LOGIT_TILE, MemoryPlan, Section, SectionKind, StateKind, seal};
-use sla_reference::{Backbone, Config, FeatureMap, Input, KeyGate, QueryGate, Sla};
-use sla_runtime::{I16F16, Model, ParseError, Sampler, SamplerConfig};
+use sla_format::{HEADER_BYTES, Section, SectionKind, StateKind, seal};
+use sla_reference::{Backbone, Config, Input};
+use sla_runtime::{Model, ParseError};
+use sla_tests::untrusted::{Aligned16, Outcome, run, small_files};
 use sla_tests::{Case, parallel};
 
 /// Mutations a file; `SLA_MUTATIONS` overrides it.
 const MUTATIONS: usize = 10_000;
-/// Larger plans parse but are not run.
+/// Words of memory beyond which a model parses but is not run.
 const MAX_WORDS: usize = 1 << 24;
-const STEPS: usize = 3;
-const SENTINEL: u32 = 0xdead_beef;
-
-/// One small model of each backbone, and one that reads features.
-fn configs() -> [Config; 4] {
-    let sla = |key_gate| Sla {
-        query_gate: Some(QueryGate::Output),
-        key_gate: Some(key_gate),
-        query_gate_scale: 4.0,
-        key_gate_scale: 1.0,
-        temperature: 1.0,
-        bias: true,
-    };
-    let small = |backbone| Config { layers: 1, hidden: 8, d_k: 4, d_v: 3, intermediate: 8, ..synth::small(backbone) };
-    [
-        Config { sla: Some(sla(KeyGate::Key)), ..small(Backbone::RetNet) },
-        Config {
-            sla: Some(sla(KeyGate::Key)),
-            kv_heads: 2,
-            feature_map: Some(FeatureMap::Sigmoid),
-            conv: Some(3),
-            ..small(Backbone::Gla)
-        },
-        Config { sla: Some(sla(KeyGate::Beta)), value_heads: 8, tied: true, ..small(Backbone::GatedDeltaNet) },
-        Config {
-            input: Input::Features { size: 5, mean: vec![0.5; 5], std: vec![2.0; 5] },
-            outputs: 40,
-            clamp_min: Some(-0.5),
-            ..small(Backbone::Gla)
-        },
-    ]
-}
 
 #[test]
 fn mutated_files_are_refused_or_run() {
     let n = std::env::var("SLA_MUTATIONS").map_or(MUTATIONS, |n| n.parse().expect("SLA_MUTATIONS is a number"));
-    for config in configs() {
-        let weights = synth::weights(&config, 1);
-        // The GLA models have a state section too.
-        let state = if config.backbone == Backbone::Gla { StateKind::Int16 } else { StateKind::Int32 };
-        let original = Case::of_state(config.clone(), weights, state).file.bytes().to_vec();
+    for (name, original) in small_files() {
         const PARTS: usize = 16;
         let counts = parallel(PARTS, |part| {
             let mut counts = [0usize; 4];
             for i in (part..n).step_by(PARTS) {
                 let mut bytes = mutate(&original, i as u64);
-                count(&bytes, &format!("{:?}, mutation {i}", config.backbone), &mut counts[..2]);
+                count(&bytes, &format!("{name}, mutation {i}"), &mut counts[..2]);
                 seal(&mut bytes);
-                count(&bytes, &format!("{:?}, mutation {i}, sealed", config.backbone), &mut counts[2..]);
+                count(&bytes, &format!("{name}, mutation {i}, sealed"), &mut counts[2..]);
             }
             counts
         });
         let sum = |k: usize| counts.iter().map(|c| c[k]).sum::<usize>();
         eprintln!(
-            "{:?}, {} bytes, {n} mutations: {} parsed and {} ran as they are, {} and {} sealed",
-            config.backbone,
+            "{name}, {} bytes, {n} mutations: {} parsed and {} ran as they are, {} and {} sealed",
             original.len(),
             sum(0),
             sum(1),
@@ -85,52 +49,10 @@ fn mutated_files_are_refused_or_run() {
 /// Runs one file and counts [parsed, ran].
 fn count(bytes: &[u8], what: &str, counts: &mut [usize]) {
     let aligned = Aligned16::of(bytes);
-    let outcome = catch_unwind(AssertUnwindSafe(|| run(aligned.bytes())));
+    let outcome = catch_unwind(AssertUnwindSafe(|| run(aligned.bytes(), MAX_WORDS)));
     let Ok(outcome) = outcome else { panic!("{what} panics (see above)") };
-    counts[0] += usize::from(outcome.is_some());
-    counts[1] += usize::from(outcome == Some(true));
-}
-
-/// `None` when the file is refused, false when it needs more memory than this test gives.
-fn run(file: &[u8]) -> Option<bool> {
-    let model = Model::parse(file).ok()?;
-    let plan = *model.plan();
-    assert_eq!(MemoryPlan::of_file(file), plan, "the plan of the file and of the parsed model");
-    if plan.state_words + plan.scratch_words > MAX_WORDS {
-        return Some(false);
-    }
-    // Words beyond the plan must stay as they are.
-    let (mut state, mut scratch) = (vec![SENTINEL; plan.state_words + 4], vec![SENTINEL; plan.scratch_words + 4]);
-    let desc = *model.desc();
-    let mut session = model_session(&model, &mut state, &mut scratch);
-    let mut sampler = Sampler::new(SamplerConfig { repetition_penalty: 1.3, ..SamplerConfig::default() });
-    let mut token = 0;
-    for step in 0..STEPS {
-        let frame: Vec<i32> = (0..desc.inputs as i32).map(|i| i * 1_000_003 - step as i32 * 77).collect();
-        let mut logits = match desc.input {
-            InputKind::Tokens => session.step(token % desc.inputs).expect("a token of the vocabulary"),
-            InputKind::Features => session.step_features(&frame).expect("a frame of the right length"),
-        };
-        let mut first_tile = [I16F16::ZERO; LOGIT_TILE];
-        logits.write(&mut first_tile);
-        let best = logits.argmax();
-        assert!(best < desc.outputs);
-        assert_eq!(logits.top_k::<3>().first().map(|t| t.0), Some(best));
-        token = sampler.sample(&mut logits);
-        assert!(token < desc.outputs);
-    }
-    let _ = model.self_test(&mut state, &mut scratch);
-    let _ = (model.provenance(), model.label(0), model.tokenizer(), model.macs());
-    assert!(state[plan.state_words..].iter().chain(&scratch[plan.scratch_words..]).all(|&w| w == SENTINEL));
-    Some(true)
-}
-
-fn model_session<'s, 'm>(
-    model: &'s Model<'m>,
-    state: &'s mut [u32],
-    scratch: &'s mut [u32],
-) -> sla_runtime::Session<'s, 'm> {
-    sla_runtime::Session::new(model, state, scratch).expect("buffers of the planned sizes")
+    counts[0] += usize::from(outcome != Outcome::Refused);
+    counts[1] += usize::from(outcome == Outcome::Ran);
 }
 
 /// One to three random damages.
@@ -197,26 +119,6 @@ fn mutate(original: &[u8], seed: u64) -> Vec<u8> {
     bytes
 }
 
-/// Bytes at a multiple of 16.
-struct Aligned16 {
-    buffer: Vec<u8>,
-    start: usize,
-}
-
-impl Aligned16 {
-    fn of(bytes: &[u8]) -> Self {
-        let mut buffer: Vec<u8> = Vec::with_capacity(bytes.len() + 15);
-        let start = buffer.as_ptr().addr().wrapping_neg() % 16;
-        buffer.resize(start, 0);
-        buffer.extend_from_slice(bytes);
-        Self { buffer, start }
-    }
-
-    fn bytes(&self) -> &[u8] {
-        &self.buffer[self.start..]
-    }
-}
-
 /// Every single flipped bit of a small file is caught by the checksum, and every truncation by the length.
 #[test]
 fn one_flipped_bit_or_a_missing_byte_is_always_refused() {
@@ -230,18 +132,17 @@ fn one_flipped_bit_or_a_missing_byte_is_always_refused() {
     };
     let file = Case::of(config.clone(), synth::weights(&config, 1)).file.bytes().to_vec();
     let mut aligned = Aligned16::of(&file);
-    let start = aligned.start;
     for bit in 0..8 * file.len() {
-        aligned.buffer[start + bit / 8] ^= 1 << (bit % 8);
+        aligned.bytes_mut()[bit / 8] ^= 1 << (bit % 8);
         assert!(Model::parse(aligned.bytes()).is_err(), "bit {bit}");
-        aligned.buffer[start + bit / 8] ^= 1 << (bit % 8);
+        aligned.bytes_mut()[bit / 8] ^= 1 << (bit % 8);
     }
     assert!(Model::parse(aligned.bytes()).is_ok());
     for len in 0..file.len() {
         assert!(Model::parse(&aligned.bytes()[..len]).is_err(), "{len} bytes");
     }
-    aligned.buffer.push(0);
-    assert!(Model::parse(aligned.bytes()).is_err(), "a byte too many");
+    let longer = Aligned16::of(&[file.as_slice(), &[0]].concat());
+    assert!(Model::parse(longer.bytes()).is_err(), "a byte too many");
 }
 
 /// A state section of the wrong length, or with a number that no representation has, is refused by the layer's number.

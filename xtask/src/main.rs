@@ -2,6 +2,7 @@
 
 mod bench;
 mod demo;
+mod fuzz;
 mod models;
 mod paths;
 mod process;
@@ -43,6 +44,8 @@ enum Task {
     Proof,
     /// Print the code size per machine and backbone
     Size(size::Options),
+    /// Fuzz the parsers and what runs behind them, with coverage guidance and the address sanitizer
+    Fuzz(fuzz::Options),
     /// Run for a long time, on the host and on the emulated machines
     Soak(soak::Options),
 }
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Task::Bench(options) => bench::command(&options),
         Task::Proof => proof::command(),
         Task::Size(options) => size::command(&options),
+        Task::Fuzz(options) => fuzz::command(&options),
         Task::Soak(options) => soak::command(&options),
     };
     match outcome {

@@ -1,0 +1,151 @@
+//! Any bytes as a model: whatever the parser lets through is run between sentinels. Mutation tests and fuzz targets share it.
+
+use sla_converter::checkpoint::synth;
+use sla_converter::{ConvertOptions, WeightBits};
+use sla_format::{InputKind, LOGIT_TILE, MemoryPlan, StateKind};
+use sla_reference::{Backbone, Config, FeatureMap, Input, KeyGate, QueryGate, Sla};
+use sla_runtime::{I16F16, Model, Sampler, SamplerConfig, Session};
+
+use crate::{Case, checkpoint, with_state};
+
+const STEPS: usize = 3;
+const SENTINEL: u32 = 0xdead_beef;
+/// Words behind each buffer that must stay as they are.
+const GUARD: usize = 4;
+
+/// What became of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// By the parser.
+    Refused,
+    /// It parses, and needs more memory than it was given.
+    TooLarge,
+    /// It ran, within its buffers.
+    Ran,
+}
+
+/// Files of a few kilobytes that together have every backbone, representation and optional section.
+pub fn small_files() -> Vec<(&'static str, Vec<u8>)> {
+    let sla = |key_gate| Sla {
+        query_gate: Some(QueryGate::Output),
+        key_gate: Some(key_gate),
+        query_gate_scale: 4.0,
+        key_gate_scale: 1.0,
+        temperature: 1.0,
+        bias: true,
+    };
+    let small = |backbone| Config { layers: 1, hidden: 8, d_k: 4, d_v: 3, intermediate: 8, ..synth::small(backbone) };
+    let int16 = || with_state(StateKind::Int16);
+    let int4 = ConvertOptions { weights: WeightBits::Int4, ..int16() };
+    let wide = |backbone| Config { hidden: 32, d_v: 8, intermediate: 32, ..small(backbone) };
+    let models = [
+        ("retnet", Config { sla: Some(sla(KeyGate::Key)), ..small(Backbone::RetNet) }, ConvertOptions::default()),
+        (
+            "gla, int16 state",
+            Config {
+                sla: Some(sla(KeyGate::Key)),
+                kv_heads: 2,
+                feature_map: Some(FeatureMap::Sigmoid),
+                conv: Some(3),
+                ..small(Backbone::Gla)
+            },
+            int16(),
+        ),
+        (
+            "gated-deltanet",
+            Config { sla: Some(sla(KeyGate::Beta)), value_heads: 8, tied: true, ..small(Backbone::GatedDeltaNet) },
+            ConvertOptions::default(),
+        ),
+        (
+            "gla, features, int16 state",
+            Config {
+                input: Input::Features { size: 5, mean: vec![0.5; 5], std: vec![2.0; 5] },
+                outputs: 40,
+                clamp_min: Some(-0.5),
+                ..small(Backbone::Gla)
+            },
+            int16(),
+        ),
+        ("gated-deltanet, int4, int16 state", wide(Backbone::GatedDeltaNet), int4),
+    ];
+    let file = |config: Config, options| {
+        let weights = synth::weights(&config, 1);
+        Case::new(&checkpoint(config, weights), &options).file.bytes().to_vec()
+    };
+    models.into_iter().map(|(name, config, options)| (name, file(config, options))).collect()
+}
+
+/// Parses a file, which begins at a multiple of 16, and runs what is in it: steps, sampling, the self-test.
+///
+/// # Panics
+/// If the runtime does what it must not: panic, write behind its buffers, give an output out of range.
+pub fn run(file: &[u8], max_words: usize) -> Outcome {
+    let Ok(model) = Model::parse(file) else { return Outcome::Refused };
+    let plan = *model.plan();
+    assert_eq!(MemoryPlan::of_file(file), plan, "the plan of the file and of the parsed model");
+    if plan.state_words + plan.prompt_scratch_words > max_words {
+        return Outcome::TooLarge;
+    }
+    let mut state = vec![SENTINEL; plan.state_words + GUARD];
+    // With and without room for a second token.
+    for scratch_words in [plan.scratch_words, plan.prompt_scratch_words] {
+        let mut scratch = vec![SENTINEL; scratch_words + GUARD];
+        steps(&model, &mut state[..plan.state_words], &mut scratch[..scratch_words]);
+        let guards = state[plan.state_words..].iter().chain(&scratch[scratch_words..]);
+        assert!(guards.into_iter().all(|&word| word == SENTINEL), "a write behind a buffer");
+    }
+    let mut scratch = vec![SENTINEL; plan.scratch_words];
+    let _ = model.self_test(&mut state, &mut scratch);
+    let _ = (model.provenance(), model.label(0), model.tokenizer(), model.macs());
+    Outcome::Ran
+}
+
+fn steps(model: &Model, state: &mut [u32], scratch: &mut [u32]) {
+    let desc = *model.desc();
+    let mut session = Session::new(model, state, scratch).expect("buffers of the planned sizes");
+    let mut sampler = Sampler::new(SamplerConfig { repetition_penalty: 1.3, ..SamplerConfig::default() });
+    let mut token = 0;
+    for step in 0..STEPS {
+        let frame: Vec<i32> = (0..desc.inputs as i32).map(|i| i * 1_000_003 - step as i32 * 77).collect();
+        let prompt = [token % desc.inputs, 0, desc.inputs - 1];
+        let mut logits = match desc.input {
+            InputKind::Tokens if step == 1 => session.prefill(&prompt).expect("tokens of the vocabulary"),
+            InputKind::Tokens => session.step(token % desc.inputs).expect("a token of the vocabulary"),
+            InputKind::Features => session.step_features(&frame).expect("a frame of the right length"),
+        };
+        let mut first_tile = [I16F16::ZERO; LOGIT_TILE];
+        logits.write(&mut first_tile);
+        let best = logits.argmax();
+        assert!(best < desc.outputs);
+        assert_eq!(logits.top_k::<3>().first().map(|t| t.0), Some(best));
+        token = sampler.sample(&mut logits);
+        assert!(token < desc.outputs);
+    }
+}
+
+/// Bytes at a multiple of 16.
+pub struct Aligned16 {
+    buffer: Vec<u8>,
+    start: usize,
+}
+
+impl Aligned16 {
+    /// A copy.
+    pub fn of(bytes: &[u8]) -> Self {
+        let mut buffer: Vec<u8> = Vec::with_capacity(bytes.len() + 15);
+        let start = buffer.as_ptr().addr().wrapping_neg() % 16;
+        buffer.resize(start, 0);
+        buffer.extend_from_slice(bytes);
+        Self { buffer, start }
+    }
+
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.buffer[self.start..]
+    }
+
+    /// The bytes, to be changed.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.buffer[self.start..]
+    }
+}
