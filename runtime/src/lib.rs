@@ -59,6 +59,6 @@ pub use model::{Aligned, Model};
 pub use probe::{NoProbe, Op, Probe};
 pub use sampler::{MAX_CANDIDATES, Sampler, SamplerConfig};
 pub use session::Session;
-pub use sla_format::{Checksum, MemoryPlan, ModelDesc};
+pub use sla_format::{Checksum, InputKind, MemoryPlan, ModelDesc};
 pub use sla_kernels::Real;
 pub use slices::Slices;

@@ -99,6 +99,11 @@ impl<'s, 'm> Session<'s, 'm> {
         Ok(Slices::new(self))
     }
 
+    /// What is left of a step that has begun and whose [`Slices`] were dropped; nothing between steps.
+    pub fn pending(&mut self) -> Slices<'_, 's, 'm> {
+        Slices::new(self)
+    }
+
     /// Advances over a prompt; only the last token's logits can be asked for. State and logits are those of as many
     /// [`Session::step`]s. What only another token's logits need is left out, and with `plan.prompt_scratch_words` of
     /// scratch a weight is loaded once for two tokens.

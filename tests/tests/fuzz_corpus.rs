@@ -15,7 +15,8 @@ fn every_input_of_the_corpus_keeps_the_promises() {
         let mut inputs: Vec<_> = paths.iter().map(|path| std::fs::read(path).expect("a readable file")).collect();
         inputs.extend((target.seeds)());
         parallel(inputs.len(), |i| {
-            let name = paths.get(i).map_or_else(|| format!("seed {}", i - paths.len()), |path| path.display().to_string());
+            let name =
+                paths.get(i).map_or_else(|| format!("seed {}", i - paths.len()), |path| path.display().to_string());
             let outcome = std::panic::catch_unwind(|| (target.run)(&inputs[i]));
             assert!(outcome.is_ok(), "{}: {name} panics (see above)", target.name);
         });

@@ -59,6 +59,18 @@ pub struct Report {
     pub corpus: u64,
 }
 
+impl std::fmt::Display for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { name, executions, edges, corpus } = self;
+        write!(f, "{name}: nothing found in {executions} executions; {edges} edges, {corpus} inputs")
+    }
+}
+
+/// All targets.
+pub fn all() -> Vec<&'static Target> {
+    TARGETS.iter().collect()
+}
+
 /// The command.
 pub fn command(options: &Options) -> Result<()> {
     if let Some(count) = options.mutations {
@@ -76,14 +88,19 @@ pub fn command(options: &Options) -> Result<()> {
     let mut failed = 0;
     for report in &reports {
         match report {
-            Ok(r) => println!("{}: nothing found in {} executions; {} edges, {} inputs", r.name, r.executions, r.edges, r.corpus),
+            Ok(r) => println!(
+                "{}: nothing found in {} executions; {} edges, {} inputs",
+                r.name, r.executions, r.edges, r.corpus
+            ),
             Err(error) => {
                 failed += 1;
                 println!("{error:#}");
             }
         }
     }
-    if failed > 0 { bail!("{failed} of {} targets have findings", reports.len()) }
+    if failed > 0 {
+        bail!("{failed} of {} targets have findings", reports.len())
+    }
     Ok(())
 }
 
@@ -182,13 +199,23 @@ fn fuzz(target: &Target, seconds: u64) -> Result<Report> {
     if !output.success() || input.is_some() {
         let log = folder.join("log");
         std::fs::write(&log, &text)?;
-        let what = text.lines().find(|line| line.contains("panicked at") || line.contains("ERROR:")).unwrap_or("stopped");
+        let what =
+            text.lines().find(|line| line.contains("panicked at") || line.contains("ERROR:")).unwrap_or("stopped");
         let input = input.map_or_else(|| "no input".into(), |entry| entry.path().display().to_string());
         bail!("{}: FOUND: {}; input {input}, log {}", target.name, what.trim(), log.display());
     }
     let Some(executions) = executions.filter(|&n| n > 0) else { bail!("{}: nothing was run", target.name) };
-    let word = |key| text.lines().rev().find_map(|line| line.split_once(key)?.1.split_whitespace().next()?.split('/').next()?.parse().ok());
-    Ok(Report { name: target.name, executions, edges: word(" cov: ").unwrap_or(0), corpus: word(" corp: ").unwrap_or(0) })
+    let word = |key| {
+        text.lines()
+            .rev()
+            .find_map(|line| line.split_once(key)?.1.split_whitespace().next()?.split('/').next()?.parse().ok())
+    };
+    Ok(Report {
+        name: target.name,
+        executions,
+        edges: word(" cov: ").unwrap_or(0),
+        corpus: word(" corp: ").unwrap_or(0),
+    })
 }
 
 fn statistic(text: &str, key: &str) -> Option<u64> {
@@ -230,7 +257,17 @@ pub fn mutations(count: u64) -> Result<()> {
     }
     let mut command = cargo(&[SANITIZER]);
     command.current_dir(paths::root()).env("SLA_MUTATIONS", count.to_string());
-    command.args(["test", "--locked", "--package", "sla-tests", "--test", "mutations", "--target", HOST, "--target-dir"]);
+    command.args([
+        "test",
+        "--locked",
+        "--package",
+        "sla-tests",
+        "--test",
+        "mutations",
+        "--target",
+        HOST,
+        "--target-dir",
+    ]);
     command.arg(build_dir()).args(["--", "--nocapture"]);
     match process::run_visible(&mut command)? {
         true => Ok(()),

@@ -1,6 +1,7 @@
 //! Project tasks. `cargo xtask --help` lists them.
 
 mod bench;
+mod c_api;
 mod demo;
 mod fuzz;
 mod models;
@@ -44,6 +45,8 @@ enum Task {
     Proof,
     /// Print the code size per machine and backbone
     Size(size::Options),
+    /// Build the C library for every target
+    CApi(c_api::Options),
     /// Fuzz the parsers and what runs behind them, with coverage guidance and the address sanitizer
     Fuzz(fuzz::Options),
     /// Run for a long time, on the host and on the emulated machines
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Task::Bench(options) => bench::command(&options),
         Task::Proof => proof::command(),
         Task::Size(options) => size::command(&options),
+        Task::CApi(options) => c_api::command(&options),
         Task::Fuzz(options) => fuzz::command(&options),
         Task::Soak(options) => soak::command(&options),
     };

@@ -1,6 +1,6 @@
 //! `cargo xtask qemu`: the firmware on emulated microcontrollers, one row per machine.
 
-mod host;
+pub mod host;
 pub mod image;
 pub mod machine;
 mod report;

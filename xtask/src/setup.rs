@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-pub use emulator::{ensure_aarch64, ensure_qemu};
+pub use emulator::{ensure_aarch64, ensure_c, ensure_qemu};
 pub use targets::{device_cargo, device_rustc, ensure_targets};
 
 /// The targets of all firmware and of the device crates' build test.
@@ -70,6 +70,7 @@ pub fn command() -> Result<()> {
     let qemu = ensure_qemu();
     missing.extend(qemu.missing.iter().cloned());
     missing.extend(ensure_aarch64());
+    missing.extend(ensure_c());
     for target in TARGETS.into_iter().chain([AARCH64, AARCH64_LINKER, AARCH64_EMULATOR]) {
         if !missing.iter().any(|entry| entry.what == target) {
             println!("{target:32} ready");
@@ -87,6 +88,6 @@ pub fn command() -> Result<()> {
     bail!(
         "{} of {} parts are missing; what needs them will be skipped",
         missing.len(),
-        TARGETS.len() + emulator::PROGRAMS.len() + 3
+        TARGETS.len() + emulator::PROGRAMS.len() + 6
     )
 }

@@ -12,7 +12,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::qemu::machine::Machine;
-use crate::{paths, process, proof, setup, size};
+use crate::{c_api, fuzz, paths, process, proof, setup, size};
 
 /// Options of `cargo xtask test`.
 #[derive(Args)]
@@ -32,6 +32,8 @@ const DEVICE_TARGETS: [&str; 4] =
     ["thumbv7em-none-eabihf", "thumbv6m-none-eabi", "riscv32imac-unknown-none-elf", "wasm32-unknown-unknown"];
 /// Code and constants of the M4 firmware with all backbones.
 const FIRMWARE_BYTES: u64 = 48 * 1024;
+/// A look at every fuzz target; `cargo xtask fuzz` takes longer ones.
+const FUZZ_SECONDS: u64 = 10;
 /// Token path and `Model::parse` on the M4 with one backbone.
 const ONE_BACKBONE_BYTES: u64 = 24 * 1024;
 
@@ -117,9 +119,17 @@ pub fn command(options: &Options) -> Result<()> {
     findings.step("code size on the M4");
     findings.run("code size", code_size);
 
+    findings.step(format_args!("fuzz targets: {FUZZ_SECONDS} seconds each, and a canary that has to be found"));
+    findings.run("fuzz", fuzzing);
+
     match options.no_qemu {
         true => findings.skipped("emulated machines: --no-qemu"),
         false => {
+            findings.step("C: the library for every target; the example in C on host and M4");
+            findings.run("C", |findings| {
+                c_api::check()?.into_iter().for_each(|note| findings.note(note));
+                Ok(())
+            });
             emulated::run(&mut findings);
             aarch64::run(&mut findings);
         }
@@ -156,6 +166,22 @@ fn device_crates(findings: &mut Findings, target: &str) -> Result<()> {
     match process::run_visible(&mut command)? {
         true => findings.note(format_args!("{target}: built")),
         false => findings.failed(format_args!("device crates for {target}")),
+    }
+    Ok(())
+}
+
+fn fuzzing(findings: &mut Findings) -> Result<()> {
+    if let Some(missing) = fuzz::missing() {
+        findings.skipped(missing);
+        return Ok(());
+    }
+    fuzz::build()?;
+    fuzz::canary()?;
+    for report in fuzz::run(&fuzz::all(), FUZZ_SECONDS) {
+        match report {
+            Ok(report) => findings.note(report),
+            Err(error) => findings.failed(format_args!("{error:#}")),
+        }
     }
     Ok(())
 }

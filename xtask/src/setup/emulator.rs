@@ -14,6 +14,14 @@ pub const PROGRAMS: [(&str, &str); 2] =
 const AARCH64_PROGRAMS: [(&str, &str); 2] =
     [(AARCH64_LINKER, "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"), (AARCH64_EMULATOR, "qemu-user")];
 
+/// What the firmware in C needs.
+const C_PROGRAMS: [(&str, &str); 4] = [
+    ("arm-none-eabi-gcc", "gcc-arm-none-eabi"),
+    ("c++", "g++"),
+    ("make", "make"),
+    ("qemu-system-arm", "qemu-system-arm"),
+];
+
 const INSTALL_LIMIT: Duration = Duration::from_secs(600);
 
 /// Which emulators can be used.
@@ -43,6 +51,11 @@ pub fn ensure_aarch64() -> Vec<Missing> {
 /// Finds the emulators of microcontrollers and installs what is missing.
 pub fn ensure_qemu() -> Availability {
     ensure(&PROGRAMS)
+}
+
+/// Makes it possible to build and run the firmware in C and returns what cannot be had here.
+pub fn ensure_c() -> Vec<Missing> {
+    ensure(&C_PROGRAMS).missing
 }
 
 /// Finds programs and installs what is missing where apt and the right to use it exist.

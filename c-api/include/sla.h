@@ -1,0 +1,256 @@
+// C interface of the SLA runtime. Made by cbindgen from c-api/src; do not edit.
+//
+// Every function returns a status, 0 for success; results are written behind the last pointers. Nothing is allocated: models, sessions and
+// samplers live in storage that the caller owns, begins as zeros or opens before use, and neither moves nor copies while it is open.
+// No function of the library blocks, recurses or uses more stack than docs/kernels.md says. Calls on different sessions may run at the same time if
+// they share no scratch; one session belongs to one thread at a time.
+
+#ifndef SLA_H
+#define SLA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// Result of a call. 0 is success.
+typedef enum {
+  // Success.
+  SLA_OK = 0,
+  // A pointer is null.
+  SLA_NULL = 1,
+  // A buffer or structure is not aligned for its type.
+  SLA_MISALIGNED = 2,
+  // The model, session or sampler was never opened.
+  SLA_NOT_OPEN = 3,
+  // The model does not start at a multiple of 16 bytes.
+  SLA_MODEL_MISALIGNED = 4,
+  // The file's length is not the one that its header gives.
+  SLA_MODEL_LENGTH = 5,
+  // Not a .sla file.
+  SLA_NOT_SLA = 6,
+  // A version of the format that this library does not read.
+  SLA_VERSION = 7,
+  // The checksum does not match.
+  SLA_CHECKSUM = 8,
+  // The file contradicts itself.
+  SLA_INVALID = 9,
+  // The library was built without a feature that the model needs.
+  SLA_FEATURE = 10,
+  // The state buffer is too short.
+  SLA_STATE = 11,
+  // The scratch buffer is too short.
+  SLA_SCRATCH = 12,
+  // The token is not in the vocabulary.
+  SLA_TOKEN = 13,
+  // A feature vector of the wrong length.
+  SLA_FEATURES = 14,
+  // Tokens for a feature model, features for a language model, or an empty prompt.
+  SLA_INPUT = 15,
+  // The file has no self-test.
+  SLA_NO_SELF_TEST = 16,
+  // The self-test's logits are not the converter's.
+  SLA_SELF_TEST = 17,
+  // No label of this number.
+  SLA_NO_LABEL = 18,
+} sla_status;
+
+// Storage of a model. Where it lives it has to stay while sessions use it.
+typedef struct {
+  // Not for use.
+  uint64_t opaque[48];
+} sla_model;
+
+// Sizes of the buffers that a model needs, in 32-bit words.
+typedef struct {
+  // State of one session.
+  size_t state_words;
+  // Scratch; it can be shared by sessions that do not run at the same time.
+  size_t scratch_words;
+  // Scratch with which a prompt takes fewer instructions.
+  size_t prompt_scratch_words;
+} sla_plan;
+
+// What a model is.
+typedef struct {
+  // Identity: the file's checksum.
+  uint32_t id;
+  // Size of the vocabulary, or length of a feature vector.
+  uint32_t inputs;
+  // Logits of a step: size of the vocabulary, or number of labels.
+  uint32_t outputs;
+  // Whether it reads feature vectors instead of tokens.
+  bool reads_features;
+  // Fraction bits of the features.
+  int32_t feature_frac;
+  // Begin-of-sequence token; UINT32_MAX without one.
+  uint32_t bos;
+  // End-of-sequence token; UINT32_MAX without one.
+  uint32_t eos;
+  // Multiplications of matrix weights in a token.
+  uint64_t macs;
+} sla_info;
+
+// How to choose.
+typedef struct {
+  // Divides the logits; 0 is greedy.
+  float temperature;
+  // Keep this many best tokens; 0 for as many as possible (256).
+  uint32_t top_k;
+  // Keep the fewest best tokens whose probabilities sum to this; 1 for all.
+  float top_p;
+  // Divides positive and multiplies negative logits of the last 64 tokens; 1 for none.
+  float repetition_penalty;
+  // Seed of the generator: the same seed gives the same text on every machine.
+  uint64_t seed;
+} sla_sampler_config;
+
+// Storage of a sampler.
+typedef struct {
+  // Not for use.
+  uint64_t opaque[48];
+} sla_sampler;
+
+// Storage of a session.
+typedef struct {
+  // Not for use.
+  uint64_t opaque[64];
+} sla_session;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+// Checks a file of `bytes` bytes, which stays where it is, and opens the model in it.
+//
+// The caller promises:
+// `file` points to `bytes` bytes that stay and do not change while the model is used; `model` to its storage.
+sla_status sla_model_open(sla_model *model, const uint8_t *file, size_t bytes);
+
+// Sizes of the buffers.
+//
+// The caller promises:
+// The pointers are null or point to their types.
+sla_status sla_model_plan(sla_model *model, sla_plan *out);
+
+// What the model is.
+//
+// The caller promises:
+// The pointers are null or point to their types.
+sla_status sla_model_info(sla_model *model, sla_info *out);
+
+// The name of label `index` of a classifier: `*bytes` bytes of UTF-8 at `*text`, without a final zero.
+//
+// The caller promises:
+// The pointers are null or point to their types.
+sla_status sla_label(sla_model *model, uint32_t index, const char **text, size_t *bytes);
+
+// Runs the file's self-test in buffers of a session that is not open: the converter's input must give the converter's logits.
+//
+// The caller promises:
+// `state` and `scratch` point to as many words as announced, which nobody else uses.
+sla_status sla_self_test(sla_model *model,
+                         uint32_t *state,
+                         size_t state_words,
+                         uint32_t *scratch,
+                         size_t scratch_words);
+
+// Usual settings.
+sla_sampler_config sla_sampler_defaults(void);
+
+// Opens a sampler at the start of its random sequence.
+//
+// The caller promises:
+// `sampler` is null or points to its storage.
+sla_status sla_sampler_open(sla_sampler *sampler, sla_sampler_config config);
+
+// Tells the sampler of a token that was not its choice (a prompt), for the repetition penalty.
+//
+// The caller promises:
+// `sampler` is null or points to an open or zeroed sampler.
+sla_status sla_sampler_observe(sla_sampler *sampler, uint32_t token);
+
+// Chooses the next token from the session's logits and remembers it.
+//
+// The caller promises:
+// As `sla_sampler_observe` and `sla_reset`; `token` is null or points to its type.
+sla_status sla_sample(sla_sampler *sampler, sla_session *session, uint32_t *token);
+
+// Opens a session at the start of a stream. The buffers are of the sizes of `sla_model_plan` or longer and may hold anything.
+//
+// The caller promises:
+// Model, buffers and session stay where they are, and nobody else uses the buffers, while the session is used.
+sla_status sla_session_open(sla_session *session,
+                            sla_model *model,
+                            uint32_t *state,
+                            size_t state_words,
+                            uint32_t *scratch,
+                            size_t scratch_words);
+
+// Back to the start of a stream.
+//
+// The caller promises:
+// `session` is null or points to an open or zeroed session.
+sla_status sla_reset(sla_session *session);
+
+// Steps taken since the start of the stream.
+//
+// The caller promises:
+// As `sla_reset`; `position` is null or points to its type.
+sla_status sla_position(sla_session *session, uint64_t *position);
+
+// Advances by one token. Logits are computed when they are asked for.
+//
+// The caller promises:
+// As `sla_reset`.
+sla_status sla_step(sla_session *session, uint32_t token);
+
+// Advances by one feature vector: `len` raw values with `feature_frac` fraction bits.
+//
+// The caller promises:
+// As `sla_reset`; `features` points to `len` values.
+sla_status sla_step_features(sla_session *session, const int32_t *features, size_t len);
+
+// Advances over a prompt; only the last token's logits can be asked for.
+//
+// The caller promises:
+// As `sla_reset`; `tokens` points to `len` tokens.
+sla_status sla_prefill(sla_session *session, const uint32_t *tokens, size_t len);
+
+// Begins `sla_step`, to be done in slices.
+//
+// The caller promises:
+// As `sla_reset`.
+sla_status sla_step_begin(sla_session *session, uint32_t token);
+
+// Begins `sla_step_features`, to be done in slices.
+//
+// The caller promises:
+// As `sla_step_features`.
+sla_status sla_step_features_begin(sla_session *session, const int32_t *features, size_t len);
+
+// Runs the next slice of a step that has begun and says how many are left. Without one it does nothing.
+//
+// The caller promises:
+// As `sla_reset`; `left` is null or points to its type.
+sla_status sla_slice(sla_session *session, size_t *left);
+
+// Writes the logits of the last step, Q16: all of them, or the first `len`. A step in slices is finished first.
+//
+// The caller promises:
+// As `sla_reset`; `out` points to room for `len` values.
+sla_status sla_logits(sla_session *session, int32_t *out, size_t len);
+
+// The index of the largest logit, the first of equals.
+//
+// The caller promises:
+// As `sla_reset`; `best` is null or points to its type.
+sla_status sla_argmax(sla_session *session, uint32_t *best);
+
+// One line of English about a status, as a static string; "unknown status" for other numbers.
+const char *sla_status_text(int32_t status);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* SLA_H */

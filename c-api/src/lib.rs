@@ -1,0 +1,38 @@
+//! The C interface of `sla-runtime`: `include/sla.h` and a static library, `libsla.a`.
+//!
+//! Every function returns an [`sla_status`]; what it computes it writes behind its last pointers. Nothing is allocated:
+//! the caller owns the storage of models, sessions and samplers as it owns the buffers, and neither moves nor touches it while it is
+//! open. A null pointer, a misaligned one and storage that was never opened are refused by name. What a caller can still do wrong is
+//! what C lets nobody check: a pointer to less memory than announced, storage that has moved or is used from two threads at once.
+//!
+//! `cargo xtask c-api` builds the library for every target; firmware-examples/c-m4 is a complete firmware in C.
+#![cfg_attr(not(feature = "std"), no_std)]
+#![expect(non_camel_case_types, reason = "the names of a C interface")]
+
+mod model;
+mod pointers;
+mod sampler;
+mod session;
+mod status;
+mod storage;
+
+pub use model::{
+    sla_info, sla_label, sla_model, sla_model_info, sla_model_open, sla_model_plan, sla_plan, sla_self_test,
+};
+pub use sampler::{
+    sla_sample, sla_sampler, sla_sampler_config, sla_sampler_defaults, sla_sampler_observe, sla_sampler_open,
+};
+pub use session::{
+    sla_argmax, sla_logits, sla_position, sla_prefill, sla_reset, sla_session, sla_session_open, sla_slice, sla_step,
+    sla_step_begin, sla_step_features, sla_step_features_begin,
+};
+pub use status::{sla_status, sla_status_text};
+
+/// Nothing in the library panics (`cargo xtask proof`); a static library without a standard library has to have this all the same.
+#[cfg(all(not(feature = "std"), target_os = "none"))]
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    loop {
+        core::hint::spin_loop();
+    }
+}

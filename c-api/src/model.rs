@@ -1,0 +1,152 @@
+//! Models.
+
+use core::ffi::c_char;
+
+use sla_runtime::{InputKind, MemoryPlan, Model};
+
+use crate::pointers::{check, put, slice, slice_mut};
+use crate::status::{sla_status, status};
+use crate::storage::Storage;
+
+/// Storage of a model. Where it lives it has to stay while sessions use it.
+#[repr(C)]
+pub struct sla_model {
+    /// Not for use.
+    opaque: [u64; 48],
+}
+
+// SAFETY: plain memory.
+unsafe impl Storage for sla_model {
+    type Value = Model<'static>;
+}
+
+/// Sizes of the buffers that a model needs, in 32-bit words.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct sla_plan {
+    /// State of one session.
+    pub state_words: usize,
+    /// Scratch; it can be shared by sessions that do not run at the same time.
+    pub scratch_words: usize,
+    /// Scratch with which a prompt takes fewer instructions.
+    pub prompt_scratch_words: usize,
+}
+
+/// What a model is.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct sla_info {
+    /// Identity: the file's checksum.
+    pub id: u32,
+    /// Size of the vocabulary, or length of a feature vector.
+    pub inputs: u32,
+    /// Logits of a step: size of the vocabulary, or number of labels.
+    pub outputs: u32,
+    /// Whether it reads feature vectors instead of tokens.
+    pub reads_features: bool,
+    /// Fraction bits of the features.
+    pub feature_frac: i32,
+    /// Begin-of-sequence token; UINT32_MAX without one.
+    pub bos: u32,
+    /// End-of-sequence token; UINT32_MAX without one.
+    pub eos: u32,
+    /// Multiplications of matrix weights in a token.
+    pub macs: u64,
+}
+
+fn plan(plan: &MemoryPlan) -> sla_plan {
+    sla_plan {
+        state_words: plan.state_words,
+        scratch_words: plan.scratch_words,
+        prompt_scratch_words: plan.prompt_scratch_words,
+    }
+}
+
+/// Checks a file of `bytes` bytes, which stays where it is, and opens the model in it.
+///
+/// # Safety
+/// `file` points to `bytes` bytes that stay and do not change while the model is used; `model` to its storage.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sla_model_open(model: *mut sla_model, file: *const u8, bytes: usize) -> sla_status {
+    let open = || {
+        // SAFETY: the caller's promise.
+        let parsed = Model::parse(unsafe { slice(file, bytes) }?)?;
+        // SAFETY: the caller's promise.
+        unsafe { sla_model::open(model, parsed) }
+    };
+    status(open())
+}
+
+/// Sizes of the buffers.
+///
+/// # Safety
+/// The pointers are null or point to their types.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sla_model_plan(model: *mut sla_model, out: *mut sla_plan) -> sla_status {
+    // SAFETY: the caller's promises.
+    status(unsafe { sla_model::get(model) }.and_then(|model| unsafe { put(out, plan(model.plan())) }))
+}
+
+/// What the model is.
+///
+/// # Safety
+/// The pointers are null or point to their types.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sla_model_info(model: *mut sla_model, out: *mut sla_info) -> sla_status {
+    let info = |model: &mut Model| sla_info {
+        id: model.id(),
+        inputs: model.desc().inputs,
+        outputs: model.desc().outputs,
+        reads_features: model.desc().input == InputKind::Features,
+        feature_frac: model.desc().feature_frac,
+        bos: model.desc().bos,
+        eos: model.desc().eos,
+        macs: model.macs(),
+    };
+    // SAFETY: the caller's promises.
+    status(unsafe { sla_model::get(model) }.and_then(|model| unsafe { put(out, info(model)) }))
+}
+
+/// The name of label `index` of a classifier: `*bytes` bytes of UTF-8 at `*text`, without a final zero.
+///
+/// # Safety
+/// The pointers are null or point to their types.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sla_label(
+    model: *mut sla_model,
+    index: u32,
+    text: *mut *const c_char,
+    bytes: *mut usize,
+) -> sla_status {
+    let label = || {
+        // SAFETY: the caller's promise.
+        let label = unsafe { sla_model::get(model) }?.label(index).ok_or(sla_status::SLA_NO_LABEL)?;
+        check(bytes)?;
+        // SAFETY: the caller's promise.
+        unsafe { put(text, label.as_ptr().cast()) }?;
+        // SAFETY: the caller's promise.
+        unsafe { put(bytes, label.len()) }
+    };
+    status(label())
+}
+
+/// Runs the file's self-test in buffers of a session that is not open: the converter's input must give the converter's logits.
+///
+/// # Safety
+/// `state` and `scratch` point to as many words as announced, which nobody else uses.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sla_self_test(
+    model: *mut sla_model,
+    state: *mut u32,
+    state_words: usize,
+    scratch: *mut u32,
+    scratch_words: usize,
+) -> sla_status {
+    let test = || {
+        // SAFETY: the caller's promises.
+        let (state, scratch) = unsafe { (slice_mut(state, state_words)?, slice_mut(scratch, scratch_words)?) };
+        // SAFETY: the caller's promise.
+        Ok(unsafe { sla_model::get(model) }?.self_test(state, scratch)?)
+    };
+    status(test())
+}

@@ -1,0 +1,151 @@
+//! `cargo xtask c-api`: the C library for every target, and the example in C on the host and on the emulated Cortex-M4.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::models::{self, Model};
+use crate::{paths, process, qemu, setup};
+
+/// The target that stands for this computer.
+const HOST: &str = "host";
+/// Steps whose digest the example prints.
+const STEPS: u32 = 64;
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// Options of `cargo xtask c-api`.
+#[derive(Args)]
+pub struct Options {
+    /// `host` or a bare-metal target, with commas or several times; all without this
+    #[arg(long, value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(targets()))]
+    target: Vec<String>,
+    /// Build all, run the example in C on the host and in the emulator, and compare
+    #[arg(long, conflicts_with = "target")]
+    check: bool,
+}
+
+fn targets() -> impl Iterator<Item = &'static str> {
+    std::iter::once(HOST)
+        .chain(setup::TARGETS.into_iter().filter(|target| target.ends_with("-none-eabi") || target.contains("-none-")))
+}
+
+/// Where the library of a target is put.
+fn library(target: &str) -> PathBuf {
+    paths::target_dir().join("c-api").join(target).join("libsla.a")
+}
+
+/// The command.
+pub fn command(options: &Options) -> Result<()> {
+    if options.check {
+        check()?.iter().for_each(|note| println!("{note}"));
+        return Ok(());
+    }
+    let chosen: Vec<&str> = match options.target.is_empty() {
+        true => targets().collect(),
+        false => options.target.iter().map(String::as_str).collect(),
+    };
+    let device: Vec<&str> = chosen.iter().copied().filter(|target| *target != HOST).collect();
+    setup::require_targets(&device)?;
+    for target in chosen {
+        println!("{}", build(target)?.display());
+    }
+    println!("{}", paths::root().join("c-api/include/sla.h").display());
+    Ok(())
+}
+
+/// Builds the library of one target.
+fn build(target: &str) -> Result<PathBuf> {
+    let mut command = match target {
+        HOST => Command::new("cargo"),
+        device => setup::device_cargo(device).with_context(|| format!("no core for {device}"))?,
+    };
+    if target == HOST {
+        process::clean_cargo_environment(&mut command);
+    }
+    command.current_dir(paths::root()).args(["build", "--quiet", "--locked", "--package", "sla-c", "--target-dir"]);
+    command.arg(paths::target_dir());
+    let folder = match target {
+        HOST => {
+            command.arg("--release");
+            paths::target_dir().join("release")
+        }
+        device => {
+            let features = "feature-vectors,gated-deltanet,gla,int4,prompt-pairs,retnet,state-int16";
+            command.args([
+                "--profile",
+                "firmware",
+                "--no-default-features",
+                "--features",
+                features,
+                "--target",
+                device,
+            ]);
+            paths::target_dir().join(device).join("firmware")
+        }
+    };
+    let output = process::run(&mut command, setup::BUILD_AND_RUN_LIMIT)?;
+    if !output.success() {
+        bail!("the C library for {target}: {}", output.last_error_line());
+    }
+    let library = library(target);
+    std::fs::create_dir_all(library.parent().unwrap_or(&library))?;
+    std::fs::copy(folder.join("libsla.a"), &library)
+        .with_context(|| format!("cannot copy to {}", library.display()))?;
+    Ok(library)
+}
+
+/// Builds all libraries, runs the example and compares; returns what to report.
+pub fn check() -> Result<Vec<String>> {
+    let mut notes = Vec::new();
+    for target in targets() {
+        if target != HOST && setup::device_cargo(target).is_none() {
+            notes.push(format!("skipped: no core for {target}"));
+            continue;
+        }
+        let bytes = std::fs::metadata(build(target)?)?.len();
+        notes.push(format!("{target}: libsla.a, {bytes} bytes before linking"));
+    }
+    if let Some(missing) = setup::ensure_c().first() {
+        notes.push(format!("skipped: the example in C: {missing}"));
+        return Ok(notes);
+    }
+    let mut syntax = Command::new("c++");
+    syntax.args(["-std=c++11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-x", "c++"]);
+    let output = process::run(syntax.arg(paths::root().join("c-api/include/sla.h")), LIMIT)?;
+    if !output.success() {
+        bail!("sla.h is no C++: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    for model in ["shakespeare-sla-gla", "digits-sla-gla"].map(models::shipped_as) {
+        let model = model?;
+        let (host, machine) = (example(&model, "host")?, example(&model, "run")?);
+        if host != machine {
+            bail!("{}: the example in C writes on the host\n{host}\nand on the M4\n{machine}", model.name);
+        }
+        let digest = host.lines().find_map(|line| line.strip_prefix("digest of 64 steps "));
+        let digest = digest.with_context(|| format!("{}: no digest in {host:?}", model.name))?.to_owned();
+        let language = host.contains("ROMEO:");
+        let expected = format!("{:08x}", qemu::host::reference(&model, STEPS)?);
+        if language && digest != expected {
+            bail!("{}: digest {digest} in C, {expected} in Rust", model.name);
+        }
+        notes.push(format!("{}: the same {} bytes from C on host and M4, digest {digest}", model.name, host.len()));
+    }
+    Ok(notes)
+}
+
+/// Output of the example with a model.
+fn example(model: &Model, goal: &str) -> Result<String> {
+    let mut command = Command::new("make");
+    command.current_dir(paths::root().join("firmware-examples/c-m4")).args(["--silent", goal]);
+    command.arg(format!("MODEL={}", model.path.display()));
+    command.arg(format!("LIBRARIES={}", paths::target_dir().join("c-api").display()));
+    command.arg(format!("OUT={}", paths::target_dir().join("c-m4").join(&model.name).display()));
+    let output = process::run(&mut command, LIMIT)?;
+    if !output.success() {
+        bail!("{}: make {goal}: {} {}", model.name, output.stdout_text().trim(), output.last_error_line());
+    }
+    Ok(output.stdout_text())
+}
