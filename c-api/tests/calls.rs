@@ -12,7 +12,7 @@ const STEPS: usize = 5;
 /// Storage as C has it before anything is opened: zeros.
 fn zeroed<T>() -> Box<T> {
     // SAFETY: only used for the storage structures, which are arrays of integers.
-    unsafe { Box::<T>::new_zeroed().assume_init() }
+    unsafe { Box::new(std::mem::MaybeUninit::zeroed().assume_init()) }
 }
 
 fn files() -> Vec<(&'static str, Aligned16)> {
