@@ -2,14 +2,10 @@
 
 #![no_std]
 
-use app::{Platform, Rate};
+use app::{DualTimer, Platform, Rate};
 
-const TIMER: usize = 0x5000_2000;
-const LOAD: *mut u32 = TIMER as *mut u32;
-const VALUE: *const u32 = (TIMER + 0x04) as *const u32;
-const CONTROL: *mut u32 = (TIMER + 0x08) as *mut u32;
-/// Enabled, 32 bits wide, free-running, no prescaler, no interrupt.
-const FREE_RUNNING: u32 = 1 << 7 | 1 << 1;
+// SAFETY: the board's first dual timer; only this machine's counter uses it.
+const TIMER: DualTimer = unsafe { DualTimer::at(0x5000_2000) };
 
 /// The machine.
 pub struct Machine;
@@ -20,17 +16,11 @@ impl Platform for Machine {
     const RATE: Rate = Rate { numerator: 25, shift: 6 };
 
     fn start() {
-        // SAFETY: registers of the dual timer, which nothing else uses.
-        unsafe {
-            LOAD.write_volatile(u32::MAX);
-            CONTROL.write_volatile(FREE_RUNNING);
-        }
+        TIMER.start();
     }
 
     #[inline(never)]
     fn now() -> u32 {
-        // The timer counts down.
-        // SAFETY: reading the value has no effect.
-        !unsafe { VALUE.read_volatile() }
+        TIMER.ticks()
     }
 }
