@@ -4,7 +4,7 @@
 //! One stage a file, plain structs between them: [`checkpoint`] reads a directory, [`calibrate`] looks at what
 //! the float model does, [`quantize`] rounds each matrix as its [`recipe`] folds it, [`lower`] makes tensors of the integers,
 //! [`write`] lays out the file,
-//! [`convert`] runs them in order and measures the result.
+//! [`convert`] runs them in order and measures the result. [`eval`] compares a file with its float model, [`report`] shows it.
 
 pub mod calibrate;
 pub mod checkpoint;
@@ -13,10 +13,12 @@ pub mod data;
 pub mod dequantize;
 pub mod eval;
 pub mod lower;
+pub mod numbers;
 pub mod owned_model;
 pub mod parallel;
 pub mod quantize;
 pub mod recipe;
+pub mod report;
 pub mod write;
 
 pub use calibrate::Calibration;

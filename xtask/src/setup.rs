@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-pub use emulator::{ensure_aarch64, ensure_c, ensure_qemu};
+pub use emulator::{ensure_aarch64, ensure_browser, ensure_c, ensure_qemu};
 pub use targets::{device_cargo, device_rustc, ensure_targets};
 
 /// The targets of all firmware and of the device crates' build test.
@@ -67,8 +67,8 @@ pub fn require_targets(targets: &[&str]) -> Result<()> {
 /// Runs `cargo xtask setup`.
 pub fn command() -> Result<()> {
     let mut missing = ensure_targets(&TARGETS)?;
-    let qemu = ensure_qemu();
-    missing.extend(qemu.missing.iter().cloned());
+    let (qemu, browser) = (ensure_qemu(), ensure_browser());
+    missing.extend(qemu.missing.iter().chain(&browser.missing).cloned());
     missing.extend(ensure_aarch64());
     missing.extend(ensure_c());
     for target in TARGETS.into_iter().chain([AARCH64, AARCH64_LINKER, AARCH64_EMULATOR]) {
@@ -76,7 +76,7 @@ pub fn command() -> Result<()> {
             println!("{target:32} ready");
         }
     }
-    for (program, version) in &qemu.found {
+    for (program, version) in qemu.found.iter().chain(&browser.found) {
         println!("{program:32} ready: {version}");
     }
     for entry in &missing {
@@ -88,6 +88,6 @@ pub fn command() -> Result<()> {
     bail!(
         "{} of {} parts are missing; what needs them will be skipped",
         missing.len(),
-        TARGETS.len() + emulator::PROGRAMS.len() + 6
+        TARGETS.len() + emulator::PROGRAMS.len() + 7
     )
 }

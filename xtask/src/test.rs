@@ -85,10 +85,11 @@ impl Findings {
 /// Runs all tests.
 pub fn command(options: &Options) -> Result<()> {
     let mut findings = Findings { start: Instant::now(), failures: Vec::new() };
-    findings.step("set-up: targets and emulators");
+    findings.step("set-up: targets, emulators and a browser");
     let missing = setup::ensure_targets(&setup::TARGETS)?;
     let qemu_missing = if options.no_qemu { Vec::new() } else { setup::ensure_qemu().missing };
-    for missing in missing.iter().chain(&qemu_missing) {
+    let browser_missing = if options.no_host { Vec::new() } else { setup::ensure_browser().missing };
+    for missing in missing.iter().chain(&qemu_missing).chain(&browser_missing) {
         findings.skipped(missing);
     }
 

@@ -1,6 +1,7 @@
 //! `sla eval`
 
 mod plot;
+mod report;
 mod stream;
 
 use std::path::PathBuf;
@@ -10,12 +11,13 @@ use sla_converter::checkpoint::{self, Checkpoint};
 use sla_converter::data;
 use sla_converter::dequantize::dequantize;
 use sla_converter::eval::{Channel, Comparison, Report, Rows, check_same, compare_all};
+use sla_converter::owned_model::OwnedModel;
 use sla_reference::Model as FloatModel;
 use sla_runtime::Model;
 
 use super::failure::{Failure, Outcome, fail, read_model_to_run, warn};
 use super::inspect::provenance;
-use super::output::{print, print_json};
+use super::output::{OutputFile, print, print_json};
 use super::progress::Progress;
 use super::table::{Table, decibel, figure, grouped, percent};
 
@@ -41,6 +43,9 @@ pub(super) struct Options {
     /// Draw the KL along the stream
     #[arg(long, value_name = "OUT.svg", requires = "stream")]
     plot: Option<PathBuf>,
+    /// Write a page that shows all of it: plots, gates over the text, ranges, memory
+    #[arg(long, value_name = "OUT.html", conflicts_with = "stream")]
+    report: Option<PathBuf>,
     /// Print JSON, and nothing else, on stdout
     #[arg(long)]
     json: bool,
@@ -55,6 +60,7 @@ fn finite(text: &str) -> Result<f64, String> {
 
 /// Compares and prints.
 pub(super) fn command(options: &Options) -> Outcome {
+    let page = report::output(options)?;
     let file = read_model_to_run(&options.file)?;
     let model = file.model();
     let checkpoint = checkpoint::load(&options.checkpoint)?;
@@ -62,18 +68,23 @@ pub(super) fn command(options: &Options) -> Outcome {
     check_same(&checkpoint.config, &model)?;
     match options.stream {
         Some(steps) => stream::command(options, steps, &model, checkpoint),
-        None => rows_command(options, &model, checkpoint),
+        None => rows_command(options, &file, checkpoint, page),
     }
 }
 
-fn rows_command(options: &Options, model: &Model, checkpoint: Checkpoint) -> Outcome {
+fn rows_command(options: &Options, file: &OwnedModel, checkpoint: Checkpoint, page: Option<OutputFile>) -> Outcome {
     let rows = rows(options, &checkpoint)?;
-    let [reference, dequantized] = floats(model, checkpoint)?;
+    let model = file.model();
+    let floats = floats(&model, checkpoint)?;
     let progress = Progress::new();
-    let comparison = compare_all(&reference, &dequantized, model, &rows, &mut |share| progress.set("evaluate", share));
+    let comparison = compare_all(&floats[0], &floats[1], &model, &rows, &mut |share| progress.set("evaluate", share));
     drop(progress);
     let comparison = comparison?;
-    if options.json { print_json(&comparison.to_json(options.tolerance)) } else { print(&text(options, &comparison)) }
+    let json = comparison.to_json(options.tolerance);
+    if let Some(page) = &page {
+        report::write(page, options, file, &rows, &floats, &comparison, &json)?;
+    }
+    if options.json { print_json(&json) } else { print(&text(options, &comparison)) }
 }
 
 /// The float model, and the same over the weights that the file means.

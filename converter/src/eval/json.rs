@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::Comparison;
+use super::histogram::Bin;
 use super::layers::{Channel, LayerSnr};
 use super::report::Report;
 
@@ -32,6 +33,7 @@ impl Report {
         keys.insert("scored".into(), self.scored.into());
         keys.insert("saturated".into(), self.saturated.into());
         keys.insert("input_snr".into(), number(self.input_snr));
+        keys.insert("logit_errors".into(), self.errors.bins().map(bin).collect());
         keys.insert("layers".into(), self.layers.iter().enumerate().map(layer).collect());
         if let Some(c) = &self.clips {
             keys.insert("clips".into(), c.clips.into());
@@ -42,6 +44,11 @@ impl Report {
         }
         Value::Object(keys)
     }
+}
+
+/// `{"below": 0.001, "count": 12}`
+fn bin(bin: Bin) -> Value {
+    json!({ "below": bin.to, "count": bin.count })
 }
 
 /// `{"layer": 0, "mixer_out": 41.2, ...}`; gates only where the model has them.

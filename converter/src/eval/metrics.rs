@@ -1,5 +1,7 @@
 //! Sums over positions of two models' logits.
 
+use super::histogram::Histogram;
+
 /// The logits of one model at one position, with what every metric needs of them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outputs {
@@ -50,6 +52,8 @@ pub(super) struct Sums {
     pub(super) max_abs: f64,
     pub(super) error_square: f64,
     pub(super) float_square: f64,
+    /// All errors of logits by magnitude.
+    pub(super) errors: Histogram,
     /// The last position added.
     pub(super) last: LastPosition,
 }
@@ -72,6 +76,7 @@ impl Sums {
         for ((a, b), (log_a, log_b)) in float.logits.iter().zip(&fixed.logits).zip(logs) {
             kl += libm::exp(*log_a) * (log_a - log_b);
             last.max_abs = last.max_abs.max((a - b).abs());
+            self.errors.add(a - b);
             last.error_square += (a - b) * (a - b);
             last.float_square += a * a;
             last.outputs += 1;
@@ -109,6 +114,7 @@ impl Sums {
         self.max_abs = self.max_abs.max(row.max_abs);
         self.error_square += row.error_square;
         self.float_square += row.float_square;
+        self.errors.merge(&row.errors);
         self.last = row.last;
     }
 

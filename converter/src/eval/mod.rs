@@ -6,23 +6,30 @@
 //! threads. [`stream()`] does the same over one long stream, in windows of its positions. Logarithms are natural.
 
 mod feed;
+mod histogram;
 mod json;
 mod layers;
 mod metrics;
+mod observe;
 mod report;
 mod rows;
 mod run;
 mod stream;
+mod tensors;
 #[cfg(test)]
 mod tests;
 
 pub use feed::Source;
+pub use histogram::{Bin, Histogram};
 pub use layers::{Channel, LayerSnr};
+pub(crate) use observe::winner;
+pub use observe::{GateUse, LayerObserved, Observed, Range, SHOWN, Sample, Side, observe};
 pub use report::{ClipFigures, Report, Worst};
 pub(crate) use rows::Row;
 pub use rows::{EvalError, FeatureRow, ROW_TOKENS, Rows, TokenRow, fixed_features};
 pub use run::check_same;
 pub use stream::{Distance, StreamReport, Window, stream};
+pub use tensors::{Spread, TensorFigures, tensor_figures};
 
 use sla_reference::Model as FloatModel;
 use sla_runtime::Model;

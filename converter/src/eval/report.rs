@@ -1,5 +1,6 @@
 //! From sums to figures.
 
+use super::histogram::Histogram;
 use super::layers::{Channel, LayerSnr};
 use super::rows::Rows;
 use super::run::PairSums;
@@ -39,6 +40,8 @@ pub struct Report {
     pub input_snr: Option<f64>,
     /// Values and logits that were saturated (numerics.md N1.8).
     pub saturated: u64,
+    /// All errors of logits by magnitude.
+    pub errors: Histogram,
 }
 
 /// Figures over the clips of a feature model.
@@ -109,6 +112,7 @@ pub(super) fn report(pair: &PairSums, rows: &Rows) -> Report {
         layers,
         input_snr,
         saturated: pair.layers.saturated,
+        errors: all.errors.clone(),
     }
 }
 

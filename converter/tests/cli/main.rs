@@ -2,6 +2,8 @@
 
 mod data_files;
 mod refusals;
+mod report;
+mod report_browser;
 mod work;
 
 use std::path::{Path, PathBuf};

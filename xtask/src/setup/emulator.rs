@@ -1,4 +1,4 @@
-//! QEMU and the linker for AArch64: found on the search path, or installed by apt.
+//! QEMU, the linker for AArch64 and a browser: found on the search path, or installed by apt.
 
 use std::process::Command;
 use std::time::Duration;
@@ -21,6 +21,11 @@ const C_PROGRAMS: [(&str, &str); 4] = [
     ("make", "make"),
     ("qemu-system-arm", "qemu-system-arm"),
 ];
+
+/// The browser that `sla eval --report` is tested in, with fonts, and others that will do.
+const BROWSER: [(&str, &str); 1] = [("chromium", "chromium fonts-liberation fonts-dejavu-core")];
+const OTHER_BROWSERS: [(&str, &str); 2] =
+    [("google-chrome", "google-chrome-stable"), ("chromium-browser", "chromium-browser")];
 
 const INSTALL_LIMIT: Duration = Duration::from_secs(600);
 
@@ -56,6 +61,14 @@ pub fn ensure_qemu() -> Availability {
 /// Makes it possible to build and run the firmware in C and returns what cannot be had here.
 pub fn ensure_c() -> Vec<Missing> {
     ensure(&C_PROGRAMS).missing
+}
+
+/// Finds a browser, or installs one.
+pub fn ensure_browser() -> Availability {
+    match look(&OTHER_BROWSERS).0 {
+        found if !found.is_empty() => Availability { found, missing: Vec::new() },
+        _ => ensure(&BROWSER),
+    }
 }
 
 /// Finds programs and installs what is missing where apt and the right to use it exist.

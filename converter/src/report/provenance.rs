@@ -1,0 +1,22 @@
+//! Where the file comes from, and how to make it and this page again.
+
+use maud::{Markup, html};
+
+use super::page::Subject;
+
+pub(super) fn section(s: &Subject) -> Markup {
+    let lines = s.model.provenance().lines().filter_map(|line| line.split_once('='));
+    html! {
+        div.scroll {
+            table.text {
+                tbody {
+                    tr { th scope="row" { "file id (CRC-32)" } td { code { (format!("{:08x}", s.model.id())) } } }
+                    tr { th scope="row" { "format version" } td { (sla_format::VERSION) } }
+                    @for (key, value) in lines { tr { th scope="row" { (key.replace('_', " ")) } td { (value) } } }
+                }
+            }
+        }
+        h3 { "To reproduce" }
+        pre { code { @for command in s.commands { (command) "\n" } } }
+    }
+}
