@@ -248,10 +248,12 @@ impl Watch {
         let mut features = Vec::new();
         for position in 0..row.len() {
             match row {
-                Row::Tokens(row) => drop(session.step_probed(row.ids[position], self)?),
+                Row::Tokens(row) => {
+                    session.step_probed(row.ids[position], self)?;
+                }
                 Row::Features(row) => {
                     fixed_features(&row.frames[position], model.desc().feature_frac, &mut features);
-                    drop(session.step_features_probed(&features, self)?);
+                    session.step_features_probed(&features, self)?;
                 }
             }
             let keep = position < self.wanted;

@@ -28,26 +28,30 @@ pub(super) fn section(s: &Subject) -> Markup {
     }
 }
 
+/// How a figure is shown.
+type Show = fn(f64) -> String;
+
 fn table(s: &Subject) -> Markup {
     let f = Figures(s.json);
-    let nll = |v: f64| format!("{v:.6}");
-    let plain = |v: f64| number(v);
-    let count = |v: f64| grouped(v as u64);
-    let rows: [(&str, &str, &dyn Fn(f64) -> String); 14] = [
-        ("NLL, first model", "nll_float", &nll),
-        ("NLL, second model", "nll_fixed", &nll),
-        ("perplexity ratio", "ppl_ratio", &nll),
-        ("mean KL, nats", "kl_mean", &plain),
-        ("largest KL, nats", "kl_max", &plain),
-        ("same argmax", "top1", &|v| percent(v)),
-        ("largest logit error", "max_abs_logit", &plain),
-        ("relative RMS error", "relative_rms", &|v| percent(v)),
-        ("accuracy, first model", "accuracy_float", &|v| percent(v)),
-        ("accuracy, second model", "accuracy_fixed", &|v| percent(v)),
-        ("last frame, worst error / RMS", "last_frame_max_error", &|v| percent(v)),
-        ("last frame, relative RMS", "last_frame_relative_rms", &|v| percent(v)),
-        ("all frames, relative RMS", "clip_relative_rms", &|v| percent(v)),
-        ("saturated values", "saturated", &count),
+    let nll: Show = |v| format!("{v:.6}");
+    let plain: Show = |v| number(v);
+    let share: Show = |v| percent(v);
+    let count: Show = |v| grouped(v as u64);
+    let rows: [(&str, &str, Show); 14] = [
+        ("NLL, first model", "nll_float", nll),
+        ("NLL, second model", "nll_fixed", nll),
+        ("perplexity ratio", "ppl_ratio", nll),
+        ("mean KL, nats", "kl_mean", plain),
+        ("largest KL, nats", "kl_max", plain),
+        ("same argmax", "top1", share),
+        ("largest logit error", "max_abs_logit", plain),
+        ("relative RMS error", "relative_rms", share),
+        ("accuracy, first model", "accuracy_float", share),
+        ("accuracy, second model", "accuracy_fixed", share),
+        ("last frame, worst error / RMS", "last_frame_max_error", share),
+        ("last frame, relative RMS", "last_frame_relative_rms", share),
+        ("all frames, relative RMS", "clip_relative_rms", share),
+        ("saturated values", "saturated", count),
     ];
     let places = ["", "/weights_only", "/dequantized"];
     let present = |key: &str| places.iter().any(|at| f.get(&format!("{at}/{key}")).is_some());

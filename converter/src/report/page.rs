@@ -124,9 +124,9 @@ fn verdict(s: &Subject) -> Markup {
         } @else if let Some(ratio) = change {
             "perplexity changes by " strong { (figures.data("/ppl_ratio", |r| signed_percent(r - 1.0))) }
             @if ratio < 1.0 { " (below float by chance: the divergence is the measure)" }
-            " and the output distribution by " (figures.data("/kl_mean", |v| figure(v))) " nats"
+            " and the output distribution by " (figures.data("/kl_mean", figure)) " nats"
         } @else {
-            "the output distribution changes by " (figures.data("/kl_mean", |v| figure(v))) " nats"
+            "the output distribution changes by " (figures.data("/kl_mean", figure)) " nats"
         }
         "."
         @if let Some(worst) = s.comparison.total.worst().filter(|w| w.snr.is_finite()) {
@@ -179,7 +179,7 @@ fn tiles(s: &Subject) -> Markup {
                 @if f.get("/ppl_ratio").is_some() {
                     (tile("perplexity", html! { "× " (f.data("/ppl_ratio", |v| format!("{v:.5}"))) }, html! { "of the float model’s" }))
                 }
-                (tile("mean KL", f.data("/kl_mean", |v| figure(v)), html! { "nats; arithmetic alone " (f.data("/dequantized/kl_mean", |v| figure(v))) }))
+                (tile("mean KL", f.data("/kl_mean", figure), html! { "nats; arithmetic alone " (f.data("/dequantized/kl_mean", figure)) }))
                 (tile("same top token", f.data("/top1", percent), html! { "over " (f.data("/tokens", count)) " positions" }))
             }
             @if f.get("/accuracy_fixed").is_some() {
