@@ -16,7 +16,7 @@ pub(super) fn section(s: &Subject) -> Markup {
     let reports = [&c.total, &c.weights_only, &c.dequantized];
     html! {
         p { "Every logit of every position, by how far it is from the other model’s. "
-            @if let (Some(half), Some(most)) = (c.total.errors.quantile(0.5), c.total.errors.quantile(0.99)) {
+            @if let (Some(half), Some(most)) = (below(&c.total.errors, 0.5), below(&c.total.errors, 0.99)) {
                 "Of the whole conversion’s errors half are below " (number(half)) " and 99 % below " (number(most)) "; "
             }
             "a logit step of 1 is a factor of 2.7 in probability." }
@@ -26,6 +26,11 @@ pub(super) fn section(s: &Subject) -> Markup {
             div.scroll tabindex="0" role="region" aria-label="Figures" { (table(s)) }
         }
     }
+}
+
+/// What so large a share of the errors is below; `None` where only infinity is above them.
+fn below(errors: &Histogram, share: f64) -> Option<f64> {
+    errors.quantile(share).filter(|bound| bound.is_finite())
 }
 
 /// How a figure is shown.
@@ -72,9 +77,9 @@ fn table(s: &Subject) -> Markup {
 /// Counts over magnitudes, both logarithmic.
 fn histogram(reports: &[&Report; 3]) -> Markup {
     let shown: Vec<&Histogram> = reports.iter().map(|r| &r.errors).collect();
-    let describe = |(name, h): (&str, &&Histogram)| match (h.quantile(0.5), h.quantile(0.99)) {
+    let describe = |(name, h): (&str, &&Histogram)| match (below(h, 0.5), below(h, 0.99)) {
         (Some(half), Some(most)) => format!("{name}: half below {}, 99 % below {}", number(half), number(most)),
-        _ => format!("{name}: none"),
+        _ => format!("{name}: without a finite bound"),
     };
     let description: Vec<String> = COMPARISONS.into_iter().zip(&shown).map(describe).collect();
     figure("Histogram of logit errors", &description.join("; "), (600, 300), |area| draw(area, &shown))
