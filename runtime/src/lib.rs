@@ -42,14 +42,16 @@ mod norm;
 #[cfg(feature = "profile")]
 pub mod parts;
 mod probe;
+mod restore;
 mod sampler;
 pub mod scales;
 mod self_test;
 mod session;
 mod slices;
+mod snapshot;
 mod workspace;
 
-pub use error::{ParseError, SelfTestError, StepError};
+pub use error::{ParseError, SelfTestError, SnapshotError, StepError};
 pub use exercise::Exercise;
 pub use fixed::types::I16F16;
 #[cfg(feature = "profile")]
@@ -62,3 +64,4 @@ pub use session::Session;
 pub use sla_format::{Checksum, InputKind, MemoryPlan, ModelDesc};
 pub use sla_kernels::Real;
 pub use slices::Slices;
+pub use snapshot::Snapshot;
