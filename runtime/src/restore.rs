@@ -84,9 +84,9 @@ struct Source<'r> {
 }
 
 impl Source<'_> {
-    /// Calls `f` for `count` words from word `at` on, and returns the word after them.
+    /// Calls `f` for the bytes of `count` words from word `at` on, a block at a time, and returns the word after them.
     #[inline(never)]
-    fn words(&mut self, mut at: usize, count: usize, f: &mut dyn FnMut(u32)) -> Result<usize, SnapshotError> {
+    fn blocks(&mut self, mut at: usize, count: usize, f: &mut dyn FnMut(&[u8])) -> Result<usize, SnapshotError> {
         let mut block = [0; 4 * BLOCK_WORDS];
         let mut left = count;
         while left > 0 {
@@ -95,18 +95,23 @@ impl Source<'_> {
             if !(self.read)(4 * at, bytes) {
                 return Err(SnapshotError::Read { at: 4 * at });
             }
-            bytes.as_chunks().0.iter().for_each(|word| f(u32::from_le_bytes(*word)));
+            f(bytes);
             at += len;
             left -= len;
         }
         Ok(at)
     }
 
+    /// Calls `f` for each of them.
+    fn words(&mut self, at: usize, count: usize, mut f: impl FnMut(u32)) -> Result<usize, SnapshotError> {
+        self.blocks(at, count, &mut |bytes| each_word(bytes).for_each(&mut f))
+    }
+
     /// `N` words from word `at` on.
     fn array<const N: usize>(&mut self, at: usize) -> Result<[u32; N], SnapshotError> {
         let mut array = [0; N];
         let mut places = array.iter_mut();
-        self.words(at, N, &mut |word| {
+        self.words(at, N, |word| {
             if let Some(place) = places.next() {
                 *place = word;
             }
@@ -121,7 +126,7 @@ impl Source<'_> {
         check_header(model, &found)?;
         let words = bytes as usize / 4;
         let mut crc = Checksum::default();
-        let end = self.words(0, words.saturating_sub(1), &mut |word| crc.add_bytes(&word.to_le_bytes()))?;
+        let end = self.blocks(0, words.saturating_sub(1), &mut |bytes| crc.add_bytes(bytes))?;
         let ([stored], computed) = (self.array(end)?, crc.finish());
         if stored != computed {
             return Err(SnapshotError::Checksum { stored, computed });
@@ -146,7 +151,7 @@ impl Source<'_> {
         }
         // A unit vector, rounded: once by the norm, and perhaps once more by the weights of a tied head (numerics.md N13.1).
         let mut square = 0u64;
-        self.words(at, MemoryPlan::snapshot_act_words(desc), &mut |word| {
+        self.words(at, MemoryPlan::snapshot_act_words(desc), |word| {
             let [low, high] = halves(word).map(|half| u64::from(half.unsigned_abs()));
             square += low * low + high * high;
         })?;
@@ -163,12 +168,12 @@ impl Source<'_> {
         let mut fits = true;
         for head in 0..heads {
             let mut magnitude = Magnitude::default();
-            self.words(at + head * head_words, head_words, &mut |word| magnitude.add(word, kind))?;
+            self.words(at + head * head_words, head_words, |word| magnitude.add(word, kind))?;
             let [stored] = self.array(mask + head)?;
             fits &= magnitude.mask(kind) == Some(stored);
         }
-        self.words(carry, desc.carry_len(), &mut |word| fits &= word < 1 << DECAY_FRAC)?;
-        self.words(frac, heads, &mut |word| fits &= (word as i32).unsigned_abs() <= FRAC_LIMIT.unsigned_abs())?;
+        self.words(carry, desc.carry_len(), |word| fits &= word < 1 << DECAY_FRAC)?;
+        self.words(frac, heads, |word| fits &= (word as i32).unsigned_abs() <= FRAC_LIMIT.unsigned_abs())?;
         Ok(fits)
     }
 
@@ -178,8 +183,7 @@ impl Source<'_> {
         let (mut state, mut act) = (session.state.words_mut().iter_mut(), act.as_chunks_mut::<2>().0.iter_mut());
         let (mut left, mut crc) = (SnapshotHeader::WORDS, Checksum::default());
         let words = session.model.plan().snapshot_bytes(session.model.desc()) / 4;
-        let take = &mut |word: u32| {
-            crc.add_bytes(&word.to_le_bytes());
+        let mut take = |word| {
             if left > 0 {
                 left -= 1;
             } else if let Some(place) = state.next() {
@@ -188,10 +192,17 @@ impl Source<'_> {
                 *place = halves(word);
             }
         };
-        let end = self.words(0, words.saturating_sub(1), take)?;
+        let end = self.blocks(0, words.saturating_sub(1), &mut |bytes| {
+            crc.add_bytes(bytes);
+            each_word(bytes).for_each(&mut take);
+        })?;
         let ([stored], computed) = (self.array(end)?, crc.finish());
         if stored == computed { Ok(()) } else { Err(SnapshotError::Checksum { stored, computed }) }
     }
+}
+
+fn each_word(bytes: &[u8]) -> impl Iterator<Item = u32> {
+    bytes.as_chunks().0.iter().map(|word| u32::from_le_bytes(*word))
 }
 
 fn halves(word: u32) -> [i16; 2] {

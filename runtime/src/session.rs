@@ -99,7 +99,8 @@ impl<'s, 'm> Session<'s, 'm> {
         Ok(Slices::new(self))
     }
 
-    /// What is left of a step that has begun and whose [`Slices`] were dropped; nothing between steps.
+    /// What is left of a step that has begun and whose [`Slices`] were dropped, for a task that keeps nothing but the session from one
+    /// activation to the next; nothing between steps.
     pub fn pending(&mut self) -> Slices<'_, 's, 'm> {
         Slices::new(self)
     }

@@ -36,9 +36,7 @@ impl<'a> Snapshot<'a> {
         let words = model.plan().snapshot_bytes(model.desc()) / 4;
         let mut snapshot = Self { header: header(model).words(), state, act, words, crc: 0 };
         let mut crc = Checksum::default();
-        for at in 0..words.saturating_sub(1) {
-            crc.add_bytes(&snapshot.word(at).to_le_bytes());
-        }
+        (0..words.saturating_sub(1)).for_each(|at| crc.add_bytes(&snapshot.word(at).to_le_bytes()));
         snapshot.crc = crc.finish();
         snapshot
     }

@@ -4,6 +4,7 @@ pub mod host;
 pub mod image;
 pub mod machine;
 mod report;
+pub mod resume;
 mod run;
 mod work;
 
@@ -125,7 +126,7 @@ fn bench_row(task: &Task, options: &Options) -> Result<Row> {
 /// One run of one binary with `wanted` or a smaller model.
 fn tasks(machine: &Machine, binary: &'static str, wanted: &Model, options: &Options) -> Result<Vec<Task>> {
     let (model, note) = wanted.or_smaller(machine.room(options.load))?;
-    let features = Features { log: options.log, backbone: None };
+    let features = Features { log: options.log, ..Features::default() };
     let images = image::build(machine, &[binary], (!options.load).then_some(&model), features)?;
     Ok(images.into_iter().map(|image| Task::new(binary, Arc::new(image), model.clone(), note.clone())).collect())
 }
