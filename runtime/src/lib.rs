@@ -19,6 +19,9 @@
 //! [`Session::step`] advances the state by one token and hands out [`Logits`], which compute the head in
 //! tiles on demand. `docs/numerics.md` defines every integer; the code names its clauses.
 //!
+//! Between tokens a session can be written as bytes and restored on another machine ([`Session::snapshot`], [`Session::restore`]),
+//! or copied ([`Session::copy_from`]). Inside a token a task may yield between [`Slices`] and between tiles of [`Logits`].
+//!
 //! No function panics, whatever the file's weights or the inputs are.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]

@@ -22,15 +22,28 @@ const PROMPT: u32 = 24;
 /// How a warm start went.
 pub struct Resumed {
     /// Tokens that were read on the host.
-    pub position: u64,
-    /// Of the logits after the restore and after each further token.
-    pub digest: u32,
+    position: u64,
+    /// Of the logits after the restore and after each further token: the host's.
+    digest: u32,
     /// Length of the snapshot.
-    pub snapshot_bytes: u64,
+    snapshot_bytes: u64,
     /// Instructions of the restore.
-    pub restore_insns: u64,
+    restore_insns: u64,
+    /// Instructions of the checksum of a new snapshot.
+    save_insns: u64,
     /// Instructions of the self-test at boot.
-    pub self_test_insns: u64,
+    self_test_insns: u64,
+}
+
+impl std::fmt::Display for Resumed {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        let Self { position, digest, snapshot_bytes, restore_insns, save_insns, self_test_insns } = self;
+        write!(
+            f,
+            "from position {position}, digest {digest:08x} as on the host; a snapshot of {snapshot_bytes} bytes: restored in \
+             {restore_insns} instructions, made in {save_insns}; self-test {self_test_insns}"
+        )
+    }
 }
 
 /// What the host says: the session behind the prompt, and what follows.
@@ -72,6 +85,7 @@ pub fn resume(options: &Options) -> Result<Vec<Report<Resumed>>> {
             digest,
             snapshot_bytes: finished.number("snapshot_bytes")?,
             restore_insns: finished.number("restore_insns")?,
+            save_insns: finished.number("save_insns")?,
             self_test_insns: finished.number("self_test_insns")?,
         })
     };

@@ -187,16 +187,7 @@ fn warm_start(findings: &mut Findings) -> Result<()> {
         match &report.outcome {
             Outcome::Failed(why) => findings.failed(format_args!("{}: {why}", report.machine)),
             Outcome::Skipped(why) => findings.skipped(format_args!("{}: {why}", report.machine)),
-            Outcome::Done(run) => findings.note(format_args!(
-                "{}: {}: from position {}, digest {:08x} as on the host; {} bytes restored in {} instructions, self-test {}",
-                report.machine,
-                report.model,
-                run.position,
-                run.digest,
-                run.snapshot_bytes,
-                run.restore_insns,
-                run.self_test_insns
-            )),
+            Outcome::Done(run) => findings.note(format_args!("{}: {}: {run}", report.machine, report.model)),
         }
     }
     Ok(())
