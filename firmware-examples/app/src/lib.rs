@@ -4,6 +4,7 @@
 #![no_std]
 
 mod bench;
+mod boot;
 mod command_line;
 mod conformance;
 mod console;

@@ -1,10 +1,10 @@
 //! The `resume` binary: a warm start. The session behind a prompt was computed on the host (`sla snapshot`) and lies in flash
 //! beside the model: after a reset the first token costs what any other does.
 
-use sla_runtime::{Checksum, Logits, Model, SelfTestError, Session};
+use sla_runtime::{Checksum, Logits, Model, Session};
 
 use crate::stop::{no_memory, no_model, stop};
-use crate::{Arguments, Console, Counter, Memory, Platform, model};
+use crate::{Arguments, Console, Counter, Memory, Platform, boot, model};
 
 /// The snapshot of this image: the file that `SLA_SNAPSHOT` named when it was built, else empty.
 static SNAPSHOT: &[u8] = include_bytes!(env!("SLA_SNAPSHOT_PATH"));
@@ -17,13 +17,8 @@ pub fn resume<P: Platform>() -> ! {
     let console = Console::<P>::new();
     let token_count = Arguments::number::<P>("tokens=", 16);
     let model = Model::parse(model::bytes()).unwrap_or_else(|error| no_model::<P>(error));
-    let memory = Memory::take(&model).unwrap_or_else(|| no_memory::<P>());
-    // One call at boot: the file's own input must give the logits that it gave when the file was made.
-    let mut tested = Err(SelfTestError::Absent);
-    let self_test = counter.count(&mut || tested = model.self_test(memory.state, memory.scratch));
-    if tested.is_err() {
-        stop::<P>("the self-test fails: the model in flash has decayed, or the processor computes wrongly");
-    }
+    let mut memory = Memory::take(&model).unwrap_or_else(|| no_memory::<P>());
+    let self_test = counter.count(&mut || boot::self_test::<P>(&model, &mut memory));
     let mut session = Session::new(&model, memory.state, memory.scratch).unwrap_or_else(|_| no_memory::<P>());
     let mut restored = false;
     let restore = counter.count(&mut || restored = session.restore(SNAPSHOT).is_ok());

@@ -143,6 +143,32 @@ fn the_newest_whole_value_wins_and_slots_take_turns() {
     assert!(places.windows(3).all(|p| p[0] != p[1] && p[0] == p[2]), "{places:?}");
 }
 
+/// CRC-32 bit by bit, as IEEE 802.3 has it.
+fn crc(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))
+    })
+}
+
+/// Every byte from docs/snapshot.md S3.1 alone.
+#[test]
+fn the_layout_is_the_documented_one() {
+    let mut store = open(Flash::<4, 32>::new(vec![0x77; FLASH_BYTES]));
+    let values = [value(1, 5), value(2, 70)];
+    values.iter().for_each(|value| put(&mut store, value).expect("no stop"));
+    let mut want = vec![0x77; FLASH_BYTES];
+    want[REGION.start as usize..REGION.end as usize].fill(0xff);
+    for (number, value) in (1u32..).zip(&values) {
+        let slot = REGION.start as usize + 2 * ERASE * (number as usize - 1);
+        let words = [u32::from_le_bytes(*b"SLR\x7f"), number, value.len() as u32];
+        let mut record: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        record.extend(crc(&[&record[..], value].concat()).to_le_bytes());
+        want[slot..slot + 16].copy_from_slice(&record);
+        want[slot + 32..slot + 32 + value.len()].copy_from_slice(value);
+    }
+    assert_eq!(store.release().bytes, want);
+}
+
 #[test]
 fn every_changed_byte_of_a_slot_is_noticed() {
     let mut store = open(Flash::<1, 4>::new(vec![0xff; FLASH_BYTES]));
