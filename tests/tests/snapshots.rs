@@ -494,7 +494,7 @@ fn a_step_in_slices_is_finished_by_a_snapshot_and_dropped_by_a_restore() {
     let whole = |tokens: &[u32]| {
         let mut memory = file.memory();
         let mut session = memory.session(&model).unwrap();
-        tokens.iter().for_each(|&token| drop(session.step(token).unwrap()));
+        session.prefill(tokens).unwrap();
         (saved(&mut session), digest(&mut session))
     };
     let (one, two) = (whole(&[1]), whole(&[1, 2]));
