@@ -95,10 +95,6 @@ pub fn run(file: &[u8], max_words: usize) -> Outcome {
         assert!(guards.into_iter().all(|&word| word == SENTINEL), "a write behind a buffer");
     }
     let mut scratch = vec![SENTINEL; plan.scratch_words];
-    // Whatever the weights are, the state is one that a snapshot may hold.
-    let mut snapshot = vec![0; session.snapshot().bytes()];
-    assert_eq!(session.save(&mut snapshot), Ok(snapshot.len()));
-    assert_eq!(session.restore(&snapshot), Ok(()));
     let _ = model.self_test(&mut state, &mut scratch);
     let _ = (model.provenance(), model.label(0), model.tokenizer(), model.macs());
     Outcome::Ran
@@ -125,6 +121,10 @@ fn steps(model: &Model, state: &mut [u32], scratch: &mut [u32]) {
         token = sampler.sample(&mut logits);
         assert!(token < desc.outputs);
     }
+    // Whatever the weights are, the state is one that a snapshot may hold.
+    let mut snapshot = vec![0; session.snapshot().bytes()];
+    assert_eq!(session.save(&mut snapshot), Ok(snapshot.len()));
+    assert_eq!(session.restore(&snapshot), Ok(()));
 }
 
 /// Bytes at a multiple of 16.

@@ -187,13 +187,13 @@ fn a_step_may_be_taken_up_again_piece_by_piece() {
         let want = bits(&mut case.file.memory().session(&model).unwrap(), &tokens(6));
         let mut memory = case.file.memory();
         let mut session = memory.session(&model).unwrap();
-        assert_eq!((session.unfinished().left(), session.unfinished().run_next()), (0, false));
+        assert_eq!((session.pending().left(), session.pending().run_next()), (0, false));
         for (&token, want) in tokens(6).iter().zip(&want) {
             let mut pieces = session.slices(token).unwrap().left();
             assert_eq!(pieces, 2 * model.desc().layers as usize + 1);
-            while session.unfinished().run_next() {
+            while session.pending().run_next() {
                 pieces -= 1;
-                assert_eq!(session.unfinished().left(), pieces);
+                assert_eq!(session.pending().left(), pieces);
             }
             let mut got = Vec::new();
             for index in 0.. {

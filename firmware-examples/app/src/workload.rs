@@ -65,7 +65,7 @@ impl<'a> Workload<'a> {
             // Each piece is an activation of its own, as of a task that keeps nothing but the session.
             worst = worst.max(counter.count(&mut || is_left = self.exercise.slices(&mut self.session).is_ok()));
             while is_left {
-                worst = worst.max(counter.count(&mut || is_left = self.session.unfinished().run_next()));
+                worst = worst.max(counter.count(&mut || is_left = self.session.pending().run_next()));
             }
             while {
                 worst = worst.max(counter.count(&mut || {

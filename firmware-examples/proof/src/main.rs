@@ -68,7 +68,7 @@ fn snapshots(
     bytes: &mut [u8],
     read: fn(usize, &mut [u8]) -> Result<(), u32>,
 ) -> Result<(), StepError> {
-    while session.unfinished().run_next() {}
+    while session.pending().run_next() {}
     let largest = session.logits().tile(bytes.len()).and_then(|tile| tile.iter().max().copied());
     session.save(bytes).map_err(|_| StepError::Input)?;
     session.restore(bytes).map_err(|_| StepError::Input)?;
