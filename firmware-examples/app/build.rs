@@ -1,4 +1,5 @@
-//! Chooses the model that becomes part of the image: `SLA_MODEL`, else the smallest that `cargo xtask` converted.
+//! Chooses the model that becomes part of the image: `SLA_MODEL`, else the smallest that `cargo xtask` converted; and the snapshot
+//! beside it: `SLA_SNAPSHOT`, else none.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -6,7 +7,9 @@ use std::{env, fs};
 fn main() {
     println!("cargo::rerun-if-env-changed=SLA_MODEL");
     println!("cargo::rerun-if-env-changed=SLA_ARENA_BYTES");
+    println!("cargo::rerun-if-env-changed=SLA_SNAPSHOT");
     println!("cargo::rerun-if-changed=build.rs");
+    snapshot();
     if env::var_os("CARGO_FEATURE_EXTERNAL_MODEL").is_some() {
         return;
     }
@@ -21,6 +24,21 @@ fn main() {
     let path = path.canonicalize().unwrap_or_else(|error| panic!("model {}: {error}", path.display()));
     println!("cargo::rerun-if-changed={}", path.display());
     println!("cargo::rustc-env=SLA_MODEL_PATH={}", path.display());
+}
+
+/// An image without a snapshot embeds an empty file.
+fn snapshot() {
+    let path = match env::var_os("SLA_SNAPSHOT") {
+        Some(path) => PathBuf::from(path),
+        None => {
+            let none = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("none.slas");
+            fs::write(&none, []).expect("OUT_DIR can be written");
+            none
+        }
+    };
+    let path = path.canonicalize().unwrap_or_else(|error| panic!("snapshot {}: {error}", path.display()));
+    println!("cargo::rerun-if-changed={}", path.display());
+    println!("cargo::rustc-env=SLA_SNAPSHOT_PATH={}", path.display());
 }
 
 fn smallest(folder: &Path) -> Option<PathBuf> {

@@ -1,6 +1,6 @@
 //! What can go wrong, one small type per operation.
 
-use sla_format::{Role, VERSION};
+use sla_format::{Role, SNAPSHOT_VERSION, VERSION};
 
 /// Why a file is not a model that this runtime can run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,3 +184,71 @@ impl From<StepError> for SelfTestError {
         SelfTestError::Step(e)
     }
 }
+
+/// Why a session cannot be taken from a snapshot, or written as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum SnapshotError {
+    /// The first four bytes are not a snapshot's.
+    NotASnapshot,
+    /// Another version of the layout.
+    Version {
+        /// The snapshot's version.
+        found: u32,
+    },
+    /// A snapshot of another model.
+    Model {
+        /// Checksum of the file that the snapshot is of.
+        found: u32,
+        /// Checksum of this session's file.
+        expected: u32,
+    },
+    /// Another length than that of every snapshot of this model.
+    Truncated {
+        /// Bytes needed.
+        need: usize,
+        /// Bytes there.
+        have: usize,
+    },
+    /// The checksum does not match: some byte has changed, or was never written.
+    Checksum {
+        /// At the end.
+        stored: u32,
+        /// Of the bytes.
+        computed: u32,
+    },
+    /// The checksum matches, but no step leaves such a state.
+    State {
+        /// Layer, or the number of layers for what a session has once.
+        layer: usize,
+    },
+    /// The bytes could not be read.
+    Read {
+        /// Offset of the read that failed.
+        at: usize,
+    },
+}
+
+impl core::fmt::Display for SnapshotError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match *self {
+            SnapshotError::NotASnapshot => write!(f, "not a snapshot"),
+            SnapshotError::Version { found } => {
+                write!(f, "snapshot version {found}, but this runtime reads version {SNAPSHOT_VERSION}: make it again")
+            }
+            SnapshotError::Model { found, expected } => {
+                write!(f, "a snapshot of another model: of {found:#010x}, this one is {expected:#010x}")
+            }
+            SnapshotError::Truncated { need, have } => write!(f, "snapshot of {have} bytes, {need} needed"),
+            SnapshotError::Checksum { stored, computed } => {
+                write!(f, "snapshot corrupted: checksum {computed:#010x}, expected {stored:#010x}")
+            }
+            SnapshotError::State { layer } => {
+                write!(f, "the snapshot holds a state that no step leaves (layer {layer})")
+            }
+            SnapshotError::Read { at } => write!(f, "the snapshot cannot be read at byte {at}"),
+        }
+    }
+}
+
+impl core::error::Error for SnapshotError {}

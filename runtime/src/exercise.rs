@@ -5,6 +5,7 @@ use crate::error::StepError;
 use crate::logits::Logits;
 use crate::probe::{NoProbe, Probe};
 use crate::session::Session;
+use crate::slices::Slices;
 use sla_format::{InputKind, ModelDesc, NONE, Role};
 
 /// For a language model its own greedy text from the first token on; for a feature model pseudo-random frames around
@@ -68,6 +69,20 @@ impl<'f> Exercise<'f> {
             InputKind::Features => {
                 let len = Self::frame_len(session.model().desc());
                 session.step_features_probed(self.frame.get(..len).unwrap_or(&[]), probe)
+            }
+        }
+    }
+
+    /// [`Exercise::step`] in slices.
+    ///
+    /// # Errors
+    /// As [`Exercise::step`].
+    pub fn slices<'a, 's, 'm>(&mut self, session: &'a mut Session<'s, 'm>) -> Result<Slices<'a, 's, 'm>, StepError> {
+        match session.model().desc().input {
+            InputKind::Tokens => session.slices(self.token),
+            InputKind::Features => {
+                let len = Self::frame_len(session.model().desc());
+                session.slices_features(self.frame.get(..len).unwrap_or(&[]))
             }
         }
     }

@@ -41,7 +41,7 @@ const STALE_WRITE: i32 = -8;
 /// above a state that has decayed would leave the write without bits.
 const STALE: u32 = 4;
 /// Exponents stay within ±2^20, far inside those of a real, so that a write to a long idle state finds its exponent.
-const FRAC_LIMIT: i32 = 1 << 20;
+pub(crate) const FRAC_LIMIT: i32 = 1 << 20;
 
 pub(crate) struct HeadState<'s> {
     pub s: &'s mut [i32],

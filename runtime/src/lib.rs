@@ -19,6 +19,9 @@
 //! [`Session::step`] advances the state by one token and hands out [`Logits`], which compute the head in
 //! tiles on demand. `docs/numerics.md` defines every integer; the code names its clauses.
 //!
+//! Between tokens a session can be written as bytes and restored on another machine ([`Session::snapshot`], [`Session::restore`]),
+//! or copied ([`Session::copy_from`]). Inside a token a task may yield between [`Slices`] and between tiles of [`Logits`].
+//!
 //! No function panics, whatever the file's weights or the inputs are.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
@@ -42,14 +45,16 @@ mod norm;
 #[cfg(feature = "profile")]
 pub mod parts;
 mod probe;
+mod restore;
 mod sampler;
 pub mod scales;
 mod self_test;
 mod session;
 mod slices;
+mod snapshot;
 mod workspace;
 
-pub use error::{ParseError, SelfTestError, StepError};
+pub use error::{ParseError, SelfTestError, SnapshotError, StepError};
 pub use exercise::Exercise;
 pub use fixed::types::I16F16;
 #[cfg(feature = "profile")]
@@ -62,3 +67,4 @@ pub use session::Session;
 pub use sla_format::{Checksum, InputKind, MemoryPlan, ModelDesc};
 pub use sla_kernels::Real;
 pub use slices::Slices;
+pub use snapshot::Snapshot;

@@ -42,15 +42,22 @@ impl Logits<'_, '_> {
     pub fn for_each_tile(&mut self, mut f: impl FnMut(u32, &[i32])) {
         let head = self.model.matrix(0, Role::Head);
         let mut start = 0;
-        while let Some(tile) = self.tile(&head, start) {
+        while let Some(tile) = self.tile_from(&head, start) {
             f(start as u32, tile);
             start += LOGIT_TILE;
         }
     }
 
+    /// Tile `index`, the logits from `index`·[`LOGIT_TILE`] on as Q16 integers; `None` past the last. This is the head in
+    /// bounded pieces, for a task that has to yield inside it.
+    pub fn tile(&mut self, index: usize) -> Option<&[i32]> {
+        let head = self.model.matrix(0, Role::Head);
+        self.tile_from(&head, index.saturating_mul(LOGIT_TILE))
+    }
+
     /// The tile from `start` on; `None` past the last.
     #[inline(never)]
-    fn tile(&mut self, head: &Matrix, start: usize) -> Option<&[i32]> {
+    fn tile_from(&mut self, head: &Matrix, start: usize) -> Option<&[i32]> {
         let len = (self.model.desc().outputs as usize).saturating_sub(start).min(LOGIT_TILE);
         if len == 0 {
             return None;

@@ -15,9 +15,9 @@ use sla_format::Role;
 
 /// A model with its state. Memory is the caller's and never grows.
 pub struct Session<'s, 'm> {
-    model: &'s Model<'m>,
-    state: State<'s>,
-    scratch: Workspace<'s>,
+    pub(crate) model: &'s Model<'m>,
+    pub(crate) state: State<'s>,
+    pub(crate) scratch: Workspace<'s>,
     /// Slices of the last step that have been run; all of them between steps.
     done: usize,
 }
@@ -50,7 +50,7 @@ impl<'s, 'm> Session<'s, 'm> {
     /// Back to the start of a stream.
     pub fn reset(&mut self) {
         self.state.reset();
-        self.done = self.slice_count();
+        self.forget_step();
     }
 
     /// The model.
@@ -99,7 +99,8 @@ impl<'s, 'm> Session<'s, 'm> {
         Ok(Slices::new(self))
     }
 
-    /// What is left of a step that has begun and whose [`Slices`] were dropped; nothing between steps.
+    /// What is left of a step that has begun and whose [`Slices`] were dropped, for a task that keeps nothing but the session from one
+    /// activation to the next; nothing between steps.
     pub fn pending(&mut self) -> Slices<'_, 's, 'm> {
         Slices::new(self)
     }
@@ -188,6 +189,11 @@ impl<'s, 'm> Session<'s, 'm> {
     /// Slices of a step: the halves of each layer, and the end.
     fn slice_count(&self) -> usize {
         2 * self.model.desc().layers as usize + 1
+    }
+
+    /// Makes nothing of a step that has begun, as between steps.
+    pub(crate) fn forget_step(&mut self) {
+        self.done = self.slice_count();
     }
 
     /// Slices of the step that are left.

@@ -117,6 +117,16 @@ impl<'s> State<'s> {
         Self { words }
     }
 
+    /// All of it.
+    pub fn words(&self) -> &[u32] {
+        self.words
+    }
+
+    /// All of it, to be replaced.
+    pub fn words_mut(&mut self) -> &mut [u32] {
+        self.words
+    }
+
     /// Back to the state before the first token: all zero.
     pub fn reset(&mut self) {
         self.words.fill(0);

@@ -121,6 +121,10 @@ fn steps(model: &Model, state: &mut [u32], scratch: &mut [u32]) {
         token = sampler.sample(&mut logits);
         assert!(token < desc.outputs);
     }
+    // Whatever the weights are, the state is one that a snapshot may hold.
+    let mut snapshot = vec![0; session.snapshot().bytes()];
+    assert_eq!(session.save(&mut snapshot), Ok(snapshot.len()));
+    assert_eq!(session.restore(&snapshot), Ok(()));
 }
 
 /// Bytes at a multiple of 16.

@@ -2,6 +2,7 @@
 //! way out.
 
 use sla_converter::owned_model::OwnedModel;
+use sla_runtime::{Checksum, Session};
 use std::path::Path;
 
 fn committed(name: &str) -> Vec<u8> {
@@ -20,6 +21,33 @@ fn version_1_runs_as_it_did() {
     let (state, scratch) = memory.buffers();
     model.self_test(state, scratch).expect("the logits of the day it was written");
     assert!(model.provenance().contains("converter=sla-converter"));
+}
+
+/// `data/snapshot-v1.slas` was written by `sla snapshot tests/data/format-v1.sla --prompt-ids 3,1,4,1,5,9,2,6`.
+#[test]
+fn a_snapshot_of_version_1_goes_on_as_it_did() {
+    let file = OwnedModel::from_bytes(&committed("format-v1.sla")).expect("version 1 is read");
+    let model = file.model();
+    let (mut memory, mut fresh) = (file.memory(), file.memory());
+    let (mut session, mut stepped) =
+        (memory.session(&model).expect("planned buffers"), fresh.session(&model).expect("planned buffers"));
+    let snapshot = committed("snapshot-v1.slas");
+    session.restore(&snapshot).expect("layout version 1 is read");
+    for token in [3, 1, 4, 1, 5, 9, 2, 6] {
+        stepped.step(token).expect("a token");
+    }
+    let mut again = vec![0; snapshot.len()];
+    stepped.save(&mut again).expect("as long as that one");
+    assert!(again == snapshot, "the same prompt makes another snapshot");
+    let digest = |session: &mut Session| {
+        let mut digest = Checksum::default();
+        session.logits().digest(&mut digest);
+        for token in 0..20 {
+            session.step(token).expect("a token").digest(&mut digest);
+        }
+        digest.finish()
+    };
+    assert_eq!(digest(&mut session), digest(&mut stepped));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use sla_converter::checkpoint::synth;
 use sla_converter::owned_model::Memory;
-use sla_format::{MemoryPlan, ModelDesc, StateKind, States};
+use sla_format::{LOGIT_TILE, MemoryPlan, ModelDesc, StateKind, States};
 use sla_reference::{Backbone, Config, Input, KeyGate, QueryGate, Sla};
 use sla_runtime::{I16F16, Model, Sampler, SamplerConfig, Session, StepError};
 use sla_tests::{Case, STATES, Stream};
@@ -177,6 +177,35 @@ fn a_step_in_slices_is_a_step() {
         assert_eq!(got, want);
     }
     assert_eq!(cut.slices_features(&[0; 2]).err(), Some(StepError::Features { need: 3, have: 2 }));
+}
+
+/// A task that keeps nothing but the session from one activation to the next, and computes one slice or one tile in each.
+#[test]
+fn a_step_may_be_taken_up_again_piece_by_piece() {
+    for (backbone, case) in cases() {
+        let model = case.file.model();
+        let want = bits(&mut case.file.memory().session(&model).unwrap(), &tokens(6));
+        let mut memory = case.file.memory();
+        let mut session = memory.session(&model).unwrap();
+        assert_eq!((session.pending().left(), session.pending().run_next()), (0, false));
+        for (&token, want) in tokens(6).iter().zip(&want) {
+            let mut pieces = session.slices(token).unwrap().left();
+            assert_eq!(pieces, 2 * model.desc().layers as usize + 1);
+            while session.pending().run_next() {
+                pieces -= 1;
+                assert_eq!(session.pending().left(), pieces);
+            }
+            let mut got = Vec::new();
+            for index in 0.. {
+                let mut logits = session.logits();
+                let Some(tile) = logits.tile(index) else { break };
+                assert!(tile.len() == LOGIT_TILE || (index == 2 && tile.len() == 70 - 2 * LOGIT_TILE));
+                got.extend(tile.iter().map(|&logit| I16F16::from_bits(logit)));
+            }
+            assert_eq!(&got, want, "{backbone:?}");
+            assert_eq!(session.logits().tile(usize::MAX), None);
+        }
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ pub mod host;
 pub mod image;
 pub mod machine;
 mod report;
+pub mod resume;
 mod run;
 mod work;
 
@@ -46,6 +47,9 @@ pub struct Options {
     /// Print where the instructions of a token go, per layer and operation
     #[arg(long, conflicts_with_all = ["json", "load"])]
     pub ledger: bool,
+    /// Go on from a session that the host computed: logits and state afterwards are the host's
+    #[arg(long, conflicts_with_all = ["json", "load", "log", "ledger", "model"])]
+    pub resume: bool,
     /// Seconds after which a run counts as hung [default: 600, and more for long runs]
     #[arg(long, value_name = "SECONDS")]
     pub timeout: Option<u64>,
@@ -61,6 +65,7 @@ impl Default for Options {
             load: false,
             log: false,
             ledger: false,
+            resume: false,
             timeout: None,
         }
     }
@@ -80,6 +85,15 @@ impl Options {
 pub fn command(options: &Options) -> Result<()> {
     if options.ledger {
         return ledger(options);
+    }
+    if options.resume {
+        let reports = resume::resume(options)?;
+        for report in &reports {
+            if let Some(resumed) = report.outcome.done() {
+                println!("{}: {}: {resumed}", report.machine, report.model);
+            }
+        }
+        return complain(&reports);
     }
     let reports = bench(options)?;
     let rows: Vec<&Row> = reports.iter().filter_map(|report| report.outcome.done()).collect();
@@ -125,7 +139,7 @@ fn bench_row(task: &Task, options: &Options) -> Result<Row> {
 /// One run of one binary with `wanted` or a smaller model.
 fn tasks(machine: &Machine, binary: &'static str, wanted: &Model, options: &Options) -> Result<Vec<Task>> {
     let (model, note) = wanted.or_smaller(machine.room(options.load))?;
-    let features = Features { log: options.log, backbone: None };
+    let features = Features { log: options.log, ..Features::default() };
     let images = image::build(machine, &[binary], (!options.load).then_some(&model), features)?;
     Ok(images.into_iter().map(|image| Task::new(binary, Arc::new(image), model.clone(), note.clone())).collect())
 }

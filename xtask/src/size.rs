@@ -50,7 +50,7 @@ pub fn measure(machine: &Machine) -> Result<Sizes> {
     let flags = processor_flags(machine)?;
     let mut sizes = Sizes { firmware: [0; 4], token_path: [0; 4] };
     for (index, backbone) in [None].into_iter().chain(BACKBONES.map(Some)).enumerate() {
-        let features = Features { log: false, backbone };
+        let features = Features { backbone, ..Features::default() };
         let images = image::build(machine, &["bench"], None, features)?;
         sizes.firmware[index] = images.first().context("one binary makes one image")?.code_bytes()?;
         sizes.token_path[index] = token_path_bytes(&machine.target, backbone, flags.as_deref())?;

@@ -10,7 +10,9 @@ mod inspect;
 mod logits;
 mod output;
 mod progress;
+mod prompt;
 mod run;
+mod snapshot;
 mod table;
 mod utf8;
 
@@ -40,6 +42,8 @@ enum Command {
     Logits(logits::Options),
     /// Generate text with the integer runtime
     Run(run::Options),
+    /// Read a prompt and write the session, for a firmware that starts behind it
+    Snapshot(snapshot::Options),
 }
 
 /// Runs the process's command line.
@@ -54,6 +58,7 @@ pub fn main() -> ExitCode {
         Command::Eval(options) => eval::command(options),
         Command::Logits(options) => logits::command(options),
         Command::Run(options) => run::command(options),
+        Command::Snapshot(options) => snapshot::command(options),
     };
     match outcome {
         // Nobody reads the output any more, as behind `| head`: not an error.

@@ -1,14 +1,16 @@
 //! `sla run`
 
+use std::fs;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sla_format::{InputKind, NONE};
-use sla_runtime::{MAX_CANDIDATES, Model, Sampler, SamplerConfig};
+use sla_runtime::{MAX_CANDIDATES, Model, Sampler, SamplerConfig, Session};
 
-use super::failure::{Outcome, fail, read_model_to_run, warn};
+use super::failure::{Failure, Outcome, fail, read_model_to_run, warn};
 use super::output::print;
+use super::prompt::{Prompt, reads_bytes};
 use super::utf8::Utf8Stream;
 
 /// Options of `sla run`.
@@ -18,12 +20,11 @@ pub(super) struct Options {
     /// Model to run
     #[arg(value_name = "FILE.sla")]
     file: PathBuf,
-    /// Text to continue; it is not printed again. Default: the model's first token, a line break for byte-level models
-    #[arg(long, value_name = "TEXT", conflicts_with = "prompt_ids")]
-    prompt: Option<String>,
-    /// Token ids to continue
-    #[arg(long, value_name = "ID,ID,…", value_delimiter = ',')]
-    prompt_ids: Vec<u32>,
+    #[command(flatten)]
+    prompt: Prompt,
+    /// Go on from a session that `sla snapshot` or a device wrote, in place of a prompt
+    #[arg(long, value_name = "FILE.slas", conflicts_with_all = ["prompt", "prompt_ids"])]
+    snapshot: Option<PathBuf>,
     /// Number of new tokens
     #[arg(short = 'n', long = "tokens", value_name = "TOKENS", default_value_t = 256)]
     tokens: u64,
@@ -75,7 +76,14 @@ pub(super) fn command(options: &Options) -> Outcome {
     if options.top_k > MAX_CANDIDATES {
         warn(&[format!("--top-k {}: the sampler keeps {MAX_CANDIDATES} candidates", options.top_k)]);
     }
-    let prompt = prompt(&model, options)?;
+    let mut session = memory.session(&model)?;
+    let prompt = match &options.snapshot {
+        Some(path) => {
+            restore(&mut session, path)?;
+            Vec::new()
+        }
+        None => options.prompt.tokens(&model, &options.file)?,
+    };
     let mut sampler = Sampler::new(SamplerConfig {
         temperature: options.temperature,
         top_k: options.top_k,
@@ -90,8 +98,8 @@ pub(super) fn command(options: &Options) -> Outcome {
 
     let eos = if model.tokenizer().is_empty() { NONE } else { model.desc().eos };
     let mut printer = Printer::new(&model);
-    let mut session = memory.session(&model)?;
-    let mut token = sampler.sample(&mut session.prefill(&prompt)?);
+    let mut logits = if prompt.is_empty() { session.logits() } else { session.prefill(&prompt)? };
+    let mut token = sampler.sample(&mut logits);
     for n in 1.. {
         if token == eos {
             break;
@@ -105,35 +113,16 @@ pub(super) fn command(options: &Options) -> Outcome {
     printer.finish()
 }
 
-/// A model whose ids are the bytes of text.
-fn reads_bytes(model: &Model) -> bool {
-    model.desc().inputs == 256 && model.tokenizer().is_empty()
-}
-
-fn prompt(model: &Model, options: &Options) -> Outcome<Vec<u32>> {
-    let (shown, vocabulary) = (options.file.display(), model.desc().inputs);
-    if !options.prompt_ids.is_empty() {
-        if let Some(at) = options.prompt_ids.iter().position(|&id| id >= vocabulary) {
-            let id = options.prompt_ids[at];
-            return fail(format!("--prompt-ids: id {id} at position {at} is outside the vocabulary of {vocabulary}"));
-        }
-        return Ok(options.prompt_ids.clone());
+/// The session of a file that `sla snapshot` or a device wrote.
+fn restore(session: &mut Session, path: &Path) -> Outcome {
+    let shown = path.display();
+    let bytes = fs::read(path).map_err(|e| Failure::Error(format!("{shown}: {e}")))?;
+    let restored = session.restore(&bytes);
+    restored.map_err(|e| Failure::Error(format!("{shown}: {e}; `sla snapshot` makes one of this model")))?;
+    if session.position() == 0 {
+        return fail(format!("{shown}: a session that has read nothing yet; give --prompt or --prompt-ids"));
     }
-    match options.prompt.as_deref().filter(|p| !p.is_empty()) {
-        Some(text) if reads_bytes(model) => return Ok(text.bytes().map(u32::from).collect()),
-        Some(_) => {
-            return fail(format!(
-                "{shown}: the file has no tokenizer and a vocabulary of {vocabulary}, so text cannot be encoded; give \
-                 --prompt-ids 1,2,3"
-            ));
-        }
-        None => {}
-    }
-    match model.desc().bos {
-        bos if bos < vocabulary => Ok(vec![bos]),
-        _ if reads_bytes(model) => Ok(vec![b'\n'.into()]),
-        _ => fail(format!("{shown}: the model has no bos_token_id to start from; give --prompt-ids 1,2,3")),
-    }
+    Ok(())
 }
 
 /// Prints tokens as text, or as ids where there is no text.

@@ -48,6 +48,10 @@ fn command_lines_that_make_no_sense() {
         ("run m.sla --seed x", &["--seed"]),
         ("run m.sla --repetition-penalty 0", &["--repetition-penalty"]),
         ("run m.sla --prompt a --prompt-ids 1", &["--prompt"]),
+        ("run m.sla --prompt a --snapshot p.slas", &["--prompt", "--snapshot"]),
+        ("run m.sla --prompt-ids 1 --snapshot p.slas", &["--prompt-ids", "--snapshot"]),
+        ("snapshot m.sla --prompt a", &["--output", "sla snapshot --help"]),
+        ("snapshot m.sla --prompt a --prompt-ids 1 -o x", &["--prompt"]),
     ] {
         contains(&case.sla(line).error(2), parts);
     }
@@ -272,4 +276,47 @@ fn a_budget_below_the_least_is_refused_with_the_least() {
     let size = std::fs::metadata(case.file("m.sla")).unwrap().len();
     let least: u64 = least.parse().unwrap();
     assert!(size <= least && size + 1024 > least, "{size} bytes within {least}");
+}
+
+#[test]
+fn snapshots_that_cannot_be_made_or_gone_on_from() {
+    let case = Case::converted(&bytes_config(Backbone::Gla));
+    case.sla("snapshot m.sla --prompt ab -o p.slas").ok();
+    let good = std::fs::read(case.file("p.slas")).unwrap();
+    let files = case.list();
+    let run = |bytes: &[u8]| {
+        case.write("bad.slas", bytes);
+        let error = case.sla("run m.sla --snapshot bad.slas").error(1);
+        assert!(error.starts_with("bad.slas: ") && error.contains("`sla snapshot`"), "{error}");
+        error
+    };
+    contains(&run(&good[..good.len() - 4]), &["needed"]);
+    contains(&run(b""), &["0 bytes, 20 needed"]);
+    contains(&run(&[0; 64]), &["not a snapshot"]);
+    let with = |at: usize, value: u8| {
+        let mut bytes = good.clone();
+        bytes[at] = bytes[at].wrapping_add(value);
+        bytes
+    };
+    contains(&run(&with(4, 1)), &["snapshot version 2"]);
+    contains(&run(&with(12, 1)), &["another model"]);
+    contains(&run(&with(100, 1)), &["corrupted: checksum"]);
+    std::fs::remove_file(case.file("bad.slas")).unwrap();
+    contains(&case.sla("run m.sla --snapshot nowhere.slas").error(1), &["nowhere.slas: "]);
+    contains(&case.sla("run m.sla --snapshot model").error(1), &["model: "]);
+    contains(&case.sla("snapshot m.sla --prompt a -o m.sla").error(1), &["m.sla: is read by this command"]);
+    contains(&case.sla("snapshot m.sla --prompt a -o nowhere/p.slas").error(1), &["no such folder"]);
+    contains(&case.sla("snapshot nowhere.sla --prompt a -o x.slas").error(1), &["nowhere.sla: "]);
+    contains(&case.sla("snapshot m.sla --prompt-ids 1,256 -o x.slas").error(1), &["id 256 at position 1"]);
+    assert_eq!(case.list(), files);
+
+    let features = Case::converted(&features_config());
+    contains(&features.sla("snapshot m.sla --prompt a -o x.slas").error(1), &["reads feature vectors"]);
+    let ids = Case::converted(&synth::small(Backbone::Gla));
+    contains(&ids.sla("snapshot m.sla --prompt a -o x.slas").error(1), &["--prompt-ids"]);
+    contains(&ids.sla("snapshot m.sla -o x.slas").error(1), &["--prompt-ids"]);
+    assert_eq!(
+        (ids.list(), features.list()),
+        (vec!["m.sla".into(), "model".into()], vec!["m.sla".into(), "model".into()])
+    );
 }

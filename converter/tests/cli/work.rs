@@ -189,6 +189,26 @@ fn generation_repeats_itself() {
 }
 
 #[test]
+fn a_session_is_written_and_gone_on_from() {
+    for backbone in BACKBONES {
+        let case = Case::converted(&bytes_config(backbone));
+        let told = case.sla("snapshot m.sla --prompt abcab -o p.slas").ok();
+        let bytes = std::fs::read(case.file("p.slas")).unwrap();
+        assert_eq!(told, format!("wrote p.slas: {} bytes, 5 tokens of m.sla\n", bytes.len()));
+        assert_eq!((&bytes[..4], u64::from_le_bytes(bytes[20..28].try_into().unwrap())), (&b"SLS\x7f"[..], 5));
+        for sampling in ["--temperature 0", "--temperature 0.9 --seed 4"] {
+            let whole = case.sla(&format!("run m.sla --prompt abcab -n 60 {sampling}")).ok();
+            assert_eq!(case.sla(&format!("run m.sla --snapshot p.slas -n 60 {sampling}")).ok(), whole, "{backbone:?}");
+        }
+        // The same session by ids, and again over itself.
+        assert!(case.sla("snapshot m.sla --prompt-ids 97 -o p.slas").ok().contains(", 1 token of"));
+        case.sla("snapshot m.sla --prompt-ids 97,98,99,97,98 -o p.slas").ok();
+        assert_eq!(std::fs::read(case.file("p.slas")).unwrap(), bytes);
+        assert_eq!(case.list(), ["m.sla", "model", "p.slas"]);
+    }
+}
+
+#[test]
 fn models_without_text_print_ids() {
     let case = Case::converted(&synth::small(Backbone::Gla));
     let text = case.sla("run m.sla --prompt-ids 1,2,3 -n 12").ok();

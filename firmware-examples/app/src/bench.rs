@@ -8,6 +8,8 @@ use crate::{Arguments, Console, Counter, Memory, Platform, info, model, stack};
 
 /// Tokens that the stack is measured over.
 const PAINTED_TOKENS: u32 = 4;
+/// Tokens that the longest slice is looked for in.
+const SLICED_TOKENS: u32 = 16;
 /// Positions whose cost is told apart: a stream's cost must not grow.
 const EARLY: u32 = 16;
 const LATE: u32 = 4000;
@@ -50,17 +52,20 @@ pub fn bench<P: Platform>() -> ! {
         workload.take_result();
     }
     info!("digest {=u32:08x}, {} instructions in all", workload.digest(), total);
+    let digest = workload.digest();
+    let slice = workload.worst_slice(&counter, token_count.min(SLICED_TOKENS));
 
     let plan = model.plan();
     console.text("@bench").key("machine").text(P::NAME);
     console.key("backend").text(sla_kernels::backend());
-    console.key("digest").hex(workload.digest());
+    console.key("digest").hex(digest);
     console.key("tokens").number(token_count.into());
     console.key("insns_per_token_min").number(least.into());
     console.key("insns_per_token_max").number(most.into());
     console.key("insns_total").number(total);
     console.key("insns_at_16").number(early.into());
     console.key("insns_at_4000").number(late.into());
+    console.key("insns_slice_max").number(slice.into());
     console.key("macs_per_token").number(model.macs());
     console.key("parse_insns").number(parse.into());
     console.key("state_bytes").number(plan.state_bytes() as u64);

@@ -3,7 +3,7 @@
 use sla_runtime::{Model, Sampler, SamplerConfig, Session};
 
 use crate::stop::{no_memory, no_model, stop};
-use crate::{Arguments, Console, Memory, Platform, model};
+use crate::{Arguments, Console, Memory, Platform, boot, model};
 
 /// Generates `tokens=N` bytes (64 by default) after `prompt=...` with `seed=N` (0 by default), and exits with 0. The
 /// sampler's settings are those of `sla run`, so the text is too.
@@ -11,7 +11,8 @@ pub fn generate<P: Platform>() -> ! {
     P::start();
     let console = Console::<P>::new();
     let model = Model::parse(model::bytes()).unwrap_or_else(|error| no_model::<P>(error));
-    let memory = Memory::take(&model).unwrap_or_else(|| no_memory::<P>());
+    let mut memory = Memory::take(&model).unwrap_or_else(|| no_memory::<P>());
+    boot::self_test::<P>(&model, &mut memory);
     let mut session = Session::new(&model, memory.state, memory.scratch).unwrap_or_else(|_| no_memory::<P>());
     let seed = Arguments::number::<P>("seed=", 0).into();
     let token_count = Arguments::number::<P>("tokens=", 64);

@@ -1,9 +1,10 @@
 //! What the firmware of all machines shares. A machine's folder holds one [`Platform`] and small binaries that call
-//! [`bench()`], [`conformance()`], [`generate()`], [`kernels()`], [`ledger()`] and [`prompt()`].
+//! [`bench()`], [`conformance()`], [`generate()`], [`kernels()`], [`ledger()`], [`prompt()`] and [`resume()`].
 
 #![no_std]
 
 mod bench;
+mod boot;
 mod command_line;
 mod conformance;
 mod console;
@@ -17,6 +18,7 @@ pub mod log;
 mod memory;
 pub mod model;
 mod prompt;
+mod resume;
 pub mod semihost;
 pub mod stack;
 mod stop;
@@ -33,6 +35,7 @@ pub use kernels::kernels;
 pub use ledger::ledger;
 pub use memory::Memory;
 pub use prompt::prompt;
+pub use resume::resume;
 
 /// What a machine must offer. The defaults for text, arguments and exit use semihosting; a board with another transport
 /// overrides them.

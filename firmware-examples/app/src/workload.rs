@@ -1,8 +1,10 @@
 //! What the benchmark runs: the model of this image on the stream that the host knows too.
 
+use sla_format::LOGIT_TILE;
 use sla_runtime::{Checksum, Exercise, Ledger, Model, Op, Probe, Session};
 
 use crate::memory::Memory;
+use crate::{Counter, Platform};
 
 /// One stream through the model.
 pub struct Workload<'a> {
@@ -51,6 +53,38 @@ impl<'a> Workload<'a> {
             self.chosen = logits.argmax();
         }
         ledger.done(layers, Op::Head);
+    }
+
+    /// Instructions of the longest piece of `tokens` further steps that are cut where a task may yield: the beginning of a step,
+    /// which reads the embedding, each slice, and each tile of the logits.
+    pub fn worst_slice<P: Platform>(&mut self, counter: &Counter<P>, tokens: u32) -> u32 {
+        let mut worst = 0;
+        for _ in 0..tokens {
+            self.prepare();
+            let (mut is_left, mut largest, mut index) = (true, (0, i32::MIN), 0);
+            // Each piece is an activation of its own, as of a task that keeps nothing but the session.
+            worst = worst.max(counter.count(&mut || is_left = self.exercise.slices(&mut self.session).is_ok()));
+            while is_left {
+                worst = worst.max(counter.count(&mut || is_left = self.session.pending().run_next()));
+            }
+            while {
+                worst = worst.max(counter.count(&mut || {
+                    let mut logits = self.session.logits();
+                    let tile = logits.tile(index).unwrap_or_default();
+                    is_left = !tile.is_empty();
+                    for (at, &logit) in (LOGIT_TILE * index..).zip(tile) {
+                        if logit > largest.1 {
+                            largest = (at as u32, logit);
+                        }
+                    }
+                }));
+                is_left
+            } {
+                index += 1;
+            }
+            self.exercise.choose(largest.0);
+        }
+        worst
     }
 
     /// Adds the last step's logits to the digest and takes its choice as the next token.

@@ -26,6 +26,10 @@ pub struct Inputs {
     logits: &'static mut [I16F16],
     digest: Checksum,
     largest: u32,
+    #[cfg(feature = "snapshot")]
+    snapshot: &'static mut [u8],
+    #[cfg(feature = "snapshot")]
+    read: fn(usize, &mut [u8]) -> Result<(), u32>,
 }
 
 /// Whether the run went well.
@@ -51,8 +55,26 @@ fn token_path(inputs: &mut Inputs) -> Result<(), StepError> {
     inputs.largest ^= session.logits().top_k::<8>().iter().fold(0, |sum, (token, _)| sum ^ token);
     session.reset();
     inputs.token = session.position() as u32;
+    #[cfg(feature = "snapshot")]
+    snapshots(&mut session, inputs.snapshot, inputs.read)?;
     planted(inputs);
     Ok(())
+}
+
+/// A step in pieces, and everything that can be done with a session's bytes.
+#[cfg(feature = "snapshot")]
+fn snapshots(
+    session: &mut Session,
+    bytes: &mut [u8],
+    read: fn(usize, &mut [u8]) -> Result<(), u32>,
+) -> Result<(), StepError> {
+    while session.pending().run_next() {}
+    let largest = session.logits().tile(bytes.len()).and_then(|tile| tile.iter().max().copied());
+    session.save(bytes).map_err(|_| StepError::Input)?;
+    session.restore(bytes).map_err(|_| StepError::Input)?;
+    session.restore_with(read).map_err(|_| StepError::Input)?;
+    let read = session.snapshot().read(largest.unwrap_or(0) as usize, bytes);
+    if read > 0 { Ok(()) } else { Err(StepError::Input) }
 }
 
 fn planted(_inputs: &mut Inputs) {

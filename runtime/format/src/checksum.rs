@@ -1,4 +1,4 @@
-//! CRC-32 of a file (F2.3) and of logits (F8.2).
+//! CRC-32 of a file (F2.3), of logits (F8.2) and of snapshots (docs/snapshot.md S1.5).
 
 use crc::{CRC_32_ISO_HDLC, Crc, Digest, Table};
 
@@ -22,8 +22,7 @@ pub fn seal(file: &mut [u8]) {
     }
 }
 
-/// A running CRC-32 over logits: each is added as the four little-endian bytes of its Q16 integer
-/// (F8.2).
+/// A running CRC-32: over bytes, or over logits, each as the four little-endian bytes of its Q16 integer (F8.2).
 pub struct Checksum(Digest<'static, u32, Table<1>>);
 
 impl Default for Checksum {
@@ -36,6 +35,11 @@ impl Checksum {
     /// Adds one logit (Q16).
     pub fn add(&mut self, logit: i32) {
         self.0.update(&logit.to_le_bytes());
+    }
+
+    /// Adds bytes.
+    pub fn add_bytes(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
     }
 
     /// The checksum of all that was added.

@@ -13,6 +13,7 @@ mod header;
 mod model;
 mod plan;
 mod record;
+mod snapshot;
 mod state;
 mod tensor;
 
@@ -23,5 +24,6 @@ pub use model::{
 };
 pub use plan::{GLOBAL_STATE_WORDS, GROUP, LOGIT_TILE, MemoryPlan, pad_cols, pad_input, pad_rows};
 pub use record::words_at;
+pub use snapshot::{SNAPSHOT_MAGIC, SNAPSHOT_VERSION, SnapshotHeader};
 pub use state::{MAX_INT16_ROWS, StateKind, States};
 pub use tensor::{Expected, GLOBAL_ROLES, LAYER_ROLES, Role, TensorDesc, TensorKind};

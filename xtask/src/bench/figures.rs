@@ -28,6 +28,11 @@ pub fn token(model: &str) -> String {
     format!("token:{model}")
 }
 
+/// The case of the longest piece that a model's token can be cut into.
+pub fn slice(model: &str) -> String {
+    format!("slice:{model}")
+}
+
 impl Figures {
     /// What the runs showed: kernels and prompts, then tokens.
     pub fn of<'r>(reports: impl Iterator<Item = &'r Report<Shown>> + Clone) -> Self {
@@ -49,6 +54,7 @@ impl Figures {
             || all().filter_map(|(_, shown)| if let Shown::Model(row) = shown { Some(row.as_ref()) } else { None });
         for row in rows() {
             figures.add(&row.machine, &token(&row.model), "token", row.insns_mean);
+            figures.add(&row.machine, &slice(&row.model), "slice", row.insns_slice_max as f64);
         }
         figures
     }

@@ -15,9 +15,11 @@ const BUILD_LIMIT: Duration = Duration::from_secs(1200);
 
 /// What an image is built with.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Features {
+pub struct Features<'a> {
     /// defmt frames on standard error.
     pub log: bool,
+    /// The session that the `resume` binary goes on from.
+    pub snapshot: Option<&'a Path>,
     /// The only backbone, by its feature's name; otherwise all.
     pub backbone: Option<&'static str>,
 }
@@ -36,7 +38,12 @@ pub struct Image {
 
 /// Builds `binaries` of `machine` and returns them in this order: with `model` in their flash, or, without one, so that a
 /// model can be loaded beside them.
-pub fn build(machine: &Machine, binaries: &[&str], model: Option<&Model>, features: Features) -> Result<Vec<Image>> {
+pub fn build(
+    machine: &Machine,
+    binaries: &[&str],
+    model: Option<&Model>,
+    features: Features<'_>,
+) -> Result<Vec<Image>> {
     let target_dir = paths::target_dir().join("firmware");
     let images = target_dir.join("images");
     fs::create_dir_all(&images)?;
@@ -51,9 +58,12 @@ pub fn build(machine: &Machine, binaries: &[&str], model: Option<&Model>, featur
     eprintln!("{}: building {} for {}{with}", machine.name, binaries.join(" and "), machine.target);
     let mut command =
         setup::device_cargo(&machine.target).with_context(|| format!("no core for {}", machine.target))?;
-    command.current_dir(&machine.folder).env_remove("SLA_MODEL");
+    command.current_dir(&machine.folder).env_remove("SLA_MODEL").env_remove("SLA_SNAPSHOT");
     if let Some(model) = model {
         command.env("SLA_MODEL", &model.path);
+    }
+    if let Some(path) = features.snapshot {
+        command.env("SLA_SNAPSHOT", path);
     }
     command.args(["build", "--release", "--locked", "--target-dir"]).arg(&target_dir);
     for binary in binaries {

@@ -29,6 +29,8 @@ pub struct Row {
     pub insns_mean: f64,
     /// Instructions of the dearest token.
     pub insns_max: u64,
+    /// Instructions of the longest piece of a token that is cut where a task may yield.
+    pub insns_slice_max: u64,
     /// Instructions at position 16, if the run got there.
     pub insns_at_16: Option<u64>,
     /// Instructions at position 4,000, if the run got there.
@@ -69,6 +71,7 @@ impl Row {
             insns_min: run.number("insns_per_token_min")?,
             insns_mean: run.number("insns_total")? as f64 / f64::from(tokens),
             insns_max: run.number("insns_per_token_max")?,
+            insns_slice_max: run.number("insns_slice_max")?,
             insns_at_16: at("insns_at_16", 16)?,
             insns_at_4000: at("insns_at_4000", 4000)?,
             macs: run.number("macs_per_token")?,
@@ -102,6 +105,7 @@ impl Row {
             "insns_per_token_min": self.insns_min,
             "insns_per_token_mean": self.insns_mean,
             "insns_per_token_max": self.insns_max,
+            "insns_slice_max": self.insns_slice_max,
             "insns_at_16": self.insns_at_16,
             "insns_at_4000": self.insns_at_4000,
             "macs_per_token": self.macs,
@@ -155,6 +159,7 @@ pub fn table(rows: &[&Row]) -> String {
         "insns/token min",
         "mean",
         "max",
+        "slice max",
         "insns/MAC",
         "parse insns",
         "state",
@@ -172,6 +177,7 @@ pub fn table(rows: &[&Row]) -> String {
             row.insns_min.to_string(),
             format!("{:.1}", row.insns_mean),
             row.insns_max.to_string(),
+            row.insns_slice_max.to_string(),
             format!("{:.3}", row.insns_per_mac()),
             row.parse_insns.to_string(),
             row.state_bytes.to_string(),

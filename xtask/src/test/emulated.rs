@@ -5,6 +5,7 @@ use anyhow::Result;
 use super::Findings;
 use crate::bench::Bench;
 use crate::models::{self, Model};
+use crate::qemu::resume::resume;
 use crate::qemu::{self, Outcome, Report, Row, Shown};
 
 /// Tokens of every run.
@@ -17,6 +18,9 @@ const STACK_BYTES: u64 = 2048;
 pub const SPREAD_PERCENT: f64 = 2.0;
 /// The machine of the bounds.
 const MACHINE: &str = "m4";
+
+/// The machines of the warm start: one of each kind of kernels.
+const WARM: [&str; 5] = ["m0", "m3", "m4", "m55", "rv32"];
 
 /// Runs them all.
 pub fn run(findings: &mut Findings) {
@@ -32,6 +36,8 @@ pub fn run(findings: &mut Findings) {
     findings.run("ledger", ledger);
     findings.step(format_args!("{MACHINE}: generated text against the host's"));
     findings.run("generated text", generated_text);
+    findings.step(format_args!("{}: going on from a session of the host", WARM.join(", ")));
+    findings.run("warm start", warm_start);
 }
 
 fn all_machines(findings: &mut Findings) -> Result<()> {
@@ -170,6 +176,18 @@ fn ledger(findings: &mut Findings) -> Result<()> {
                     false => findings.failed(text),
                 }
             }
+        }
+    }
+    Ok(())
+}
+
+fn warm_start(findings: &mut Findings) -> Result<()> {
+    let machine = WARM.map(str::to_owned).to_vec();
+    for report in resume(&qemu::Options { machine, tokens: 16, ..qemu::Options::default() })? {
+        match &report.outcome {
+            Outcome::Failed(why) => findings.failed(format_args!("{}: {why}", report.machine)),
+            Outcome::Skipped(why) => findings.skipped(format_args!("{}: {why}", report.machine)),
+            Outcome::Done(run) => findings.note(format_args!("{}: {}: {run}", report.machine, report.model)),
         }
     }
     Ok(())

@@ -1,0 +1,123 @@
+//! One value in two slots of NOR flash: a write that power loss interrupts, at any moment, leaves the value from before or the new
+//! one, whole. `docs/snapshot.md` S3 is normative.
+//!
+//! ```ignore
+//! let mut store = Store::open(flash, 0x0c_0000..0x0e_0000)?;    // two slots of 64 KiB
+//! if store.bytes().is_some() {
+//!     session.restore_with(|at, out| store.read(at, out))?;     // go on where the power went
+//! }
+//! // ...
+//! let snapshot = session.snapshot();
+//! store.write(snapshot.bytes(), |at, out| { snapshot.read(at, out); })?;
+//! ```
+//!
+//! The flash is any [`NorFlash`]; no write unit is programmed twice between erasures, as flash with error correction demands.
+//! Nothing is buffered but 256 bytes.
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod error;
+mod slot;
+
+pub use error::StoreError;
+
+use core::ops::Range;
+use embedded_storage::nor_flash::NorFlash;
+use slot::{Record, Slot};
+
+/// Bytes that are read or programmed at a time; a flash's units divide it.
+const CHUNK: usize = 256;
+
+/// The two slots.
+pub struct Store<F> {
+    flash: F,
+    slots: [Slot; 2],
+    /// The slot with the newest whole value, and its record.
+    newest: Option<(Slot, Record)>,
+}
+
+impl<F: NorFlash> Store<F> {
+    /// Looks for the newest value in `region`, whose halves are the slots. Reads both slots once and writes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Region`] when the region is not two slots of whole erase units inside the flash; [`StoreError::Flash`].
+    pub fn open(mut flash: F, region: Range<u32>) -> Result<Self, StoreError<F::Error>> {
+        const { assert!(CHUNK.is_multiple_of(F::WRITE_SIZE) && CHUNK.is_multiple_of(F::READ_SIZE)) };
+        let slots = Slot::halves(&region, F::ERASE_SIZE, flash.capacity()).ok_or(StoreError::Region {
+            start: region.start,
+            end: region.end,
+            erase_bytes: F::ERASE_SIZE,
+        })?;
+        let mut newest: Option<(Slot, Record)> = None;
+        for slot in slots {
+            let Some(record) = slot.find(&mut flash)? else { continue };
+            if newest.is_none_or(|(_, other)| record.is_newer_than(&other)) {
+                newest = Some((slot, record));
+            }
+        }
+        Ok(Self { flash, slots, newest })
+    }
+
+    /// The longest value that fits.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        let [slot, _] = self.slots;
+        slot.capacity::<F>()
+    }
+
+    /// Length of the value; `None` when nothing was ever written whole.
+    #[must_use]
+    pub fn bytes(&self) -> Option<usize> {
+        self.newest.map(|(_, record)| record.bytes as usize)
+    }
+
+    /// Number of the write that made the value, from 1; it wraps.
+    #[must_use]
+    pub fn sequence(&self) -> Option<u32> {
+        self.newest.map(|(_, record)| record.sequence)
+    }
+
+    /// Where the value's bytes are in the flash, for one that is mapped into memory.
+    #[must_use]
+    pub fn location(&self) -> Option<Range<u32>> {
+        self.newest.map(|(slot, record)| slot.value::<F>()..slot.value::<F>() + record.bytes)
+    }
+
+    /// Fills `out` with the value's bytes from `at` on.
+    ///
+    /// # Errors
+    /// [`StoreError::Range`] past its end, or without a value; [`StoreError::Flash`].
+    pub fn read(&mut self, at: usize, out: &mut [u8]) -> Result<(), StoreError<F::Error>> {
+        let have = self.bytes().unwrap_or(0);
+        let end = at.checked_add(out.len()).filter(|&end| end <= have);
+        let (Some((slot, _)), Some(_)) = (self.newest, end) else {
+            return Err(StoreError::Range { at, len: out.len(), have });
+        };
+        slot.read(&mut self.flash, at, out)
+    }
+
+    /// Replaces the value by `bytes` new ones; `fill(at, out)` has to fill `out` with those from `at` on, in order. What is
+    /// programmed is read back before it counts.
+    ///
+    /// # Errors
+    /// [`StoreError::TooLong`] before anything is written; [`StoreError::Verify`] and [`StoreError::Flash`], after which the
+    /// value from before is still the value.
+    pub fn write(&mut self, bytes: usize, mut fill: impl FnMut(usize, &mut [u8])) -> Result<(), StoreError<F::Error>> {
+        if bytes > self.capacity() {
+            return Err(StoreError::TooLong { bytes, capacity: self.capacity() });
+        }
+        let [first, second] = self.slots;
+        let (slot, sequence) = match self.newest {
+            Some((slot, record)) => (if slot == first { second } else { first }, record.sequence.wrapping_add(1)),
+            None => (first, 1),
+        };
+        let record = slot.write(&mut self.flash, bytes, sequence, &mut fill)?;
+        self.newest = Some((slot, record));
+        Ok(())
+    }
+
+    /// Gives the flash back.
+    pub fn release(self) -> F {
+        self.flash
+    }
+}
