@@ -3,7 +3,7 @@
 //!
 //! One stage a file, plain structs between them: [`checkpoint`] reads a directory, [`calibrate`] looks at what
 //! the float model does, [`quantize`] rounds each matrix as its [`recipe`] folds it, [`lower`] makes tensors of the integers,
-//! [`write`] lays out the file,
+//! [`tokenizer`] compiles the tokenizer, [`write`] lays out the file,
 //! [`convert`] runs them in order and measures the result.
 
 pub mod calibrate;
@@ -17,6 +17,7 @@ pub mod owned_model;
 pub mod parallel;
 pub mod quantize;
 pub mod recipe;
+pub mod tokenizer;
 pub mod write;
 
 pub use calibrate::Calibration;

@@ -61,6 +61,7 @@ pub fn prove(mut say: impl FnMut(Line)) -> Result<()> {
     for (index, target) in targets.enumerate() {
         say(expect_clean(target, &[], "the token path")?);
         say(expect_clean(target, &["parse"], "the token path and opening a model")?);
+        say(expect_clean(target, &["tokenizer"], "the same and the tokenizer")?);
         if index == 0 {
             say(expect_caught(target, "plant-panic", |verdict| *verdict == Verdict::Panics)?);
             say(expect_caught(target, "plant-float", |verdict| matches!(verdict, Verdict::Floats(_)))?);

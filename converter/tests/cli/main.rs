@@ -2,6 +2,7 @@
 
 mod data_files;
 mod refusals;
+mod tokenizer;
 mod work;
 
 use std::path::{Path, PathBuf};

@@ -20,6 +20,10 @@ mod prompt;
 pub mod semihost;
 pub mod stack;
 mod stop;
+#[cfg(feature = "tokenizer")]
+mod strings;
+#[cfg(feature = "tokenizer")]
+mod tokenize;
 mod workload;
 
 pub use bench::bench;
@@ -33,6 +37,8 @@ pub use kernels::kernels;
 pub use ledger::ledger;
 pub use memory::Memory;
 pub use prompt::prompt;
+#[cfg(feature = "tokenizer")]
+pub use tokenize::tokenize;
 
 /// What a machine must offer. The defaults for text, arguments and exit use semihosting; a board with another transport
 /// overrides them.
