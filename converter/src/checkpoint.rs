@@ -6,7 +6,7 @@
 
 mod config;
 mod error;
-mod json;
+pub(crate) mod json;
 mod layers;
 #[doc(hidden)]
 pub mod synth;

@@ -9,10 +9,11 @@ use crate::quantize::choose::{Candidate, candidates, explain, measure, select};
 use crate::quantize::model::Quantized;
 use crate::quantize::sequential::{Cost, Plan, quantize};
 use crate::quantize::{Bits, LEAST_IN_BITS};
+use crate::tokenizer;
 use crate::write::{self, Extras, self_test, write};
 use sla_format::{Checksum, InputKind, MAX_INT16_ROWS, ModelDesc, Role, StateKind};
 use sla_reference::{Model, ModelError};
-use sla_runtime::{SelfTestError, StepError};
+use sla_runtime::{SectionError, SelfTestError, StepError, Tokenizer};
 
 /// How to convert.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,6 +26,8 @@ pub struct ConvertOptions {
     pub weights: WeightBits,
     /// Bits of embedding and head, where the weights are not all int8.
     pub head: Bits,
+    /// The tokenizer that becomes part of the file.
+    pub tokenizer: Option<tokenizer::Compiled>,
 }
 
 /// Bits of the matrices within layers.
@@ -97,6 +100,9 @@ pub enum ConvertError {
         /// What could still make it smaller.
         hint: &'static str,
     },
+    /// A tokenizer with more ids than the model, or for a model that reads no tokens.
+    #[error("the tokenizer does not fit the model: {0}")]
+    Tokenizer(SectionError),
     /// Calibration data of the wrong kind or content.
     #[error("calibration: {0}")]
     Calibration(EvalError),
@@ -147,6 +153,13 @@ pub fn convert(
     let (bos, eos) = (meta.bos_token_id, meta.eos_token_id);
     let trial_desc = describe(&model.config, 16, LEAST_IN_BITS, bos, eos);
     let mut extras = Extras { labels: labels(&meta), states: write::states(&states), ..Extras::default() };
+    if let Some(tokenizer) = &options.tokenizer {
+        let inputs = if trial_desc.input == InputKind::Tokens { trial_desc.inputs } else { 0 };
+        let read = Tokenizer::read(tokenizer.section()).and_then(|read| read.check_vocabulary(inputs));
+        read.map_err(ConvertError::Tokenizer)?;
+        warnings.extend(tokenizer.warnings.iter().cloned());
+        extras.tokenizer = tokenizer.section().to_vec();
+    }
     let rounded = round(&mut model, &trial_desc, moments.as_ref(), options, &extras, progress)?;
     let model = model;
     let (config, weights) = (&model.config, &model.weights);
@@ -228,7 +241,10 @@ pub fn convert(
             ),
         ),
     ];
-    let summary = summary.map(|(key, value)| (key.to_owned(), value)).to_vec();
+    let mut summary = summary.map(|(key, value)| (key.to_owned(), value)).to_vec();
+    if let Some(tokenizer) = &options.tokenizer {
+        summary.insert(2, ("tokenizer".to_owned(), tokenizer.summary()));
+    }
     let choices = match rounded.costs.is_empty() {
         true => Vec::new(),
         false => explain(&rounded.costs, &rounded.candidates, config.layers),

@@ -5,6 +5,8 @@
 //! the float model does, [`quantize`] rounds each matrix as its [`recipe`] folds it, [`lower`] makes tensors of the integers,
 //! [`write`] lays out the file,
 //! [`convert`] runs them in order and measures the result. [`eval`] compares a file with its float model, [`report`] shows it.
+//! [`tokenizer`] compiles the tokenizer, [`write`] lays out the file,
+//! [`convert`] runs them in order and measures the result.
 
 pub mod calibrate;
 pub mod checkpoint;
@@ -19,6 +21,7 @@ pub mod parallel;
 pub mod quantize;
 pub mod recipe;
 pub mod report;
+pub mod tokenizer;
 pub mod write;
 
 pub use calibrate::Calibration;

@@ -59,6 +59,9 @@ pub enum ParseError {
         #[cfg_attr(feature = "defmt", defmt(Debug2Format))]
         role: Role,
     },
+    /// The tokenizer section is invalid, or has more tokens than the model.
+    #[cfg(feature = "tokenizer")]
+    Tokenizer(sla_tokenizer::SectionError),
 }
 
 impl core::fmt::Display for ParseError {
@@ -90,6 +93,8 @@ impl core::fmt::Display for ParseError {
             ParseError::Tensor { layer, role } => {
                 write!(f, "the entry of tensor {} (layer {layer}) is invalid", role.name())
             }
+            #[cfg(feature = "tokenizer")]
+            ParseError::Tokenizer(e) => write!(f, "the tokenizer section: {e}"),
         }
     }
 }

@@ -66,5 +66,7 @@ pub use sampler::{MAX_CANDIDATES, Sampler, SamplerConfig};
 pub use session::Session;
 pub use sla_format::{Checksum, InputKind, MemoryPlan, ModelDesc};
 pub use sla_kernels::Real;
+#[cfg(feature = "tokenizer")]
+pub use sla_tokenizer::{Decoder, EncodeError, SectionError, Tokenizer, encode_words};
 pub use slices::Slices;
 pub use snapshot::Snapshot;

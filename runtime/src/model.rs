@@ -7,6 +7,8 @@ use sla_format::{
     GLOBAL_ROLES, HEADER_BYTES, Header, InputKind, LAYER_ROLES, MAGIC, MemoryPlan, ModelDesc, NONE, Role,
     SECTION_ALIGN, Section, SectionKind, States, TensorDesc, TensorKind, VERSION, crc32,
 };
+#[cfg(feature = "tokenizer")]
+use sla_tokenizer::Tokenizer;
 
 /// Bytes at a 16-byte boundary, as a model in flash has to be: `Aligned(*include_bytes!("model.sla"))`.
 #[repr(C, align(16))]
@@ -79,7 +81,20 @@ impl<'m> Model<'m> {
             ],
         };
         model.check_tensors()?;
+        #[cfg(feature = "tokenizer")]
+        model.check_tokenizer()?;
         Ok(model)
+    }
+
+    #[cfg(feature = "tokenizer")]
+    fn check_tokenizer(&self) -> Result<(), ParseError> {
+        let inputs = if self.desc.input == InputKind::Tokens { self.desc.inputs } else { 0 };
+        match self.tokenizer_section() {
+            [] => Ok(()),
+            section => Tokenizer::read(section)
+                .and_then(|tokenizer| tokenizer.check_vocabulary(inputs))
+                .map_err(ParseError::Tokenizer),
+        }
     }
 
     fn check_tensors(&self) -> Result<(), ParseError> {
@@ -143,8 +158,15 @@ impl<'m> Model<'m> {
 
     /// The tokenizer section; empty without one.
     #[must_use]
-    pub fn tokenizer(&self) -> &'m [u8] {
+    pub fn tokenizer_section(&self) -> &'m [u8] {
         self.optional[0]
+    }
+
+    /// The tokenizer; `None` for models that read bytes, ids or feature vectors. Checks the section again, so keep it.
+    #[cfg(feature = "tokenizer")]
+    #[must_use]
+    pub fn tokenizer(&self) -> Option<Tokenizer<'m>> {
+        Tokenizer::read(self.tokenizer_section()).ok()
     }
 
     /// Provenance: UTF-8 lines `key=value`.

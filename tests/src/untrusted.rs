@@ -4,7 +4,7 @@ use sla_converter::checkpoint::synth;
 use sla_converter::{ConvertOptions, WeightBits};
 use sla_format::{InputKind, LOGIT_TILE, MemoryPlan, StateKind};
 use sla_reference::{Backbone, Config, FeatureMap, Input, KeyGate, QueryGate, Sla};
-use sla_runtime::{I16F16, Model, Sampler, SamplerConfig, Session};
+use sla_runtime::{Decoder, I16F16, Model, Sampler, SamplerConfig, Session, Tokenizer, encode_words};
 
 use crate::{Case, checkpoint, with_state};
 
@@ -96,7 +96,10 @@ pub fn run(file: &[u8], max_words: usize) -> Outcome {
     }
     let mut scratch = vec![SENTINEL; plan.scratch_words];
     let _ = model.self_test(&mut state, &mut scratch);
-    let _ = (model.provenance(), model.label(0), model.tokenizer(), model.macs());
+    let _ = (model.provenance(), model.label(0), model.macs());
+    if let Some(tokenizer) = model.tokenizer() {
+        try_tokenizer(tokenizer);
+    }
     Outcome::Ran
 }
 
@@ -152,4 +155,16 @@ impl Aligned16 {
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         &mut self.buffer[self.start..]
     }
+}
+
+/// Encodes and decodes; every id has to be below the number of tokens.
+fn try_tokenizer(tokenizer: Tokenizer) {
+    const TEXT: &str =
+        "Hello world,  the 123 things\n\nthat I'll see: \u{4e16}\u{754c} \u{1f980}\u{2581} <|endoftext|> </s>\0";
+    let mut ids = vec![SENTINEL; encode_words(TEXT.len())];
+    let Ok(len) = tokenizer.encode(TEXT, true, &mut ids) else { return };
+    assert!(ids[..len].iter().all(|&id| id < tokenizer.tokens()), "ids outside the vocabulary");
+    let mut decoder = Decoder::new(tokenizer, false);
+    ids[..len].iter().chain(&[0, 1, 255, SENTINEL]).for_each(|&id| decoder.push(id, &mut |_| {}));
+    decoder.finish(&mut |_| {});
 }

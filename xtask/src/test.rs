@@ -26,7 +26,7 @@ pub struct Options {
 }
 
 /// Crates that must build without a standard library.
-const DEVICE_CRATES: [&str; 4] = ["sla-format", "sla-kernels", "sla-runtime", "sla-store"];
+const DEVICE_CRATES: [&str; 5] = ["sla-format", "sla-kernels", "sla-runtime", "sla-store", "sla-tokenizer"];
 /// Targets that they are built for.
 const DEVICE_TARGETS: [&str; 4] =
     ["thumbv7em-none-eabihf", "thumbv6m-none-eabi", "riscv32imac-unknown-none-elf", "wasm32-unknown-unknown"];

@@ -21,7 +21,7 @@ pub(super) fn read_config(dir: &Path) -> Result<Keys, CheckpointError> {
 }
 
 /// The text of a JSON file.
-pub(super) fn read_text(path: &Path) -> Result<String, CheckpointError> {
+pub(crate) fn read_text(path: &Path) -> Result<String, CheckpointError> {
     let io = |source| CheckpointError::Io { path: path.into(), source };
     let json = |reason: String| CheckpointError::Json { path: path.into(), reason };
     let bytes = std::fs::metadata(path).map_err(io)?.len();
@@ -34,7 +34,7 @@ pub(super) fn read_text(path: &Path) -> Result<String, CheckpointError> {
 }
 
 /// Parses a JSON object, with Python's `NaN`, `Infinity` and `-Infinity` allowed as values.
-pub(super) fn parse_object(text: &str) -> Result<Map<String, Value>, String> {
+pub(crate) fn parse_object(text: &str) -> Result<Map<String, Value>, String> {
     match serde_json::from_str(&quote_bare(text)) {
         Ok(Value::Object(map)) => Ok(map),
         Ok(other) => Err(format!("holds {} where a JSON object belongs", brief(&other))),
@@ -70,7 +70,7 @@ fn quote_bare(text: &str) -> String {
 }
 
 /// A value on one line, at most about 60 characters.
-pub(super) fn brief(value: &Value) -> String {
+pub(crate) fn brief(value: &Value) -> String {
     let text = match value {
         Value::String(s) if s.starts_with(BARE) => s[1..].to_string(),
         Value::Array(list) if list.len() > 16 => format!("[{} values]", list.len()),

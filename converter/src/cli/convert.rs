@@ -9,8 +9,10 @@ use sla_converter::convert::{Budget, ConvertOptions, WeightBits, convert};
 use sla_converter::data::{self, TensorFile};
 use sla_converter::eval::ROW_TOKENS;
 use sla_converter::quantize::Bits;
+use sla_converter::tokenizer::{self, Compiled};
 use sla_format::StateKind;
 use sla_reference::Input;
+use sla_tokenizer::Tokenizer;
 
 use super::failure::{Outcome, usage, warn};
 use super::output::{OutputFile, print};
@@ -25,7 +27,7 @@ pub(super) struct Options {
     /// File to write
     #[arg(short, long, value_name = "FILE.sla")]
     output: PathBuf,
-    /// Data to measure activation ranges and drift on: a text (byte-level models) or a .safetensors file with input_ids,
+    /// Data to measure activation ranges and drift on: a text (byte-level models and tokenizers) or a .safetensors file with input_ids,
     /// features or features.N. Default: the model's own samples; synthetic frames for feature models
     #[arg(long, value_name = "FILE")]
     calibration: Option<PathBuf>,
@@ -43,6 +45,9 @@ pub(super) struct Options {
     /// Bits of embedding and head where --weights is int4 or mixed
     #[arg(long, value_enum, default_value_t = Head::Int8)]
     head: Head,
+    /// Convert without the tokenizer that tokenizer.json describes: the file then reads and writes token ids
+    #[arg(long)]
+    no_tokenizer: bool,
     /// Tell for every matrix which bits it got, and why
     #[arg(short, long)]
     verbose: bool,
@@ -94,9 +99,10 @@ pub(super) fn command(options: &Options) -> Outcome {
     let output = OutputFile::new(&options.output)?;
     output.spare(Some(&options.dir), &options.calibration)?;
     let checkpoint = checkpoint::load(&options.dir)?;
-    let calibration = calibration(options, &checkpoint)?;
+    let tokenizer = tokenizer(options, &checkpoint)?;
+    let calibration = calibration(options, &checkpoint, tokenizer.as_ref())?;
     let progress = Progress::new();
-    let how = ConvertOptions { calibration, weights, head, state: options.state.clone() };
+    let how = ConvertOptions { calibration, weights, head, state: options.state.clone(), tokenizer };
     let converted = convert(checkpoint, &how, &mut |stage, share| progress.set(stage, share));
     drop(progress);
     let converted = converted?;
@@ -121,12 +127,20 @@ fn state_kind(name: &str) -> Result<StateKind, String> {
     kinds.into_iter().find(|kind| kind.name() == name).ok_or_else(|| "it is int32 or int16".into())
 }
 
-fn calibration(options: &Options, checkpoint: &Checkpoint) -> Outcome<Calibration> {
+/// The checkpoint's tokenizer, for language models.
+fn tokenizer(options: &Options, checkpoint: &Checkpoint) -> Outcome<Option<Compiled>> {
+    match checkpoint.config.input {
+        Input::Tokens { vocab } if !options.no_tokenizer => Ok(tokenizer::load(&options.dir, vocab)?),
+        _ => Ok(None),
+    }
+}
+
+fn calibration(options: &Options, checkpoint: &Checkpoint, tokenizer: Option<&Compiled>) -> Outcome<Calibration> {
     let Some(path) = &options.calibration else { return Ok(Calibration::Own) };
     if path.extension().is_none_or(|e| e != "safetensors") {
-        let bytes = data::text(path, &checkpoint.config)?;
-        let rows = bytes.chunks(ROW_TOKENS).map(|row| row.iter().map(|&b| b.into()).collect());
-        return Ok(Calibration::Tokens(rows.collect()));
+        let tokenizer = tokenizer.map(|compiled| Tokenizer::read(compiled.section())).transpose()?;
+        let ids = data::text(path, &checkpoint.config, tokenizer.as_ref())?;
+        return Ok(Calibration::Tokens(ids.chunks(ROW_TOKENS).map(<[u32]>::to_vec).collect()));
     }
     let file = TensorFile::read(path)?;
     Ok(match &checkpoint.config.input {

@@ -7,6 +7,7 @@ mod stream;
 use std::path::PathBuf;
 
 use clap::Args;
+use serde_json::json;
 use sla_converter::checkpoint::{self, Checkpoint};
 use sla_converter::data;
 use sla_converter::dequantize::dequantize;
@@ -14,6 +15,7 @@ use sla_converter::eval::{Channel, Comparison, Report, Rows, check_same, compare
 use sla_converter::owned_model::OwnedModel;
 use sla_reference::Model as FloatModel;
 use sla_runtime::Model;
+use sla_tokenizer::Text;
 
 use super::failure::{Failure, Outcome, fail, read_model_to_run, warn};
 use super::inspect::provenance;
@@ -34,7 +36,7 @@ pub(super) struct Options {
     /// --stream the float model's own samples, or synthetic frames
     #[arg(long, value_name = "X.safetensors", conflicts_with = "text")]
     tokens: Option<PathBuf>,
-    /// Text for byte-level models, cut into rows of 1,024 bytes that each start from a fresh state
+    /// Text for byte-level models and files with a tokenizer, cut into rows of 1,024 tokens that each start from a fresh state
     #[arg(long, value_name = "FILE")]
     text: Option<PathBuf>,
     /// One stream of N steps without a reset, in windows of its positions; the input is repeated as often as it takes
@@ -73,18 +75,24 @@ pub(super) fn command(options: &Options) -> Outcome {
 }
 
 fn rows_command(options: &Options, file: &OwnedModel, checkpoint: Checkpoint, page: Option<OutputFile>) -> Outcome {
-    let rows = rows(options, &checkpoint)?;
     let model = file.model();
+    let rows = rows(options, &model, &checkpoint)?;
+    let bytes = options.text.as_ref().map(|_| scored_bytes(&model, &rows));
     let floats = floats(&model, checkpoint)?;
     let progress = Progress::new();
     let comparison = compare_all(&floats[0], &floats[1], &model, &rows, &mut |share| progress.set("evaluate", share));
     drop(progress);
     let comparison = comparison?;
-    let json = comparison.to_json(options.tolerance);
+    let mut json = comparison.to_json(options.tolerance);
+    if let Some(bytes) = bytes {
+        let total = &comparison.total;
+        json["bits_per_byte_float"] = json!(total.nll_float.map(|nll| bits_per_byte(total, nll, bytes)));
+        json["bits_per_byte_fixed"] = json!(total.nll_fixed.map(|nll| bits_per_byte(total, nll, bytes)));
+    }
     if let Some(page) = &page {
         report::write(page, options, file, &rows, &floats, &comparison, &json)?;
     }
-    if options.json { print_json(&json) } else { print(&text(options, &comparison)) }
+    if options.json { print_json(&json) } else { print(&text(options, &comparison, bytes)) }
 }
 
 /// The float model, and the same over the weights that the file means.
@@ -103,9 +111,9 @@ fn check_source(checkpoint: &Checkpoint, model: &Model) {
     }
 }
 
-fn rows(options: &Options, checkpoint: &Checkpoint) -> Outcome<Rows> {
+fn rows(options: &Options, model: &Model, checkpoint: &Checkpoint) -> Outcome<Rows> {
     if let Some(path) = &options.text {
-        return Ok(Rows::text(&data::text(path, &checkpoint.config)?));
+        return Ok(Rows::ids(&data::text(path, &checkpoint.config, model.tokenizer().as_ref())?));
     }
     let own = options.checkpoint.join("eval.safetensors");
     if options.tokens.is_none() && !own.exists() {
@@ -114,9 +122,28 @@ fn rows(options: &Options, checkpoint: &Checkpoint) -> Outcome<Rows> {
     data::eval_rows(options.tokens.as_ref().unwrap_or(&own), &checkpoint.config).map_err(Failure::from)
 }
 
-fn text(options: &Options, c: &Comparison) -> String {
+/// Bytes of text in the tokens that are predicted: all but the first of each row.
+fn scored_bytes(model: &Model, rows: &Rows) -> usize {
+    let Rows::Tokens(rows) = rows else { return 0 };
+    let tokenizer = model.tokenizer();
+    let bytes = |id: &u32| match &tokenizer {
+        Some(tokenizer) => match tokenizer.text(*id) {
+            Some(Text::Bytes(text)) => text.len(),
+            Some(Text::Byte(_)) => 1,
+            None => 0,
+        },
+        None => 1,
+    };
+    rows.iter().flat_map(|row| row.ids.iter().skip(1)).map(bytes).sum()
+}
+
+fn bits_per_byte(r: &Report, nll: f64, bytes: usize) -> f64 {
+    nll * r.scored as f64 / (std::f64::consts::LN_2 * bytes as f64)
+}
+
+fn text(options: &Options, c: &Comparison, bytes: Option<usize>) -> String {
     let mut text = format!("{}: {}\n\n", options.file.display(), verdict(&c.total));
-    text += &figures(c).render();
+    text += &figures(c, bytes).render();
     text += "\n  signal-to-noise ratio per layer, dB: float → fixed / dequantised → fixed\n";
     text += &layers(c).render();
     text.push('\n');
@@ -158,7 +185,7 @@ fn verdict(r: &Report) -> String {
     format!("{} over {} positions", parts.join(", "), grouped(r.tokens as u64))
 }
 
-fn figures(c: &Comparison) -> Table {
+fn figures(c: &Comparison, bytes: Option<usize>) -> Table {
     let reports = [&c.total, &c.dequantized, &c.weights_only];
     let mut table = Table::default();
     table.row(["", "float → fixed", "dequantised → fixed", "float → dequantised"]);
@@ -170,6 +197,12 @@ fn figures(c: &Comparison) -> Table {
     };
     row("nll, first model", &|r| r.nll_float.map_or("-".into(), |n| format!("{n:.6}")));
     row("nll, second model", &|r| r.nll_fixed.map_or("-".into(), |n| format!("{n:.6}")));
+    if let Some(bytes) = bytes {
+        let bits =
+            |r: &Report, nll: Option<f64>| nll.map_or("-".into(), |n| format!("{:.6}", bits_per_byte(r, n, bytes)));
+        row("bits a byte, first model", &|r| bits(r, r.nll_float));
+        row("bits a byte, second model", &|r| bits(r, r.nll_fixed));
+    }
     row("perplexity ratio", &|r| r.ppl_ratio.map_or("-".into(), |n| format!("{n:.6}")));
     row("KL mean", &|r| figure(r.kl_mean));
     row("KL max", &|r| figure(r.kl_max));

@@ -8,8 +8,11 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 use sla_converter::owned_model::OwnedModel;
 use sla_converter::quantize::choose::saving;
-use sla_format::{GROUP, LAYER_ROLES, MemoryPlan, NONE, Role, StateKind, TensorDesc, TensorKind, VERSION};
-use sla_runtime::{Model, SelfTestError};
+use sla_converter::tokenizer::describe;
+use sla_format::{
+    GROUP, LAYER_ROLES, MemoryPlan, NONE, Role, StateKind, TensorDesc, TensorKind, TokenizerTable, VERSION,
+};
+use sla_runtime::{Model, SelfTestError, Tokenizer};
 
 use description::description;
 
@@ -206,6 +209,7 @@ impl Contents {
             },
             "tensors": tensors,
             "labels": labels,
+            "tokenizer": model.tokenizer().map(|tokenizer| tokenizer_json(&tokenizer)),
             "provenance": lines,
             "self_test": self_test_text(self_test),
         })
@@ -282,6 +286,9 @@ impl Contents {
         if !labels.is_empty() {
             table.row([format!("labels: {}", labels.join(", "))]);
         }
+        if let Some(tokenizer) = model.tokenizer() {
+            table.row([format!("tokenizer: {}", describe(&tokenizer))]);
+        }
         text += &format!("\n{}  self-test: {}\n", table.render(), self_test_text(self_test));
         text
     }
@@ -305,6 +312,17 @@ fn entry_json(e: &Entry) -> Value {
         "acc_bound": (t.acc_bound > 0).then_some(t.acc_bound),
         "bias": t.bias != NONE,
         "out_frac": t.out_frac,
+    })
+}
+
+fn tokenizer_json(tokenizer: &Tokenizer) -> Value {
+    let desc = tokenizer.desc();
+    json!({
+        "kind": describe(tokenizer),
+        "tokens": desc.tokens,
+        "merges": desc.merges,
+        "added": desc.added,
+        "bytes": TokenizerTable::section_bytes(desc),
     })
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
+use sla_converter::tokenizer;
 use sla_runtime::Model;
 
 use super::failure::{Outcome, fail};
@@ -20,7 +21,7 @@ pub(super) struct Prompt {
 
 /// A model whose ids are the bytes of text.
 pub(super) fn reads_bytes(model: &Model) -> bool {
-    model.desc().inputs == 256 && model.tokenizer().is_empty()
+    model.desc().inputs == 256 && model.tokenizer_section().is_empty()
 }
 
 impl Prompt {
@@ -36,15 +37,23 @@ impl Prompt {
             }
             return Ok(self.prompt_ids.clone());
         }
-        match self.prompt.as_deref().filter(|p| !p.is_empty()) {
-            Some(text) if reads_bytes(model) => return Ok(text.bytes().map(u32::from).collect()),
-            Some(_) => {
+        match (self.prompt.as_deref().filter(|p| !p.is_empty()), model.tokenizer()) {
+            (Some(text), Some(tokenizer)) => {
+                let ids = tokenizer::encode(&tokenizer, text, true);
+                return if ids.is_empty() {
+                    fail("--prompt: the tokenizer has no token for this text")
+                } else {
+                    Ok(ids)
+                };
+            }
+            (Some(text), None) if reads_bytes(model) => return Ok(text.bytes().map(u32::from).collect()),
+            (Some(_), None) => {
                 return fail(format!(
                     "{shown}: the file has no tokenizer and a vocabulary of {vocabulary}, so text cannot be encoded; \
                      give --prompt-ids 1,2,3"
                 ));
             }
-            None => {}
+            (None, _) => {}
         }
         match model.desc().bos {
             bos if bos < vocabulary => Ok(vec![bos]),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sla_format::{InputKind, NONE};
-use sla_runtime::{MAX_CANDIDATES, Model, Sampler, SamplerConfig, Session};
+use sla_runtime::{Decoder, MAX_CANDIDATES, Model, Sampler, SamplerConfig, Session};
 
 use super::failure::{Failure, Outcome, fail, read_model_to_run, warn};
 use super::output::print;
@@ -96,8 +96,8 @@ pub(super) fn command(options: &Options) -> Outcome {
         return Ok(());
     }
 
-    let eos = if model.tokenizer().is_empty() { NONE } else { model.desc().eos };
-    let mut printer = Printer::new(&model);
+    let eos = if model.tokenizer_section().is_empty() { NONE } else { model.desc().eos };
+    let mut printer = Printer::new(&model, &prompt);
     let mut logits = if prompt.is_empty() { session.logits() } else { session.prefill(&prompt)? };
     let mut token = sampler.sample(&mut logits);
     for n in 1.. {
@@ -126,22 +126,29 @@ fn restore(session: &mut Session, path: &Path) -> Outcome {
 }
 
 /// Prints tokens as text, or as ids where there is no text.
-struct Printer {
+struct Printer<'m> {
+    tokens: Option<Decoder<'m>>,
     bytes: Option<Utf8Stream>,
     first: bool,
 }
 
-impl Printer {
-    fn new(model: &Model) -> Self {
-        Self { bytes: reads_bytes(model).then(Utf8Stream::default), first: true }
+impl<'m> Printer<'m> {
+    /// What is printed goes on where the prompt ends, perhaps within a character.
+    fn new(model: &Model<'m>, prompt: &[u32]) -> Self {
+        let mut tokens = model.tokenizer().map(|tokenizer| Decoder::new(tokenizer, true));
+        if let Some(decoder) = &mut tokens {
+            prompt.iter().for_each(|&id| decoder.push(id, &mut |_| {}));
+        }
+        Self { tokens, bytes: reads_bytes(model).then(Utf8Stream::default), first: true }
     }
 
     fn token(&mut self, token: u32) -> Outcome {
         let mut text = String::new();
-        match &mut self.bytes {
-            Some(stream) => stream.push(token.to_le_bytes()[0], &mut text),
-            None if self.first => text = token.to_string(),
-            None => text = format!(" {token}"),
+        match (&mut self.tokens, &mut self.bytes) {
+            (Some(decoder), _) => decoder.push(token, &mut |part| text.push_str(part)),
+            (None, Some(stream)) => stream.push(token.to_le_bytes()[0], &mut text),
+            (None, None) if self.first => text = token.to_string(),
+            (None, None) => text = format!(" {token}"),
         }
         self.first = false;
         if text.is_empty() { Ok(()) } else { print(&text) }
@@ -153,7 +160,10 @@ impl Printer {
         if let Some(stream) = &mut self.bytes {
             stream.finish(&mut text);
         }
-        if self.bytes.is_none() || std::io::stdout().is_terminal() {
+        if let Some(decoder) = &mut self.tokens {
+            decoder.finish(&mut |part| text.push_str(part));
+        }
+        if (self.bytes.is_none() && self.tokens.is_none()) || std::io::stdout().is_terminal() {
             text.push('\n');
         }
         print(&text)

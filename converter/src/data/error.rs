@@ -108,6 +108,14 @@ pub enum DataError {
         /// What the model reads.
         have: String,
     },
+    /// A text that a tokenizer cannot read.
+    #[error("{file}: byte {at} is not UTF-8; the model's tokenizer reads UTF-8 text")]
+    NotUtf8 {
+        /// The file.
+        file: String,
+        /// The first byte that is not.
+        at: usize,
+    },
     /// A text file without a byte.
     #[error("{file}: the file is empty; give a text of at least one byte")]
     EmptyText {

@@ -13,6 +13,9 @@ use std::path::Path;
 
 use sla_reference::{Config, Input};
 
+use crate::tokenizer::encode;
+use sla_tokenizer::Tokenizer;
+
 use crate::eval::{FeatureRow, Rows, TokenRow};
 
 /// Rows of token ids with the leading shape of their tensor, `[T]` or `[B, T]`.
@@ -160,17 +163,26 @@ fn feature_rows(file: &TensorFile, size: usize, outputs: usize) -> Result<Rows, 
     Ok(Rows::Features(rows))
 }
 
-/// The bytes of a text file, which are the ids of a model with a vocabulary of 256.
+/// The ids of a text file: those of the tokenizer, without its template, or the bytes for a model with a vocabulary of 256.
 ///
 /// # Errors
-/// [`DataError::NotBytes`] for another model, otherwise when the file cannot be read or is empty.
-pub fn text(path: &Path, config: &Config) -> Result<Vec<u8>, DataError> {
+/// [`DataError::NotBytes`] for another model without a tokenizer, [`DataError::NotUtf8`] with one, otherwise when the file
+/// cannot be read or is empty.
+pub fn text(path: &Path, config: &Config, tokenizer: Option<&Tokenizer>) -> Result<Vec<u32>, DataError> {
     match config.input {
+        Input::Tokens { .. } if tokenizer.is_some() => {}
         Input::Tokens { vocab: 256 } => {}
         Input::Tokens { vocab } => return Err(DataError::NotBytes { have: format!("a vocabulary of {vocab}") }),
         Input::Features { .. } => return Err(DataError::NotBytes { have: "feature vectors as input".into() }),
     }
     let file = path.display().to_string();
     let bytes = std::fs::read(path).map_err(|source| DataError::Io { file: file.clone(), source })?;
-    if bytes.is_empty() { Err(DataError::EmptyText { file }) } else { Ok(bytes) }
+    let ids = match tokenizer {
+        Some(tokenizer) => match std::str::from_utf8(&bytes) {
+            Ok(text) => encode(tokenizer, text, false),
+            Err(e) => return Err(DataError::NotUtf8 { file, at: e.valid_up_to() }),
+        },
+        None => bytes.into_iter().map(u32::from).collect(),
+    };
+    if ids.is_empty() { Err(DataError::EmptyText { file }) } else { Ok(ids) }
 }

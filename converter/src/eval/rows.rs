@@ -127,8 +127,13 @@ pub enum EvalError {
 impl Rows {
     /// Bytes as ids, cut into rows of [`ROW_TOKENS`] (the last may be shorter).
     pub fn text(bytes: &[u8]) -> Self {
-        let row = |chunk: &[u8]| TokenRow { ids: chunk.iter().map(|&b| b.into()).collect(), targets: None };
-        Self::Tokens(bytes.chunks(ROW_TOKENS).map(row).collect())
+        Self::ids(&bytes.iter().map(|&b| b.into()).collect::<Vec<u32>>())
+    }
+
+    /// Ids, cut into rows of [`ROW_TOKENS`] (the last may be shorter).
+    pub fn ids(ids: &[u32]) -> Self {
+        let row = |chunk: &[u32]| TokenRow { ids: chunk.to_vec(), targets: None };
+        Self::Tokens(ids.chunks(ROW_TOKENS).map(row).collect())
     }
 
     /// Number of rows.

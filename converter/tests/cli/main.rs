@@ -4,6 +4,7 @@ mod data_files;
 mod refusals;
 mod report;
 mod report_browser;
+mod tokenizer;
 mod work;
 
 use std::path::{Path, PathBuf};

@@ -22,6 +22,10 @@ mod resume;
 pub mod semihost;
 pub mod stack;
 mod stop;
+#[cfg(feature = "tokenizer")]
+mod strings;
+#[cfg(feature = "tokenizer")]
+mod tokenize;
 mod workload;
 
 pub use bench::bench;
@@ -36,6 +40,8 @@ pub use ledger::ledger;
 pub use memory::Memory;
 pub use prompt::prompt;
 pub use resume::resume;
+#[cfg(feature = "tokenizer")]
+pub use tokenize::tokenize;
 
 /// What a machine must offer. The defaults for text, arguments and exit use semihosting; a board with another transport
 /// overrides them.

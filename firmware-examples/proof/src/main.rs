@@ -30,6 +30,10 @@ pub struct Inputs {
     snapshot: &'static mut [u8],
     #[cfg(feature = "snapshot")]
     read: fn(usize, &mut [u8]) -> Result<(), u32>,
+    #[cfg(feature = "tokenizer")]
+    text: &'static str,
+    #[cfg(feature = "tokenizer")]
+    ids: &'static mut [u32],
 }
 
 /// Whether the run went well.
@@ -44,6 +48,8 @@ fn token_path(inputs: &mut Inputs) -> Result<(), StepError> {
     let model = &Model::parse(inputs.file).map_err(|_| StepError::Input)?;
     #[cfg(not(feature = "parse"))]
     let model = inputs.model;
+    #[cfg(feature = "tokenizer")]
+    tokenizer(model, inputs.text, inputs.ids, &mut inputs.largest)?;
     let mut session = Session::new(model, inputs.state, inputs.scratch)?;
     session.prefill(inputs.prompt)?.write(inputs.logits);
     let mut logits = session.step(inputs.token)?;
@@ -75,6 +81,17 @@ fn snapshots(
     session.restore_with(read).map_err(|_| StepError::Input)?;
     let read = session.snapshot().read(largest.unwrap_or(0) as usize, bytes);
     if read > 0 { Ok(()) } else { Err(StepError::Input) }
+}
+
+#[cfg(feature = "tokenizer")]
+fn tokenizer(model: &Model, text: &str, ids: &mut [u32], seen: &mut u32) -> Result<(), StepError> {
+    let tokenizer = model.tokenizer().ok_or(StepError::Input)?;
+    let count = tokenizer.encode(text, *seen > 0, ids).map_err(|_| StepError::Input)?;
+    let mut decoder = sla_runtime::Decoder::new(tokenizer, *seen > 1);
+    let mut sink = |part: &str| *seen ^= part.bytes().fold(0, |sum, byte| sum ^ u32::from(byte));
+    ids.iter().take(count).for_each(|&id| decoder.push(id, &mut sink));
+    decoder.finish(&mut sink);
+    Ok(())
 }
 
 fn planted(_inputs: &mut Inputs) {

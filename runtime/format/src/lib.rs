@@ -16,6 +16,7 @@ mod record;
 mod snapshot;
 mod state;
 mod tensor;
+mod tokenizer;
 
 pub use checksum::{Checksum, crc32, seal};
 pub use header::{HEADER_BYTES, Header, MAGIC, SECTION_ALIGN, Section, SectionKind, VERSION};
@@ -23,7 +24,11 @@ pub use model::{
     Backbone, FeatureMap, InputKind, KeyGate, MAX_DIM, MAX_HEADS, ModelDesc, NONE, OutputGate, QueryGate, RealBits,
 };
 pub use plan::{GLOBAL_STATE_WORDS, GROUP, LOGIT_TILE, MemoryPlan, pad_cols, pad_input, pad_rows};
-pub use record::words_at;
+pub use record::{word_at, words_at};
 pub use snapshot::{SNAPSHOT_MAGIC, SNAPSHOT_VERSION, SnapshotHeader};
 pub use state::{MAX_INT16_ROWS, StateKind, States};
 pub use tensor::{Expected, GLOBAL_ROLES, LAYER_ROLES, Role, TensorDesc, TensorKind};
+pub use tokenizer::{
+    ANCHOR_EVERY, AddedToken, BYTE_RECORD, MAX_TOKEN_BYTES, MAX_TOKENS, Prefix, Split, Strip, Symbols, TokenizerDesc,
+    TokenizerTable, index_at,
+};

@@ -6,7 +6,7 @@ use sla_converter::owned_model::OwnedModel;
 use sla_converter::report::{Subject, page, sample_len};
 use sla_format::InputKind;
 use sla_reference::Model as FloatModel;
-use sla_runtime::Model;
+use sla_runtime::{Decoder, Model};
 
 use super::super::failure::Outcome;
 use super::super::inspect::provenance;
@@ -47,8 +47,19 @@ pub(super) fn write(
     output.write(html.as_bytes())
 }
 
-/// A token of a byte-level model as a character that can be seen; of others its number.
+/// A token's text, as characters that can be seen; where it has none its number.
 fn label(model: &Model, id: u32) -> String {
+    if let Some(tokenizer) = model.tokenizer() {
+        let (mut text, mut decoder) = (String::new(), Decoder::new(tokenizer, false));
+        decoder.push(id, &mut |part| text.push_str(part));
+        let seen = |c| match c {
+            '\n' => '↵',
+            ' ' => '·',
+            c => c,
+        };
+        let text: String = text.chars().map(seen).collect();
+        return if text.is_empty() || text.contains(char::is_control) { id.to_string() } else { text };
+    }
     let bytes = model.desc().input == InputKind::Tokens && model.desc().inputs == 256;
     match char::from_u32(id).filter(|_| bytes) {
         Some('\n') => "↵".into(),

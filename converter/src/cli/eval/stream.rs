@@ -22,7 +22,7 @@ pub(super) fn command(options: &Options, steps: u64, model: &Model, checkpoint: 
         )?;
     }
     let given = options.tokens.is_some() || options.text.is_some();
-    let rows = given.then(|| rows(options, &checkpoint)).transpose()?;
+    let rows = given.then(|| rows(options, model, &checkpoint)).transpose()?;
     let title = checkpoint.meta.name.clone();
     let [reference, dequantized] = floats(model, checkpoint)?;
     let source = rows.as_ref().map_or(Source::Own, Source::Rows);
@@ -50,7 +50,7 @@ fn text(options: &Options, model: &Model, r: &StreamReport) -> String {
     let desc = model.desc();
     let unit = match (desc.input, desc.inputs) {
         (InputKind::Features, _) => None,
-        (InputKind::Tokens, 256) => Some("bits/byte"),
+        (InputKind::Tokens, 256) if model.tokenizer_section().is_empty() => Some("bits/byte"),
         (InputKind::Tokens, _) => Some("bits/token"),
     };
     let mut table = Table::default();

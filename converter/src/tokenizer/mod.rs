@@ -1,0 +1,111 @@
+//! Compiling `tokenizer.json`, as Hugging Face's `tokenizers` writes it, into the tokenizer section (format.md F11).
+//!
+//! [`parts`] reads everything but the vocabulary into a [`parts::Parts`], [`vocabulary`] reads that, [`section`] lays the
+//! tables out. What would encode or decode otherwise than the library is refused by name.
+
+mod alphabet;
+mod error;
+mod parts;
+mod section;
+mod vocabulary;
+
+use std::path::Path;
+
+pub use error::TokenizerError;
+
+use crate::checkpoint::json;
+use serde_json::Value;
+use sla_format::Split;
+use sla_tokenizer::{EncodeError, SectionError, Tokenizer};
+
+/// A compiled tokenizer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Compiled {
+    section: Vec<u8>,
+    /// One line each: what has no effect here.
+    pub warnings: Vec<String>,
+}
+
+impl Compiled {
+    /// The section's bytes.
+    pub fn section(&self) -> &[u8] {
+        &self.section
+    }
+
+    /// Kind, size and bytes in one line.
+    pub fn summary(&self) -> String {
+        Tokenizer::read(&self.section).map_or_else(|e| e.to_string(), |tokenizer| describe(&tokenizer))
+    }
+}
+
+/// A tokenizer in one line.
+pub fn describe(tokenizer: &Tokenizer) -> String {
+    let desc = tokenizer.desc();
+    let kind = match desc.split {
+        Split::Gpt2 => "byte-level BPE, GPT-2 pre-tokens",
+        Split::Llama3 => "byte-level BPE, Llama 3 pre-tokens",
+        Split::Qwen2 => "byte-level BPE, Qwen 2 pre-tokens",
+        Split::DigitsGpt2 => "byte-level BPE, GPT-2 pre-tokens with single digits",
+        Split::Whole if desc.symbols == sla_format::Symbols::Bytes => "byte-level BPE, no pre-tokens",
+        Split::Whole | Split::Words | Split::Spaces if desc.byte_fallback => "BPE of characters with byte fallback",
+        Split::Whole | Split::Words | Split::Spaces => "BPE of characters",
+    };
+    let bytes = sla_format::TokenizerTable::section_bytes(desc).unwrap_or(0);
+    format!("{kind}: {} tokens, {} merges, {} bytes", desc.tokens, desc.merges, bytes)
+}
+
+/// Compiles `tokenizer.json` in `dir` for a model that reads ids below `vocabulary`; `None` where there is no such file.
+///
+/// # Errors
+/// [`TokenizerError`]; each displays as one line.
+pub fn load(dir: &Path, vocabulary: usize) -> Result<Option<Compiled>, TokenizerError> {
+    let path = dir.join("tokenizer.json");
+    if !path.exists() {
+        return Ok(None);
+    }
+    let text = json::read_text(&path).map_err(|e| TokenizerError::File(e.to_string()))?;
+    compile(&text, vocabulary).map(Some)
+}
+
+/// Compiles the text of a `tokenizer.json`.
+///
+/// # Errors
+/// [`TokenizerError`]
+pub fn compile(text: &str, vocabulary: usize) -> Result<Compiled, TokenizerError> {
+    let root = json::parse_object(text).map_err(TokenizerError::Invalid)?;
+    let mut warnings = Vec::new();
+    for key in ["truncation", "padding"] {
+        if root.get(key).is_some_and(|value| !value.is_null()) {
+            warnings.push(format!("tokenizer.json: {key} has no effect here"));
+        }
+    }
+    let model = root.get("model").and_then(Value::as_object).ok_or_else(|| invalid("no model"))?;
+    let parts = parts::read(&root, model)?;
+    let vocabulary = vocabulary::read(&root, model, &parts, vocabulary)?;
+    section::check_texts(&parts, &vocabulary)?;
+    let section = section::build(&parts, &vocabulary).map_err(defect)?;
+    Ok(Compiled { section, warnings })
+}
+
+/// The ids of a text, in as much memory as it takes.
+pub fn encode(tokenizer: &Tokenizer, text: &str, template: bool) -> Vec<u32> {
+    let mut ids = vec![0; text.len() + 1024];
+    loop {
+        match tokenizer.encode(text, template, &mut ids) {
+            Ok(len) => {
+                ids.truncate(len);
+                return ids;
+            }
+            Err(EncodeError::BufferTooSmall { need, .. }) => ids.resize(need.max(2 * ids.len()), 0),
+        }
+    }
+}
+
+fn invalid(reason: impl Into<String>) -> TokenizerError {
+    TokenizerError::Invalid(reason.into())
+}
+
+/// A fresh section that is refused.
+fn defect(error: SectionError) -> TokenizerError {
+    TokenizerError::Defect(error)
+}

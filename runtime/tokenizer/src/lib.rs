@@ -1,0 +1,29 @@
+//! The tokenizer of a `.sla` file (`docs/format.md` F11): byte pair encoding as the `tokenizers` library does it, read
+//! in place, without a heap.
+//!
+//! ```ignore
+//! let tokenizer = Tokenizer::read(section)?;                  // every byte checked, once
+//! let mut ids = [0; encode_words(MAX_PROMPT_BYTES)];
+//! let prompt = tokenizer.encode("Once upon a time", true, &mut ids)?;
+//! let mut decoder = Decoder::new(tokenizer, true);
+//! decoder.push(id, &mut |text| uart.write(text.as_bytes()));  // whole characters only
+//! ```
+//!
+//! No function panics, whatever the section's bytes or the text are.
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod added;
+pub mod classes;
+mod decode;
+mod encode;
+mod error;
+mod merge;
+mod split;
+mod tables;
+
+pub use decode::Decoder;
+pub use encode::encode_words;
+pub use error::{EncodeError, SectionError};
+pub use sla_format::TokenizerDesc;
+pub use tables::{Text, Tokenizer};
