@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 
 use sla_converter::checkpoint::synth::{self, Layout, TempDir};
 use sla_converter::checkpoint::{Checkpoint, load};
+use sla_converter::tokenizer::{TokenizerError, compile};
 use sla_converter::{Calibration, ConvertOptions, convert};
-use sla_format::{HEADER_BYTES, seal};
+use sla_format::{Checksum, HEADER_BYTES, InputKind, SnapshotHeader, seal};
 use sla_reference::{Backbone, Config, Input};
+use sla_runtime::{Decoder, Model, Session};
+use sla_tokenizer::Tokenizer;
 
-use crate::untrusted::{Aligned16, run, small_files};
+use crate::untrusted::{Aligned16, TOKENIZERS, run, small_files, try_tokenizer};
 
 /// A fuzz target.
 pub struct Target {
@@ -26,10 +29,13 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 3] = [
+pub const TARGETS: [Target; 6] = [
     Target { name: "model", run: model, seeds: || small_files().into_iter().map(|(_, file)| file).collect() },
     Target { name: "config", run: config, seeds: || synthetic().map(|seed| seed.config).collect() },
     Target { name: "safetensors", run: safetensors, seeds: || synthetic().map(|seed| seed.weights).collect() },
+    Target { name: "snapshot", run: snapshot, seeds: snapshots },
+    Target { name: "tokenizer", run: tokenizer, seeds: sections },
+    Target { name: "tokenizer_json", run: tokenizer_json, seeds: || TOKENIZERS.map(Vec::from).into() },
 ];
 
 /// The folder of a target's corpus.
@@ -102,6 +108,114 @@ fn converted(checkpoint: Checkpoint) {
         Err(error) => {
             let text = error.to_string();
             assert!(!text.contains("please report this"), "{text}");
+            one_line(&text);
+        }
+    }
+}
+
+/// Bytes as a snapshot of a small model with everything that a state can have: the first byte chooses the model. As they are,
+/// and with the right header and checksum.
+pub fn snapshot(data: &[u8]) {
+    thread_local!(static FILES: Vec<Aligned16> = small_files().iter().map(|(_, file)| Aligned16::of(file)).collect());
+    let Some((&choice, bytes)) = data.split_first() else { return };
+    FILES.with(|files| {
+        let model = Model::parse(files[usize::from(choice) % files.len()].bytes()).expect("a valid file");
+        restore(&model, bytes);
+        let mut sealed = bytes.to_vec();
+        seal_snapshot(&model, &mut sealed);
+        restore(&model, &sealed);
+    });
+}
+
+fn restore(model: &Model, snapshot: &[u8]) {
+    let (mut state, mut scratch) = (vec![0; model.plan().state_words], vec![0; model.plan().scratch_words]);
+    let mut session = Session::new(model, &mut state, &mut scratch).expect("buffers of the planned sizes");
+    if session.restore(snapshot).is_err() {
+        assert_eq!(session.position(), 0, "a refused snapshot changed the session");
+        return;
+    }
+    let _ = session.logits().argmax();
+    let frame = vec![i32::MAX; model.desc().inputs as usize];
+    for token in 0..4 {
+        match model.desc().input {
+            InputKind::Tokens => session.step(token).expect("a token of the vocabulary").argmax(),
+            InputKind::Features => session.step_features(&frame).expect("a frame of the right length").argmax(),
+        };
+    }
+    let mut again = vec![0; session.snapshot().bytes()];
+    assert_eq!(session.save(&mut again), Ok(again.len()));
+    assert_eq!(session.restore(&again), Ok(()), "a session's own snapshot is refused");
+}
+
+/// Header and checksum of a snapshot of `model`, and its length, around whatever `bytes` are.
+fn seal_snapshot(model: &Model, bytes: &mut Vec<u8>) {
+    let (mut state, mut scratch) = (vec![0; model.plan().state_words], vec![0; model.plan().scratch_words]);
+    let mut session = Session::new(model, &mut state, &mut scratch).expect("buffers of the planned sizes");
+    let mut own = vec![0; session.snapshot().bytes()];
+    session.save(&mut own).expect("room");
+    bytes.resize(own.len(), 0);
+    bytes[..SnapshotHeader::BYTES].copy_from_slice(&own[..SnapshotHeader::BYTES]);
+    let (body, end) = bytes.split_at_mut(own.len() - 4);
+    let mut crc = Checksum::default();
+    crc.add_bytes(body);
+    end.copy_from_slice(&crc.finish().to_le_bytes());
+}
+
+fn snapshots() -> Vec<Vec<u8>> {
+    let of = |(index, (_, file)): (usize, &(&str, Vec<u8>))| {
+        let file = Aligned16::of(file);
+        let model = Model::parse(file.bytes()).expect("a valid file");
+        let (mut state, mut scratch) = (vec![0; model.plan().state_words], vec![0; model.plan().scratch_words]);
+        let mut session = Session::new(&model, &mut state, &mut scratch).expect("buffers of the planned sizes");
+        let frame = vec![1_000; model.desc().inputs as usize];
+        for token in 0..8 {
+            let _ = match model.desc().input {
+                InputKind::Tokens => session.step(token).map(drop),
+                InputKind::Features => session.step_features(&frame).map(drop),
+            };
+        }
+        let mut bytes = vec![0; session.snapshot().bytes()];
+        session.save(&mut bytes).expect("room");
+        bytes.insert(0, index as u8);
+        bytes
+    };
+    small_files().iter().enumerate().map(of).collect()
+}
+
+/// A tokenizer section and, behind it, text: the first two bytes are the text's length.
+pub fn tokenizer(data: &[u8]) {
+    let Some((len, rest)) = data.split_first_chunk() else { return };
+    let text = usize::from(u16::from_le_bytes(*len)).min(rest.len());
+    let (section, text) = rest.split_at(rest.len() - text);
+    let section = Aligned16::of(section);
+    if let Ok(tokenizer) = Tokenizer::read(section.bytes()) {
+        try_tokenizer(tokenizer, &String::from_utf8_lossy(text));
+        let mut decoder = Decoder::new(tokenizer, true);
+        text.iter().for_each(|&id| decoder.push(id.into(), &mut |_| {}));
+    }
+}
+
+fn sections() -> Vec<Vec<u8>> {
+    const TEXT: &[u8] = "Hello  world 123\n's \u{4e16}\u{1f980}<s>".as_bytes();
+    let of = |json| {
+        let compiled = compile(json, 512).expect("a supported tokenizer");
+        [&(TEXT.len() as u16).to_le_bytes(), compiled.section(), TEXT].concat()
+    };
+    TOKENIZERS.into_iter().map(of).collect()
+}
+
+/// A `tokenizer.json`: refused in one line, or compiled and used.
+pub fn tokenizer_json(data: &[u8]) {
+    match compile(&String::from_utf8_lossy(data), 1 << 16) {
+        Ok(compiled) => {
+            compiled.warnings.iter().for_each(|warning| one_line(warning));
+            let section = Aligned16::of(compiled.section());
+            let tokenizer = Tokenizer::read(section.bytes()).expect("a fresh section is valid");
+            try_tokenizer(tokenizer, "Hello  world 123\n's \u{4e16}\u{1f980}<s>");
+        }
+        Err(error) => {
+            let text = error.to_string();
+            assert!(!matches!(error, TokenizerError::Defect(_)), "{text}");
             one_line(&text);
         }
     }

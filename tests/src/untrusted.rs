@@ -1,6 +1,7 @@
 //! Any bytes as a model: whatever the parser lets through is run between sentinels. Mutation tests and fuzz targets share it.
 
 use sla_converter::checkpoint::synth;
+use sla_converter::tokenizer;
 use sla_converter::{ConvertOptions, WeightBits};
 use sla_format::{InputKind, LOGIT_TILE, MemoryPlan, StateKind};
 use sla_reference::{Backbone, Config, FeatureMap, Input, KeyGate, QueryGate, Sla};
@@ -24,6 +25,13 @@ pub enum Outcome {
     Ran,
 }
 
+/// Small tokenizers, in the manner of GPT-2, Llama 3 and Llama 2.
+pub const TOKENIZERS: [&str; 3] = [
+    include_str!("../data/tokenizer-gpt2.json"),
+    include_str!("../data/tokenizer-llama3.json"),
+    include_str!("../data/tokenizer-llama2.json"),
+];
+
 /// Files of a few kilobytes that together have every backbone, representation and optional section.
 pub fn small_files() -> Vec<(&'static str, Vec<u8>)> {
     let sla = |key_gate| Sla {
@@ -37,6 +45,11 @@ pub fn small_files() -> Vec<(&'static str, Vec<u8>)> {
     let small = |backbone| Config { layers: 1, hidden: 8, d_k: 4, d_v: 3, intermediate: 8, ..synth::small(backbone) };
     let int16 = || with_state(StateKind::Int16);
     let int4 = ConvertOptions { weights: WeightBits::Int4, ..int16() };
+    let reads_text = |json: &str| ConvertOptions {
+        tokenizer: Some(tokenizer::compile(json, 512).expect("a tokenizer of every supported kind")),
+        ..ConvertOptions::default()
+    };
+    let large_vocabulary = |backbone| Config { input: Input::Tokens { vocab: 512 }, outputs: 512, ..small(backbone) };
     let wide = |backbone| Config { hidden: 32, d_v: 8, intermediate: 32, ..small(backbone) };
     let models = [
         ("retnet", Config { sla: Some(sla(KeyGate::Key)), ..small(Backbone::RetNet) }, ConvertOptions::default()),
@@ -67,6 +80,8 @@ pub fn small_files() -> Vec<(&'static str, Vec<u8>)> {
             int16(),
         ),
         ("gated-deltanet, int4, int16 state", wide(Backbone::GatedDeltaNet), int4),
+        ("gla, tokenizer", large_vocabulary(Backbone::Gla), reads_text(TOKENIZERS[0])),
+        ("retnet, tokenizer", large_vocabulary(Backbone::RetNet), reads_text(TOKENIZERS[2])),
     ];
     let file = |config: Config, options| {
         let weights = synth::weights(&config, 1);
@@ -98,7 +113,7 @@ pub fn run(file: &[u8], max_words: usize) -> Outcome {
     let _ = model.self_test(&mut state, &mut scratch);
     let _ = (model.provenance(), model.label(0), model.macs());
     if let Some(tokenizer) = model.tokenizer() {
-        try_tokenizer(tokenizer);
+        try_tokenizer(tokenizer, TEXT);
     }
     Outcome::Ran
 }
@@ -157,12 +172,17 @@ impl Aligned16 {
     }
 }
 
-/// Encodes and decodes; every id has to be below the number of tokens.
-fn try_tokenizer(tokenizer: Tokenizer) {
-    const TEXT: &str =
-        "Hello world,  the 123 things\n\nthat I'll see: \u{4e16}\u{754c} \u{1f980}\u{2581} <|endoftext|> </s>\0";
-    let mut ids = vec![SENTINEL; encode_words(TEXT.len())];
-    let Ok(len) = tokenizer.encode(TEXT, true, &mut ids) else { return };
+/// Text of every class of characters.
+const TEXT: &str =
+    "Hello world,  the 123 things\n\nthat I'll see: \u{4e16}\u{754c} \u{1f980}\u{2581} <|endoftext|> </s>\0";
+
+/// Encodes and decodes a text.
+///
+/// # Panics
+/// If an id is not below the number of tokens, or the tokenizer does what it must not.
+pub fn try_tokenizer(tokenizer: Tokenizer, text: &str) {
+    let mut ids = vec![SENTINEL; encode_words(text.len())];
+    let Ok(len) = tokenizer.encode(text, true, &mut ids) else { return };
     assert!(ids[..len].iter().all(|&id| id < tokenizer.tokens()), "ids outside the vocabulary");
     let mut decoder = Decoder::new(tokenizer, false);
     ids[..len].iter().chain(&[0, 1, 255, SENTINEL]).for_each(|&id| decoder.push(id, &mut |_| {}));
