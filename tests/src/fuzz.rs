@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use sla_converter::checkpoint::synth::{self, Layout, TempDir};
 use sla_converter::checkpoint::{Checkpoint, load};
 use sla_converter::tokenizer::{TokenizerError, compile};
-use sla_converter::{Calibration, ConvertOptions, convert};
+use sla_converter::{ConvertOptions, convert};
 use sla_format::{Checksum, HEADER_BYTES, InputKind, SnapshotHeader, seal};
-use sla_reference::{Backbone, Config, Input};
+use sla_reference::{Backbone, Config};
 use sla_runtime::{Decoder, Model, Session};
 use sla_tokenizer::Tokenizer;
 
-use crate::untrusted::{Aligned16, TOKENIZERS, run, small_files, try_tokenizer};
+use crate::untrusted::{Aligned16, TOKENIZERS, little, run, small_files, try_tokenizer};
 
 /// A fuzz target.
 pub struct Target {
@@ -96,11 +96,7 @@ fn converted(checkpoint: Checkpoint) {
     if weights > MAX_WEIGHTS {
         return;
     }
-    let calibration = match &checkpoint.config.input {
-        Input::Tokens { .. } => Calibration::Tokens(vec![vec![0; 8]]),
-        Input::Features { size, .. } => Calibration::Frames(vec![vec![vec![0.0; *size]; 8]]),
-    };
-    let options = ConvertOptions { calibration, ..ConvertOptions::default() };
+    let options = ConvertOptions { calibration: little(&checkpoint.config), ..ConvertOptions::default() };
     match convert(checkpoint, &options, &mut |_, _| {}) {
         Ok(converted) => {
             run(Aligned16::of(&converted.file).bytes(), MAX_WORDS);

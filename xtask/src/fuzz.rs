@@ -189,14 +189,16 @@ fn fuzz(target: &Target, seconds: u64) -> Result<Report> {
     for (index, seed) in (target.seeds)().into_iter().enumerate() {
         std::fs::write(found.join(format!("seed-{index}")), seed)?;
     }
+    // The inputs that were there are run first.
+    let given = std::fs::read_dir(&found)?.count() + std::fs::read_dir(corpus(target.name))?.count();
     let findings = fresh(&folder.join("findings"))?;
     let mut command = fuzzer(target.name, seconds);
     command.arg(format!("-artifact_prefix={}/", findings.display())).arg(&found).arg(corpus(target.name));
     let output = process::run(&mut command, Duration::from_secs(seconds + 600))?;
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     let executions = statistic(&text, "stat::number_of_executed_units:");
-    let input = std::fs::read_dir(&findings)?.flatten().next();
-    if !output.success() || input.is_some() {
+    if !output.success() {
+        let input = std::fs::read_dir(&findings)?.flatten().next();
         let log = folder.join("log");
         std::fs::write(&log, &text)?;
         let what =
@@ -204,7 +206,9 @@ fn fuzz(target: &Target, seconds: u64) -> Result<Report> {
         let input = input.map_or_else(|| "no input".into(), |entry| entry.path().display().to_string());
         bail!("{}: FOUND: {}; input {input}, log {}", target.name, what.trim(), log.display());
     }
-    let Some(executions) = executions.filter(|&n| n > 0) else { bail!("{}: nothing was run", target.name) };
+    let Some(executions) = executions.filter(|&n| n > given as u64) else {
+        bail!("{}: no time was left for new inputs: give more --seconds", target.name)
+    };
     let word = |key| {
         text.lines()
             .rev()
