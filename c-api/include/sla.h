@@ -1,7 +1,7 @@
 // C interface of the SLA runtime. Made by cbindgen from c-api/src; do not edit.
 //
-// Every function returns a status, 0 for success; results are written behind the last pointers. Nothing is allocated: models, sessions and
-// samplers live in storage that the caller owns, begins as zeros or opens before use, and neither moves nor copies while it is open.
+// Every function returns a status, 0 for success; results are written behind the last pointers. Nothing is allocated: models, sessions,
+// samplers and decoders live in storage that the caller owns, begins as zeros or opens before use, and neither moves nor copies while it is open.
 // No function of the library blocks, recurses or uses more stack than docs/kernels.md says. Calls on different sessions may run at the same time if
 // they share no scratch; one session belongs to one thread at a time.
 
@@ -52,6 +52,18 @@ typedef enum {
   SLA_SELF_TEST = 17,
   // No label of this number.
   SLA_NO_LABEL = 18,
+  // A buffer is too short for the result.
+  SLA_ROOM = 19,
+  // Not a snapshot, or of another version or length.
+  SLA_NOT_A_SNAPSHOT = 20,
+  // A snapshot of another model.
+  SLA_SNAPSHOT_MODEL = 21,
+  // A damaged snapshot.
+  SLA_SNAPSHOT_DAMAGED = 22,
+  // The model has no tokenizer.
+  SLA_NO_TOKENIZER = 23,
+  // Text that is not UTF-8.
+  SLA_UTF8 = 24,
 } sla_status;
 
 // Storage of a model. Where it lives it has to stay while sessions use it.
@@ -115,6 +127,15 @@ typedef struct {
   // Not for use.
   uint64_t opaque[64];
 } sla_session;
+
+// Storage of a decoder.
+typedef struct {
+  // Not for use.
+  uint64_t opaque[64];
+} sla_decoder;
+
+// Takes `bytes` bytes of UTF-8, whole characters, without a final zero. `context` is what the caller gave.
+typedef void (*sla_text)(void *context, const char *text, size_t bytes);
 
 #ifdef __cplusplus
 extern "C" {
@@ -246,8 +267,62 @@ sla_status sla_logits(sla_session *session, int32_t *out, size_t len);
 // As `sla_reset`; `best` is null or points to its type.
 sla_status sla_argmax(sla_session *session, uint32_t *best);
 
+// Length of the snapshots of this session's model.
+//
+// The caller promises:
+// `session` is null or points to an open or zeroed session, `bytes` is null or points to its type.
+sla_status sla_snapshot_bytes(sla_session *session, size_t *bytes);
+
+// Writes the session to `out`: what `sla_restore` goes on from, here or on another machine. A step in slices is finished first.
+//
+// The caller promises:
+// As `sla_reset`; `out` points to room for `bytes` bytes.
+sla_status sla_save(sla_session *session,
+                    uint8_t *out,
+                    size_t bytes);
+
+// Goes on from a snapshot. One that is refused leaves the session as it was.
+//
+// The caller promises:
+// As `sla_reset`; `snapshot` points to `bytes` bytes.
+sla_status sla_restore(sla_session *session, const uint8_t *snapshot, size_t bytes);
+
 // One line of English about a status, as a static string; "unknown status" for other numbers.
 const char *sla_status_text(int32_t status);
+
+// Words of a buffer in which every text of so many bytes can be encoded.
+size_t sla_encode_words(size_t text_bytes);
+
+// Encodes `bytes` bytes of UTF-8 with the model's tokenizer, and with what its template puts around them if `with_template`. The first
+// `*count` words of `ids` are the tokens; the rest is used for the work.
+//
+// The caller promises:
+// The pointers are null or point to as much as announced.
+sla_status sla_encode(sla_model *model,
+                      const char *text,
+                      size_t bytes,
+                      bool with_template,
+                      uint32_t *ids,
+                      size_t words,
+                      size_t *count);
+
+// Opens a decoder at the start of a text. Special tokens are left out, or written as what they are called.
+//
+// The caller promises:
+// The pointers are null or point to their types; the model's file stays while the decoder is used.
+sla_status sla_decoder_open(sla_decoder *decoder, sla_model *model, bool skip_special);
+
+// Gives `text` what a token completes, perhaps in several parts, perhaps nothing yet.
+//
+// The caller promises:
+// `decoder` is null or points to an open or zeroed decoder; `text` may be called with `context`.
+sla_status sla_decode(sla_decoder *decoder, uint32_t id, sla_text text, void *context);
+
+// The end of the text: a replacement for a character that is not complete.
+//
+// The caller promises:
+// As `sla_decode`.
+sla_status sla_decode_end(sla_decoder *decoder, sla_text text, void *context);
 
 #ifdef __cplusplus
 }  // extern "C"

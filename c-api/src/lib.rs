@@ -13,8 +13,11 @@ mod model;
 mod pointers;
 mod sampler;
 mod session;
+mod snapshot;
 mod status;
 mod storage;
+#[cfg(feature = "tokenizer")]
+mod tokenizer;
 
 pub use model::{
     sla_info, sla_label, sla_model, sla_model_info, sla_model_open, sla_model_plan, sla_plan, sla_self_test,
@@ -26,7 +29,12 @@ pub use session::{
     sla_argmax, sla_logits, sla_position, sla_prefill, sla_reset, sla_session, sla_session_open, sla_slice, sla_step,
     sla_step_begin, sla_step_features, sla_step_features_begin,
 };
+pub use snapshot::{sla_restore, sla_save, sla_snapshot_bytes};
 pub use status::{sla_status, sla_status_text};
+#[cfg(feature = "tokenizer")]
+pub use tokenizer::{
+    sla_decode, sla_decode_end, sla_decoder, sla_decoder_open, sla_encode, sla_encode_words, sla_text,
+};
 
 /// Nothing in the library panics (`cargo xtask proof`); a static library without a standard library has to have this all the same.
 #[cfg(all(not(feature = "std"), target_os = "none"))]

@@ -23,7 +23,7 @@ unsafe impl Storage for sla_session {
 ///
 /// # Safety
 /// `session` is null or points to its storage, and the model and buffers that it was opened with are still there.
-unsafe fn with(
+pub(crate) unsafe fn with(
     session: *mut sla_session,
     f: impl FnOnce(&mut Session<'static, 'static>) -> Result<(), sla_status>,
 ) -> sla_status {

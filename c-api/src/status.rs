@@ -2,7 +2,7 @@
 
 use core::ffi::{CStr, c_char};
 
-use sla_runtime::{ParseError, SelfTestError, StepError};
+use sla_runtime::{ParseError, SelfTestError, SnapshotError, StepError};
 
 /// Result of a call. 0 is success.
 #[repr(C)]
@@ -46,10 +46,22 @@ pub enum sla_status {
     SLA_SELF_TEST = 17,
     /// No label of this number.
     SLA_NO_LABEL = 18,
+    /// A buffer is too short for the result.
+    SLA_ROOM = 19,
+    /// Not a snapshot, or of another version or length.
+    SLA_NOT_A_SNAPSHOT = 20,
+    /// A snapshot of another model.
+    SLA_SNAPSHOT_MODEL = 21,
+    /// A damaged snapshot.
+    SLA_SNAPSHOT_DAMAGED = 22,
+    /// The model has no tokenizer.
+    SLA_NO_TOKENIZER = 23,
+    /// Text that is not UTF-8.
+    SLA_UTF8 = 24,
 }
 
 /// What each says, by number.
-const TEXTS: [&CStr; sla_status::SLA_NO_LABEL as usize + 1] = [
+const TEXTS: [&CStr; sla_status::SLA_UTF8 as usize + 1] = [
     c"success",
     c"a pointer is null",
     c"a buffer is not aligned",
@@ -69,6 +81,12 @@ const TEXTS: [&CStr; sla_status::SLA_NO_LABEL as usize + 1] = [
     c"the model has no self-test",
     c"the self-test fails: the model or the machine computes something else",
     c"the model has no such label",
+    c"a buffer is too short for the result",
+    c"not a snapshot of this version and of this model's length",
+    c"the snapshot is of another model",
+    c"the snapshot is damaged",
+    c"the model has no tokenizer, or the library was built without the feature",
+    c"the text is not UTF-8",
 ];
 
 /// One line of English about a status, as a static string; "unknown status" for other numbers.
@@ -100,6 +118,20 @@ impl From<StepError> for sla_status {
             StepError::Token { .. } => Self::SLA_TOKEN,
             StepError::Features { .. } => Self::SLA_FEATURES,
             StepError::Input => Self::SLA_INPUT,
+        }
+    }
+}
+
+impl From<SnapshotError> for sla_status {
+    fn from(error: SnapshotError) -> Self {
+        match error {
+            SnapshotError::NotASnapshot | SnapshotError::Version { .. } | SnapshotError::Truncated { .. } => {
+                Self::SLA_NOT_A_SNAPSHOT
+            }
+            SnapshotError::Model { .. } => Self::SLA_SNAPSHOT_MODEL,
+            SnapshotError::Checksum { .. } | SnapshotError::State { .. } | SnapshotError::Read { .. } => {
+                Self::SLA_SNAPSHOT_DAMAGED
+            }
         }
     }
 }

@@ -150,13 +150,93 @@ fn wrong_calls_are_refused_by_name() {
     }
 }
 
+/// What a decoder gave.
+extern "C" fn collect(context: *mut std::ffi::c_void, text: *const std::ffi::c_char, bytes: usize) {
+    // SAFETY: the tests pass a `Vec<u8>`, and the library as many bytes as it says.
+    unsafe { (*context.cast::<Vec<u8>>()).extend_from_slice(std::slice::from_raw_parts(text.cast(), bytes)) }
+}
+
+#[test]
+fn text_is_encoded_and_decoded_and_sessions_saved_and_restored() {
+    use sla_status::*;
+    let all = files();
+    let (_, file) = all.iter().find(|(name, _)| *name == "gla, tokenizer").expect("a file with a tokenizer");
+    let (_, other) = all.iter().find(|(name, _)| *name == "retnet, tokenizer").expect("another");
+    let (mut model, mut without, mut decoder) = (zeroed::<sla_model>(), zeroed::<sla_model>(), zeroed::<sla_decoder>());
+    let (mut session, mut fork, mut foreign) =
+        (zeroed::<sla_session>(), zeroed::<sla_session>(), zeroed::<sla_session>());
+    let mut foreign_model = zeroed::<sla_model>();
+    let text = "Hello world, \u{4e16}\u{1f980}!";
+    let mut ids = vec![0u32; sla_encode_words(text.len())];
+    let mut words = vec![0u32; 1 << 18];
+    let mut buffers = words.chunks_mut(1 << 15).map(<[u32]>::as_mut_ptr);
+    let mut buffer = || buffers.next().expect("enough of them");
+    const LEN: usize = 1 << 15;
+    let (mut count, mut bytes, mut seen) = (0, 0, Vec::<u8>::new());
+    let context = (&raw mut seen).cast();
+    let from = text.as_ptr().cast();
+    // SAFETY: every pointer is null or points to what it is announced to point to.
+    unsafe {
+        let (plain, bytes_of) = (all[0].1.bytes(), |file: &Aligned16| (file.bytes().as_ptr(), file.bytes().len()));
+        assert_eq!(sla_model_open(&mut *without, plain.as_ptr(), plain.len()), SLA_OK);
+        let (at, len) = bytes_of(file);
+        assert_eq!(sla_model_open(&mut *model, at, len), SLA_OK);
+        let (at, len) = bytes_of(other);
+        assert_eq!(sla_model_open(&mut *foreign_model, at, len), SLA_OK);
+
+        let room = ids.len();
+        let into = ids.as_mut_ptr();
+        assert_eq!(sla_encode(&mut *without, from, text.len(), true, into, room, &mut count), SLA_NO_TOKENIZER);
+        assert_eq!(sla_encode(&mut *model, from, text.len(), true, into, 3, &mut count), SLA_ROOM);
+        assert_eq!(sla_encode(&mut *model, from, text.len() - 2, true, into, room, &mut count), SLA_UTF8);
+        assert_eq!(sla_encode(&mut *model, from, text.len(), true, into, room, &mut count), SLA_OK);
+        assert!(count > 5 && count < text.len(), "{count} tokens");
+        assert_eq!(sla_decoder_open(&mut *decoder, &mut *without, true), SLA_NO_TOKENIZER);
+        assert_eq!(sla_decode(&mut *decoder, 0, Some(collect), context), SLA_NOT_OPEN);
+        assert_eq!(sla_decoder_open(&mut *decoder, &mut *model, true), SLA_OK);
+        assert_eq!(sla_decode(&mut *decoder, 0, None, context), SLA_NULL);
+        for &id in &ids[..count] {
+            assert_eq!(sla_decode(&mut *decoder, id, Some(collect), context), SLA_OK);
+        }
+        assert_eq!(sla_decode_end(&mut *decoder, Some(collect), context), SLA_OK);
+        assert_eq!(String::from_utf8(seen), Ok(text.to_string()));
+
+        for (session, model) in [
+            (&raw mut *session, &raw mut *model),
+            (&raw mut *fork, &raw mut *model),
+            (&raw mut *foreign, &raw mut *foreign_model),
+        ] {
+            assert_eq!(sla_session_open(session, model, buffer(), LEN, buffer(), LEN), SLA_OK);
+        }
+        assert_eq!(sla_prefill(&mut *session, ids.as_ptr(), count), SLA_OK);
+        assert_eq!(sla_snapshot_bytes(&mut *session, &mut bytes), SLA_OK);
+        let mut snapshot = vec![0u8; bytes];
+        assert_eq!(sla_save(&mut *session, snapshot.as_mut_ptr(), bytes - 1), SLA_ROOM);
+        assert_eq!(sla_save(&mut *session, snapshot.as_mut_ptr(), bytes), SLA_OK);
+        assert_eq!(sla_restore(&mut *foreign, snapshot.as_ptr(), bytes), SLA_SNAPSHOT_MODEL);
+        assert_eq!(sla_restore(&mut *fork, snapshot.as_ptr(), bytes - 1), SLA_NOT_A_SNAPSHOT);
+        snapshot[bytes / 2] ^= 1;
+        assert_eq!(sla_restore(&mut *fork, snapshot.as_ptr(), bytes), SLA_SNAPSHOT_DAMAGED);
+        snapshot[bytes / 2] ^= 1;
+        assert_eq!(sla_restore(&mut *fork, snapshot.as_ptr(), bytes), SLA_OK);
+        let (mut a, mut b) = (vec![0i32; 512], vec![1i32; 512]);
+        for token in 0..3 {
+            assert_eq!(sla_logits(&mut *session, a.as_mut_ptr(), a.len()), SLA_OK);
+            assert_eq!(sla_logits(&mut *fork, b.as_mut_ptr(), b.len()), SLA_OK);
+            assert_eq!(a, b, "after {token} tokens");
+            assert_eq!(sla_step(&mut *session, token), SLA_OK);
+            assert_eq!(sla_step(&mut *fork, token), SLA_OK);
+        }
+    }
+}
+
 #[test]
 fn every_status_has_a_text_of_its_own() {
     let text = |status: i32| {
         // SAFETY: a static string.
         unsafe { CStr::from_ptr(sla_status_text(status)) }.to_str().expect("ASCII")
     };
-    let texts: Vec<&str> = (0..=sla_status::SLA_NO_LABEL as i32).map(text).collect();
+    let texts: Vec<&str> = (0..=sla_status::SLA_UTF8 as i32).map(text).collect();
     let mut unique = texts.clone();
     unique.sort_unstable();
     unique.dedup();

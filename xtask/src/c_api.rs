@@ -73,7 +73,7 @@ fn build(target: &str) -> Result<PathBuf> {
             paths::target_dir().join("release")
         }
         device => {
-            let features = "feature-vectors,gated-deltanet,gla,int4,prompt-pairs,retnet,state-int16";
+            let features = "feature-vectors,gated-deltanet,gla,int4,prompt-pairs,retnet,state-int16,tokenizer";
             command.args([
                 "--profile",
                 "firmware",
