@@ -255,8 +255,20 @@ fn without_probes_flash_says_how_to_get_them() {
 #[test]
 fn completions_and_man_pages_are_complete() {
     let case = Case::new(&synth::small(Backbone::RetNet));
-    let commands =
-        ["convert", "inspect", "eval", "compare", "logits", "run", "snapshot", "plan", "export", "flash", "completions", "man"];
+    let commands = [
+        "convert",
+        "inspect",
+        "eval",
+        "compare",
+        "logits",
+        "run",
+        "snapshot",
+        "plan",
+        "export",
+        "flash",
+        "completions",
+        "man",
+    ];
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         contains(&case.sla(&format!("completions {shell}")).ok(), &commands);
     }
