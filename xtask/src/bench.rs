@@ -3,7 +3,7 @@
 
 mod figures;
 mod host;
-mod layout;
+pub mod layout;
 mod record;
 mod targets;
 

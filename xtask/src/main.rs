@@ -2,6 +2,7 @@
 
 mod bench;
 mod c_api;
+mod costs;
 mod demo;
 mod fuzz;
 mod models;
@@ -41,6 +42,8 @@ enum Task {
     Qemu(qemu::Options),
     /// Count the instructions of every kernel and of whole tokens, and compare them with docs/kernels.md
     Bench(bench::Options),
+    /// Fit the cost model of `sla plan` to instructions counted on the emulated machines
+    Costs(costs::Options),
     /// Prove that the token path has no float, no allocator and no panic path
     Proof,
     /// Print the code size per machine and backbone
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Task::Test(options) => test::command(&options),
         Task::Qemu(options) => qemu::command(&options),
         Task::Bench(options) => bench::command(&options),
+        Task::Costs(options) => costs::command(&options),
         Task::Proof => proof::command(),
         Task::Size(options) => size::command(&options),
         Task::CApi(options) => c_api::command(&options),

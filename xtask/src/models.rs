@@ -5,10 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use sla_converter::ConvertOptions;
 use sla_converter::checkpoint::{Checkpoint, Meta, synth};
 use sla_converter::owned_model::OwnedModel;
+use sla_converter::{ConvertOptions, WeightBits};
 use sla_format::StateKind;
+use sla_reference::Config;
 use sla_runtime::Exercise;
 
 use crate::paths;
@@ -115,10 +116,25 @@ pub fn shipped_as(name: &str) -> Result<Model> {
     })
 }
 
+/// The checkpoints of `models/` with int8 weights, with int4 weights, and with int16 states.
+pub fn shipped_variants() -> Result<Vec<Model>> {
+    let mut all = shipped()?;
+    for model in all.clone() {
+        let folder = paths::root().join("models").join(&model.name);
+        let int4 = ConvertOptions { weights: WeightBits::Int4, ..ConvertOptions::default() };
+        let int16 = ConvertOptions { state: vec![StateKind::Int16], ..ConvertOptions::default() };
+        for (options, variant) in [(int4, "int4"), (int16, "int16-state")] {
+            let path = converted_folder().join(format!("variants/{}-{variant}.sla", model.name));
+            all.push(converted(&path, &options, || Ok(sla_converter::checkpoint::load(&folder)?))?);
+        }
+    }
+    Ok(all)
+}
+
 /// Models with random weights, for what no shipped one has: each backbone without SLA, with int16 states, and on
 /// features with and without SLA.
 pub fn random() -> Result<Vec<Model>> {
-    use sla_reference::{Backbone, Config, Input, KeyGate, OutputGate, QueryGate, Sla};
+    use sla_reference::{Backbone, Input, KeyGate, OutputGate, QueryGate, Sla};
     let gates = Sla {
         query_gate: Some(QueryGate::Output),
         key_gate: Some(KeyGate::Key),
@@ -142,25 +158,30 @@ pub fn random() -> Result<Vec<Model>> {
             (features_sla, "features-sla", &int32),
         ] {
             let options = ConvertOptions { state: state.clone(), ..ConvertOptions::default() };
-            let path = converted_folder().join(format!("random/{kind}-{name}.sla"));
-            let checkpoint = || {
-                let meta = Meta {
-                    model_type: name.to_owned(),
-                    name: format!("{kind}-{name}"),
-                    bos_token_id: None,
-                    eos_token_id: None,
-                    id2label: Vec::new(),
-                    sample_rate: None,
-                    n_fft: None,
-                    hop_length: None,
-                    source_sha256: [0; 32],
-                };
-                Ok(Checkpoint { weights: synth::weights(&config, 7), config, warnings: Vec::new(), meta })
-            };
-            models.push(converted(&path, &options, checkpoint)?);
+            models.push(synthetic(&format!("random/{kind}-{name}"), &options, &config, 7)?);
         }
     }
     Ok(models)
+}
+
+/// A model of random weights, converted into `target/models/PLACE.sla`.
+pub fn synthetic(place: &str, options: &ConvertOptions, config: &Config, seed: u64) -> Result<Model> {
+    let name = place.rsplit('/').next().unwrap_or(place);
+    let checkpoint = || {
+        let meta = Meta {
+            model_type: name.to_owned(),
+            name: name.to_owned(),
+            bos_token_id: None,
+            eos_token_id: None,
+            id2label: Vec::new(),
+            sample_rate: None,
+            n_fft: None,
+            hop_length: None,
+            source_sha256: [0; 32],
+        };
+        Ok(Checkpoint { weights: synth::weights(config, seed), config: config.clone(), warnings: Vec::new(), meta })
+    };
+    converted(&converted_folder().join(format!("{place}.sla")), options, checkpoint)
 }
 
 fn converted_folder() -> PathBuf {

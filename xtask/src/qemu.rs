@@ -240,6 +240,41 @@ pub fn everything(
     each(options, plan, judge, seen)
 }
 
+/// A machine's name, a run of each model, and what single kernels cost.
+pub type Measured = (String, Vec<Row>, Vec<Case>);
+
+/// What the cost model is fitted to: on each chosen machine all `models` that fit, and the kernels.
+pub fn costs(options: &Options, models: &[Model]) -> Result<Vec<Measured>> {
+    let any = models.iter().min_by_key(|model| model.flash_bytes).context("no models")?;
+    let plan = |machine: &Machine| {
+        let images = image::build(machine, &["kernels", "bench"], None, Features::default())?;
+        let images: Vec<_> = images.into_iter().map(Arc::new).collect();
+        let [kernels, bench] = images.as_slice() else { bail!("each binary makes an image") };
+        let fitting = models.iter().filter(|model| model.fits(machine.room(true)));
+        let benches = fitting.map(|model| Task::new("bench", Arc::clone(bench), model.clone(), None));
+        Ok([Task::new("kernels", Arc::clone(kernels), any.clone(), None)].into_iter().chain(benches).collect())
+    };
+    let judge = |task: &Task| match task.binary {
+        "bench" => Ok(Shown::Model(Box::new(bench_row(task, options)?))),
+        _ => Ok(Shown::Cases(report::cases(&run::run(&task.image, &task.model, "", options.limit())?)?)),
+    };
+    let reports = each(options, plan, judge, |_| ())?;
+    complain(&reports)?;
+    let mut measured: Vec<Measured> = Vec::new();
+    for report in &reports {
+        if measured.last().is_none_or(|(machine, ..)| *machine != report.machine) {
+            measured.push((report.machine.clone(), Vec::new(), Vec::new()));
+        }
+        let Some((_, rows, cases)) = measured.last_mut() else { continue };
+        match report.outcome.done() {
+            Some(Shown::Model(row)) => rows.push(row.as_ref().clone()),
+            Some(Shown::Cases(list)) => cases.extend(list.iter().cloned()),
+            _ => {}
+        }
+    }
+    Ok(measured)
+}
+
 /// The text that `machine` generates after `prompt`.
 pub fn generate(machine: &str, model: &Model, prompt: &str, tokens: u32, seed: u32) -> Result<Outcome<String>> {
     let options = Options { machine: vec![machine.to_owned()], ..Options::default() };

@@ -98,6 +98,8 @@ pub fn command(options: &Options) -> Result<()> {
         false => {
             findings.step("workspace tests: cargo test --workspace");
             findings.run("workspace tests", workspace_tests);
+            findings.step("debug probes, up to the probe: cargo test --package sla-converter --features flash");
+            findings.run("debug probes", probe_tests);
         }
     }
 
@@ -150,6 +152,28 @@ fn workspace_tests(findings: &mut Findings) -> Result<()> {
     let mut command = Command::new("cargo");
     if !process::run_visible(command.current_dir(paths::root()).args(["test", "--workspace", "--no-fail-fast"]))? {
         findings.failed("workspace tests");
+    }
+    Ok(())
+}
+
+/// The feature has dependencies of its own, so it is built and tested apart.
+fn probe_tests(findings: &mut Findings) -> Result<()> {
+    let mut command = Command::new("cargo");
+    command.current_dir(paths::root());
+    command.args([
+        "test",
+        "--package",
+        "sla-converter",
+        "--features",
+        "flash",
+        "--bin",
+        "sla",
+        "--test",
+        "cli",
+        "flash",
+    ]);
+    if !process::run_visible(&mut command)? {
+        findings.failed("debug probes");
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ use super::failure::{Outcome, usage, warn};
 use super::output::{OutputFile, print};
 use super::progress::Progress;
 use super::table::Table;
+use super::terminal::is_verbose;
 
 /// Options of `sla convert`.
 #[derive(Args)]
@@ -48,9 +49,6 @@ pub(super) struct Options {
     /// Convert without the tokenizer that tokenizer.json describes: the file then reads and writes token ids
     #[arg(long)]
     no_tokenizer: bool,
-    /// Tell for every matrix which bits it got, and why
-    #[arg(short, long)]
-    verbose: bool,
 }
 
 /// Values of `--weights`.
@@ -114,7 +112,7 @@ pub(super) fn command(options: &Options) -> Outcome {
         table.row([name, value]);
     }
     let mut text = format!("wrote {} from {}\n{}", output.shown(), options.dir.display(), table.render());
-    if options.verbose && !converted.choices.is_empty() {
+    if is_verbose() && !converted.choices.is_empty() {
         let mut table = Table::default();
         converted.choices.iter().for_each(|row| table.row(row));
         text += &format!("\n{}", table.render());

@@ -4,7 +4,7 @@ mod plot;
 mod report;
 mod stream;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
@@ -76,7 +76,7 @@ pub(super) fn command(options: &Options) -> Outcome {
 
 fn rows_command(options: &Options, file: &OwnedModel, checkpoint: Checkpoint, page: Option<OutputFile>) -> Outcome {
     let model = file.model();
-    let rows = rows(options, &model, &checkpoint)?;
+    let rows = rows(&options.checkpoint, options.tokens.as_ref(), options.text.as_ref(), &model, &checkpoint)?;
     let bytes = options.text.as_ref().map(|_| scored_bytes(&model, &rows));
     let floats = floats(&model, checkpoint)?;
     let progress = Progress::new();
@@ -103,7 +103,7 @@ fn floats(model: &Model, checkpoint: Checkpoint) -> Outcome<[FloatModel; 2]> {
 }
 
 /// Sizes agree; weights need not.
-fn check_source(checkpoint: &Checkpoint, model: &Model) {
+pub(super) fn check_source(checkpoint: &Checkpoint, model: &Model) {
     let have: String = checkpoint.meta.source_sha256.iter().map(|b| format!("{b:02x}")).collect();
     let made_from = provenance(model).find(|(key, _)| *key == "source_sha256").map(|(_, value)| value);
     if made_from.is_some_and(|hash| hash != have) {
@@ -111,15 +111,22 @@ fn check_source(checkpoint: &Checkpoint, model: &Model) {
     }
 }
 
-fn rows(options: &Options, model: &Model, checkpoint: &Checkpoint) -> Outcome<Rows> {
-    if let Some(path) = &options.text {
+/// The input: a text, a file of tokens or features, or the checkpoint's own.
+pub(super) fn rows(
+    dir: &Path,
+    tokens: Option<&PathBuf>,
+    text: Option<&PathBuf>,
+    model: &Model,
+    checkpoint: &Checkpoint,
+) -> Outcome<Rows> {
+    if let Some(path) = text {
         return Ok(Rows::ids(&data::text(path, &checkpoint.config, model.tokenizer().as_ref())?));
     }
-    let own = options.checkpoint.join("eval.safetensors");
-    if options.tokens.is_none() && !own.exists() {
+    let own = dir.join("eval.safetensors");
+    if tokens.is_none() && !own.exists() {
         return fail(format!("{}: no such file; give the input with --tokens or --text", own.display()));
     }
-    data::eval_rows(options.tokens.as_ref().unwrap_or(&own), &checkpoint.config).map_err(Failure::from)
+    data::eval_rows(tokens.unwrap_or(&own), &checkpoint.config).map_err(Failure::from)
 }
 
 /// Bytes of text in the tokens that are predicted: all but the first of each row.

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
+use super::terminal::{coloured, is_quiet};
 use sla_converter::owned_model::OwnedModel;
 use sla_runtime::SelfTestError;
 
@@ -39,13 +40,13 @@ pub(super) fn usage<T>(message: impl Into<String>) -> Outcome<T> {
 /// `error: …` on stderr, in one line.
 pub(super) fn error(message: &str) {
     // A closed stderr leaves nobody to tell.
-    let _ = writeln!(std::io::stderr(), "error: {}", one_line(message));
+    let _ = writeln!(std::io::stderr(), "{} {}", coloured("error:", 31), one_line(message));
 }
 
 /// `warning: …` on stderr, in one line each.
 pub(super) fn warn<S: AsRef<str>>(messages: &[S]) {
-    for message in messages {
-        let _ = writeln!(std::io::stderr(), "warning: {}", one_line(message.as_ref()));
+    for message in messages.iter().filter(|_| !is_quiet()) {
+        let _ = writeln!(std::io::stderr(), "{} {}", coloured("warning:", 33), one_line(message.as_ref()));
     }
 }
 

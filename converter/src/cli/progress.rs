@@ -1,9 +1,10 @@
 //! A progress bar on stderr, where that is a terminal.
 
-use std::io::IsTerminal;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+
+use super::terminal::shows_progress;
 
 const STEPS: u64 = 1000;
 
@@ -11,9 +12,9 @@ const STEPS: u64 = 1000;
 pub(super) struct Progress(ProgressBar);
 
 impl Progress {
-    /// A bar, or nothing without a terminal.
+    /// A bar, or nothing without a terminal or where it is unwanted.
     pub(super) fn new() -> Self {
-        if !std::io::stderr().is_terminal() {
+        if !shows_progress() {
             return Self(ProgressBar::hidden());
         }
         let bar = ProgressBar::new(STEPS);

@@ -5,6 +5,7 @@ mod refusals;
 mod report;
 mod report_browser;
 mod tokenizer;
+mod tools;
 mod work;
 
 use std::path::{Path, PathBuf};

@@ -1,9 +1,11 @@
 //! The tests on emulated machines.
 
 use anyhow::Result;
+use sla_converter::plan::cost::TOLERANCE;
 
 use super::Findings;
 use crate::bench::Bench;
+use crate::costs;
 use crate::models::{self, Model};
 use crate::qemu::resume::resume;
 use crate::qemu::{self, Outcome, Report, Row, Shown};
@@ -68,6 +70,7 @@ fn all_machines(findings: &mut Findings) -> Result<()> {
         return Ok(());
     }
     instructions(findings, &reports)?;
+    estimates(findings, &rows, &shipped)?;
     findings.note(format_args!("{} runs, one digest for each model: the host's", rows.len()));
     findings.at_most(
         "largest peak stack of a token, bytes",
@@ -86,6 +89,25 @@ fn all_machines(findings: &mut Findings) -> Result<()> {
             findings.failed(format_args!("m0: {} did not run", model.name));
         }
     }
+    Ok(())
+}
+
+/// `sla plan` estimates the instructions of every shipped model on every machine.
+fn estimates(findings: &mut Findings, rows: &[&Row], shipped: &[Model]) -> Result<()> {
+    let mut worst = 0.0f64;
+    for row in rows {
+        let Some(model) = shipped.iter().find(|model| model.name == row.model) else { continue };
+        let error = 100.0 * costs::error_of(row, model)?.unwrap_or(f64::INFINITY);
+        worst = worst.max(error.abs());
+        if error.abs() > 100.0 * TOLERANCE {
+            findings.failed(format_args!(
+                "{} {}: `sla plan` is {error:+.1} % off the measured instructions; `cargo xtask costs --bless` fits its costs anew",
+                row.machine, row.model
+            ));
+        }
+    }
+    findings
+        .note(format_args!("`sla plan` is at most {worst:.2} % off the measured instructions of the shipped models"));
     Ok(())
 }
 

@@ -22,7 +22,9 @@ pub(super) fn command(options: &Options, steps: u64, model: &Model, checkpoint: 
         )?;
     }
     let given = options.tokens.is_some() || options.text.is_some();
-    let rows = given.then(|| rows(options, model, &checkpoint)).transpose()?;
+    let rows = given
+        .then(|| rows(&options.checkpoint, options.tokens.as_ref(), options.text.as_ref(), model, &checkpoint))
+        .transpose()?;
     let title = checkpoint.meta.name.clone();
     let [reference, dequantized] = floats(model, checkpoint)?;
     let source = rows.as_ref().map_or(Source::Own, Source::Rows);

@@ -1,0 +1,52 @@
+//! Addresses on the command line, and the parts of a firmware that a model must not touch.
+
+use std::fs;
+use std::path::Path;
+
+use object::read::elf::{FileHeader, ProgramHeader};
+use object::{Endianness, elf};
+use sla_converter::image::region::{Named, Region};
+
+use super::failure::{Failure, Outcome};
+
+/// An address in decimal or, after 0x, in hexadecimal digits, with underscores as one likes.
+pub(super) fn address(text: &str) -> Result<u64, String> {
+    let plain = text.replace('_', "");
+    let parsed = match plain.strip_prefix("0x").or_else(|| plain.strip_prefix("0X")) {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => plain.parse(),
+    };
+    parsed.map_err(|_| "it must be an address such as 0x08080000".into())
+}
+
+/// The loadable segments of the ELF file at `path`, at the addresses where they lie in flash.
+pub(super) fn firmware(path: &Path) -> Outcome<Vec<Named>> {
+    let shown = path.display();
+    let bytes = fs::read(path).map_err(|e| Failure::Error(format!("{shown}: {e}")))?;
+    let not_elf = |e: object::Error| {
+        Failure::Error(format!("{shown}: no 32-bit ELF file of a firmware: {e}; give the linker's output"))
+    };
+    let header = elf::FileHeader32::<Endianness>::parse(&*bytes).map_err(not_elf)?;
+    let endian = header.endian().map_err(not_elf)?;
+    let segments = header.program_headers(endian, &*bytes).map_err(not_elf)?;
+    let loaded = segments.iter().filter(|s| s.p_type(endian) == elf::PT_LOAD && s.p_filesz(endian) > 0);
+    let part = |s: &elf::ProgramHeader32<Endianness>| Named {
+        name: format!("the firmware {shown}"),
+        region: Region::new(s.p_paddr(endian).into(), s.p_filesz(endian).into()),
+    };
+    Ok(loaded.map(part).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::address;
+
+    #[test]
+    fn addresses_are_read() {
+        assert_eq!(address("0x0808_0000"), Ok(0x0808_0000));
+        assert_eq!(address("4096"), Ok(4096));
+        for wrong in ["", "0x", "08g", "-1", "0x1_0000_0000_0000_0000"] {
+            assert!(address(wrong).is_err(), "{wrong}");
+        }
+    }
+}

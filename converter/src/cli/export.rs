@@ -1,0 +1,130 @@
+//! `sla export`
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use sla_converter::image::region::{Named, aligned};
+use sla_converter::image::{Image, Machine, Region, elf, hex, uf2};
+use sla_converter::plan::Chip;
+
+use super::address::{address, firmware};
+use super::failure::{Failure, Outcome, read_model, usage};
+use super::output::{OutputFile, print};
+use super::plan::chip;
+use super::table::grouped;
+
+/// Options of `sla export`.
+#[derive(Args)]
+pub(super) struct Options {
+    /// File to export
+    #[arg(value_name = "FILE.sla")]
+    file: PathBuf,
+    /// hex: Intel HEX; elf: one segment with the symbols sla_model and sla_model_end; uf2: for boot loaders that look like
+    /// a drive; bin: the bytes alone, for tools that take the address apart
+    #[arg(long, value_enum)]
+    format: Format,
+    /// Where the model will lie: a multiple of 16 (uf2: of 256), such as 0x08080000
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    address: u64,
+    /// File to write
+    #[arg(short, long, value_name = "OUT")]
+    output: PathBuf,
+    /// Chip of `sla plan`: its flash is checked, and it gives elf its machine and uf2 its family
+    #[arg(long, value_name = "NAME")]
+    chip: Option<String>,
+    /// Firmware that the model must not overwrite
+    #[arg(long, value_name = "ELF")]
+    firmware: Option<PathBuf>,
+    /// Instruction set of an elf file, without --chip [default: arm]
+    #[arg(long, value_enum, conflicts_with = "chip")]
+    machine: Option<MachineName>,
+    /// Family of a uf2 file, without --chip, such as 0xe48bff56
+    #[arg(long, value_name = "ID", value_parser = address, conflicts_with = "chip")]
+    family: Option<u64>,
+}
+
+/// Values of `--format`.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Format {
+    Hex,
+    Elf,
+    Uf2,
+    Bin,
+}
+
+/// Values of `--machine`.
+#[derive(Clone, Copy, ValueEnum)]
+enum MachineName {
+    Arm,
+    Riscv,
+    Xtensa,
+}
+
+/// Checks the region, then writes.
+pub(super) fn command(options: &Options) -> Outcome {
+    let chip = options.chip.as_deref().map(chip).transpose()?;
+    let family = family(options, chip)?;
+    if options.machine.is_some() && options.format != Format::Elf {
+        return usage("--machine goes with --format elf");
+    }
+    let output = OutputFile::new(&options.output)?;
+    output.spare(None, [&options.file].into_iter().chain(&options.firmware))?;
+    let file = read_model(&options.file)?;
+    let bytes = file.bytes();
+    let region = Region::of_model(options.address, bytes.len() as u64)?;
+    let align = if options.format == Format::Uf2 { 256 } else { 16 };
+    aligned(options.address, align, "a UF2 boot loader writes in")?;
+    if let Some(chip) = chip {
+        region.within(&flash_of(chip), align)?;
+    }
+    if let Some(path) = &options.firmware {
+        region.clear_of(&firmware(path)?, align)?;
+    }
+    let image = Image { address: options.address as u32, bytes };
+    let contents = match options.format {
+        Format::Hex => hex(&image).into_bytes(),
+        Format::Elf => elf(&image, machine(options, chip)),
+        Format::Uf2 => uf2(&image, family),
+        Format::Bin => bytes.to_vec(),
+    };
+    output.write(&contents)?;
+    print(&format!(
+        "wrote {}: {} bytes of model for {:#010x} to {:#010x}, id {:08x}\n",
+        output.shown(),
+        grouped(region.bytes()),
+        region.start,
+        region.end,
+        file.model().id()
+    ))
+}
+
+/// The flash of a chip as a memory with a name.
+pub(super) fn flash_of(chip: &Chip) -> Named {
+    let flash = &chip.flash;
+    Named { name: format!("the {} of {}", flash.name, chip.name), region: Region::new(flash.address, flash.bytes) }
+}
+
+/// The family of a UF2 file; 0 for other formats.
+fn family(options: &Options, chip: Option<&Chip>) -> Outcome<u32> {
+    match (options.format, chip, options.family) {
+        (Format::Uf2, Some(chip), _) => chip.uf2_family.ok_or_else(|| {
+            Failure::Usage(format!("no UF2 family of {} is known; give --family instead of --chip", chip.name))
+        }),
+        (Format::Uf2, None, Some(family)) => {
+            u32::try_from(family).map_err(|_| Failure::Usage("--family has 32 bits".into()))
+        }
+        (Format::Uf2, None, None) => usage("--format uf2 needs the chip: give --chip or --family"),
+        (_, _, Some(_)) => usage("--family goes with --format uf2"),
+        (_, _, None) => Ok(0),
+    }
+}
+
+fn machine(options: &Options, chip: Option<&Chip>) -> Machine {
+    match (chip.map(|chip| chip.core.as_str()), options.machine) {
+        (Some(core), _) if core.contains("riscv") => Machine::RiscV,
+        (Some(core), _) if core.contains("xtensa") => Machine::Xtensa,
+        (None, Some(MachineName::Riscv)) => Machine::RiscV,
+        (None, Some(MachineName::Xtensa)) => Machine::Xtensa,
+        _ => Machine::Arm,
+    }
+}

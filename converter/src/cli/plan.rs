@@ -1,0 +1,252 @@
+//! `sla plan`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::{Value, json};
+use sla_converter::plan::savings::Savings;
+use sla_converter::plan::{Chip, CostTable, Demand, Fit, Plan, Range, Speed};
+
+use super::failure::{Failure, Outcome, fail, read_model};
+use super::output::{print, print_json};
+use super::table::{Table, figure, grouped};
+use super::terminal::is_verbose;
+
+/// Options of `sla plan`.
+#[derive(Args)]
+pub(super) struct Options {
+    /// File to plan for
+    #[arg(value_name = "FILE.sla")]
+    file: PathBuf,
+    /// One chip in detail; exit code 1 where the model does not fit it. Without, one row for each chip that is known
+    #[arg(long, value_name = "NAME")]
+    chip: Option<String>,
+    /// Print JSON, and nothing else, on stdout
+    #[arg(long)]
+    json: bool,
+}
+
+/// The chip that an option names, or one line with similar names.
+pub(super) fn chip(name: &str) -> Outcome<&'static Chip> {
+    Chip::find(name).ok_or_else(|| {
+        let similar = Chip::similar(name);
+        let names: Vec<&str> = Chip::all().iter().map(|chip| chip.name.as_str()).collect();
+        Failure::Usage(match similar.is_empty() {
+            false => format!("no chip is called {name}; similar: {}", similar.join(", ")),
+            true => format!("no chip is called {name}; the known ones are {}", names.join(", ")),
+        })
+    })
+}
+
+/// Plans and prints.
+pub(super) fn command(options: &Options) -> Outcome {
+    let chosen = options.chip.as_deref().map(chip).transpose()?;
+    let file = read_model(&options.file)?;
+    let model = file.model();
+    let (demand, savings) = (Demand::of(&model, file.bytes().len()), Savings::of(&model));
+    let chips: Vec<&'static Chip> = chosen.map_or_else(|| Chip::all().iter().collect(), |chip| vec![chip]);
+    let plans: Vec<Plan> = chips.into_iter().map(|chip| demand.on(chip)).collect();
+    let shown = options.file.display().to_string();
+    if options.json {
+        let chips: Vec<Value> = plans.iter().map(plan_json).collect();
+        print_json(&json!({
+            "file": shown,
+            "id": format!("{:08x}", model.id()),
+            "model_bytes": demand.model_bytes,
+            "state_bytes": demand.state_bytes,
+            "scratch_bytes": demand.scratch_bytes,
+            "prompt_scratch_bytes": demand.prompt_scratch_bytes,
+            "streamed_bytes": demand.streamed_bytes,
+            "int4_would_save_bytes": savings.int4_bytes,
+            "int16_state_would_save_bytes": savings.int16_bytes,
+            "speed_is": "an estimate",
+            "chips": chips,
+        }))?;
+    } else {
+        print(&match (chosen, plans.first()) {
+            (Some(_), Some(plan)) => detail(&shown, &demand, plan),
+            _ => overview(&shown, &demand, &savings, &plans),
+        })?;
+    }
+    match (chosen, plans.first()) {
+        (Some(chip), Some(plan)) if !plan.fit.fits() => {
+            fail(format!("{shown} does not fit {}: {}", chip.name, shortage(&plan.fit, &savings)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is missing, and what would help.
+fn shortage(fit: &Fit, savings: &Savings) -> String {
+    let mut parts = Vec::new();
+    let mut part = |short: u64, memory: &str, option: &str, saves: u64, now: &str| {
+        if short == 0 {
+            return;
+        }
+        let short_text = format!("{} bytes of {memory} are missing", grouped(short));
+        parts.push(match saves {
+            0 => format!("{short_text}, and it has {now} already: a smaller model is needed"),
+            saves if saves >= short => format!("{short_text}; convert with {option}, which saves {}", grouped(saves)),
+            saves => format!("{short_text}; {option} saves only {}, so a smaller model is needed", grouped(saves)),
+        });
+    };
+    part(fit.flash_short(), "flash", "--weights int4", savings.int4_bytes, "int4 weights");
+    part(fit.ram_short(), "RAM", "--state int16", savings.int16_bytes, "int16 states");
+    parts.join("; ")
+}
+
+fn overview(name: &str, demand: &Demand, savings: &Savings, plans: &[Plan]) -> String {
+    let mut table = Table::default();
+    table.row(["chip", "core", "MHz", "flash used", "left", "RAM used", "left", "tokens/s (estimate)", ""]);
+    for plan in plans {
+        let fit = &plan.fit;
+        let left = |short: u64, used: u64, all: u64| match short {
+            0 => grouped(all.saturating_sub(used)),
+            short => format!("-{}", grouped(short)),
+        };
+        table.row([
+            plan.chip.name.clone(),
+            plan.chip.core.clone(),
+            plan.chip.mhz.to_string(),
+            grouped(fit.flash_used),
+            left(fit.flash_short(), fit.flash_used, fit.flash_bytes),
+            grouped(fit.ram_used),
+            left(fit.ram_short(), fit.ram_used, fit.ram_bytes),
+            plan.speed.as_ref().filter(|_| fit.fits()).map_or("-".into(), |s| range(s.tokens_per_second)),
+            if fit.fits() { "fits".into() } else { "does not fit".into() },
+        ]);
+    }
+    let mut text = format!(
+        "{name}: {} bytes, state {}, scratch {}\n\n",
+        grouped(demand.model_bytes),
+        grouped(demand.state_bytes),
+        grouped(demand.scratch_bytes)
+    );
+    text += &table.render();
+    text += "\n  flash used is the model and a firmware with all backbones; RAM used is state, scratch and stack\n";
+    if is_verbose() {
+        text.push('\n');
+        for Plan { chip, .. } in plans {
+            text += &format!("  {}: {}\n", chip.name, chip.source);
+        }
+    }
+    if plans.iter().any(|plan| !plan.fit.fits()) {
+        let mut ways = Vec::new();
+        if savings.int4_bytes > 0 {
+            ways.push(format!("--weights int4 saves {} bytes of flash", grouped(savings.int4_bytes)));
+        }
+        if savings.int16_bytes > 0 {
+            ways.push(format!("--state int16 saves {} bytes of RAM", grouped(savings.int16_bytes)));
+        }
+        text += &format!(
+            "  {}\n",
+            if ways.is_empty() { "smaller options are in use already".into() } else { ways.join("; ") }
+        );
+    }
+    text
+}
+
+fn detail(name: &str, demand: &Demand, plan: &Plan) -> String {
+    let (chip, fit) = (plan.chip, &plan.fit);
+    let mut table = Table::default();
+    table.row(["", "bytes", "where"]);
+    table.row(["model".into(), grouped(demand.model_bytes), chip.flash.name.clone()]);
+    table.row(["code and constants, all backbones".into(), grouped(fit.code_bytes), chip.flash.name.clone()]);
+    let left = fit.flash_bytes.saturating_sub(fit.flash_used);
+    table.row(["flash left".into(), grouped(left), format!("of {}", grouped(fit.flash_bytes))]);
+    for placed in &fit.ram {
+        let place = placed.region.unwrap_or("no region is long enough");
+        table.row([placed.need.name.into(), grouped(placed.need.bytes), place.to_string()]);
+    }
+    let left = fit.ram_bytes.saturating_sub(fit.ram_used);
+    table.row(["RAM left".into(), grouped(left), format!("of {}", grouped(fit.ram_bytes))]);
+    let more = demand.prompt_scratch_bytes - demand.scratch_bytes;
+    table.row(["more scratch for faster prompts".to_string(), grouped(more), "if wanted".into()]);
+    let mut text = format!("{name} on {}, {} at {} MHz\n\n{}", chip.name, chip.core, chip.mhz, table.render());
+    text += &match &plan.speed {
+        Some(speed) => speed_text(chip, demand, speed),
+        None => format!("\n  no estimate of the speed: {} is {}\n", chip.core, chip.core().source),
+    };
+    text += &format!("\n  {}\n", chip.source);
+    if let Some(assumed) = &chip.assumed {
+        text += &format!("  not published, assumed: {assumed}\n");
+    }
+    text
+}
+
+fn speed_text(chip: &Chip, demand: &Demand, speed: &Speed) -> String {
+    let [least, most] = chip.core().cycles;
+    let [line_least, line_most] = chip.line_cycles;
+    format!(
+        "\n  {} tokens/s (estimate): {} instructions a token (within {:.0} % of measured ones), {least} to {most} cycles each,\n  \
+         and {} bytes of weights from {} at {line_least} to {line_most} cycles for {} bytes: {} cycles\n  {}\n",
+        range(speed.tokens_per_second),
+        grouped(speed.instructions.round() as u64),
+        100.0 * sla_converter::plan::cost::TOLERANCE,
+        grouped(demand.streamed_bytes),
+        chip.flash.name,
+        chip.line,
+        range(speed.cycles),
+        chip.core().source,
+    )
+}
+
+/// `8–14`, two significant digits, rounded outwards.
+fn range(range: Range) -> String {
+    let two = |value: f64, round: fn(f64) -> f64| {
+        let unit = 10f64.powi(value.log10().floor() as i32 - 1);
+        let rounded = round(value / unit) * unit;
+        if rounded >= 10.0 { grouped(rounded as u64) } else { figure_of(rounded, unit) }
+    };
+    format!("{}–{}", two(range.low, f64::floor), two(range.high, f64::ceil))
+}
+
+fn figure_of(value: f64, unit: f64) -> String {
+    let decimals = (-unit.log10().round()).max(0.0) as usize;
+    if value >= 1e-4 { format!("{value:.decimals$}") } else { figure(value) }
+}
+
+fn plan_json(plan: &Plan) -> Value {
+    let (chip, fit) = (plan.chip, &plan.fit);
+    let pair = |r: Range| json!([r.low, r.high]);
+    let ram: Vec<Value> =
+        fit.ram.iter().map(|p| json!({ "what": p.need.name, "bytes": p.need.bytes, "region": p.region })).collect();
+    let speed = plan.speed.as_ref().map(|speed| {
+        json!({
+            "instructions_per_token": speed.instructions,
+            "instructions_tolerance": sla_converter::plan::cost::TOLERANCE,
+            "cycles_per_instruction": chip.core().cycles,
+            "cycles_per_token": pair(speed.cycles),
+            "tokens_per_second": pair(speed.tokens_per_second),
+            "measured_machine": chip.core().machine,
+            "measured_rustc": CostTable::builtin().rustc,
+        })
+    });
+    json!({
+        "chip": chip.name,
+        "core": chip.core,
+        "mhz": chip.mhz,
+        "fits": fit.fits(),
+        "code_bytes": fit.code_bytes,
+        "flash": { "name": chip.flash.name, "bytes": fit.flash_bytes, "used": fit.flash_used, "missing": fit.flash_short() },
+        "ram": { "bytes": fit.ram_bytes, "used": fit.ram_used, "missing": fit.ram_short(), "buffers": ram },
+        "speed_estimate": speed,
+        "source": chip.source,
+        "core_source": chip.core().source,
+        "assumed": chip.assumed,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_rounded_outwards() {
+        let text = |low, high| range(Range { low, high });
+        assert_eq!(text(8.04, 13.97), "8.0–14");
+        assert_eq!(text(0.0851, 0.129), "0.085–0.13");
+        assert_eq!(text(123.0, 1_021.0), "120–1,100");
+        assert_eq!(text(1_234_567.0, 2_000_001.0), "1,200,000–2,100,000");
+    }
+}

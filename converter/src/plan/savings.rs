@@ -1,0 +1,31 @@
+//! What other options of the conversion would save.
+
+use sla_format::{LAYER_ROLES, MemoryPlan, Role, StateKind, TensorKind};
+use sla_runtime::Model;
+
+use crate::quantize::choose::{can_be_int4, saving};
+
+/// Bytes that a file or a session would have less.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Savings {
+    /// Flash, with `--weights int4`.
+    pub int4_bytes: u64,
+    /// RAM, with `--state int16`.
+    pub int16_bytes: u64,
+}
+
+impl Savings {
+    /// Of `model`, beyond what it saves already.
+    pub fn of(model: &Model) -> Self {
+        let desc = model.desc();
+        let layers = desc.layers as usize;
+        let matrices = (0..layers)
+            .flat_map(|layer| Role::ALL.into_iter().take(LAYER_ROLES).map(move |role| model.tensor(layer, role)));
+        let shapes = matrices.filter(|t| t.kind == TensorKind::I8).map(|t| (t.rows as usize, t.cols as usize));
+        let int4 = shapes.filter(|&(rows, cols)| can_be_int4(rows, cols)).map(|(rows, cols)| saving(rows, cols) as u64);
+        let words = |kind| MemoryPlan::layer_state_words(desc, kind);
+        let int16 = (0..layers).filter(|&layer| model.states().of(layer) == StateKind::Int32);
+        let each = 4 * (words(StateKind::Int32) - words(StateKind::Int16)) as u64;
+        Self { int4_bytes: int4.sum(), int16_bytes: int16.count() as u64 * each }
+    }
+}

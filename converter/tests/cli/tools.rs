@@ -1,0 +1,307 @@
+//! Commands around the model: plan, compare, export, flash, completions, man pages.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+use sla_converter::checkpoint::synth;
+use sla_reference::{Backbone, Config};
+
+use crate::{Case, bytes_config, features_config, wide_config};
+
+#[track_caller]
+fn contains(text: &str, parts: &[&str]) {
+    parts.iter().for_each(|part| assert!(text.contains(part), "{text} lacks {part}"));
+}
+
+#[test]
+fn a_plan_has_every_chip() {
+    let case = Case::converted(&wide_config());
+    let plan = case.sla("plan m.sla --json").json();
+    let chips = plan["chips"].as_array().unwrap();
+    assert_eq!(chips.len(), 14);
+    let bytes = std::fs::metadata(case.file("m.sla")).unwrap().len();
+    let inspected = case.sla("inspect m.sla --json").json();
+    for chip in chips {
+        let number = |value: &Value| value.as_u64().unwrap();
+        assert_eq!(number(&chip["flash"]["used"]), bytes + number(&chip["code_bytes"]));
+        let buffers = chip["ram"]["buffers"].as_array().unwrap();
+        let length = |name: &str| number(&buffers.iter().find(|b| b["what"] == name).unwrap()["bytes"]);
+        assert_eq!(length("state"), number(&inspected["state_bytes"]));
+        assert_eq!(length("scratch"), number(&inspected["scratch_bytes"]));
+        assert_eq!(length("state") + length("scratch") + length("stack"), number(&chip["ram"]["used"]));
+        assert_eq!(chip["fits"], true, "{chip}");
+        let speed = &chip["speed_estimate"];
+        assert_eq!(speed.is_null(), chip["chip"] == "ESP32-S3");
+        if !speed.is_null() {
+            let ends = |key: &str| [0, 1].map(|end| speed[key][end].as_f64().unwrap());
+            let ([slow, fast], [least, most]) = (ends("tokens_per_second"), ends("cycles_per_token"));
+            assert!(0.0 < slow && slow < fast && least < most);
+            let hertz = 1e6 * chip["mhz"].as_f64().unwrap();
+            assert!((fast * least / hertz - 1.0).abs() < 1e-9 && (slow * most / hertz - 1.0).abs() < 1e-9);
+        }
+    }
+    let table = case.sla("plan m.sla").ok();
+    contains(&table, &["tokens/s (estimate)", "nRF52840", "Corstone-300", "ESP32-S3"]);
+    let detail = case.sla("plan m.sla --chip nrf52840").ok();
+    contains(&detail, &["tokens/s (estimate)", "cortex-m4 at 64 MHz", "PS v1.7", "flash left", "RAM left"]);
+}
+
+#[test]
+fn what_does_not_fit_says_what_would_help() {
+    // 256 bytes of vocabulary and a wide MLP: above the 512 KB of an STM32F446.
+    let config = Config { hidden: 128, intermediate: 1024, layers: 2, ..wide_config() };
+    let case = Case::converted(&config);
+    let run = case.sla("plan m.sla --chip STM32F446");
+    assert_eq!(run.code, 1);
+    contains(&String::from_utf8(run.stdout).unwrap(), &["m.sla on STM32F446", "code and constants"]);
+    contains(&run.stderr, &["does not fit STM32F446", "bytes of flash are missing", "--weights int4"]);
+    // The table alone is no failure.
+    contains(&case.sla("plan m.sla").ok(), &["does not fit", "--weights int4 saves"]);
+    contains(&case.sla("plan m.sla --chip stm32f404").error(2), &["STM32F405", "sla plan --help"]);
+    contains(&case.sla("plan m.sla --chip z80").error(2), &["nRF52840", "RP2040"]);
+}
+
+#[test]
+fn estimates_follow_the_options() {
+    let case = Case::converted(&wide_config());
+    case.sla("convert model -o 4.sla --weights int4").ok();
+    case.sla("convert model -o 16.sla --state int16").ok();
+    let instructions = |name: &str| -> f64 {
+        let plan = case.sla(&format!("plan {name} --chip nRF52840 --json")).json();
+        plan["chips"][0]["speed_estimate"]["instructions_per_token"].as_f64().unwrap()
+    };
+    let [int8, int4, int16] = ["m.sla", "4.sla", "16.sla"].map(instructions);
+    assert!(1.05 * int8 < int4 && int4 < 1.6 * int8, "{int8} {int4}");
+    assert!(int8 != int16 && (int16 / int8 - 1.0).abs() < 0.2, "{int8} {int16}");
+}
+
+#[test]
+fn two_files_are_compared() {
+    let case = Case::converted(&wide_config());
+    case.sla("convert model -o 4.sla --weights int4").ok();
+    case.write("text", "To be, or not to be: that is the question. ".repeat(20));
+    let report = case.sla("compare m.sla 4.sla --checkpoint model --text text --json").json();
+    let files = report["files"].as_array().unwrap();
+    let figure = |side: usize, key: &str| files[side][key].as_f64().unwrap();
+    assert!(figure(1, "flash_bytes") < figure(0, "flash_bytes") && figure(1, "kl_mean") > figure(0, "kl_mean"));
+    // The same figures as the evaluation of each alone.
+    for (side, name) in ["m.sla", "4.sla"].into_iter().enumerate() {
+        let alone = case.sla(&format!("eval {name} --checkpoint model --text text --json")).json();
+        for key in ["nll_float", "nll_fixed", "kl_mean", "kl_max", "top1", "max_abs_logit"] {
+            assert_eq!(alone[key], files[side][key], "{name} {key}");
+        }
+    }
+    let table = case.sla("compare m.sla 4.sla --checkpoint model --text text").ok();
+    contains(
+        &table,
+        &["m.sla", "4.sla", "B / A", "perplexity ratio to float", "instructions a token (estimate), Cortex-M4"],
+    );
+
+    let other = Case::converted(&bytes_config(Backbone::Gla));
+    std::fs::copy(other.file("m.sla"), case.file("other.sla")).unwrap();
+    let error = case.sla("compare m.sla other.sla --checkpoint model --text text").error(1);
+    contains(&error, &["other.sla", "hidden size"]);
+}
+
+/// The output of a tool, or nothing, said, where it is not installed.
+fn tool(name: &str, arguments: &[&str], dir: &Path) -> Option<String> {
+    match Command::new(name).args(arguments).current_dir(dir).output() {
+        Ok(output) if output.status.success() => Some(String::from_utf8_lossy(&output.stdout).into_owned()),
+        Ok(output) => panic!("{name} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr)),
+        Err(e) => {
+            println!("skipped: {name}: {e}");
+            None
+        }
+    }
+}
+
+#[test]
+fn exports_are_read_by_other_tools() {
+    let case = Case::converted(&features_config());
+    let model = std::fs::read(case.file("m.sla")).unwrap();
+    // Across a border of 64 KiB, where an Intel HEX file needs a new upper address.
+    let export = |format: &str, more: &str| {
+        case.sla(&format!("export m.sla --format {format} --address 0x0802fe00 -o m.{format} {more}")).ok();
+        case.file(&format!("m.{format}"))
+    };
+    assert_eq!(std::fs::read(export("bin", "")).unwrap(), model);
+
+    export("hex", "--chip STM32F405");
+    if tool("objcopy", &["-I", "ihex", "-O", "binary", "m.hex", "hex.bin"], case.path()).is_some() {
+        assert_eq!(std::fs::read(case.file("hex.bin")).unwrap(), model);
+        let headers = tool("objdump", &["-h", "m.hex"], case.path()).unwrap();
+        contains(&headers, &["0802fe00"]);
+    }
+
+    for (machine, name) in [("--machine arm", "ARM"), ("--chip STM32F405", "ARM"), ("--machine riscv", "RISC-V")] {
+        export("elf", machine);
+        let Some(headers) = tool("readelf", &["-hlSsW", "m.elf"], case.path()) else { continue };
+        contains(&headers, &[name, "EXEC", ".sla_model", "sla_model_end", "0x0802fe00"]);
+        let symbol = |name: &str| {
+            let line = headers.lines().find(|line| line.ends_with(&format!(" {name}"))).unwrap();
+            u64::from_str_radix(line.split_whitespace().nth(1).unwrap(), 16).unwrap()
+        };
+        assert_eq!(symbol("sla_model_end") - symbol("sla_model"), model.len() as u64);
+        let copy = ["-I", "elf32-little", "-O", "binary", "m.elf", "elf.bin"];
+        if tool("objcopy", &copy, case.path()).is_some() {
+            assert_eq!(std::fs::read(case.file("elf.bin")).unwrap(), model);
+        }
+    }
+
+    let uf2 = std::fs::read(export("uf2", "--chip stm32f405")).unwrap();
+    assert_eq!(read_uf2(&uf2), (0x0802_fe00, 0x5775_5a57, model.clone()));
+    assert_eq!(read_uf2(&std::fs::read(export("uf2", "--family 7")).unwrap()).1, 7);
+}
+
+/// A reader of the published format: address, family, and data without the padding that a model's length tells.
+fn read_uf2(file: &[u8]) -> (u32, u32, Vec<u8>) {
+    assert_eq!(file.len() % 512, 0);
+    let (mut first, mut data, mut families) = (None, Vec::new(), Vec::new());
+    for (index, block) in file.chunks(512).enumerate() {
+        let word = |at: usize| u32::from_le_bytes(block[at..at + 4].try_into().unwrap());
+        assert_eq!([word(0), word(4), word(508)], [0x0A32_4655, 0x9E5D_5157, 0x0AB1_6F30], "the three magic numbers");
+        assert_eq!(word(8) & 0x2001, 0x2000, "a family, and for the main flash");
+        let (target, size) = (word(12), word(16) as usize);
+        assert!(size <= 476 && size % 4 == 0 && target % size as u32 == 0);
+        assert_eq!((word(20) as usize, word(24) as usize), (index, file.len() / 512));
+        let start = *first.get_or_insert(target);
+        assert_eq!(target as usize, start as usize + data.len(), "a gap");
+        data.extend_from_slice(&block[32..32 + size]);
+        families.push(word(28));
+    }
+    families.dedup();
+    assert_eq!(families.len(), 1);
+    // The length stands in the model's own header (format.md F2).
+    let length = u32::from_le_bytes(data[12..16].try_into().unwrap()) as usize;
+    assert!(data[length..].iter().all(|&byte| byte == 0xff) && data.len() - length < 256);
+    data.truncate(length);
+    (first.unwrap(), families[0], data)
+}
+
+#[test]
+fn exports_that_cannot_be_used_are_refused() {
+    let case = Case::converted(&features_config());
+    case.sla("export m.sla --format elf --address 0x08000000 --machine arm -o firmware.elf").ok();
+    let before = case.list();
+    for (line, code, parts) in [
+        ("--format hex --address 0x08000008", 1, &["multiple of 16", "0x8000010"][..]),
+        ("--format uf2 --family 1 --address 0x08000010", 1, &["multiple of 256", "0x8000100"]),
+        ("--format hex --address 0xfffffff0", 1, &["32-bit"]),
+        ("--format hex --address 0x07ff0000 --chip STM32F405", 1, &["not in the flash of STM32F405"]),
+        ("--format hex --address 0x080fffc0 --chip STM32F405", 1, &["has only 64 from 0x80fffc0 on"]),
+        (
+            "--format hex --address 0x08000100 --firmware firmware.elf",
+            1,
+            &["would overwrite the firmware", "first address behind"],
+        ),
+        ("--format hex --address 0x08000100 --firmware m.sla", 1, &["m.sla", "ELF"]),
+        ("--format uf2 --address 0x08000100", 2, &["--chip or --family"]),
+        ("--format uf2 --address 0x100 --chip nRF5340", 2, &["nRF5340", "--family"]),
+        ("--format hex --address 0x100 --family 1", 2, &["--format uf2"]),
+        ("--format hex --address 0x100 --machine arm", 2, &["--format elf"]),
+        ("--format hex --address here", 2, &["0x08080000"]),
+        ("--format srec --address 0", 2, &["hex, elf, uf2, bin"]),
+    ] {
+        contains(&case.sla(&format!("export m.sla {line} -o out")).error(code), parts);
+    }
+    contains(&case.sla("export m.sla --format bin --address 0 -o m.sla").error(1), &["is read by this command"]);
+    assert_eq!(before, case.list());
+}
+
+#[test]
+#[cfg(feature = "flash")]
+fn a_dry_run_of_flash_shows_sectors_and_refuses() {
+    let case = Case::converted(&wide_config());
+    let bytes = std::fs::metadata(case.file("m.sla")).unwrap().len();
+    let flash = |line: &str| case.sla(&format!("flash m.sla --dry-run {line}"));
+    // RM0090: sectors of 16, 16, 16, 16, 64, then 128 KiB.
+    assert!((0x1_0000..0x3_0000).contains(&bytes), "two sectors");
+    let text = flash("--chip STM32F405 --address 0x08010000").ok();
+    let kept = 0x3_0000 - bytes;
+    contains(&text, &["would write m.sla", "STM32F405RG", "0x08010000 to 0x08040000, 2 of 65,536 and 131,072 bytes"]);
+    let digits: String =
+        text.lines().find(|line| line.contains("kept")).unwrap().chars().filter(char::is_ascii_digit).collect();
+    assert_eq!(digits, kept.to_string());
+    contains(&flash("--chip nrf52840 --address 0x80000").ok(), &["of 4,096 bytes", "nRF52840_xxAA"]);
+    // Any target of probe-rs will do.
+    contains(&flash("--chip STM32F103CB --address 0x08000000").ok(), &["of 1,024 bytes"]);
+
+    contains(&flash("--chip STM32F405 --address 0x08011000").error(1), &["no multiple of 65536", "0x8020000"]);
+    contains(&flash("--chip STM32F405 --address 0x20000000").error(1), &["not in the flash of STM32F405"]);
+    contains(&flash("--chip nRF52840 --address 0xff000").error(1), &["has only 4096"]);
+    contains(&flash("--chip ESP32-C3 --address 0x42000000").error(1), &["ESP32-C3", "sla export"]);
+    contains(&flash("--chip nrf52841 --address 0").error(2), &["nRF52840"]);
+    case.sla("export m.sla --format elf --address 0x80000 --machine arm -o firmware.elf").ok();
+    // The firmware ends within the sector that the model would begin in.
+    let error =
+        flash(&format!("--chip nRF52840 --address {:#x} --firmware firmware.elf", 0x8_0000 + bytes / 4096 * 4096));
+    contains(&error.error(1), &["would overwrite the firmware firmware.elf"]);
+    let behind = (0x8_0000 + bytes).next_multiple_of(4096);
+    flash(&format!("--chip nRF52840 --address {behind:#x} --firmware firmware.elf")).ok();
+    // Without --dry-run and without a probe.
+    let error = case.sla("flash m.sla --chip nRF52840 --address 0x80000").error(1);
+    contains(&error, &["no debug probe is connected", "sla export"]);
+}
+
+#[test]
+#[cfg(not(feature = "flash"))]
+fn without_probes_flash_says_how_to_get_them() {
+    let case = Case::converted(&features_config());
+    let error = case.sla("flash m.sla --chip nRF52840 --address 0x80000 --dry-run").error(1);
+    contains(&error, &["--features flash", "sla export m.sla --format hex --address 0x80000 --chip nRF52840"]);
+}
+
+#[test]
+fn completions_and_man_pages_are_complete() {
+    let case = Case::new(&synth::small(Backbone::RetNet));
+    let commands = [
+        "convert",
+        "inspect",
+        "eval",
+        "compare",
+        "logits",
+        "run",
+        "snapshot",
+        "plan",
+        "export",
+        "flash",
+        "completions",
+        "man",
+    ];
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        contains(&case.sla(&format!("completions {shell}")).ok(), &commands);
+    }
+    if Command::new("bash").arg("--version").output().is_ok() {
+        case.write("sla.bash", case.sla("completions bash").ok());
+        assert!(tool("bash", &["-n", "sla.bash"], case.path()).is_some());
+    }
+    contains(&case.sla("man -o pages").ok(), &["pages"]);
+    for command in commands {
+        let page = std::fs::read_to_string(case.file(&format!("pages/sla-{command}.1"))).unwrap();
+        contains(&page, &[".TH", "Example", &format!("sla {command}")]);
+        contains(&case.sla(&format!("{command} --help")).ok(), &["Example:", &format!("sla {command}")]);
+    }
+    contains(&std::fs::read_to_string(case.file("pages/sla.1")).unwrap(), &["Exit codes"]);
+    contains(&case.sla("--help").ok(), &["Exit codes:", "--quiet", "--verbose"]);
+    contains(&case.sla("completions tcsh").error(2), &["tcsh", "bash"]);
+}
+
+#[test]
+fn warnings_can_be_silenced_and_nothing_is_coloured() {
+    let case = Case::converted(&bytes_config(Backbone::RetNet));
+    let (config, text) = (case.file("model/config.json"), "some text to look at");
+    case.write("text", text);
+    // Other weights of the same shape: a warning.
+    let other = bytes_config(Backbone::RetNet);
+    synth::write(&case.file("model"), &other, &synth::weights(&other, 4), &synth::Layout::default()).unwrap();
+    assert!(config.exists());
+    let line = "eval m.sla --checkpoint model --text text";
+    let loud = case.sla(line);
+    assert!(loud.stderr.starts_with("warning: ") && !loud.stderr.contains('\x1b'), "{}", loud.stderr);
+    let quiet = case.sla(&format!("{line} --quiet"));
+    assert_eq!((quiet.code, quiet.stderr.as_str()), (0, ""));
+    assert_eq!(quiet.stdout, loud.stdout);
+    contains(&case.sla("plan m.sla --verbose").ok(), &["nRF52840: Nordic"]);
+    contains(&case.sla(&format!("--quiet {line} --verbose")).error(2), &["--quiet", "--verbose"]);
+}
