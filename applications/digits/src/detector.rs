@@ -26,6 +26,8 @@ pub struct Settings {
     pub residue: u8,
     /// Each frame moves the smoothed logits by 2^-smooth of the difference.
     pub smooth: u8,
+    /// How far the loudest band of a word has to stand above the mean of all (Q16, nats; mean over its active frames).
+    pub contrast_q16: i32,
     /// By how much the best smoothed logit has to lead (Q16) for a label.
     pub margin_q16: i32,
 }
@@ -44,10 +46,11 @@ impl Default for Settings {
             hang: 12,
             least: 7,
             longest: 90,
-            subtract: 32,
-            residue: 0,
+            subtract: 20,
+            residue: 24,
             smooth: 1,
-            margin_q16: 3 << 16,
+            contrast_q16: 2 << 16,
+            margin_q16: 5 << 16,
         }
     }
 }

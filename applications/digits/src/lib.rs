@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 mod detector;
+mod exercise;
 mod fft;
 mod frontend;
 mod log;
@@ -22,6 +23,7 @@ mod mel;
 mod recognizer;
 mod tables;
 
+pub use exercise::Exercise;
 pub use detector::{Detector, Heard, Settings};
 pub use frontend::{Frame, FrontEnd};
 pub use log::{LOG_FLOOR_Q27, ln_q27};

@@ -6,7 +6,7 @@ use crate::detector::{Detector, Heard, Settings};
 use crate::frontend::{Frame, FrontEnd};
 use crate::{BANDS, HOP};
 use sla_kernels::fixed::{round_shr, shift};
-use sla_runtime::{I16F16, InputKind, Session};
+use sla_runtime::{Checksum, I16F16, InputKind, Session};
 
 use crate::LOG_FLOOR_Q27;
 
@@ -28,6 +28,8 @@ pub enum Outcome {
     Short,
     /// Too long for a word: the background has changed.
     Long,
+    /// Its spectrum is too flat for speech: noise.
+    Flat,
     /// No label leads clearly enough.
     Unsure,
 }
@@ -45,6 +47,23 @@ pub struct Event {
     pub best: u8,
     /// By how much that leads, Q16.
     pub margin_q16: i32,
+    /// Mean over the active frames of how far the loudest band stands above the mean of all, in nats (Q16): noise is flat.
+    pub contrast_q16: i32,
+}
+
+impl Event {
+    /// Adds everything that the event says to a running checksum.
+    pub fn digest(&self, checksum: &mut Checksum) {
+        let outcome = match self.outcome {
+            Outcome::Digit(digit) => digit.into(),
+            Outcome::Short => -1,
+            Outcome::Long => -2,
+            Outcome::Flat => -3,
+            Outcome::Unsure => -4,
+        };
+        let words = [self.onset as i32, self.end as i32, outcome, self.best.into(), self.margin_q16, self.contrast_q16];
+        words.into_iter().for_each(|word| checksum.add(word));
+    }
 }
 
 /// Why a model cannot be used.
@@ -112,6 +131,8 @@ struct Word {
     onset: u32,
     end: u32,
     active_frames: u32,
+    /// Sum over the active frames, Q16.
+    contrast: i32,
     smoothed: [i32; LABELS],
     /// The smoothed logits at the last active frame.
     decided: [i32; LABELS],
@@ -152,6 +173,12 @@ impl<'s, 'm> Recognizer<'s, 'm> {
         })
     }
 
+    /// The session, for other work.
+    #[must_use]
+    pub fn into_session(self) -> Session<'s, 'm> {
+        self.session
+    }
+
     /// Takes in a hop of samples; the word that it ended, if it did. At most [`STEPS_PER_HOP`] model steps.
     pub fn hop(&mut self, samples: &[i16; HOP]) -> Option<Event> {
         let mut frame = self.front(samples);
@@ -188,6 +215,7 @@ impl<'s, 'm> Recognizer<'s, 'm> {
         if active {
             self.word.end = self.hops;
             self.word.active_frames += 1;
+            self.word.contrast = self.word.contrast.saturating_add(contrast_q16(frame));
         }
         heard
     }
@@ -225,8 +253,9 @@ impl<'s, 'm> Recognizer<'s, 'm> {
         if !matches!(heard, Heard::End | Heard::TooLong) {
             return None;
         }
-        let Settings { least, margin_q16: margin, .. } = *self.detector.settings();
+        let Settings { least, margin_q16: margin, contrast_q16: contrast, .. } = *self.detector.settings();
         let word = core::mem::take(&mut self.word);
+        let contrast_q16 = word.contrast / word.active_frames.max(1) as i32;
         let (mut best, mut first, mut second) = (0, i32::MIN, i32::MIN);
         for (label, &logit) in (0..).zip(&word.decided) {
             match logit > first {
@@ -238,11 +267,19 @@ impl<'s, 'm> Recognizer<'s, 'm> {
         let outcome = match heard {
             Heard::TooLong => Outcome::Long,
             _ if word.active_frames < u32::from(least) => Outcome::Short,
+            _ if contrast_q16 < contrast => Outcome::Flat,
             _ if margin_q16 < margin => Outcome::Unsure,
             _ => Outcome::Digit(best),
         };
         self.session.reset();
         (self.lead, self.backlog) = (LEAD, 0);
-        Some(Event { onset: word.onset, end: word.end, outcome, best, margin_q16 })
+        Some(Event { onset: word.onset, end: word.end, outcome, best, margin_q16, contrast_q16 })
     }
+}
+
+/// The largest log of a frame over the mean of all, Q16.
+fn contrast_q16(frame: &Frame) -> i32 {
+    let logs = || frame.logs_q27().map(|log| log >> 11);
+    let sum = logs().fold(0, |sum: i32, log| sum.saturating_add(log));
+    logs().fold(i32::MIN, i32::max).saturating_sub(sum / BANDS as i32)
 }

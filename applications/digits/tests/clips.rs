@@ -10,7 +10,9 @@ fn float_label(case: &Case, clip: &Clip) -> u8 {
     let mut session = FloatSession::new(&case.float);
     let frames = float_features(&clip.samples);
     let (last, others) = frames.split_last().expect("at least silence");
-    others.iter().for_each(|frame| drop(session.step_features(frame, &mut ()).map(<[f64]>::len)));
+    for frame in others {
+        session.step_features(frame, &mut ()).expect("32 features");
+    }
     argmax(session.step_features(last, &mut ()).expect("32 features"))
 }
 
@@ -20,7 +22,9 @@ fn fixed_label(case: &Case, clip: &Clip) -> u8 {
     let mut session = memory.session(&model).expect("buffers of the model's size");
     let frames = fixed_features(&clip.samples, model.desc().feature_frac);
     let (last, others) = frames.split_last().expect("at least silence");
-    others.iter().for_each(|frame| drop(session.step_features(frame).expect("32 features")));
+    for frame in others {
+        session.step_features(frame).expect("32 features");
+    }
     session.step_features(last).expect("32 features").argmax() as u8
 }
 

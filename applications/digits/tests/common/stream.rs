@@ -101,6 +101,12 @@ fn background(kind: Background, len: usize, noise: &mut Noise) -> Vec<f64> {
     out
 }
 
+/// A clip's samples, brought to the root mean square `level`, so that a signal-to-noise ratio is that of every word.
+fn level(clip: &Clip, level: f64) -> impl DoubleEndedIterator<Item = f64> {
+    let scale = level / power(clip.samples.iter().map(|&x| f64::from(x))).sqrt();
+    clip.samples.iter().map(move |&x| scale * f64::from(x))
+}
+
 /// Strings the clips together in a random order: half a second to 1.3 between words, after two seconds of background.
 pub fn record(clips: &[Clip], scene: Scene, seed: u32) -> Recording {
     let mut noise = Noise(seed);
@@ -117,13 +123,13 @@ pub fn record(clips: &[Clip], scene: Scene, seed: u32) -> Recording {
             Between::Nothing => {}
             Between::Clicks => x.extend((0..40).map(|_| 3.0 * speech * noise.next())),
             Between::Bursts => x.extend((0..4000).map(|_| 1.7 * speech * noise.next())),
-            Between::Reversed => x.extend(clip.samples.iter().rev().map(|&x| f64::from(x))),
+            Between::Reversed => x.extend(level(clip, speech).rev()),
         }
         if scene.between != Between::Nothing {
             pause(&mut x, &mut noise);
         }
         words.push((x.len(), x.len() + clip.samples.len(), clip.label));
-        x.extend(clip.samples.iter().map(|&x| f64::from(x)));
+        x.extend(level(clip, speech));
         pause(&mut x, &mut noise);
     }
     let scale = speech * 10f64.powf(-scene.snr_db / 20.0);
