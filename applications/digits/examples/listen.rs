@@ -51,7 +51,8 @@ fn samples(path: &Path) -> Result<Vec<i16>, String> {
         true => {
             let mut reader = claxon::FlacReader::open(path).map_err(|error| error.to_string())?;
             let info = reader.streaminfo();
-            let samples: Result<Vec<i16>, _> = reader.samples().map(|sample| sample.map(|sample| sample as i16)).collect();
+            let samples: Result<Vec<i16>, _> =
+                reader.samples().map(|sample| sample.map(|sample| sample as i16)).collect();
             (info.sample_rate, info.channels, info.bits_per_sample, samples.map_err(|error| error.to_string())?)
         }
         false => {
@@ -64,6 +65,8 @@ fn samples(path: &Path) -> Result<Vec<i16>, String> {
     };
     match (rate, channels, bits) {
         (SAMPLE_RATE, 1, 16) => Ok(samples),
-        _ => Err(format!("{channels} channels of {bits} bits at {rate} Hz; one of 16 bits at {SAMPLE_RATE} Hz is needed")),
+        _ => Err(format!(
+            "{channels} channels of {bits} bits at {rate} Hz; one of 16 bits at {SAMPLE_RATE} Hz is needed"
+        )),
     }
 }

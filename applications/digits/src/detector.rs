@@ -40,17 +40,17 @@ impl Default for Settings {
     /// Chosen on the training split, like docs/applications.md says.
     fn default() -> Self {
         Self {
-            onset_q27: nats(900),
+            onset_q27: nats(750),
             onset_frames: 2,
-            stay_q27: nats(500),
+            stay_q27: nats(400),
             hang: 12,
             least: 7,
             longest: 90,
-            subtract: 20,
-            residue: 24,
+            subtract: 28,
+            residue: 10,
             smooth: 1,
             contrast_q16: 2 << 16,
-            margin_q16: 5 << 16,
+            margin_q16: 4 << 16,
         }
     }
 }

@@ -57,18 +57,8 @@ impl Complex {
 ///
 /// Needs Σ|re| + |im| < 2^30 - 2^15: every value on the way is a part of such a sum, and twice it fits 32 bits.
 pub fn transform(z: &mut [Complex; POINTS]) {
-    let mut half = POINTS / 2;
-    while half > 2 {
-        for block in z.chunks_exact_mut(2 * half) {
-            let (low, high) = block.split_at_mut(half);
-            let turns = CIRCLE_Q31.iter().step_by(POINTS / half);
-            for ((a, b), &turn) in low.iter_mut().zip(high).zip(turns) {
-                let d = a.minus(*b);
-                *a = a.plus(*b);
-                *b = Complex { re: d.re.wrapping_shl(1), im: d.im.wrapping_shl(1) }.half_turned(turn);
-            }
-        }
-        half /= 2;
+    for half in [64, 32, 16, 8, 4] {
+        stage(z, half);
     }
     // The last two stages turn by quarters only: exact.
     let (quads, _) = z.as_chunks_mut::<4>();
@@ -80,8 +70,21 @@ pub fn transform(z: &mut [Complex; POINTS]) {
     }
 }
 
-/// Calls `put(k, P_k)` for k = 1…127, where P_k is |X_k|² in M3.4's unit and X the transform of the 256 real values that were
-/// packed into what [`transform`] made `z` of.
+/// Blocks of 2·half values, whose second halves are turned.
+fn stage(z: &mut [Complex; POINTS], half: usize) {
+    // Neither is 0, which the compiler does not see.
+    let (block_len, step) = ((2 * half).max(1), (POINTS / half.max(1)).max(1));
+    for block in z.chunks_exact_mut(block_len) {
+        let (low, high) = block.split_at_mut_checked(half).unwrap_or_default();
+        for ((a, b), &turn) in low.iter_mut().zip(high).zip(CIRCLE_Q31.iter().step_by(step)) {
+            let d = a.minus(*b);
+            *a = a.plus(*b);
+            *b = Complex { re: d.re.wrapping_shl(1), im: d.im.wrapping_shl(1) }.half_turned(turn);
+        }
+    }
+}
+
+/// P_k for k = 1…127 (M3.4) of the 256 real values that were packed into what [`transform`] made `z` of; P_0 is left alone.
 pub fn powers(z: &[Complex; POINTS], powers: &mut [u64; POINTS]) {
     let at = |k: usize| z.get((k as u32).reverse_bits() as usize >> 25).copied().unwrap_or_default();
     for (k, &turn) in CIRCLE_Q31.iter().enumerate().take(POINTS / 2 + 1).skip(1) {

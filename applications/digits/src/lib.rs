@@ -23,8 +23,8 @@ mod mel;
 mod recognizer;
 mod tables;
 
-pub use exercise::Exercise;
 pub use detector::{Detector, Heard, Settings};
+pub use exercise::Exercise;
 pub use frontend::{Frame, FrontEnd};
 pub use log::{LOG_FLOOR_Q27, ln_q27};
 pub use recognizer::{Event, LEAD, Outcome, Recognizer, STEPS_PER_HOP, Unfit};

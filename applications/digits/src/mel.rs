@@ -5,8 +5,8 @@ use crate::fft::POINTS;
 
 /// M4.1: the bins of 34 points, equally spaced on the mel scale from 60 to 3900 Hz.
 const POINT_BINS: [u8; BANDS + 2] = [
-    1, 3, 4, 6, 7, 9, 11, 13, 15, 17, 19, 22, 24, 27, 29, 32, 35, 39, 42, 46, 50, 54, 58, 63, 67, 73, 78, 84, 90, 96, 102,
-    110, 117, 125,
+    1, 3, 4, 6, 7, 9, 11, 13, 15, 17, 19, 22, 24, 27, 29, 32, 35, 39, 42, 46, 50, 54, 58, 63, 67, 73, 78, 84, 90, 96,
+    102, 110, 117, 125,
 ];
 /// M4.2: first bin, middle and end of each triangle.
 const TRIANGLES: [(u8, u8, u8); BANDS] = {

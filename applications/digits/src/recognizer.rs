@@ -255,7 +255,7 @@ impl<'s, 'm> Recognizer<'s, 'm> {
         }
         let Settings { least, margin_q16: margin, contrast_q16: contrast, .. } = *self.detector.settings();
         let word = core::mem::take(&mut self.word);
-        let contrast_q16 = word.contrast / word.active_frames.max(1) as i32;
+        let contrast_q16 = word.contrast.checked_div(word.active_frames as i32).unwrap_or(0);
         let (mut best, mut first, mut second) = (0, i32::MIN, i32::MIN);
         for (label, &logit) in (0..).zip(&word.decided) {
             match logit > first {

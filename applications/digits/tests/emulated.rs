@@ -40,7 +40,8 @@ impl Machine {
             eprintln!("skipped: this compiler has no core for {}; `cargo xtask setup` installs it", self.target);
             return false;
         }
-        let is_found = Command::new(self.emulator).arg("--version").output().is_ok_and(|output| output.status.success());
+        let is_found =
+            Command::new(self.emulator).arg("--version").output().is_ok_and(|output| output.status.success());
         if !is_found {
             eprintln!("skipped: no {}; `cargo xtask setup` installs it", self.emulator);
         }
@@ -157,8 +158,7 @@ fn the_m4_hears_the_hosts_words() {
         return;
     }
     let some: Vec<Clip> = clips.into_iter().step_by(300 / WORDS).collect();
-    let recording =
-        record(&some, Scene { background: Background::Pink, snr_db: 20.0, between: Between::Clicks }, 1);
+    let recording = record(&some, Scene { background: Background::Pink, snr_db: 20.0, between: Between::Clicks }, 1);
     let (path, case) = (scratch("recording.wav"), case());
     write_wav(&path, &recording.samples);
     let heard = events(&case, &recording.samples, Settings::default());

@@ -92,7 +92,12 @@ fn listen<P: Platform>(counter: &Counter<P>, mut recognizer: Recognizer, path: &
 fn print<P: Platform>(event: &Event) {
     let console = Console::<P>::new();
     let milliseconds = |hop: u32| u64::from(hop) * HOP as u64 * 1000 / u64::from(SAMPLE_RATE);
-    console.text("@word").key("begin_ms").number(milliseconds(event.onset)).key("end_ms").number(milliseconds(event.end));
+    console
+        .text("@word")
+        .key("begin_ms")
+        .number(milliseconds(event.onset))
+        .key("end_ms")
+        .number(milliseconds(event.end));
     match event.outcome {
         Outcome::Digit(digit) => console.key("digit").number(digit.into()),
         Outcome::Short => console.key("rejected").text("short"),

@@ -141,6 +141,7 @@ pub fn case() -> Case {
 
 /// The largest, the first of equals.
 pub fn argmax(logits: &[f64]) -> u8 {
-    let best = logits.iter().enumerate().fold((0, f64::NEG_INFINITY), |best, (i, &l)| if l > best.1 { (i, l) } else { best });
+    let best =
+        logits.iter().enumerate().fold((0, f64::NEG_INFINITY), |best, (i, &l)| if l > best.1 { (i, l) } else { best });
     best.0 as u8
 }

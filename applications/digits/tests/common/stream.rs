@@ -101,6 +101,12 @@ fn background(kind: Background, len: usize, noise: &mut Noise) -> Vec<f64> {
     out
 }
 
+/// A background alone, of root mean square `level`.
+pub fn noise(kind: Background, len: usize, level: f64, seed: u32) -> Vec<i16> {
+    let under = background(kind, len, &mut Noise(seed));
+    under.into_iter().map(|x| (level * x).round().clamp(-32_768.0, 32_767.0) as i16).collect()
+}
+
 /// A clip's samples, brought to the root mean square `level`, so that a signal-to-noise ratio is that of every word.
 fn level(clip: &Clip, level: f64) -> impl DoubleEndedIterator<Item = f64> {
     let scale = level / power(clip.samples.iter().map(|&x| f64::from(x))).sqrt();
@@ -168,7 +174,8 @@ pub struct Tally {
 
 /// Sets events against words.
 pub fn tally(recording: &Recording, events: &[Event]) -> Tally {
-    let mut tally = Tally { words: recording.words.len(), minutes: recording.samples.len() as f64 / 480_000.0, ..Tally::default() };
+    let mut tally =
+        Tally { words: recording.words.len(), minutes: recording.samples.len() as f64 / 480_000.0, ..Tally::default() };
     let labelled = events.iter().filter(|event| matches!(event.outcome, Outcome::Digit(_))).count();
     let mut taken = 0;
     for &(start, end, label) in &recording.words {
