@@ -30,7 +30,7 @@ impl Exercise {
                 // Half periods of 1 to 16 samples, one for each hop.
                 2 => [i16::MIN, i16::MAX][(n / (1 + n / HOP as u32)) as usize & 1],
                 3 => [i16::MIN, i16::MAX][round as usize & 1],
-                4 => [0, i16::MAX][usize::from(n % 300 == 0)],
+                4 => [0, i16::MAX][usize::from(n.is_multiple_of(300))],
                 // Noise that a clipped amplifier makes of itself.
                 _ => noise.saturating_mul(4),
             }

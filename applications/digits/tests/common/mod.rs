@@ -38,11 +38,7 @@ pub fn clips(split: Split) -> Option<Vec<Clip>> {
     };
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("a readable entry").path()).collect();
     paths.sort();
-    let index = |path: &Path| {
-        let name = name(path);
-        let digits = name.strip_suffix(".flac")?.rsplit('_').next()?.parse::<u32>().ok();
-        digits
-    };
+    let index = |path: &Path| name(path).strip_suffix(".flac")?.rsplit('_').next()?.parse::<u32>().ok();
     let wanted = match split {
         Split::Test => 0..5,
         Split::Tuning => 5..10,
@@ -99,8 +95,15 @@ pub fn float_frames(samples: &[i16]) -> Vec<Vec<f64>> {
     frames.map(float_frame).collect()
 }
 
-/// Bin edges, window, and `(cos, sin)` of all turns: computed once.
-static FORMULAS: LazyLock<(Vec<usize>, Vec<f64>, Vec<(f64, f64)>)> = LazyLock::new(|| {
+/// What the definition computes of nothing but the frame's length and rate.
+struct Formulas {
+    edges: Vec<usize>,
+    window: Vec<f64>,
+    /// `(cos, sin)` of n/256 turns.
+    turns: Vec<(f64, f64)>,
+}
+
+static FORMULAS: LazyLock<Formulas> = LazyLock::new(|| {
     use std::f64::consts::TAU;
     let mel = |f: f64| 2595.0 * (1.0 + f / 700.0).log10();
     let point = |i: usize| {
@@ -109,11 +112,15 @@ static FORMULAS: LazyLock<(Vec<usize>, Vec<f64>, Vec<(f64, f64)>)> = LazyLock::n
     };
     let window = |n: usize| 0.5 - 0.5 * (TAU * n as f64 / 255.0).cos();
     let turn = |n: usize| ((TAU * n as f64 / 256.0).cos(), (TAU * n as f64 / 256.0).sin());
-    ((0..34).map(point).collect(), (0..256).map(window).collect(), (0..256).map(turn).collect())
+    Formulas {
+        edges: (0..34).map(point).collect(),
+        window: (0..256).map(window).collect(),
+        turns: (0..256).map(turn).collect(),
+    }
 });
 
 fn float_frame(x: &[f64]) -> Vec<f64> {
-    let (edges, window, turns) = &*FORMULAS;
+    let Formulas { edges, window, turns } = &*FORMULAS;
     let x: Vec<f64> = x.iter().zip(window).map(|(x, w)| x * w).collect();
     let power = |k: usize| {
         let (re, im) = x.iter().enumerate().fold((0.0, 0.0), |(re, im), (n, x)| {

@@ -61,7 +61,7 @@ impl Noise {
 
     fn below(&mut self, n: usize) -> usize {
         self.next();
-        (u64::from(self.0) * n as u64 >> 32) as usize
+        ((u64::from(self.0) * n as u64) >> 32) as usize
     }
 }
 
@@ -80,7 +80,7 @@ fn background(kind: Background, len: usize, noise: &mut Noise) -> Vec<f64> {
             let mut held = [0.0; 11];
             let step = |n: usize| {
                 for (octave, value) in held.iter_mut().enumerate() {
-                    if n % (1 << octave) == 0 {
+                    if n.is_multiple_of(1 << octave) {
                         *value = noise.next();
                     }
                 }
