@@ -1,6 +1,7 @@
 //! Prints the words of a recording: `cargo run --release -p sla-digits --example listen -- MODEL.sla RECORDING.wav`. WAV or FLAC, one
 //! channel of 16-bit samples at 8 kHz.
 
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -39,7 +40,16 @@ fn listen(model: &Path, recording: &Path) -> Result<(), String> {
             Outcome::Unsure => format!("rejected: unsure, perhaps {}", event.best),
         };
         let margin = f64::from(event.margin_q16) / 65_536.0;
-        println!("{:8.2} s  {:8.2} s  margin {margin:5.1}  {what}", seconds(event.onset), seconds(event.end));
+        // A reader that has seen enough closes its end.
+        match writeln!(
+            std::io::stdout(),
+            "{:8.2} s  {:8.2} s  margin {margin:5.1}  {what}",
+            seconds(event.onset),
+            seconds(event.end)
+        ) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
+            written => written.map_err(|error| error.to_string())?,
+        }
     }
     Ok(())
 }
