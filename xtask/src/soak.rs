@@ -26,12 +26,14 @@ const HOST_LIMIT: Duration = Duration::from_secs(6 * 3600);
 const EMULATED_TOKENS: u32 = 10_000;
 /// Strings of the soak, over all tokenizers.
 const STRINGS: u32 = 300_000;
+/// Cut clips of spoken digits on the emulated M4: all of the test split.
+const CLIPS: u32 = 300;
 
 /// Runs the tests that `arguments` name, package first.
 fn host(arguments: &[&str], tokens: u32) -> Result<()> {
     let mut command = Command::new("cargo");
     command.current_dir(paths::root()).env("SLA_STREAM", tokens.to_string());
-    command.env("SLA_STRINGS", STRINGS.to_string());
+    command.env("SLA_STRINGS", STRINGS.to_string()).env("SLA_CLIPS", CLIPS.to_string());
     command.args(["test", "--release", "--package"]).args(arguments);
     let output = process::run(&mut command, HOST_LIMIT)?;
     let text = output.stdout_text();
@@ -52,6 +54,8 @@ pub fn command(options: &Options) -> Result<()> {
     println!("host: {STRINGS} strings through the tokenizers");
     host(&["sla-tests", "--test", "tokenizer", "random_strings", "--", "--nocapture"], options.tokens)?;
     host(&["sla-tests", "--test", "tokenizer", "the_m4", "--", "--nocapture"], options.tokens)?;
+    println!("host: {CLIPS} spoken digits, also on the emulated M4");
+    host(&["sla-digits", "--test", "emulated", "--", "--nocapture"], options.tokens)?;
     println!("host: a model of 100 million parameters with int4 weights");
     host(&["sla-converter", "--test", "large", "--", "--ignored", "--nocapture"], options.tokens)?;
 

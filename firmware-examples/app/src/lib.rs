@@ -9,8 +9,12 @@ mod command_line;
 mod conformance;
 mod console;
 mod counter;
+#[cfg(feature = "digits")]
+mod digits;
 mod dual_timer;
 mod fault;
+#[cfg(feature = "digits")]
+mod frontend;
 mod generate;
 mod kernels;
 mod ledger;
@@ -26,6 +30,8 @@ mod stop;
 mod strings;
 #[cfg(feature = "tokenizer")]
 mod tokenize;
+#[cfg(feature = "digits")]
+mod wave;
 mod workload;
 
 pub use bench::bench;
@@ -33,7 +39,11 @@ pub use command_line::Arguments;
 pub use conformance::conformance;
 pub use console::Console;
 pub use counter::{Counter, Rate};
+#[cfg(feature = "digits")]
+pub use digits::digits;
 pub use dual_timer::DualTimer;
+#[cfg(feature = "digits")]
+pub use frontend::frontend;
 pub use generate::generate;
 pub use kernels::kernels;
 pub use ledger::ledger;

@@ -1,5 +1,6 @@
 //! Semihosting: the host's standard output and standard error, its command line, and its exit code.
 
+use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicI32, Ordering};
 
@@ -42,6 +43,37 @@ fn handle(channel: Channel) -> Option<BorrowedFd<'static>> {
     }
     // SAFETY: the handle was opened above and nothing closes it.
     Some(unsafe { BorrowedFd::borrow_raw(cell.load(Ordering::Relaxed)) })
+}
+
+/// A file of the host, read from its start.
+pub struct Input(i32);
+
+impl Input {
+    /// Opens `path`; `None` if the host does not.
+    #[must_use]
+    pub fn open(path: &CStr) -> Option<Self> {
+        Some(Self(sys_open(path, OpenMode::RDONLY_BINARY).ok()?.into_raw_fd()))
+    }
+
+    /// Fills `buffer`, or what of it the file still has; returns the filled length.
+    pub fn read(&mut self, buffer: &mut [u8]) -> usize {
+        let mut len = 0;
+        while let Some(rest) = buffer.get_mut(len..).filter(|rest| !rest.is_empty()) {
+            // SAFETY: the handle was opened in `open` and is closed only in `drop`.
+            match semihosting::sys::read(unsafe { BorrowedFd::borrow_raw(self.0) }, rest) {
+                Ok(read) if read > 0 => len += read,
+                _ => break,
+            }
+        }
+        len
+    }
+}
+
+impl Drop for Input {
+    fn drop(&mut self) {
+        // SAFETY: the handle is this value's own. A host that cannot close it leaves it open.
+        let _ = unsafe { semihosting::sys::close(self.0) };
+    }
 }
 
 /// The host's command line: the image's path, then what `-append` gave.

@@ -30,6 +30,8 @@ pub struct Inputs {
     snapshot: &'static mut [u8],
     #[cfg(feature = "snapshot")]
     read: fn(usize, &mut [u8]) -> Result<(), u32>,
+    #[cfg(feature = "digits")]
+    samples: &'static [[i16; sla_digits::HOP]],
     #[cfg(feature = "tokenizer")]
     text: &'static str,
     #[cfg(feature = "tokenizer")]
@@ -63,6 +65,8 @@ fn token_path(inputs: &mut Inputs) -> Result<(), StepError> {
     inputs.token = session.position() as u32;
     #[cfg(feature = "snapshot")]
     snapshots(&mut session, inputs.snapshot, inputs.read)?;
+    #[cfg(feature = "digits")]
+    digits(session, inputs.samples, &mut inputs.digest)?;
     planted(inputs);
     Ok(())
 }
@@ -81,6 +85,19 @@ fn snapshots(
     session.restore_with(read).map_err(|_| StepError::Input)?;
     let read = session.snapshot().read(largest.unwrap_or(0) as usize, bytes);
     if read > 0 { Ok(()) } else { Err(StepError::Input) }
+}
+
+/// From samples to words.
+#[cfg(feature = "digits")]
+fn digits(
+    session: Session<'_, 'static>,
+    samples: &[[i16; sla_digits::HOP]],
+    digest: &mut Checksum,
+) -> Result<(), StepError> {
+    let settings = sla_digits::Settings::default();
+    let mut recognizer = sla_digits::Recognizer::new(session, settings).map_err(|_| StepError::Input)?;
+    samples.iter().filter_map(|hop| recognizer.hop(hop)).for_each(|event| event.digest(digest));
+    Ok(())
 }
 
 #[cfg(feature = "tokenizer")]
