@@ -76,7 +76,11 @@ pub(crate) fn brief(value: &Value) -> String {
         Value::Array(list) if list.len() > 16 => format!("[{} values]", list.len()),
         other => other.to_string(),
     };
-    if text.chars().count() <= 60 { text } else { text.chars().take(57).chain("...".chars()).collect() }
+    let short: String =
+        if text.chars().count() <= 60 { text } else { text.chars().take(57).chain("...".chars()).collect() };
+    // JSON escapes only the first 32 control characters, and a terminal obeys the others too.
+    let escaped = |c: char| if c.is_control() { c.escape_default().collect() } else { String::from(c) };
+    short.chars().map(escaped).collect()
 }
 
 /// The keys of one JSON object.
