@@ -1,0 +1,117 @@
+"""The command: what it learns, that it repeats itself, goes on after a stop, and says what is wrong in one line."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+from conftest import SHARED, TRAINING
+from safetensors.torch import load_file
+from sla import audio, checkpoint, text
+
+import train
+
+TINY = ["--size", "tiny", "--batch", "2", "--length", "32"]
+
+
+@pytest.fixture
+def rhyme(tmp_path):
+    path = tmp_path / "rhyme.txt"
+    path.write_text("Round and round the garden, like a teddy bear.\nOne step, two step.\n" * 60)
+    return str(path)
+
+
+def weights(directory):
+    return (directory / "model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("backbone", ["retnet", "gla", "gdn"])
+def test_a_rhyme_is_learned_and_the_same_seed_learns_it_the_same(rhyme, tmp_path, backbone):
+    torch.set_num_threads(1)
+    for name in ("a", "b"):
+        train.main(["--text", rhyme, *TINY, "--backbone", backbone, "--steps", "40", "-o", str(tmp_path / name)])
+    assert weights(tmp_path / "a") == weights(tmp_path / "b")
+    log = json.loads((tmp_path / "a" / "training.json").read_text())
+    # Guessing a byte costs ln 256 = 5.5 nats.
+    assert log["loss"] < 2.8 and log["steps"] == 40
+    model, _ = checkpoint.load(tmp_path / "a")
+    assert model.model.norm.weight.shape == (32,)
+
+
+def test_a_stopped_run_goes_on_to_the_same_model(rhyme, tmp_path, monkeypatch):
+    torch.set_num_threads(1)
+    command = ["--text", rhyme, *TINY, "--steps", "24", "-o"]
+    train.main([*command, str(tmp_path / "whole")])
+    evaluate, calls = train.tasks.Text.evaluate, []
+
+    def stop_at_the_seventh(self, model):
+        calls.append(1)
+        if len(calls) == 7:
+            raise KeyboardInterrupt
+        return evaluate(self, model)
+
+    monkeypatch.setattr(train.tasks.Text, "evaluate", stop_at_the_seventh)
+    with pytest.raises(KeyboardInterrupt):
+        train.main([*command, str(tmp_path / "parts")])
+    assert (tmp_path / "parts" / "resume.pt").exists()
+    train.main([*command, str(tmp_path / "parts"), "--resume"])
+    assert weights(tmp_path / "whole") == weights(tmp_path / "parts")
+    assert not (tmp_path / "parts" / "resume.pt").exists()
+
+
+def test_a_bpe_is_saved_beside_its_model_and_gives_the_text_back(rhyme, tmp_path):
+    train.main(["--text", rhyme, *TINY, "--tokenizer", "bpe:300", "--steps", "2", "-o", str(tmp_path / "m")])
+    bpe = text.of_checkpoint(tmp_path / "m")
+    ids = bpe.encode("One step, two step.\n".encode())
+    assert len(ids) < 15 and bpe.tokenizer.decode(ids.tolist()) == "One step, two step.\n"
+    _, raw = checkpoint.load(tmp_path / "m")
+    assert raw["vocab_size"] == bpe.vocab and raw["tie_word_embeddings"] is True
+    held_out = load_file(tmp_path / "m" / "eval.safetensors")["input_ids"]
+    assert held_out.max() < bpe.vocab
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--text", "no-such-file"], "--text no-such-file: No such file"),
+        (["--text", __file__, "--hidden", "40"], "--hidden 40: must be a multiple of 32"),
+        (["--text", __file__, "--tokenizer", "words"], "--tokenizer words: use bytes, or bpe:N"),
+        (["--text", __file__, "--init", "no-such-dir"], "no-such-dir/config.json: no such file"),
+        (["--text", __file__, "--length", "1000000"], "fewer than a row of 1000000"),
+        (["--audio", "no-such-dir"], "no files label_*.flac"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(options, says, tmp_path):
+    command = [sys.executable, str(TRAINING / "train.py"), *options, "--size", "tiny", "-o", str(tmp_path / "m")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1 and says in done.stderr and done.stderr.count("\n") == 1
+    assert not (tmp_path / "m" / "model.safetensors").exists()
+
+
+def test_the_features_are_those_of_the_specification():
+    clips, shipped = SHARED / "data" / "fsdd", SHARED / "checkpoints" / "digits-sla-gla"
+    soundfile = pytest.importorskip("soundfile", reason="skipped: the package soundfile is not here")
+    if not clips.exists():
+        pytest.skip(f"skipped: {clips} is not here")
+    expected = load_file(shipped / "eval.safetensors")
+    test = sorted(p for p in clips.glob("*.flac") if int(p.stem.rsplit("_", 1)[1]) < 5)
+    for number in (0, 7, 19):
+        samples, rate = soundfile.read(test[15 * number], dtype="int16")
+        got = torch.from_numpy(audio.features(samples / 32768, rate))
+        want = expected[f"features.{number}"].reshape(-1, audio.BANDS)
+        assert got.shape == want.shape and (got - want).abs().max() < 1e-3
+
+
+@pytest.mark.parametrize("name", ["shakespeare-sla-gdn", "recall-sla-gla", "recall-sla-retnet"])
+def test_trained_checkpoints_give_their_recorded_logits(name):
+    directory = SHARED / "checkpoints" / name
+    if not directory.exists():
+        pytest.skip(f"skipped: {directory} is not here")
+    recorded = load_file(directory / "eval.safetensors")
+    model, _ = checkpoint.load(directory)
+    logits = recorded["logits"]
+    ids = recorded["input_ids"].reshape(-1, recorded["input_ids"].shape[-1])[: len(logits.reshape(-1, *logits.shape[-2:]))]
+    with torch.no_grad():
+        got = model(ids.long())[0].reshape(logits.shape)
+    assert ((got - logits).square().mean() / logits.square().mean()).sqrt() < 1e-4
