@@ -16,7 +16,7 @@ pub struct Region {
 #[non_exhaustive]
 pub enum RegionError {
     /// Not aligned as format.md F3.3 demands.
-    #[error("{address:#x} is no multiple of {align}, which {why}; the next one is {next:#x}", next = address.next_multiple_of(*align))]
+    #[error("{address:#x} is no multiple of {align}, which {why}; the next one is {next:#x}", next = address.saturating_add(*align - 1) / *align * *align)]
     Misaligned {
         /// Address asked for.
         address: u64,
