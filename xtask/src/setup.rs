@@ -5,6 +5,7 @@
 
 mod emulator;
 mod library;
+mod python;
 mod targets;
 mod toolchain;
 
@@ -14,6 +15,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 pub use emulator::{ensure_aarch64, ensure_browser, ensure_c, ensure_qemu};
+pub use python::ensure_training;
 pub use targets::{device_cargo, device_rustc, ensure_targets};
 
 /// The targets of all firmware and of the device crates' build test.
@@ -71,6 +73,10 @@ pub fn command() -> Result<()> {
     missing.extend(qemu.missing.iter().chain(&browser.missing).cloned());
     missing.extend(ensure_aarch64());
     missing.extend(ensure_c());
+    match ensure_training() {
+        Ok(python) => println!("{:32} ready: {}", "Python with PyTorch", python.display()),
+        Err(entry) => missing.push(entry),
+    }
     for target in TARGETS.into_iter().chain([AARCH64, AARCH64_LINKER, AARCH64_EMULATOR]) {
         if !missing.iter().any(|entry| entry.what == target) {
             println!("{target:32} ready");

@@ -3,6 +3,7 @@
 
 pub mod aarch64;
 pub mod emulated;
+mod training;
 
 use std::fmt::Display;
 use std::process::Command;
@@ -125,6 +126,9 @@ pub fn command(options: &Options) -> Result<()> {
 
     findings.step(format_args!("fuzz targets: {FUZZ_SECONDS} seconds each, and a canary that has to be found"));
     findings.run("fuzz", fuzzing);
+
+    findings.step("training: its tests; from a text to a trained, converted, evaluated, running model");
+    findings.run("training", training::run);
 
     match options.no_qemu {
         true => findings.skipped("emulated machines: --no-qemu"),
