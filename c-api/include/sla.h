@@ -64,6 +64,8 @@ typedef enum {
   SLA_NO_TOKENIZER = 23,
   // Text that is not UTF-8.
   SLA_UTF8 = 24,
+  // No logits yet: the session has taken no step.
+  SLA_NO_STEP = 25,
 } sla_status;
 
 // Storage of a model. Where it lives it has to stay while sessions use it.
@@ -255,11 +257,14 @@ sla_status sla_step_features_begin(sla_session *session, const int32_t *features
 // As `sla_reset`; `left` is null or points to its type.
 sla_status sla_slice(sla_session *session, size_t *left);
 
-// Writes the logits of the last step, Q16: all of them, or the first `len`. A step in slices is finished first.
+// Writes the logits of the last step, Q16: all of them (`outputs` of `sla_model_info`), or the first `len`. Room behind them is left as
+// it is. A step in slices is finished first.
 //
 // The caller promises:
 // As `sla_reset`; `out` points to room for `len` values.
-sla_status sla_logits(sla_session *session, int32_t *out, size_t len);
+sla_status sla_logits(sla_session *session,
+                      int32_t *out,
+                      size_t len);
 
 // The index of the largest logit, the first of equals.
 //

@@ -3,7 +3,7 @@
 use sla_runtime::{Sampler, SamplerConfig};
 
 use crate::pointers::put;
-use crate::session::sla_session;
+use crate::session::{logits, sla_session};
 use crate::status::{sla_status, status};
 use crate::storage::Storage;
 
@@ -78,7 +78,7 @@ pub unsafe extern "C" fn sla_sample(
         // SAFETY: the caller's promises.
         let (sampler, session) = unsafe { (sla_sampler::get(sampler)?, sla_session::get(session)?) };
         // SAFETY: the caller's promise.
-        unsafe { put(token, sampler.sample(&mut session.pending().finish())) }
+        unsafe { put(token, sampler.sample(&mut logits(session)?)) }
     };
     status(sample())
 }

@@ -1,6 +1,6 @@
 //! Sessions: a model with its state.
 
-use sla_runtime::{I16F16, Session};
+use sla_runtime::{I16F16, Logits, Session};
 
 use crate::model::sla_model;
 use crate::pointers::{put, slice, slice_mut};
@@ -29,6 +29,14 @@ pub(crate) unsafe fn with(
 ) -> sla_status {
     // SAFETY: the caller's promise.
     status(unsafe { sla_session::get(session) }.and_then(f))
+}
+
+/// The logits of the last step, which is finished first if it is in slices.
+pub(crate) fn logits<'a>(session: &'a mut Session<'static, 'static>) -> Result<Logits<'a, 'static>, sla_status> {
+    if session.position() == 0 && session.pending().left() == 0 {
+        return Err(sla_status::SLA_NO_STEP);
+    }
+    Ok(session.pending().finish())
 }
 
 /// Opens a session at the start of a stream. The buffers are of the sizes of `sla_model_plan` or longer and may hold anything.
@@ -175,7 +183,8 @@ pub unsafe extern "C" fn sla_slice(session: *mut sla_session, left: *mut usize) 
     }
 }
 
-/// Writes the logits of the last step, Q16: all of them, or the first `len`. A step in slices is finished first.
+/// Writes the logits of the last step, Q16: all of them (`outputs` of `sla_model_info`), or the first `len`. Room behind them is left as
+/// it is. A step in slices is finished first.
 ///
 /// # Safety
 /// As `sla_reset`; `out` points to room for `len` values.
@@ -185,7 +194,7 @@ pub unsafe extern "C" fn sla_logits(session: *mut sla_session, out: *mut i32, le
     unsafe {
         with(session, |session| {
             let out: &mut [I16F16] = slice_mut(out.cast(), len)?;
-            session.pending().finish().write(out);
+            logits(session)?.write(out);
             Ok(())
         })
     }
@@ -198,5 +207,5 @@ pub unsafe extern "C" fn sla_logits(session: *mut sla_session, out: *mut i32, le
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sla_argmax(session: *mut sla_session, best: *mut u32) -> sla_status {
     // SAFETY: the caller's promises.
-    unsafe { with(session, |session| put(best, session.pending().finish().argmax())) }
+    unsafe { with(session, |session| put(best, logits(session)?.argmax())) }
 }

@@ -58,10 +58,12 @@ pub enum sla_status {
     SLA_NO_TOKENIZER = 23,
     /// Text that is not UTF-8.
     SLA_UTF8 = 24,
+    /// No logits yet: the session has taken no step.
+    SLA_NO_STEP = 25,
 }
 
 /// What each says, by number.
-const TEXTS: [&CStr; sla_status::SLA_UTF8 as usize + 1] = [
+const TEXTS: [&CStr; sla_status::SLA_NO_STEP as usize + 1] = [
     c"success",
     c"a pointer is null",
     c"a buffer is not aligned",
@@ -87,6 +89,7 @@ const TEXTS: [&CStr; sla_status::SLA_UTF8 as usize + 1] = [
     c"the snapshot is damaged",
     c"the model has no tokenizer, or the library was built without the feature",
     c"the text is not UTF-8",
+    c"no logits before the first step",
 ];
 
 /// One line of English about a status, as a static string; "unknown status" for other numbers.

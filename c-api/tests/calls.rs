@@ -140,13 +140,23 @@ fn wrong_calls_are_refused_by_name() {
         assert_eq!(sla_step_features(&mut *session, [0].as_ptr(), 1), SLA_INPUT);
         assert_eq!(sla_prefill(&mut *session, null(), 0), SLA_INPUT);
         assert_eq!(sla_prefill(&mut *session, null(), 1), SLA_NULL);
-        assert_eq!(sla_logits(&mut *session, null_mut(), 1), SLA_NULL);
+        let (mut one, mut best) = (7i32, 7u32);
+        assert_eq!(sla_logits(&mut *session, &mut one, 1), SLA_NO_STEP);
+        assert_eq!(sla_argmax(&mut *session, &mut best), SLA_NO_STEP);
+        assert_eq!((one, best), (7, 7));
         let (mut text, mut length) = (null(), 0);
         assert_eq!(sla_label(&mut *model, 0, &mut text, &mut length), SLA_NO_LABEL);
         assert_eq!(sla_sampler_open(&mut *sampler, sla_sampler_defaults()), SLA_OK);
+        assert_eq!(sla_sample(&mut *sampler, &mut *session, &mut token), SLA_NO_STEP);
+        assert_eq!(sla_step_begin(&mut *session, 0), SLA_OK);
+        assert_eq!(sla_logits(&mut *session, null_mut(), 1), SLA_NULL);
         assert_eq!(sla_sample(&mut *sampler, &mut *session, null_mut()), SLA_NULL);
         assert_eq!(sla_sample(&mut *sampler, &mut *session, &mut token), SLA_OK);
         assert_eq!(sla_step(&mut *session, token), SLA_OK);
+        assert_eq!(sla_logits(&mut *session, &mut one, 1), SLA_OK);
+        assert_ne!(one, 7);
+        assert_eq!(sla_reset(&mut *session), SLA_OK);
+        assert_eq!(sla_argmax(&mut *session, &mut best), SLA_NO_STEP);
     }
 }
 
@@ -236,7 +246,7 @@ fn every_status_has_a_text_of_its_own() {
         // SAFETY: a static string.
         unsafe { CStr::from_ptr(sla_status_text(status)) }.to_str().expect("ASCII")
     };
-    let texts: Vec<&str> = (0..=sla_status::SLA_UTF8 as i32).map(text).collect();
+    let texts: Vec<&str> = (0..=sla_status::SLA_NO_STEP as i32).map(text).collect();
     let mut unique = texts.clone();
     unique.sort_unstable();
     unique.dedup();
