@@ -3,10 +3,8 @@
 //!
 //! One stage a file, plain structs between them: [`checkpoint`] reads a directory, [`calibrate`] looks at what
 //! the float model does, [`quantize`] rounds each matrix as its [`recipe`] folds it, [`lower`] makes tensors of the integers,
-//! [`write`] lays out the file,
-//! [`convert`] runs them in order and measures the result. [`eval`] compares a file with its float model, [`report`] shows it.
-//! [`tokenizer`] compiles the tokenizer, [`write`] lays out the file,
-//! [`convert`] runs them in order and measures the result.
+//! [`tokenizer`] compiles the tokenizer, [`write`] lays out the file, [`convert`] runs them in order and measures the result. [`eval`]
+//! compares a file with its float model, [`report`] shows it. [`files`] opens what is read.
 
 pub mod calibrate;
 pub mod checkpoint;
@@ -14,6 +12,7 @@ pub mod convert;
 pub mod data;
 pub mod dequantize;
 pub mod eval;
+pub mod files;
 pub mod image;
 pub mod lower;
 pub mod numbers;

@@ -7,6 +7,8 @@ use std::path::Path;
 use sla_format::SECTION_ALIGN;
 use sla_runtime::{Model, ParseError, Session, StepError};
 
+use crate::files::FileError;
+
 /// A checked `.sla` file at the alignment that the runtime needs.
 #[derive(Debug)]
 pub struct OwnedModel {
@@ -21,7 +23,7 @@ pub struct OwnedModel {
 pub enum ModelFileError {
     /// The file could not be read.
     #[error("{0}")]
-    Io(#[from] std::io::Error),
+    Io(#[from] FileError),
     /// The path is a directory (perhaps the checkpoint) or a device.
     #[error("not a file; give the .sla file that `sla convert` wrote")]
     NotAFile,
@@ -45,14 +47,14 @@ impl OwnedModel {
     /// # Errors
     /// [`ModelFileError`]
     pub fn read(path: &Path) -> Result<Self, ModelFileError> {
-        let mut file = File::open(path)?;
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
+        let failed = |source| FileError::new(path, source);
+        let mut file = File::open(path).map_err(failed)?;
+        if !file.metadata().map_err(failed)?.is_file() {
             return Err(ModelFileError::NotAFile);
         }
         // The format's lengths are 32-bit; whatever is longer is cut and then refused.
         let mut bytes = Vec::new();
-        (&mut file).take(u64::from(u32::MAX) + 1).read_to_end(&mut bytes)?;
+        (&mut file).take(u64::from(u32::MAX) + 1).read_to_end(&mut bytes).map_err(failed)?;
         Self::from_bytes(&bytes)
     }
 

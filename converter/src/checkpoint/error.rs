@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use sla_reference::ModelError;
 
+use crate::files::FileError;
+
 /// Why a checkpoint is refused; every display is one line.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -20,7 +22,7 @@ pub enum CheckpointError {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        source: FileError,
     },
     /// A JSON file is not a JSON object.
     #[error("{}: {reason}", path.display())]

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::CheckpointError;
+use crate::files::{self, FileError};
 
 /// Longer files are no configs.
 const MAX_BYTES: u64 = 64 << 20;
@@ -24,11 +25,11 @@ pub(super) fn read_config(dir: &Path) -> Result<Keys, CheckpointError> {
 pub(crate) fn read_text(path: &Path) -> Result<String, CheckpointError> {
     let io = |source| CheckpointError::Io { path: path.into(), source };
     let json = |reason: String| CheckpointError::Json { path: path.into(), reason };
-    let bytes = std::fs::metadata(path).map_err(io)?.len();
-    if bytes > MAX_BYTES {
-        return Err(json(format!("{bytes} bytes; a config has at most {MAX_BYTES}")));
+    let length = files::open(path).map_err(io)?.metadata().map_err(|e| io(FileError::new(path, e)))?.len();
+    if length > MAX_BYTES {
+        return Err(json(format!("{length} bytes; a config has at most {MAX_BYTES}")));
     }
-    let raw = std::fs::read(path).map_err(io)?;
+    let raw = files::read(path).map_err(io)?;
     let text = String::from_utf8(raw).map_err(|e| json(format!("not UTF-8: {e}")))?;
     Ok(text.strip_prefix('\u{feff}').map(String::from).unwrap_or(text))
 }

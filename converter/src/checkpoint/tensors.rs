@@ -1,7 +1,6 @@
 //! The tensors of a checkpoint directory: one safetensors file or the shards of an index, memory-mapped.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::path::Path;
 
 use half::{bf16, f16};
@@ -11,6 +10,7 @@ use safetensors::tensor::Metadata;
 use sha2::{Digest, Sha256};
 
 use super::{CheckpointError, json};
+use crate::files::{self, FileError};
 
 const SINGLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
@@ -47,9 +47,9 @@ impl Tensors {
     /// Maps `model.safetensors`, or else every shard that `model.safetensors.index.json` names.
     pub(super) fn open(dir: &Path) -> Result<Self, CheckpointError> {
         let mut tensors = Self { shards: Vec::new(), entries: BTreeMap::new(), prefixed: false };
-        if dir.join(SINGLE).is_file() {
+        if files::is_named(&dir.join(SINGLE)) {
             tensors.map(dir, SINGLE)?;
-        } else if dir.join(INDEX).is_file() {
+        } else if files::is_named(&dir.join(INDEX)) {
             let index = read_index(dir)?;
             let files: BTreeSet<&String> = index.values().collect();
             for file in files {
@@ -64,9 +64,10 @@ impl Tensors {
 
     fn map(&mut self, dir: &Path, name: &str) -> Result<(), CheckpointError> {
         let path = dir.join(name);
-        let io = |source| CheckpointError::Io { path: path.clone(), source };
+        let failed = |source| CheckpointError::Io { path: path.clone(), source };
+        let io = |source| failed(FileError::new(&path, source));
         let bad = |reason: String| CheckpointError::Safetensors { file: name.into(), reason };
-        let file = File::open(&path).map_err(io)?;
+        let file = files::open(&path).map_err(failed)?;
         if file.metadata().map_err(io)?.len() == 0 {
             return Err(bad("the file is empty; fetch it again".into()));
         }

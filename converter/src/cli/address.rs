@@ -1,13 +1,13 @@
 //! Addresses on the command line, and the parts of a firmware that a model must not touch.
 
-use std::fs;
 use std::path::Path;
 
 use object::read::elf::{FileHeader, ProgramHeader};
 use object::{Endianness, elf};
-use sla_converter::image::region::{Named, Region};
+use sla_converter::files;
+use sla_converter::image::region::{ADDRESSES, Named, Region};
 
-use super::failure::{Failure, Outcome};
+use super::failure::{Failure, Outcome, fail};
 
 /// An address in decimal or, after 0x, in hexadecimal digits, with underscores as one likes.
 pub(super) fn address(text: &str) -> Result<u64, String> {
@@ -19,22 +19,42 @@ pub(super) fn address(text: &str) -> Result<u64, String> {
     parsed.map_err(|_| "it must be an address such as 0x08080000".into())
 }
 
+/// The family of UF2 files: 32 bits.
+pub(super) fn family(text: &str) -> Result<u32, String> {
+    let number = address(text).ok().and_then(|number| u32::try_from(number).ok());
+    number.ok_or_else(|| "it must be a number of 32 bits such as 0xe48bff56".into())
+}
+
 /// The loadable segments of the ELF file at `path`, at the addresses where they lie in flash.
 pub(super) fn firmware(path: &Path) -> Outcome<Vec<Named>> {
     let shown = path.display();
-    let bytes = fs::read(path).map_err(|e| Failure::Error(format!("{shown}: {e}")))?;
+    let bytes = files::read(path).map_err(|e| Failure::Error(format!("{shown}: {e}")))?;
     let not_elf = |e: object::Error| {
         Failure::Error(format!("{shown}: no 32-bit ELF file of a firmware: {e}; give the linker's output"))
     };
     let header = elf::FileHeader32::<Endianness>::parse(&*bytes).map_err(not_elf)?;
     let endian = header.endian().map_err(not_elf)?;
     let segments = header.program_headers(endian, &*bytes).map_err(not_elf)?;
-    let loaded = segments.iter().filter(|s| s.p_type(endian) == elf::PT_LOAD && s.p_filesz(endian) > 0);
-    let part = |s: &elf::ProgramHeader32<Endianness>| Named {
-        name: format!("the firmware {shown}"),
-        region: Region::new(s.p_paddr(endian).into(), s.p_filesz(endian).into()),
-    };
-    Ok(loaded.map(part).collect())
+    let mut parts = Vec::new();
+    for segment in segments.iter().filter(|s| s.p_type(endian) == elf::PT_LOAD && s.p_filesz(endian) > 0) {
+        let region = Region::new(segment.p_paddr(endian).into(), segment.p_filesz(endian).into());
+        if segment.data(endian, &*bytes).is_err() {
+            return fail(format!("{shown}: cut off before the end of a segment; link the firmware again"));
+        }
+        if !ADDRESSES.contains(&region) {
+            return fail(format!(
+                "{shown}: a segment at {:#x} to {:#x} is beyond the 32-bit addresses; give the linker's output for the chip",
+                region.start, region.end
+            ));
+        }
+        parts.push(Named { name: format!("the firmware {shown}"), region });
+    }
+    if parts.is_empty() {
+        return fail(format!(
+            "{shown}: an ELF file without a loadable segment, as an object file is; give the linker's output"
+        ));
+    }
+    Ok(parts)
 }
 
 #[cfg(test)]

@@ -1,12 +1,11 @@
 //! `sla completions` and `sla man`
 
-use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
 use clap_complete::Shell;
 
-use super::failure::{Failure, Outcome};
+use super::failure::{Outcome, fail};
 use super::output::{OutputFile, print};
 
 /// Options of `sla completions`.
@@ -20,7 +19,7 @@ pub(super) struct CompletionOptions {
 /// Options of `sla man`.
 #[derive(Args)]
 pub(super) struct ManOptions {
-    /// Folder for sla.1 and a page for each command; it is made if need be
+    /// Folder for sla.1 and a page for each command, which must be there
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
 }
@@ -35,20 +34,18 @@ pub(super) fn completions(options: &CompletionOptions) -> Outcome {
 /// Writes the man pages.
 pub(super) fn man(options: &ManOptions) -> Outcome {
     let folder = &options.output;
-    let failed = |e: std::io::Error| Failure::Error(format!("{}: {e}", folder.display()));
-    fs::create_dir_all(folder).map_err(failed)?;
+    if !folder.is_dir() {
+        return fail(format!("{}: no such folder; create it first", folder.display()));
+    }
     let mut command = super::command_line();
     command.build();
     let pages = command.get_subcommands().map(|sub| (format!("sla-{}", sub.get_name()), sub.clone()));
-    let pages: Vec<_> = [("sla".to_string(), command.clone())].into_iter().chain(pages).collect();
-    let count = pages.len();
-    for (name, command) in pages {
+    let mut files = Vec::new();
+    for (name, command) in [("sla".to_string(), command.clone())].into_iter().chain(pages) {
         let mut page = Vec::new();
-        clap_mangen::Man::new(command.display_name(&name))
-            .title(name.to_uppercase())
-            .render(&mut page)
-            .map_err(failed)?;
-        OutputFile::new(&folder.join(format!("{name}.1")))?.write(&page)?;
+        clap_mangen::Man::new(command.display_name(&name)).title(name.to_uppercase()).render(&mut page)?;
+        files.push((OutputFile::new(&folder.join(format!("{name}.1")))?, page));
     }
-    print(&format!("wrote {count} pages into {}\n", folder.display()))
+    files.iter().try_for_each(|(file, page)| file.write(page))?;
+    print(&format!("wrote {} pages into {}\n", files.len(), folder.display()))
 }

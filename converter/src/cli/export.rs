@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use sla_converter::image::region::{Named, aligned};
+use sla_converter::image::region::{ADDRESSES, Erased, Named};
 use sla_converter::image::{Image, Machine, Region, elf, hex, uf2};
 use sla_converter::plan::Chip;
 
@@ -23,8 +23,8 @@ pub(super) struct Options {
     /// a drive; bin: the bytes alone, for tools that take the address apart
     #[arg(long, value_enum)]
     format: Format,
-    /// Where the model will lie: a multiple of 16 (uf2: of 256), such as 0x08080000
-    #[arg(long, value_name = "ADDR", value_parser = address)]
+    /// Where the model will lie: a multiple of 16 (uf2: the start of a sector), such as 0x08080000
+    #[arg(long, value_name = "ADDR", value_parser = address, allow_negative_numbers = true)]
     address: u64,
     /// File to write
     #[arg(short, long, value_name = "OUT")]
@@ -32,15 +32,15 @@ pub(super) struct Options {
     /// Chip of `sla plan`: its flash is checked, and it gives elf its machine and uf2 its family
     #[arg(long, value_name = "NAME")]
     chip: Option<String>,
-    /// Firmware that the model must not overwrite
+    /// Firmware that the model must not overwrite. A uf2 file replaces whole sectors: those of the chip or family, else of 4 KiB
     #[arg(long, value_name = "ELF")]
     firmware: Option<PathBuf>,
     /// Instruction set of an elf file, without --chip [default: arm]
     #[arg(long, value_enum, conflicts_with = "chip")]
     machine: Option<MachineName>,
     /// Family of a uf2 file, without --chip, such as 0xe48bff56
-    #[arg(long, value_name = "ID", value_parser = address, conflicts_with = "chip")]
-    family: Option<u64>,
+    #[arg(long, value_name = "ID", value_parser = super::address::family, allow_negative_numbers = true, conflicts_with = "chip")]
+    family: Option<u32>,
 }
 
 /// Values of `--format`.
@@ -72,30 +72,39 @@ pub(super) fn command(options: &Options) -> Outcome {
     let file = read_model(&options.file)?;
     let bytes = file.bytes();
     let region = Region::of_model(options.address, bytes.len() as u64)?;
-    let align = if options.format == Format::Uf2 { 256 } else { 16 };
-    aligned(options.address, align, "a UF2 boot loader writes in")?;
-    if let Some(chip) = chip {
-        region.within(&flash_of(chip), align)?;
+    let of_family = |family| Chip::all().iter().find(|chip| chip.uf2_family == Some(family));
+    let erasing = chip.or_else(|| options.family.and_then(of_family));
+    let sector_at = |address| erasing.and_then(|chip| chip.sector_at(address)).or(Some(small_sector(address)));
+    let erased = if options.format == Format::Uf2 { Erased::Sectors(&sector_at) } else { Erased::Bytes };
+    let memory = chip.map(flash_of);
+    if let Some(memory) = &memory {
+        region.within(memory, erased)?;
     }
+    let written = region.whole(erased)?;
     if let Some(path) = &options.firmware {
-        region.clear_of(&firmware(path)?, align)?;
+        region.clear_of(&firmware(path)?, memory.as_ref().map_or(&ADDRESSES, |memory| &memory.region), erased)?;
     }
     let image = Image { address: options.address as u32, bytes };
     let contents = match options.format {
         Format::Hex => hex(&image).into_bytes(),
         Format::Elf => elf(&image, machine(options, chip)),
-        Format::Uf2 => uf2(&image, family),
+        Format::Uf2 => uf2(&image, written.bytes() as usize, family),
         Format::Bin => bytes.to_vec(),
     };
     output.write(&contents)?;
+    let Region { start, end } = region;
+    let sectors = if written == region { String::new() } else { format!(" in sectors up to {:#010x}", written.end) };
     print(&format!(
-        "wrote {}: {} bytes of model for {:#010x} to {:#010x}, id {:08x}\n",
+        "wrote {}: {} bytes of model for {start:#010x} to {end:#010x}{sectors}, id {:08x}\n",
         output.shown(),
         grouped(region.bytes()),
-        region.start,
-        region.end,
         file.model().id()
     ))
+}
+
+/// The sector of 4 KiB that holds `address`: what most boot loaders erase at once.
+fn small_sector(address: u64) -> Region {
+    Region::new(address / 4096 * 4096, 4096)
 }
 
 /// The flash of a chip as a memory with a name.
@@ -110,9 +119,7 @@ fn family(options: &Options, chip: Option<&Chip>) -> Outcome<u32> {
         (Format::Uf2, Some(chip), _) => chip.uf2_family.ok_or_else(|| {
             Failure::Usage(format!("no UF2 family of {} is known; give --family instead of --chip", chip.name))
         }),
-        (Format::Uf2, None, Some(family)) => {
-            u32::try_from(family).map_err(|_| Failure::Usage("--family has 32 bits".into()))
-        }
+        (Format::Uf2, None, Some(family)) => Ok(family),
         (Format::Uf2, None, None) => usage("--format uf2 needs the chip: give --chip or --family"),
         (_, _, Some(_)) => usage("--family goes with --format uf2"),
         (_, _, None) => Ok(0),

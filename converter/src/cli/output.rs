@@ -4,6 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use sla_converter::files::not_written;
+
 use super::failure::{Failure, Outcome, fail};
 
 /// An output file that can be written: its folder exists and it is no folder itself. Made before the work starts.
@@ -22,7 +24,9 @@ impl OutputFile {
             return fail(format!("{shown}: is a folder; give the name of the file to write"));
         }
         // A link stays a link, to the new contents.
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.into());
+        let Some(path) = behind_links(path) else {
+            return fail(format!("{shown}: a link that leads to itself; remove it, or choose another name"));
+        };
         let Some(name) = path.file_name() else {
             return fail(format!("{shown}: not the name of a file"));
         };
@@ -69,8 +73,21 @@ impl OutputFile {
                 written
             }
         };
-        written.map_err(|e| Failure::Error(format!("{}: cannot be written: {e}", self.shown)))
+        written.map_err(|e| Failure::Error(format!("{}: cannot be written: {}", self.shown, not_written(&e))))
     }
+}
+
+/// The file behind a path, whether or not it is there yet; `None` where links lead in a circle.
+fn behind_links(path: &Path) -> Option<PathBuf> {
+    let mut path = path.to_path_buf();
+    // As many as Linux follows.
+    for _ in 0..40 {
+        match fs::read_link(&path) {
+            Ok(target) => path = path.parent().unwrap_or(Path::new("")).join(target),
+            Err(_) => return Some(fs::canonicalize(&path).unwrap_or(path)),
+        }
+    }
+    None
 }
 
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -85,7 +102,7 @@ pub(super) fn print(text: &str) -> Outcome {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|e| match e.kind() {
         io::ErrorKind::BrokenPipe => Failure::Closed,
-        _ => Failure::Error(format!("stdout: {e}")),
+        _ => Failure::Error(format!("stdout cannot be written: {}", not_written(&e))),
     })
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 use sla_converter::plan::savings::Savings;
-use sla_converter::plan::{Chip, CostTable, Demand, Fit, Plan, Range, Speed};
+use sla_converter::plan::{Chip, CostTable, Demand, Fit, ONE_BACKBONE_BYTES, Plan, Range, Speed};
 
 use super::failure::{Failure, Outcome, fail, read_model};
 use super::output::{print, print_json};
@@ -28,14 +28,17 @@ pub(super) struct Options {
 
 /// The chip that an option names, or one line with similar names.
 pub(super) fn chip(name: &str) -> Outcome<&'static Chip> {
-    Chip::find(name).ok_or_else(|| {
-        let similar = Chip::similar(name);
-        let names: Vec<&str> = Chip::all().iter().map(|chip| chip.name.as_str()).collect();
-        Failure::Usage(match similar.is_empty() {
-            false => format!("no chip is called {name}; similar: {}", similar.join(", ")),
-            true => format!("no chip is called {name}; the known ones are {}", names.join(", ")),
-        })
-    })
+    Chip::find(name).ok_or_else(|| Failure::Usage(no_chip(name)))
+}
+
+/// That no chip has this name, and which have others.
+pub(super) fn no_chip(name: &str) -> String {
+    let similar = Chip::similar(name);
+    let names: Vec<&str> = Chip::all().iter().map(|chip| chip.name.as_str()).collect();
+    match similar.is_empty() {
+        false => format!("no chip is called {name}; similar: {}", similar.join(", ")),
+        true => format!("no chip is called {name}; the known ones are {}", names.join(", ")),
+    }
 }
 
 /// Plans and prints.
@@ -58,6 +61,7 @@ pub(super) fn command(options: &Options) -> Outcome {
             "prompt_scratch_bytes": demand.prompt_scratch_bytes,
             "streamed_bytes": demand.streamed_bytes,
             "int4_would_save_bytes": savings.int4_bytes,
+            "int4_head_would_save_bytes": savings.int4_head_bytes,
             "int16_state_would_save_bytes": savings.int16_bytes,
             "speed_is": "an estimate",
             "chips": chips,
@@ -78,22 +82,47 @@ pub(super) fn command(options: &Options) -> Outcome {
 
 /// What is missing, and what would help.
 fn shortage(fit: &Fit, savings: &Savings) -> String {
-    let mut parts = Vec::new();
-    let mut part = |short: u64, memory: &str, option: &str, saves: u64, now: &str| {
-        if short == 0 {
-            return;
-        }
-        let short_text = format!("{} bytes of {memory} are missing", grouped(short));
-        parts.push(match saves {
-            0 => format!("{short_text}, and it has {now} already: a smaller model is needed"),
-            saves if saves >= short => format!("{short_text}; convert with {option}, which saves {}", grouped(saves)),
-            saves => format!("{short_text}; {option} saves only {}, so a smaller model is needed", grouped(saves)),
-        });
-    };
-    part(fit.flash_short(), "flash", "--weights int4", savings.int4_bytes, "int4 weights");
-    part(fit.ram_short(), "RAM", "--state int16", savings.int16_bytes, "int16 states");
-    parts.join("; ")
+    let with_head = savings.int4_bytes + savings.int4_head_bytes;
+    let int4 = [("--weights int4", savings.int4_bytes), ("--weights int4 --head int4", with_head)];
+    let code = Code { of: fit.code_bytes, less: fit.code_bytes.saturating_sub(ONE_BACKBONE_BYTES) };
+    let flash = missing(fit.flash_short(), "flash", &int4, "int4 weights", code);
+    let int16 = [("--state int16", savings.int16_bytes)];
+    let ram = missing(fit.ram_short(), "RAM", &int16, "int16 states", Code { of: 0, less: 0 });
+    flash.into_iter().chain(ram).collect::<Vec<_>>().join("; ")
 }
+
+/// Code with all backbones, and what one backbone has less.
+struct Code {
+    of: u64,
+    less: u64,
+}
+
+/// The missing bytes of a memory, with the first option that saves enough; they are in the order of what they save.
+fn missing(short: u64, memory: &str, options: &[(&str, u64)], now: &str, code: Code) -> Option<String> {
+    let firmware = format!(
+        "a firmware with one backbone, of about {} bytes of code instead of {}",
+        grouped(ONE_BACKBONE_BYTES),
+        grouped(code.of)
+    );
+    let or_firmware =
+        |short: u64, or: &str| if short <= code.less { format!("{or} {firmware}") } else { String::new() };
+    let help = match (options.iter().find(|option| option.1 >= short), options.last()) {
+        _ if short == 0 => return None,
+        (Some((option, saves)), _) => {
+            format!("; convert with {option}, which saves {}{}", grouped(*saves), or_firmware(short, ", or use"))
+        }
+        (None, Some((option, saves))) if *saves > 0 => format!(
+            "; {option} saves only {}, so a smaller model is needed{}",
+            grouped(*saves),
+            or_firmware(short - saves, " or")
+        ),
+        (None, _) => format!(", and it has {now} already: a smaller model is needed{}", or_firmware(short, " or")),
+    };
+    Some(format!("{} bytes of {memory} are missing{help}", grouped(short)))
+}
+
+/// Where code and stack are from without a machine.
+const ASSUMED: &str = "the most of the measured machines";
 
 fn overview(name: &str, demand: &Demand, savings: &Savings, plans: &[Plan]) -> String {
     let mut table = Table::default();
@@ -124,6 +153,11 @@ fn overview(name: &str, demand: &Demand, savings: &Savings, plans: &[Plan]) -> S
     );
     text += &table.render();
     text += "\n  flash used is the model and a firmware with all backbones; RAM used is state, scratch and stack\n";
+    let assumed: Vec<&str> =
+        plans.iter().filter(|plan| !plan.is_measured()).map(|plan| plan.chip.name.as_str()).collect();
+    if !assumed.is_empty() {
+        text += &format!("  firmware and stack of the {} are assumed: {ASSUMED}\n", assumed.join(" and the "));
+    }
     if is_verbose() {
         text.push('\n');
         for Plan { chip, .. } in plans {
@@ -134,6 +168,9 @@ fn overview(name: &str, demand: &Demand, savings: &Savings, plans: &[Plan]) -> S
         let mut ways = Vec::new();
         if savings.int4_bytes > 0 {
             ways.push(format!("--weights int4 saves {} bytes of flash", grouped(savings.int4_bytes)));
+        }
+        if savings.int4_head_bytes > 0 {
+            ways.push(format!("--head int4 with it {}", grouped(savings.int4_head_bytes)));
         }
         if savings.int16_bytes > 0 {
             ways.push(format!("--state int16 saves {} bytes of RAM", grouped(savings.int16_bytes)));
@@ -152,26 +189,35 @@ fn detail(name: &str, demand: &Demand, plan: &Plan) -> String {
     table.row(["", "bytes", "where"]);
     table.row(["model".into(), grouped(demand.model_bytes), chip.flash.name.clone()]);
     table.row(["code and constants, all backbones".into(), grouped(fit.code_bytes), chip.flash.name.clone()]);
-    let left = fit.flash_bytes.saturating_sub(fit.flash_used);
-    table.row(["flash left".into(), grouped(left), format!("of {}", grouped(fit.flash_bytes))]);
+    table.row(left("flash", fit.flash_short(), fit.flash_used, fit.flash_bytes));
     for placed in &fit.ram {
         let place = placed.region.unwrap_or("no region is long enough");
         table.row([placed.need.name.into(), grouped(placed.need.bytes), place.to_string()]);
     }
-    let left = fit.ram_bytes.saturating_sub(fit.ram_used);
-    table.row(["RAM left".into(), grouped(left), format!("of {}", grouped(fit.ram_bytes))]);
+    table.row(left("RAM", fit.ram_short(), fit.ram_used, fit.ram_bytes));
     let more = demand.prompt_scratch_bytes - demand.scratch_bytes;
     table.row(["more scratch for faster prompts".to_string(), grouped(more), "if wanted".into()]);
     let mut text = format!("{name} on {}, {} at {} MHz\n\n{}", chip.name, chip.core, chip.mhz, table.render());
     text += &match &plan.speed {
+        Some(_) if !fit.fits() => String::new(),
         Some(speed) => speed_text(chip, demand, speed),
-        None => format!("\n  no estimate of the speed: {} is {}\n", chip.core, chip.core().source),
+        None => format!(
+            "\n  no estimate of the speed: {} is {}\n  code, constants and stack are assumed: {ASSUMED}\n",
+            chip.core,
+            chip.core().source
+        ),
     };
     text += &format!("\n  {}\n", chip.source);
     if let Some(assumed) = &chip.assumed {
         text += &format!("  not published, assumed: {assumed}\n");
     }
     text
+}
+
+/// The row of what is left of a memory, or missing.
+fn left(memory: &str, short: u64, used: u64, all: u64) -> [String; 3] {
+    let (what, bytes) = if short > 0 { ("missing", short) } else { ("left", all.saturating_sub(used)) };
+    [format!("{memory} {what}"), grouped(bytes), format!("of {}", grouped(all))]
 }
 
 fn speed_text(chip: &Chip, demand: &Demand, speed: &Speed) -> String {
@@ -228,6 +274,7 @@ fn plan_json(plan: &Plan) -> Value {
         "mhz": chip.mhz,
         "fits": fit.fits(),
         "code_bytes": fit.code_bytes,
+        "code_and_stack_are": if plan.is_measured() { "measured" } else { "assumed" },
         "flash": { "name": chip.flash.name, "bytes": fit.flash_bytes, "used": fit.flash_used, "missing": fit.flash_short() },
         "ram": { "bytes": fit.ram_bytes, "used": fit.ram_used, "missing": fit.ram_short(), "buffers": ram },
         "speed_estimate": speed,
@@ -248,5 +295,32 @@ mod tests {
         assert_eq!(text(0.0851, 0.129), "0.085–0.13");
         assert_eq!(text(123.0, 1_021.0), "120–1,100");
         assert_eq!(text(1_234_567.0, 2_000_001.0), "1,200,000–2,100,000");
+    }
+
+    #[test]
+    fn a_shortage_says_what_would_help() {
+        let fit = |short: u64| Fit {
+            code_bytes: 40_000,
+            flash_used: 512_000 + short,
+            flash_bytes: 512_000,
+            ram: Vec::new(),
+            ram_used: 0,
+            ram_bytes: 0,
+        };
+        let text = |short, int4_bytes, int4_head_bytes| {
+            shortage(&fit(short), &Savings { int4_bytes, int4_head_bytes, int16_bytes: 0 })
+        };
+        let one = "a firmware with one backbone, of about 24,576 bytes of code instead of 40,000";
+        let already = "and it has int4 weights already: a smaller model is needed";
+        assert_eq!(text(15_424, 0, 0), format!("15,424 bytes of flash are missing, {already} or {one}"));
+        assert_eq!(text(15_425, 0, 0), format!("15,425 bytes of flash are missing, {already}"));
+        let saves = "convert with --weights int4, which saves 20,000";
+        assert_eq!(text(9_000, 20_000, 500), format!("9,000 bytes of flash are missing; {saves}, or use {one}"));
+        assert_eq!(text(19_000, 20_000, 500), format!("19,000 bytes of flash are missing; {saves}"));
+        let head = "convert with --weights int4 --head int4, which saves 20,500";
+        assert_eq!(text(20_500, 20_000, 500), format!("20,500 bytes of flash are missing; {head}"));
+        let only = "--weights int4 --head int4 saves only 20,500, so a smaller model is needed";
+        assert_eq!(text(20_501, 20_000, 500), format!("20,501 bytes of flash are missing; {only} or {one}"));
+        assert_eq!(text(40_000, 20_000, 500), format!("40,000 bytes of flash are missing; {only}"));
     }
 }

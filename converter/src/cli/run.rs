@@ -1,10 +1,10 @@
 //! `sla run`
 
-use std::fs;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use sla_converter::files;
 use sla_format::{InputKind, NONE};
 use sla_runtime::{Decoder, MAX_CANDIDATES, Model, Sampler, SamplerConfig, Session};
 
@@ -116,7 +116,7 @@ pub(super) fn command(options: &Options) -> Outcome {
 /// The session of a file that `sla snapshot` or a device wrote.
 fn restore(session: &mut Session, path: &Path) -> Outcome {
     let shown = path.display();
-    let bytes = fs::read(path).map_err(|e| Failure::Error(format!("{shown}: {e}")))?;
+    let bytes = files::read(path).map_err(|e| Failure::Error(format!("{shown}: {e}")))?;
     let restored = session.restore(&bytes);
     restored.map_err(|e| Failure::Error(format!("{shown}: {e}; `sla snapshot` makes one of this model")))?;
     if session.position() == 0 {

@@ -1,5 +1,7 @@
 //! Why a data file is refused.
 
+use crate::files::FileError;
+
 /// Why a data file is refused; every display is one line that names the file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -10,7 +12,7 @@ pub enum DataError {
         /// The file.
         file: String,
         /// What the system said.
-        source: std::io::Error,
+        source: FileError,
     },
     /// Not a safetensors file, or a damaged one.
     #[error("{file}: not a readable safetensors file ({reason}); write it again")]

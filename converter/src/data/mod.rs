@@ -13,6 +13,7 @@ use std::path::Path;
 
 use sla_reference::{Config, Input};
 
+use crate::files;
 use crate::tokenizer::encode;
 use sla_tokenizer::Tokenizer;
 
@@ -176,7 +177,7 @@ pub fn text(path: &Path, config: &Config, tokenizer: Option<&Tokenizer>) -> Resu
         Input::Features { .. } => return Err(DataError::NotBytes { have: "feature vectors as input".into() }),
     }
     let file = path.display().to_string();
-    let bytes = std::fs::read(path).map_err(|source| DataError::Io { file: file.clone(), source })?;
+    let bytes = files::read(path).map_err(|source| DataError::Io { file: file.clone(), source })?;
     let ids = match tokenizer {
         Some(tokenizer) => match std::str::from_utf8(&bytes) {
             Ok(text) => encode(tokenizer, text, false),

@@ -7,6 +7,7 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
 
 use super::DataError;
+use crate::files;
 
 /// A safetensors file in memory.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ impl TensorFile {
     /// [`DataError::Io`] or [`DataError::Safetensors`]
     pub fn read(path: &Path) -> Result<Self, DataError> {
         let name = path.display().to_string();
-        let bytes = std::fs::read(path).map_err(|source| DataError::Io { file: name.clone(), source })?;
+        let bytes = files::read(path).map_err(|source| DataError::Io { file: name.clone(), source })?;
         Self::from_bytes(name, bytes)
     }
 

@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use crate::image;
+
 /// Everything in `chips.toml`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,6 +52,9 @@ pub struct Chip {
     pub mhz: u32,
     /// Where firmware and model lie.
     pub flash: Region,
+    /// How the flash is erased: number and length of equal sectors, from its start on; empty where nothing is erased.
+    #[serde(default)]
+    pub sectors: Vec<[u64; 2]>,
     /// RAM for state, scratch and stack: regions, each of which is contiguous.
     pub ram: Vec<Region>,
     /// Bytes that one read of the flash brings.
@@ -101,6 +106,19 @@ impl Chip {
         near.into_iter().take(3).map(|(_, chip)| chip.name.as_str()).collect()
     }
 
+    /// The sector of its flash that holds `address`.
+    pub fn sector_at(&self, address: u64) -> Option<image::Region> {
+        let mut start = self.flash.address;
+        for &[count, bytes] in &self.sectors {
+            let run = image::Region::new(start, count * bytes);
+            if (run.start..run.end).contains(&address) {
+                return Some(image::Region::new(start + (address - start) / bytes * bytes, bytes));
+            }
+            start = run.end;
+        }
+        None
+    }
+
     /// Its core.
     ///
     /// # Panics
@@ -135,6 +153,9 @@ mod tests {
             assert!(chip.line_cycles[0] > 0 && chip.line_cycles[0] <= chip.line_cycles[1], "{name}");
             assert!(chip.cache_bytes.is_power_of_two() && !chip.ram.is_empty(), "{name}");
             assert!(chip.flash.bytes >= 128 << 10 && chip.flash.address.is_multiple_of(16), "{name}");
+            let erased: u64 = chip.sectors.iter().map(|[count, bytes]| count * bytes).sum();
+            let written = chip.probe_rs.is_some() || chip.uf2_family.is_some();
+            assert!(erased == chip.flash.bytes || (erased == 0 && !written), "{name}: {erased} bytes of sectors");
             let mut regions: Vec<&Region> = chip.ram.iter().chain([&chip.flash]).collect();
             regions.sort_by_key(|region| region.address);
             assert!(regions.windows(2).all(|two| two[0].address + two[0].bytes <= two[1].address), "{name}: overlap");
@@ -142,6 +163,19 @@ mod tests {
         }
         let used = |core: &String| Chip::all().iter().any(|chip| chip.core == *core);
         assert!(FILE.core.keys().all(used), "a core that no chip has");
+    }
+
+    #[test]
+    fn sectors_of_several_sizes() {
+        let chip = Chip::find("STM32F405").unwrap();
+        let at = |address| chip.sector_at(address).map(|sector| (sector.start, sector.bytes()));
+        // RM0090 table 5.
+        assert_eq!(at(0x0800_0000), Some((0x0800_0000, 16 << 10)));
+        assert_eq!(at(0x0800_ffff), Some((0x0800_c000, 16 << 10)));
+        assert_eq!(at(0x0801_0000), Some((0x0801_0000, 64 << 10)));
+        assert_eq!(at(0x0803_0000), Some((0x0802_0000, 128 << 10)));
+        assert_eq!(at(0x080f_ffff), Some((0x080e_0000, 128 << 10)));
+        assert_eq!([at(0x07ff_ffff), at(0x0810_0000)], [None; 2]);
     }
 
     #[test]

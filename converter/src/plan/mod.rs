@@ -11,7 +11,7 @@ pub mod work;
 
 pub use chips::{Chip, Core, Region};
 pub use cost::{CostTable, Costs};
-pub use fit::{Fit, Need, Placed};
+pub use fit::{Fit, Need, ONE_BACKBONE_BYTES, Placed};
 pub use work::{Unit, Work};
 
 use sla_runtime::Model;
@@ -66,9 +66,16 @@ pub struct Plan {
     pub speed: Option<Speed>,
 }
 
+impl Plan {
+    /// Whether code and stack were measured on a machine with the chip's core; else they are the most of all measured machines.
+    pub fn is_measured(&self) -> bool {
+        self.speed.is_some()
+    }
+}
+
 /// Caches from this size on hold the code of half a layer.
 const LAYER_CACHE_BYTES: u32 = 8 << 10;
-/// Code that the firmware and its stack take where nothing was measured: the largest of the measured machines.
+/// Code and stack of the bench firmware on the core's machine, and its costs; the most of all machines where the core has none.
 fn costs_of(core: &Core) -> (u64, u64, Option<&'static Costs>) {
     let table = &CostTable::builtin().machine;
     match core.machine.as_ref().and_then(|machine| table.get(machine)) {

@@ -1,6 +1,6 @@
 //! What other options of the conversion would save.
 
-use sla_format::{LAYER_ROLES, MemoryPlan, Role, StateKind, TensorKind};
+use sla_format::{InputKind, LAYER_ROLES, MemoryPlan, Role, StateKind, TensorDesc, TensorKind};
 use sla_runtime::Model;
 
 use crate::quantize::choose::{can_be_int4, saving};
@@ -10,6 +10,8 @@ use crate::quantize::choose::{can_be_int4, saving};
 pub struct Savings {
     /// Flash, with `--weights int4`.
     pub int4_bytes: u64,
+    /// Flash beyond that, with `--head int4`.
+    pub int4_head_bytes: u64,
     /// RAM, with `--state int16`.
     pub int16_bytes: u64,
 }
@@ -19,13 +21,21 @@ impl Savings {
     pub fn of(model: &Model) -> Self {
         let desc = model.desc();
         let layers = desc.layers as usize;
-        let matrices = (0..layers)
+        let int4 = |t: TensorDesc| {
+            let (rows, cols) = (t.rows as usize, t.cols as usize);
+            if t.kind == TensorKind::I8 && can_be_int4(rows, cols) { saving(rows, cols) as u64 } else { 0 }
+        };
+        let in_layers = (0..layers)
             .flat_map(|layer| Role::ALL.into_iter().take(LAYER_ROLES).map(move |role| model.tensor(layer, role)));
-        let shapes = matrices.filter(|t| t.kind == TensorKind::I8).map(|t| (t.rows as usize, t.cols as usize));
-        let int4 = shapes.filter(|&(rows, cols)| can_be_int4(rows, cols)).map(|(rows, cols)| saving(rows, cols) as u64);
+        // Features have any range, and a tied head is the embedding.
+        let embedding = (desc.input == InputKind::Tokens && !desc.tied()).then(|| model.tensor(layers, Role::Input));
         let words = |kind| MemoryPlan::layer_state_words(desc, kind);
         let int16 = (0..layers).filter(|&layer| model.states().of(layer) == StateKind::Int32);
         let each = 4 * (words(StateKind::Int32) - words(StateKind::Int16)) as u64;
-        Self { int4_bytes: int4.sum(), int16_bytes: int16.count() as u64 * each }
+        Self {
+            int4_bytes: in_layers.map(int4).sum(),
+            int4_head_bytes: embedding.into_iter().chain([model.tensor(layers, Role::Head)]).map(int4).sum(),
+            int16_bytes: int16.count() as u64 * each,
+        }
     }
 }

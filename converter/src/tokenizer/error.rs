@@ -7,7 +7,7 @@ use sla_tokenizer::SectionError;
 #[non_exhaustive]
 pub enum TokenizerError {
     /// The file could not be read.
-    #[error("{0}")]
+    #[error("{0}; --no-tokenizer converts the model without it")]
     File(String),
     /// It asks for something that the runtime does not do.
     #[error("tokenizer.json: {part} {what} is not supported; --no-tokenizer converts the model without it")]

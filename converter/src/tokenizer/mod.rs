@@ -14,6 +14,7 @@ use std::path::Path;
 pub use error::TokenizerError;
 
 use crate::checkpoint::json;
+use crate::files;
 use serde_json::Value;
 use sla_format::Split;
 use sla_tokenizer::{EncodeError, SectionError, Tokenizer};
@@ -54,13 +55,13 @@ pub fn describe(tokenizer: &Tokenizer) -> String {
     format!("{kind}: {} tokens, {} merges, {} bytes", desc.tokens, desc.merges, bytes)
 }
 
-/// Compiles `tokenizer.json` in `dir` for a model that reads ids below `vocabulary`; `None` where there is no such file.
+/// Compiles `tokenizer.json` in `dir` for a model that reads ids below `vocabulary`; `None` where there is nothing of that name.
 ///
 /// # Errors
 /// [`TokenizerError`]; each displays as one line.
 pub fn load(dir: &Path, vocabulary: usize) -> Result<Option<Compiled>, TokenizerError> {
     let path = dir.join("tokenizer.json");
-    if !path.exists() {
+    if !files::is_named(&path) {
         return Ok(None);
     }
     let text = json::read_text(&path).map_err(|e| TokenizerError::File(e.to_string()))?;

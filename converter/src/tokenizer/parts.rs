@@ -48,6 +48,8 @@ pub(super) struct Parts {
 pub(super) fn read(root: &Object, model: &Object) -> Result<Parts, TokenizerError> {
     match model.get("type").and_then(Value::as_str) {
         Some("BPE") => {}
+        // The library tries its kinds in turn on a model without a type, BPE first, which takes any vocabulary with merges.
+        None if !model.contains_key("type") && model.contains_key("vocab") && model.contains_key("merges") => {}
         _ => return Err(unsupported("model", model.get("type").unwrap_or(&Value::Null))),
     }
     for key in ["continuing_subword_prefix", "end_of_word_suffix"] {

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value};
-use sla_format::AddedToken;
+use sla_format::{AddedToken, Symbols};
 
+use super::alphabet::of_byte;
 use super::parts::Parts;
 use super::{TokenizerError, invalid};
 use crate::checkpoint::json::brief;
@@ -60,6 +61,12 @@ pub(super) fn read(
         None => None,
         Some(token) => match ids.get(token) {
             Some(&id) => Some(id),
+            // Where every byte has its token, nothing is unknown.
+            None if parts.symbols == Symbols::Bytes
+                && (0..=255).all(|byte| ids.contains_key(&String::from(of_byte(byte)))) =>
+            {
+                None
+            }
             None => {
                 return Err(invalid(format!(
                     "model.unk_token {} is not in model.vocab",

@@ -8,6 +8,69 @@ use sla_reference::Backbone;
 use crate::data_files::{Tensor, Values, ids, safetensors};
 use crate::{Case, bytes_config, features_config, sla, wide_config};
 
+#[test]
+fn what_the_system_says_has_a_way_out() {
+    let case = Case::converted(&bytes_config(Backbone::Gla));
+    std::fs::create_dir(case.file("folder")).unwrap();
+    let missing = "nofile: no such file; check the path";
+    for line in [
+        "inspect nofile",
+        "plan nofile",
+        "run m.sla --snapshot nofile",
+        "eval m.sla --checkpoint model --text nofile",
+        "eval m.sla --checkpoint model --tokens nofile",
+        "convert model -o out --calibration nofile",
+        "export m.sla --format bin --address 0 -o out --firmware nofile",
+    ] {
+        contains(&case.sla(line).error(1), &[missing]);
+        let error = case.sla(&line.replace("nofile", "folder")).error(1);
+        let model = ["inspect", "plan"].iter().any(|command| line.starts_with(command));
+        contains(
+            &error,
+            &[if model { "folder: not a file; give the .sla file" } else { "folder: is a folder, and a file" }],
+        );
+        let error = case.sla(&line.replace("nofile", "m.sla/nofile")).error(1);
+        contains(&error, &["m.sla/nofile: a part of this path is no folder; check the path"]);
+    }
+    assert_eq!(case.list(), ["folder", "m.sla", "model"]);
+    // A tokenizer.json that is there and no file.
+    std::fs::create_dir(case.file("model/tokenizer.json")).unwrap();
+    let error = convert_error(&case, "model");
+    contains(&error, &["tokenizer.json: is a folder", "--no-tokenizer converts the model without it"]);
+    case.sla("convert model -o m.sla --no-tokenizer").ok();
+}
+
+#[cfg(unix)]
+#[test]
+fn links_that_lead_nowhere_are_seen() {
+    use std::os::unix::fs::symlink;
+    let case = Case::new(&bytes_config(Backbone::Gla));
+    let nowhere = "a link to a file that is not there";
+    symlink("nowhere.json", case.file("model/tokenizer.json")).unwrap();
+    contains(&convert_error(&case, "model"), &["tokenizer.json: ", nowhere]);
+    std::fs::remove_file(case.file("model/tokenizer.json")).unwrap();
+    std::fs::rename(case.file("model/model.safetensors"), case.file("moved")).unwrap();
+    symlink("blob", case.file("model/model.safetensors")).unwrap();
+    contains(&convert_error(&case, "model"), &["model.safetensors: ", nowhere]);
+    std::fs::rename(case.file("moved"), case.file("model/blob")).unwrap();
+
+    // An output stays a link, and its file appears where it leads, through several links and from another folder.
+    std::fs::create_dir(case.file("there")).unwrap();
+    symlink("there/second", case.file("first")).unwrap();
+    symlink("m.sla", case.file("there/second")).unwrap();
+    for _ in 0..2 {
+        case.sla("convert model -o first").ok();
+        assert!(case.file("first").is_symlink() && case.file("there/second").is_symlink());
+        assert!(case.file("there/m.sla").is_file() && !case.file("there/m.sla").is_symlink());
+    }
+    case.sla("inspect first").ok();
+    symlink("absent/m.sla", case.file("far")).unwrap();
+    contains(&case.sla("convert model -o far").error(1), &["far: no such folder absent"]);
+    symlink("round", case.file("round")).unwrap();
+    contains(&case.sla("convert model -o round").error(1), &["round: a link that leads to itself"]);
+    contains(&case.sla("inspect round").error(1), &["round: ", "check the path"]);
+}
+
 /// The error of `sla convert`, which must leave nothing.
 #[track_caller]
 fn convert_error(case: &Case, model: &str) -> String {
@@ -106,7 +169,8 @@ fn outputs_that_cannot_be_written_are_refused_before_the_work() {
     case.sla("convert model -o model/m.sla").ok();
     case.sla("convert model -o model/m.sla").ok();
     if Path::new("/dev/full").exists() {
-        contains(&case.sla("logits --model m.sla --input in.safetensors -o /dev/full").error(1), &["/dev/full"]);
+        let error = case.sla("logits --model m.sla --input in.safetensors -o /dev/full").error(1);
+        contains(&error, &["/dev/full: cannot be written: the disk is full; make room"]);
     }
 }
 

@@ -33,6 +33,7 @@ fn a_plan_has_every_chip() {
         assert_eq!(chip["fits"], true, "{chip}");
         let speed = &chip["speed_estimate"];
         assert_eq!(speed.is_null(), chip["chip"] == "ESP32-S3");
+        assert_eq!(chip["code_and_stack_are"], if speed.is_null() { "assumed" } else { "measured" });
         if !speed.is_null() {
             let ends = |key: &str| [0, 1].map(|end| speed[key][end].as_f64().unwrap());
             let ([slow, fast], [least, most]) = (ends("tokens_per_second"), ends("cycles_per_token"));
@@ -42,7 +43,11 @@ fn a_plan_has_every_chip() {
         }
     }
     let table = case.sla("plan m.sla").ok();
-    contains(&table, &["tokens/s (estimate)", "nRF52840", "Corstone-300", "ESP32-S3"]);
+    contains(
+        &table,
+        &["tokens/s (estimate)", "nRF52840", "Corstone-300", "firmware and stack of the ESP32-S3 are assumed"],
+    );
+    contains(&case.sla("plan m.sla --chip ESP32-S3").ok(), &["code, constants and stack are assumed"]);
     let detail = case.sla("plan m.sla --chip nrf52840").ok();
     contains(&detail, &["tokens/s (estimate)", "cortex-m4 at 64 MHz", "PS v1.7", "flash left", "RAM left"]);
 }
@@ -54,7 +59,9 @@ fn what_does_not_fit_says_what_would_help() {
     let case = Case::converted(&config);
     let run = case.sla("plan m.sla --chip STM32F446");
     assert_eq!(run.code, 1);
-    contains(&String::from_utf8(run.stdout).unwrap(), &["m.sla on STM32F446", "code and constants"]);
+    let detail = String::from_utf8(run.stdout).unwrap();
+    contains(&detail, &["m.sla on STM32F446", "code and constants", "flash missing", "RAM left"]);
+    assert!(!detail.contains("tokens/s"), "{detail}");
     contains(&run.stderr, &["does not fit STM32F446", "bytes of flash are missing", "--weights int4"]);
     // The table alone is no failure.
     contains(&case.sla("plan m.sla").ok(), &["does not fit", "--weights int4 saves"]);
@@ -71,6 +78,14 @@ fn estimates_follow_the_options() {
         let plan = case.sla(&format!("plan {name} --chip nRF52840 --json")).json();
         plan["chips"][0]["speed_estimate"]["instructions_per_token"].as_f64().unwrap()
     };
+    case.sla("convert model -o head.sla --weights int4 --head int4").ok();
+    // What the options save is what they do save; provenance differs by some bytes.
+    let plan = case.sla("plan m.sla --json").json();
+    let saves = |key: &str| plan[key].as_u64().unwrap();
+    let bytes = |name: &str| std::fs::metadata(case.file(name)).unwrap().len();
+    let near = |said: u64, from: &str, to: &str| said > 0 && said.abs_diff(bytes(from) - bytes(to)) <= 64;
+    assert!(near(saves("int4_would_save_bytes"), "m.sla", "4.sla"), "{plan}");
+    assert!(near(saves("int4_head_would_save_bytes"), "4.sla", "head.sla"), "{plan}");
     let [int8, int4, int16] = ["m.sla", "4.sla", "16.sla"].map(instructions);
     assert!(1.05 * int8 < int4 && int4 < 1.6 * int8, "{int8} {int4}");
     assert!(int8 != int16 && (int16 / int8 - 1.0).abs() < 0.2, "{int8} {int16}");
@@ -149,13 +164,22 @@ fn exports_are_read_by_other_tools() {
         }
     }
 
-    let uf2 = std::fs::read(export("uf2", "--chip stm32f405")).unwrap();
-    assert_eq!(read_uf2(&uf2), (0x0802_fe00, 0x5775_5a57, model.clone()));
-    assert_eq!(read_uf2(&std::fs::read(export("uf2", "--family 7")).unwrap()).1, 7);
+    // A sector of 128 KiB; by the family alone, of 4 KiB where no chip is known to have it.
+    for (options, family, sector) in [
+        ("--chip stm32f405", 0x5775_5a57, 0x2_0000),
+        ("--family 0x57755a57", 0x5775_5a57, 0x2_0000),
+        ("--family 7", 7, 4096),
+    ] {
+        let report = case.sla(&format!("export m.sla --format uf2 --address 0x08020000 -o m.uf2 {options}")).ok();
+        let padded = model.len().next_multiple_of(sector);
+        contains(&report, &[&format!("in sectors up to {:#010x}", 0x0802_0000 + padded)]);
+        let uf2 = std::fs::read(case.file("m.uf2")).unwrap();
+        assert_eq!(read_uf2(&uf2), (0x0802_0000, family, model.clone(), padded), "{options}");
+    }
 }
 
-/// A reader of the published format: address, family, and data without the padding that a model's length tells.
-fn read_uf2(file: &[u8]) -> (u32, u32, Vec<u8>) {
+/// A reader of the published format: address, family, data without the padding that a model's length tells, and length with it.
+fn read_uf2(file: &[u8]) -> (u32, u32, Vec<u8>, usize) {
     assert_eq!(file.len() % 512, 0);
     let (mut first, mut data, mut families) = (None, Vec::new(), Vec::new());
     for (index, block) in file.chunks(512).enumerate() {
@@ -174,9 +198,10 @@ fn read_uf2(file: &[u8]) -> (u32, u32, Vec<u8>) {
     assert_eq!(families.len(), 1);
     // The length stands in the model's own header (format.md F2).
     let length = u32::from_le_bytes(data[12..16].try_into().unwrap()) as usize;
-    assert!(data[length..].iter().all(|&byte| byte == 0xff) && data.len() - length < 256);
+    assert!(data[length..].iter().all(|&byte| byte == 0xff));
+    let padded = data.len();
     data.truncate(length);
-    (first.unwrap(), families[0], data)
+    (first.unwrap(), families[0], data, padded)
 }
 
 #[test]
@@ -186,14 +211,20 @@ fn exports_that_cannot_be_used_are_refused() {
     let before = case.list();
     for (line, code, parts) in [
         ("--format hex --address 0x08000008", 1, &["multiple of 16", "0x8000010"][..]),
-        ("--format uf2 --family 1 --address 0x08000010", 1, &["multiple of 256", "0x8000100"]),
+        ("--format uf2 --family 1 --address 0x08000100", 1, &["inside a sector", "0x8001000"]),
+        ("--format uf2 --chip STM32F405 --address 0x08021000", 1, &["inside a sector", "0x8040000"]),
+        ("--format uf2 --chip ESP32-C3 --address 0x42000000", 2, &["no UF2 family of ESP32-C3", "--family"]),
+        ("--format uf2 --family 0x100000000 --address 0", 2, &["32 bits"]),
         ("--format hex --address 0xfffffff0", 1, &["32-bit"]),
+        ("--format hex --address 0xffffffffffffffff", 1, &["32-bit"]),
+        ("--format hex --address -1", 2, &["--address", "0x08080000"]),
+        ("--format uf2 --family -1 --address 0", 2, &["--family", "0xe48bff56"]),
         ("--format hex --address 0x07ff0000 --chip STM32F405", 1, &["not in the flash of STM32F405"]),
         ("--format hex --address 0x080fffc0 --chip STM32F405", 1, &["has only 64 from 0x80fffc0 on"]),
         (
             "--format hex --address 0x08000100 --firmware firmware.elf",
             1,
-            &["would overwrite the firmware", "first address behind"],
+            &["would overwrite the firmware firmware.elf", "first address behind it with room"],
         ),
         ("--format hex --address 0x08000100 --firmware m.sla", 1, &["m.sla", "ELF"]),
         ("--format uf2 --address 0x08000100", 2, &["--chip or --family"]),
@@ -209,8 +240,69 @@ fn exports_that_cannot_be_used_are_refused() {
     assert_eq!(before, case.list());
 }
 
+/// A firmware of one segment, `bytes` at `address` as far as its header tells.
+fn firmware(case: &Case, address: u32, bytes: u32) -> Vec<u8> {
+    case.sla(&format!("export m.sla --format elf --address {address:#x} -o firmware.elf")).ok();
+    let mut elf = std::fs::read(case.file("firmware.elf")).unwrap();
+    // p_filesz of the only program header, behind the file header of 52 bytes.
+    elf[52 + 16..][..4].copy_from_slice(&bytes.to_le_bytes());
+    case.write("firmware.elf", &elf);
+    elf
+}
+
 #[test]
-#[cfg(feature = "flash")]
+fn a_uf2_file_keeps_off_the_sectors_of_the_firmware() {
+    let case = Case::converted(&features_config());
+    let bytes = std::fs::metadata(case.file("m.sla")).unwrap().len() as u32;
+    let export = |line: &str| case.sla(&format!("export m.sla --firmware firmware.elf -o out {line}"));
+    let (model, end) = (0x1002_0000, 0x1002_0000 + bytes);
+    assert!(!bytes.is_multiple_of(4096), "the last sector has room behind the model");
+    // Directly behind the model: where a uf2 file's last sector is written, and no other file's bytes are.
+    firmware(&case, end.next_multiple_of(16), 16);
+    let error = export(&format!("--format uf2 --chip RP2040 --address {model:#x}")).error(1);
+    let behind = end.next_multiple_of(4096);
+    let sectors = format!("whole sectors, {model:#x} to {behind:#x}, are erased");
+    contains(&error, &[&sectors, "with them the firmware firmware.elf", &format!("is {behind:#x}")]);
+    assert!(!case.file("out").exists());
+    for format in ["hex", "elf", "bin"] {
+        export(&format!("--format {format} --address {model:#x}")).ok();
+    }
+    // In the next sector, and in the one in front.
+    firmware(&case, behind, 16);
+    export(&format!("--format uf2 --chip RP2040 --address {model:#x}")).ok();
+    firmware(&case, model - 16, 16);
+    export(&format!("--format uf2 --chip RP2040 --address {model:#x}")).ok();
+}
+
+#[test]
+fn what_is_no_firmware_is_refused() {
+    let case = Case::converted(&features_config());
+    let elf = firmware(&case, 0x0800_0000, 16);
+    let refuse = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = elf.clone();
+        change(&mut bytes);
+        case.write("bad.elf", bytes);
+        case.sla("export m.sla --format hex --address 0x08100000 --firmware bad.elf -o out").error(1)
+    };
+    let program_header =
+        |at: usize, value: u32| move |b: &mut Vec<u8>| b[52 + at..][..4].copy_from_slice(&value.to_le_bytes());
+    // An object file has no program headers: e_phoff, e_phnum.
+    let object = |b: &mut Vec<u8>| {
+        b[28..32].fill(0);
+        b[44..46].fill(0);
+    };
+    contains(&refuse(&object), &["bad.elf: ", "without a loadable segment", "linker's output"]);
+    contains(&refuse(&program_header(0, 6)), &["without a loadable segment"]);
+    contains(&refuse(&program_header(16, 0)), &["without a loadable segment"]);
+    contains(&refuse(&program_header(12, 0xffff_fff8)), &["0xfffffff8 to 0x100000008", "32-bit", "linker's output"]);
+    contains(&refuse(&program_header(16, 0x10_0000)), &["bad.elf: cut off", "link the firmware again"]);
+    contains(&refuse(&|b| b[4] = 2), &["no 32-bit ELF file", "linker's output"]);
+    contains(&refuse(&|b| b.truncate(20)), &["no 32-bit ELF file"]);
+    contains(&refuse(&|b| b.clear()), &["no 32-bit ELF file"]);
+    contains(&refuse(&|b| b[0] = b'S'), &["no 32-bit ELF file"]);
+}
+
+#[test]
 fn a_dry_run_of_flash_shows_sectors_and_refuses() {
     let case = Case::converted(&wide_config());
     let bytes = std::fs::metadata(case.file("m.sla")).unwrap().len();
@@ -219,16 +311,20 @@ fn a_dry_run_of_flash_shows_sectors_and_refuses() {
     assert!((0x1_0000..0x3_0000).contains(&bytes), "two sectors");
     let text = flash("--chip STM32F405 --address 0x08010000").ok();
     let kept = 0x3_0000 - bytes;
-    contains(&text, &["would write m.sla", "STM32F405RG", "0x08010000 to 0x08040000, 2 of 65,536 and 131,072 bytes"]);
+    contains(&text, &["would write m.sla", "STM32F405", "0x08010000 to 0x08040000, 2 of 65,536 and 131,072 bytes"]);
     let digits: String =
         text.lines().find(|line| line.contains("kept")).unwrap().chars().filter(char::is_ascii_digit).collect();
     assert_eq!(digits, kept.to_string());
-    contains(&flash("--chip nrf52840 --address 0x80000").ok(), &["of 4,096 bytes", "nRF52840_xxAA"]);
-    // Any target of probe-rs will do.
-    contains(&flash("--chip STM32F103CB --address 0x08000000").ok(), &["of 1,024 bytes"]);
+    contains(&flash("--chip nrf52840 --address 0x80000").ok(), &["of 4,096 bytes", "nRF52840"]);
+    let target = flash("--chip STM32F103CB --address 0x08000000");
+    match cfg!(feature = "flash") {
+        true => contains(&target.ok(), &["of 1,024 bytes"]),
+        false => contains(&target.error(2), &["STM32F103CB", "with debug probes takes any target of probe-rs"]),
+    }
 
-    contains(&flash("--chip STM32F405 --address 0x08011000").error(1), &["no multiple of 65536", "0x8020000"]);
+    contains(&flash("--chip STM32F405 --address 0x08011000").error(1), &["inside a sector", "0x8020000"]);
     contains(&flash("--chip STM32F405 --address 0x20000000").error(1), &["not in the flash of STM32F405"]);
+    contains(&flash("--chip STM32F405 --address -1").error(2), &["--address", "0x08080000"]);
     contains(&flash("--chip nRF52840 --address 0xff000").error(1), &["has only 4096"]);
     contains(&flash("--chip ESP32-C3 --address 0x42000000").error(1), &["ESP32-C3", "sla export"]);
     contains(&flash("--chip nrf52841 --address 0").error(2), &["nRF52840"]);
@@ -236,20 +332,26 @@ fn a_dry_run_of_flash_shows_sectors_and_refuses() {
     // The firmware ends within the sector that the model would begin in.
     let error =
         flash(&format!("--chip nRF52840 --address {:#x} --firmware firmware.elf", 0x8_0000 + bytes / 4096 * 4096));
-    contains(&error.error(1), &["would overwrite the firmware firmware.elf"]);
+    contains(&error.error(1), &["are erased for the model, and with them the firmware firmware.elf"]);
     let behind = (0x8_0000 + bytes).next_multiple_of(4096);
     flash(&format!("--chip nRF52840 --address {behind:#x} --firmware firmware.elf")).ok();
-    // Without --dry-run and without a probe.
+    // The model ends in a sector that the firmware begins in.
+    firmware(&case, behind as u32 - 16, 16);
+    let error = flash("--chip nRF52840 --address 0x80000 --firmware firmware.elf").error(1);
+    contains(&error, &[&format!("whole sectors, 0x80000 to {behind:#x}, are erased"), &format!("is {behind:#x}")]);
+    // Without --dry-run: there is no probe, or no way to ask for one.
     let error = case.sla("flash m.sla --chip nRF52840 --address 0x80000").error(1);
-    contains(&error, &["no debug probe is connected", "sla export"]);
-}
-
-#[test]
-#[cfg(not(feature = "flash"))]
-fn without_probes_flash_says_how_to_get_them() {
-    let case = Case::converted(&features_config());
-    let error = case.sla("flash m.sla --chip nRF52840 --address 0x80000 --dry-run").error(1);
-    contains(&error, &["--features flash", "sla export m.sla --format hex --address 0x80000 --chip nRF52840"]);
+    match cfg!(feature = "flash") {
+        true => contains(&error, &["no debug probe is connected", "sla export"]),
+        false => contains(
+            &error,
+            &[
+                "cargo install sla-converter --features flash",
+                "cargo install --path converter --features flash",
+                "sla export m.sla --format hex --address 0x80000 --chip nRF52840",
+            ],
+        ),
+    }
 }
 
 #[test]
@@ -276,6 +378,8 @@ fn completions_and_man_pages_are_complete() {
         case.write("sla.bash", case.sla("completions bash").ok());
         assert!(tool("bash", &["-n", "sla.bash"], case.path()).is_some());
     }
+    contains(&case.sla("man -o pages").error(1), &["pages: no such folder"]);
+    std::fs::create_dir(case.file("pages")).unwrap();
     contains(&case.sla("man -o pages").ok(), &["pages"]);
     for command in commands {
         let page = std::fs::read_to_string(case.file(&format!("pages/sla-{command}.1"))).unwrap();

@@ -287,6 +287,42 @@ fn a_file_with_a_bad_section_is_refused() {
     }
 }
 
+/// GPT-2's own file names neither its kind of model nor a token for what is unknown; the library reads it as BPE.
+#[test]
+fn a_model_without_a_type_is_what_the_library_takes_it_for() {
+    let gpt2 = all().swap_remove(0).1;
+    let mut untyped =
+        with(&gpt2, json!({"model": {"unk_token": "", "end_of_word_suffix": "", "continuing_subword_prefix": ""}}));
+    let model = untyped["model"].as_object_mut().expect("an object");
+    model.remove("type").expect("a type");
+    let (library, compiled) = (library(&untyped), section(&untyped));
+    assert!(matches!(library.get_model(), tokenizers::ModelWrapper::BPE(_)));
+    assert_eq!(compiled, section(&gpt2), "only what has no effect is different");
+    let tokenizer = Tokenizer::read(&compiled).expect("a fresh section");
+    let (mut source, mut buffer) = (Strings::new(11), [0; STRING_BYTES]);
+    (0..500).for_each(|_| check("untyped", &library, tokenizer, source.next(&mut buffer)));
+
+    // What the library does not take for BPE, or cannot go on with, is refused.
+    for (remove, set) in
+        [("merges", json!({})), ("vocab", json!({})), ("type", json!({"type": null})), ("type", json!({"type": "bpe"}))]
+    {
+        let mut other = untyped.clone();
+        let model = other["model"].as_object_mut().expect("an object");
+        model.remove(remove);
+        model.extend(set.as_object().expect("an object").clone());
+        let read = other.to_string().parse::<tokenizers::Tokenizer>();
+        let is_bpe = read.is_ok_and(|library| matches!(library.get_model(), tokenizers::ModelWrapper::BPE(_)));
+        assert!(!is_bpe, "{remove} {set}");
+        let message = compile(&other.to_string(), 1 << 24).map(|_| ()).unwrap_err().to_string();
+        assert!(message.contains("model ") && message.contains("--no-tokenizer"), "{remove} {set}: {message}");
+    }
+    let mut partial = untyped.clone();
+    let space = partial["model"]["vocab"].as_object_mut().expect("an object").remove("Ā");
+    assert!(space.is_some(), "the token of byte 0");
+    let message = compile(&partial.to_string(), 1 << 24).map(|_| ()).unwrap_err().to_string();
+    assert!(message.contains(r#"model.unk_token "" is not in model.vocab"#), "{message}");
+}
+
 #[test]
 fn what_is_not_supported_is_refused_by_name() {
     let gpt2 = all().swap_remove(0).1;
@@ -302,7 +338,10 @@ fn what_is_not_supported_is_refused_by_name() {
         (json!({"model": {"end_of_word_suffix": "</w>"}}), r#"model.end_of_word_suffix "</w>""#),
         (json!({"model": {"continuing_subword_prefix": "##"}}), "model.continuing_subword_prefix"),
         (json!({"model": {"byte_fallback": true}}), "model.byte_fallback with a byte-level pre_tokenizer"),
-        (json!({"model": {"unk_token": "<nothing>"}}), "model.unk_token"),
+        (
+            json!({"model": {"unk_token": "<nothing>", "vocab": {"a": 0}, "merges": []}, "added_tokens": []}),
+            "model.unk_token",
+        ),
         (json!({"model": {"merges": [["a", "nothing"]]}}), "is not in model.vocab"),
         (json!({"model": {"merges": ["a b c"]}}), "model.merges: entry 0"),
         (json!({"model": {"merges": 3}}), "model.merges is no list"),

@@ -10,6 +10,7 @@ use sla_format::MAGIC;
 
 use super::Options;
 use super::sectors::FlashPlan;
+use super::target;
 use crate::cli::failure::{Failure, Outcome, fail};
 use crate::cli::progress::Progress;
 
@@ -18,7 +19,7 @@ const LOOK: usize = 64;
 
 /// Erases the plan's sectors, writes `bytes`, and reads them back.
 pub(super) fn write(options: &Options, plan: &FlashPlan, bytes: &[u8]) -> Outcome {
-    let mut session = attach(options, plan)?;
+    let mut session = attach(options)?;
     if !options.overwrite {
         refuse_what_is_no_model(&mut session, plan)?;
     }
@@ -40,17 +41,11 @@ pub(super) fn write(options: &Options, plan: &FlashPlan, bytes: &[u8]) -> Outcom
     done.map_err(|e| said("the flash was not written", &e))
 }
 
-fn attach(options: &Options, plan: &FlashPlan) -> Outcome<Session> {
-    let attached = open(options)?.attach(plan.target.clone(), Permissions::default());
-    attached.map_err(|e| {
-        said(
-            &format!(
-                "no connection to the {}; check power and cable, and that its debug port is not locked",
-                plan.target.name
-            ),
-            &e,
-        )
-    })
+fn attach(options: &Options) -> Outcome<Session> {
+    let target = target::find(&options.chip)?;
+    let hint =
+        format!("no connection to the {}; check power and cable, and that its debug port is not locked", target.name);
+    open(options)?.attach(target, Permissions::default()).map_err(|e| said(&hint, &e))
 }
 
 fn open(options: &Options) -> Outcome<Probe> {
