@@ -26,6 +26,12 @@ impl<'s> Decoder<'s> {
         Self { tokenizer, skip_special, pending: [0; 4], pending_len: 0, strip }
     }
 
+    /// In the middle of a text: nothing is left out at the start.
+    #[must_use]
+    pub fn within(tokenizer: Tokenizer<'s>, skip_special: bool) -> Self {
+        Self { strip: Strip::Nothing, ..Self::new(tokenizer, skip_special) }
+    }
+
     /// Gives `sink` the text that `id` completes, perhaps in several parts, perhaps none. An id without a token is no text.
     pub fn push(&mut self, id: u32, sink: &mut dyn FnMut(&str)) {
         if self.skip_special && self.tokenizer.is_special(id) {

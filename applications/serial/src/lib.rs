@@ -1,0 +1,39 @@
+//! Text over a serial line: a line in, generated text out, token by token, on anything that implements `embedded_io`'s traits. No
+//! heap, no float arithmetic of its own.
+//!
+//! ```ignore
+//! let mut shell = Shell::new(session, Parts {
+//!     uart,                                        // embedded_io: Read + Write + ReadReady
+//!     store: RamStore::new(&mut slot),             // or sla_store::Store: two slots of flash
+//!     counter: CycleCounter,                       // or ()
+//!     line: &mut line,                             // the longest line, in bytes
+//!     ids: &mut ids,                               // sla_runtime::encode_words(line.len()); empty for models of bytes
+//!     file_bytes: FILE.len(),
+//! })?;
+//! loop {
+//!     let _failure = shell.serve();                // comes back only where the line fails
+//! }
+//! ```
+//!
+//! What a person types and sees is in docs/applications.md.
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod codec;
+mod command;
+mod counter;
+mod decimal;
+mod editor;
+mod engine;
+mod error;
+mod settings;
+mod shell;
+mod store;
+mod terminal;
+
+pub use counter::Counter;
+pub use decimal::Decimal;
+pub use error::{Failure, Unfit};
+pub use settings::Settings;
+pub use shell::{Parts, Shell};
+pub use store::{RamError, RamStore, Store};
