@@ -5,6 +5,10 @@
 
 mod bench;
 mod boot;
+#[cfg(feature = "serial")]
+mod chat;
+#[cfg(feature = "serial")]
+mod cmsdk_uart;
 mod command_line;
 mod conformance;
 mod console;
@@ -35,6 +39,10 @@ mod wave;
 mod workload;
 
 pub use bench::bench;
+#[cfg(feature = "serial")]
+pub use chat::chat;
+#[cfg(feature = "serial")]
+pub use cmsdk_uart::{CmsdkUart, Overrun};
 pub use command_line::Arguments;
 pub use conformance::conformance;
 pub use console::Console;
