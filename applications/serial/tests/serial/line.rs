@@ -58,7 +58,7 @@ impl std::error::Error for Fault {}
 
 #[derive(Default)]
 pub struct Fake {
-    script: VecDeque<In>,
+    pub script: VecDeque<In>,
     pub output: Vec<u8>,
     /// Bytes that a write takes at most; 0 for all.
     pub short: usize,

@@ -1,8 +1,6 @@
 //! Where sessions are kept: slots of RAM that are too short, and flash whose every call fails once.
 
-mod common;
-
-use common::{Fake, SILENT, answers, bytes_model, serve, snapshot_bytes, typed};
+use crate::line::{self, Fake, SILENT, answers, bytes_model, serve, snapshot_bytes, typed};
 use embedded_storage::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash, check_erase, check_read, check_write,
 };
@@ -146,7 +144,7 @@ fn a_slot_that_is_too_short_keeps_nothing() {
 
 #[test]
 fn a_session_of_another_model_is_refused() {
-    let (one, other) = (bytes_model(), common::model_of(256, 4));
+    let (one, other) = (bytes_model(), line::model_of(256, 4));
     let mut slot = vec![0; snapshot_bytes(&one.file.model()).max(snapshot_bytes(&other.file.model()))];
     let (first, second) = (one.file.model(), other.file.model());
     let (mut memory, mut others) = (one.file.memory(), other.file.memory());
@@ -183,6 +181,6 @@ fn models_without_text_are_refused() {
         sla_serial::Shell::new(memory.session(&model).unwrap(), parts, SILENT).err()
     };
     assert_eq!(shell(&bytes_model()), None);
-    assert_eq!(shell(&common::model_of(255, 1)), Some(Unfit::NoText { vocabulary: 255 }));
-    assert_eq!(shell(&common::feature_model()), Some(Unfit::Features));
+    assert_eq!(shell(&line::model_of(255, 1)), Some(Unfit::NoText { vocabulary: 255 }));
+    assert_eq!(shell(&line::feature_model()), Some(Unfit::Features));
 }

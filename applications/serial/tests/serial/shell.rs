@@ -1,9 +1,10 @@
 //! Conversations over a fake serial line, held against the runtime alone.
 
-mod common;
-
-use common::{Call, Fake, Fault, In, SILENT, answers, bytes_model, continuation, dialogue, fresh, ids, pictured, serve, shown};
-use common::{snapshot_bytes, typed};
+use crate::line::{
+    self, Call, Fake, Fault, In, SILENT, answers, bytes_model, continuation, dialogue, fresh, ids, pictured, serve,
+    shown,
+};
+use crate::line::{snapshot_bytes, typed};
 use sla_runtime::{Sampler, SamplerConfig};
 use sla_serial::{Failure, RamStore, Settings, Store};
 
@@ -14,9 +15,12 @@ const GREEDY: SamplerConfig =
 fn a_line_is_gone_on_from_as_the_runtime_does() {
     let case = bytes_model();
     let config = SamplerConfig { temperature: 0.7, top_k: 12, top_p: 0.9, repetition_penalty: 1.1, seed: 99 };
-    let text = dialogue(&case, [typed(
-        "/temperature 0.7\n/top-k 12\n/top-p 0.9\n/penalty 1.1\n/seed 99\n/length 50\nThe quick brown fox, é\n",
-    )]);
+    let text = dialogue(
+        &case,
+        [typed(
+            "/temperature 0.7\n/top-k 12\n/top-p 0.9\n/penalty 1.1\n/seed 99\n/length 50\nThe quick brown fox, é\n",
+        )],
+    );
     let answers = answers(&text);
     assert_eq!(answers.len(), 7);
     let settings = "temperature 0.7, top-k 12, top-p 0.9, penalty 1.1, seed 99, length 50, echo off";
@@ -24,7 +28,7 @@ fn a_line_is_gone_on_from_as_the_runtime_does() {
     assert_eq!(answers[6], shown(&fresh(&case, config, &ids("The quick brown fox, é"), 50)));
     // Without a text: a line break, as `sla run` begins.
     let text = dialogue(&case, [typed("/length 50\n\n")]);
-    assert_eq!(common::answers(&text)[1], shown(&fresh(&case, SamplerConfig::default(), &[10], 50)));
+    assert_eq!(line::answers(&text)[1], shown(&fresh(&case, SamplerConfig::default(), &[10], 50)));
 }
 
 #[test]
@@ -80,7 +84,7 @@ fn an_interrupt_ends_an_answer_between_two_tokens() {
     let line = "0123456789abcdef0123456789abcdef";
     let script = [typed(format!("{line}\n")), In::During(0, vec![3]), typed("/ledger\n")];
     let text = dialogue(&case, script);
-    let answers = common::answers(&text);
+    let answers = line::answers(&text);
     assert_eq!(answers[0], "^C");
     assert!(answers[1].contains("position: 16\r\n"), "{}", answers[1]);
 }
@@ -93,8 +97,14 @@ fn wrong_lines_get_one_line_back_and_change_nothing() {
         (b"/nothing", "error: no command /nothing; /help lists them, and a text that begins with / is typed with //"),
         (b"/", "error: no command /; /help lists them, and a text that begins with / is typed with //"),
         (b"/reset now", "error: /reset takes no value"),
-        (b"/temperature warm", "error: /temperature takes a number, 0 or above, such as 0.8; 0 takes the most likely token every time"),
-        (b"/temperature", "error: /temperature takes a number, 0 or above, such as 0.8; 0 takes the most likely token every time"),
+        (
+            b"/temperature warm",
+            "error: /temperature takes a number, 0 or above, such as 0.8; 0 takes the most likely token every time",
+        ),
+        (
+            b"/temperature",
+            "error: /temperature takes a number, 0 or above, such as 0.8; 0 takes the most likely token every time",
+        ),
         (b"/top-p 1.5", "error: /top-p takes a number above 0 and at most 1, such as 0.95"),
         (b"/seed -1", "error: /seed takes a whole number below 2^64"),
         (b"/echo loud", "error: /echo takes on or off"),
@@ -109,7 +119,7 @@ fn wrong_lines_get_one_line_back_and_change_nothing() {
         let text = dialogue(&case, [typed(before), typed(line), typed("\n\n")]);
         let answers = answers(&text);
         assert_eq!(answers[3], says, "{}", line.escape_ascii());
-        assert_eq!((answers[2], answers[4]), (common::answers(&clean)[2], common::answers(&clean)[3]));
+        assert_eq!((answers[2], answers[4]), (line::answers(&clean)[2], line::answers(&clean)[3]));
     }
     // A line that came with errors, before and in the middle of it.
     for script in [[In::Lost, typed("xyz\n\n")], [typed("xy"), In::Lost]] {
@@ -118,7 +128,7 @@ fn wrong_lines_get_one_line_back_and_change_nothing() {
         let text = dialogue(&case, [typed(before)].into_iter().chain(script).chain(rest));
         let answers = answers(&text);
         assert_eq!(answers[3], "error: the line came with errors; nothing of it was read, type it again");
-        assert_eq!(answers[4], common::answers(&clean)[3]);
+        assert_eq!(answers[4], line::answers(&clean)[3]);
     }
 }
 
@@ -153,7 +163,9 @@ fn the_ledger_says_what_is_used() {
     let settings = "temperature 0.8, top-k 40, top-p 0.95, penalty 1, seed 0, length";
     assert_eq!(
         answers[0],
-        format!("{memory}kept session: 0 bytes\r\nposition: 0\r\ntokens read: 0\r\ntokens made: 0\r\n{settings} 256, echo off")
+        format!(
+            "{memory}kept session: 0 bytes\r\nposition: 0\r\ntokens read: 0\r\ntokens made: 0\r\n{settings} 256, echo off"
+        )
     );
     // A reading is five ticks, a tick two units: a chunk of eight tokens costs one difference, a token that is made two.
     let bytes = snapshot_bytes(&model);
@@ -200,8 +212,7 @@ fn every_call_may_fail() {
         let mut slot = vec![0; snapshot_bytes(&model)];
         let fake = Fake { fail, short: 7, ..Fake::new(script()) };
         let session = memory.session(&model).unwrap();
-        let (mut session, fake, store, failures) =
-            serve(session, fake, RamStore::new(&mut slot), Settings::default());
+        let (mut session, fake, store, failures) = serve(session, fake, RamStore::new(&mut slot), Settings::default());
         // The session is one that tokens could have left.
         let mut bytes = vec![0; snapshot_bytes(&model)];
         session.save(&mut bytes).unwrap();
