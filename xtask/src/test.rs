@@ -27,8 +27,16 @@ pub struct Options {
 }
 
 /// Crates that must build without a standard library.
-const DEVICE_CRATES: [&str; 6] =
-    ["sla-digits", "sla-format", "sla-kernels", "sla-runtime", "sla-store", "sla-tokenizer"];
+const DEVICE_CRATES: [&str; 8] = [
+    "sla-digits",
+    "sla-format",
+    "sla-kernels",
+    "sla-runtime",
+    "sla-sensor",
+    "sla-serial",
+    "sla-store",
+    "sla-tokenizer",
+];
 /// Targets that they are built for.
 const DEVICE_TARGETS: [&str; 4] =
     ["thumbv7em-none-eabihf", "thumbv6m-none-eabi", "riscv32imac-unknown-none-elf", "wasm32-unknown-unknown"];

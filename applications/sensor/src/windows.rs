@@ -150,13 +150,13 @@ impl<S: Sensor<AXES>, const AXES: usize, const WINDOW: usize> Windows<S, AXES, W
         if !self.is_running {
             self.start().map_err(Trouble::Sensor)?;
         }
+        self.idle = self.idle.saturating_add(1);
         while let Some(sample) = self.sensor.sample().map_err(Trouble::Sensor)? {
             self.idle = 0;
             if self.push(sample)? {
                 return Ok(true);
             }
         }
-        self.idle = self.idle.saturating_add(1);
         if self.idle == self.settings.patience {
             return Err(Trouble::Silent { polls: self.idle });
         }

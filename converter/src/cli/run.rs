@@ -133,9 +133,10 @@ struct Printer<'m> {
 }
 
 impl<'m> Printer<'m> {
-    /// What is printed goes on where the prompt ends, perhaps within a character.
+    /// What is printed goes on where the prompt ends, perhaps within a character; without one, in the middle of a text that is not known.
     fn new(model: &Model<'m>, prompt: &[u32]) -> Self {
-        let mut tokens = model.tokenizer().map(|tokenizer| Decoder::new(tokenizer, true));
+        let new = if prompt.is_empty() { Decoder::within } else { Decoder::new };
+        let mut tokens = model.tokenizer().map(|tokenizer| new(tokenizer, true));
         if let Some(decoder) = &mut tokens {
             prompt.iter().for_each(|&id| decoder.push(id, &mut |_| {}));
         }

@@ -32,6 +32,12 @@ pub struct Inputs {
     read: fn(usize, &mut [u8]) -> Result<(), u32>,
     #[cfg(feature = "digits")]
     samples: &'static [[i16; sla_digits::HOP]],
+    #[cfg(feature = "sensor")]
+    registers: Registers,
+    #[cfg(feature = "sensor")]
+    settings: sla_sensor::Settings,
+    #[cfg(feature = "sensor")]
+    window: &'static mut [i32],
     #[cfg(feature = "tokenizer")]
     text: &'static str,
     #[cfg(feature = "tokenizer")]
@@ -67,6 +73,11 @@ fn token_path(inputs: &mut Inputs) -> Result<(), StepError> {
     snapshots(&mut session, inputs.snapshot, inputs.read)?;
     #[cfg(feature = "digits")]
     digits(session, inputs.samples, &mut inputs.digest)?;
+    #[cfg(feature = "sensor")]
+    {
+        let session = Session::new(model, inputs.state, inputs.scratch)?;
+        sensor(session, inputs.registers, inputs.settings, inputs.window, &mut inputs.digest)?;
+    }
     planted(inputs);
     Ok(())
 }
@@ -97,6 +108,48 @@ fn digits(
     let settings = sla_digits::Settings::default();
     let mut recognizer = sla_digits::Recognizer::new(session, settings).map_err(|_| StepError::Input)?;
     samples.iter().filter_map(|hop| recognizer.hop(hop)).for_each(|event| event.digest(digest));
+    Ok(())
+}
+
+/// A bus that nothing is known of.
+#[cfg(feature = "sensor")]
+#[derive(Clone, Copy)]
+pub struct Registers {
+    read: fn(u8, &mut [u8]) -> Result<(), u32>,
+    write: fn(u8, u8) -> Result<(), u32>,
+}
+
+#[cfg(feature = "sensor")]
+impl sla_sensor::Bus for Registers {
+    type Error = u32;
+
+    fn read(&mut self, register: u8, out: &mut [u8]) -> Result<(), u32> {
+        (self.read)(register, out)
+    }
+
+    fn write(&mut self, register: u8, value: u8) -> Result<(), u32> {
+        (self.write)(register, value)
+    }
+}
+
+/// From registers to logits.
+#[cfg(feature = "sensor")]
+fn sensor(
+    session: Session<'_, 'static>,
+    registers: Registers,
+    settings: sla_sensor::Settings,
+    window: &mut [i32],
+    digest: &mut Checksum,
+) -> Result<(), StepError> {
+    use sla_sensor::{Config, Lis3dh, Monitor, Range, Rate, Windows};
+    let config = Config { rate: Rate::Hz100, range: Range::G4, retries: settings.hop as u8 };
+    let source = Windows::<_, 3, 32>::new(Lis3dh::new(registers, config), settings);
+    let mut monitor = Monitor::new(session, source, window).map_err(|_| StepError::Input)?;
+    while monitor.position() < 1000 {
+        if let Ok(Some(mut logits)) = monitor.poll() {
+            logits.digest(digest);
+        }
+    }
     Ok(())
 }
 

@@ -14,7 +14,7 @@ const CONFIG: Config = Config { rate: Rate::Hz100, range: Range::G2, retries: 2 
 const SETTINGS: Settings = Settings { hop: HOP, stuck: 8, patience: 5 };
 
 type Source<B> = Windows<Lis3dh<B>, 3, WINDOW>;
-type Given<B> = Result<Option<Vec<u32>>, Trouble<DeviceError<<B as Bus>::Error>>>;
+type Given = Result<Option<Vec<u32>>, Trouble<DeviceError<Fault>>>;
 
 fn i2c(chip: &Rc<RefCell<Chip>>, config: Config, settings: Settings) -> Source<I2cBus<FakeI2c>> {
     Windows::new(Lis3dh::new(I2cBus::new(FakeI2c(chip.clone()), 0x19), config), settings)
@@ -25,7 +25,7 @@ fn spi(chip: &Rc<RefCell<Chip>>, config: Config, settings: Settings) -> Source<S
 }
 
 /// The numbers of the samples of the next window. A count is a mg, and 20 fraction bits tell them apart.
-fn next<B: Bus>(source: &mut Source<B>) -> Given<B> {
+fn next<B: Bus<Error = Fault>>(source: &mut Source<B>) -> Given {
     let mut features = [0; 3 * WINDOW];
     let sample = |sample: &[i32]| {
         let counts = [0, 1, 2].map(|axis| ((f64::from(sample[axis]) * 1000.0 / f64::from(1 << 20)).round()) as i32);
@@ -37,7 +37,7 @@ fn next<B: Bus>(source: &mut Source<B>) -> Given<B> {
 }
 
 /// All that so many polls give, after a tick of `samples` each.
-fn polls<B: Bus>(source: &mut Source<B>, chip: &Rc<RefCell<Chip>>, count: usize, samples: u32) -> Vec<Given<B>> {
+fn polls<B: Bus<Error = Fault>>(source: &mut Source<B>, chip: &Rc<RefCell<Chip>>, count: usize, samples: u32) -> Vec<Given> {
     let poll = |_| {
         chip.borrow_mut().tick(samples);
         next(source)
@@ -48,7 +48,7 @@ fn polls<B: Bus>(source: &mut Source<B>, chip: &Rc<RefCell<Chip>>, count: usize,
 #[test]
 fn both_buses_give_overlapping_windows() {
     let given =
-        |list: Vec<Given<I2cBus<FakeI2c>>>| list.into_iter().filter_map(|given| given.unwrap()).collect::<Vec<_>>();
+        |list: Vec<Given>| list.into_iter().filter_map(|given| given.unwrap()).collect::<Vec<_>>();
     let chip = Chip::new();
     let over_i2c = given(polls(&mut i2c(&chip, CONFIG, SETTINGS), &chip, 200, 1));
     // The first tick is before the start; then seven samples settle.
@@ -95,7 +95,7 @@ fn ranges_and_rates_are_the_datasheets() {
 }
 
 /// Windows are samples in a row; from one to the next it is a hop, unless there was trouble between.
-fn check<B: Bus>(given: &[Given<B>], what: &str) -> (usize, usize) {
+fn check(given: &[Given], what: &str) -> (usize, usize) {
     let (mut last, mut windows, mut troubles) = (None::<u32>, 0, 0);
     for one in given {
         match one {

@@ -114,7 +114,8 @@ impl Person {
             seen.push(byte);
         }
         seen.truncate(seen.len() - end.len());
-        String::from_utf8(seen).expect("UTF-8")
+        // Noise is shown as it was typed.
+        String::from_utf8_lossy(&seen).into_owned()
     }
 
     /// Types a line and reads the answer to it, up to the next prompt.
