@@ -63,7 +63,8 @@ pub fn prove(mut say: impl FnMut(Line)) -> Result<()> {
         say(expect_clean(target, &["parse"], "the token path and opening a model")?);
         say(expect_clean(target, &["snapshot"], "the token path and snapshots")?);
         say(expect_clean(target, &["tokenizer"], "the same and the tokenizer")?);
-        let applications = "the token path, spoken digits and a sensor, from samples to words and from registers to logits";
+        let applications =
+            "the token path, spoken digits and a sensor, from samples to words and from registers to logits";
         say(expect_clean(target, &["digits", "sensor"], applications)?);
         if index == 0 {
             say(expect_caught(target, "plant-panic", |verdict| *verdict == Verdict::Panics)?);

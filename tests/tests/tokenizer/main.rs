@@ -156,6 +156,31 @@ fn runs_of_bytes(tokenizer: Tokenizer, ids: &[u32], skip: bool) -> Runs {
     Runs::Plain
 }
 
+/// A text that another decoder has begun goes on with all of its spaces.
+#[test]
+fn the_middle_of_a_text_keeps_its_spaces() {
+    let mut stripped = 0;
+    for (name, json) in all() {
+        let section = section(&json);
+        let tokenizer = Tokenizer::read(&section).expect("a fresh section");
+        let ids = encode(&tokenizer, "Once upon a time", false);
+        let whole = decode(tokenizer, &ids, true);
+        for cut in 1..ids.len() {
+            let (begun, rest) = ids.split_at(cut);
+            let (mut within, mut text) = (Decoder::within(tokenizer, true), decode(tokenizer, begun, true));
+            // What is only a space at the start of a text has begun nothing yet.
+            if text.is_empty() {
+                continue;
+            }
+            rest.iter().for_each(|&id| within.push(id, &mut |part| text.push_str(part)));
+            within.finish(&mut |part| text.push_str(part));
+            assert_eq!(text, whole, "{name}, cut at {cut}");
+            stripped += usize::from(decode(tokenizer, begun, true) + &decode(tokenizer, rest, true) != whole);
+        }
+    }
+    assert!(stripped > 0, "no tokenizer leaves out a space");
+}
+
 /// Pieces of a stream of ids, cut anywhere, are what `from_utf8_lossy` makes of all their bytes.
 #[test]
 fn streaming_equals_lossy_decoding_of_the_whole() {

@@ -37,7 +37,12 @@ fn next<B: Bus<Error = Fault>>(source: &mut Source<B>) -> Given {
 }
 
 /// All that so many polls give, after a tick of `samples` each.
-fn polls<B: Bus<Error = Fault>>(source: &mut Source<B>, chip: &Rc<RefCell<Chip>>, count: usize, samples: u32) -> Vec<Given> {
+fn polls<B: Bus<Error = Fault>>(
+    source: &mut Source<B>,
+    chip: &Rc<RefCell<Chip>>,
+    count: usize,
+    samples: u32,
+) -> Vec<Given> {
     let poll = |_| {
         chip.borrow_mut().tick(samples);
         next(source)
@@ -47,8 +52,7 @@ fn polls<B: Bus<Error = Fault>>(source: &mut Source<B>, chip: &Rc<RefCell<Chip>>
 
 #[test]
 fn both_buses_give_overlapping_windows() {
-    let given =
-        |list: Vec<Given>| list.into_iter().filter_map(|given| given.unwrap()).collect::<Vec<_>>();
+    let given = |list: Vec<Given>| list.into_iter().filter_map(|given| given.unwrap()).collect::<Vec<_>>();
     let chip = Chip::new();
     let over_i2c = given(polls(&mut i2c(&chip, CONFIG, SETTINGS), &chip, 200, 1));
     // The first tick is before the start; then seven samples settle.

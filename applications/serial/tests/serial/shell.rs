@@ -5,6 +5,7 @@ use crate::line::{
     shown,
 };
 use crate::line::{snapshot_bytes, typed};
+use sla_converter::checkpoint::synth::Rng;
 use sla_runtime::{Sampler, SamplerConfig};
 use sla_serial::{Failure, RamStore, Settings, Store};
 
@@ -280,4 +281,54 @@ fn no_text_steers_the_terminal() {
     let bare = answer.replace("\r\n", "");
     assert!(bare.chars().all(|c| c == '\t' || !c.is_control()));
     assert_eq!(bare, pictured(&bare));
+}
+
+/// Random bytes, mostly of what means something: whatever they do, the session stays whole and the shell answers.
+#[test]
+fn noise_does_no_harm() {
+    let case = bytes_model();
+    let model = case.file.model();
+    let wanted = shown(&fresh(&case, GREEDY, &ids("ab"), 12));
+    let mut rng = Rng::new(5);
+    let words: [&[u8]; 14] = [
+        b"/save",
+        b"/restore",
+        b"/reset",
+        b"/ledger",
+        b"/help",
+        b"/seed ",
+        b"/temperature ",
+        b"/top-k ",
+        b"/top-p ",
+        b"/penalty ",
+        b"/length 7",
+        b"/echo o",
+        b"\x1b[",
+        b"\xf0\x9f\xa6",
+    ];
+    for round in 0..300 {
+        let mut script = vec![typed("/length 3\n")];
+        for _ in 0..rng.below(80) {
+            script.push(match rng.below(10) {
+                0 => In::Lost,
+                1 => In::During(rng.below(4), vec![3]),
+                2 | 3 => typed(rng.pick(&words)),
+                4 | 5 => typed(rng.pick(&[&b"\r"[..], b"\n", b"\r\n", b"\x7f", b"\x15", b"\x03"])),
+                6 => typed(rng.below(100_000).to_string()),
+                _ => typed((0..rng.below(9)).map(|_| rng.below(256) as u8).collect::<Vec<u8>>()),
+            });
+        }
+        let mut memory = case.file.memory();
+        let mut slot = vec![0; snapshot_bytes(&model)];
+        let session = memory.session(&model).unwrap();
+        let (mut session, _, store, failures) =
+            serve(session, Fake::new(script), RamStore::new(&mut slot), Settings::default());
+        assert!(failures.iter().all(|failure| matches!(failure, Failure::Read(_))), "{round}: {failures:?}");
+        let mut bytes = vec![0; snapshot_bytes(&model)];
+        session.save(&mut bytes).unwrap();
+        case.file.memory().session(&model).unwrap().restore(&bytes).expect("a whole session");
+        let after = Fake::new([typed("/reset\n/temperature 0\n/length 12\nab\n")]);
+        let (_, after, ..) = serve(session, after, store, SILENT);
+        assert_eq!(answers(&after.text())[3], wanted, "{round}");
+    }
 }
