@@ -62,7 +62,8 @@ impl Decimal {
         // At least 2^63 / 10^9 > 2^33, so the bit that stands for the remainder lies below all that rounding looks at.
         let up = u64::from(self.digits).leading_zeros();
         let numerator = u64::from(self.digits) << up;
-        let quotient = numerator / self.denominator() | u64::from(!numerator.is_multiple_of(self.denominator()));
+        let (quotient, remainder) = (numerator / self.denominator(), numerator % self.denominator());
+        let quotient = quotient | u64::from(remainder > 0);
         // The value is at least 10^-9, so its exponent stays in range.
         f32::from_bits((quotient as f32).to_bits().wrapping_sub(up << 23))
     }

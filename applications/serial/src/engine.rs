@@ -108,7 +108,10 @@ impl<'s, 'm, C: Counter> Engine<'s, 'm, C> {
         read: impl FnMut(usize, &mut [u8]) -> Result<(), E>,
     ) -> Result<(), SnapshotError> {
         let restored = self.session.restore_with(read);
-        self.restart(settings);
+        // An error leaves the session as it was, or at the start of a stream.
+        if restored.is_ok() || self.session.position() == 0 {
+            self.restart(settings);
+        }
         restored
     }
 }

@@ -114,7 +114,7 @@ fn wrong_lines_get_one_line_back_and_change_nothing() {
         (b"\xe2\x82", "error: byte 0 of the line is not UTF-8; nothing of it was read"),
         (long.as_bytes(), "\x07error: the line has more than 64 bytes; nothing of it was read"),
     ];
-    let before = "/temperature 0\n/length 10\nab\n";
+    let before = "/seed 3\n/length 10\nab\n";
     let clean = dialogue(&case, [typed(format!("{before}\n"))]);
     for (line, says) in wrong {
         let text = dialogue(&case, [typed(before), typed(line), typed("\n\n")]);
