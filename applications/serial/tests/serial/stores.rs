@@ -162,8 +162,10 @@ fn a_session_of_another_model_is_refused() {
         second.id()
     );
     assert_eq!(answers(&fake.text())[2], says);
-    // It goes on where it was.
+    // It goes on where it was, with the random sequence where that was.
     assert_eq!(session.position(), 42);
+    let undisturbed = line::dialogue(&other, [typed("/length 20\nab\n\n")]);
+    assert_eq!(answers(&fake.text())[3], answers(&undisturbed)[2]);
 }
 
 #[test]
