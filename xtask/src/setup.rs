@@ -19,13 +19,14 @@ pub use python::ensure_training;
 pub use targets::{device_cargo, device_rustc, ensure_targets};
 
 /// The targets of all firmware and of the device crates' build test.
-pub const TARGETS: [&str; 7] = [
+pub const TARGETS: [&str; 8] = [
     "thumbv6m-none-eabi",
     "thumbv7m-none-eabi",
     "thumbv7em-none-eabi",
     "thumbv7em-none-eabihf",
     "thumbv8m.main-none-eabihf",
     "riscv32imac-unknown-none-elf",
+    "riscv32imc-unknown-none-elf",
     "wasm32-unknown-unknown",
 ];
 

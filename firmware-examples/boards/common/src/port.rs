@@ -1,0 +1,116 @@
+//! The serial line as `embedded-io`: what the board's interrupt has received, so that nothing typed is lost while a token is computed; the
+//! board's own transmission; and an LED that is lit while the board works and dark while it waits for a byte.
+
+use core::convert::Infallible;
+
+use embedded_io::{ErrorType, Read, ReadReady, Write};
+
+/// A serial line.
+pub struct Port<R, W, L> {
+    receive: R,
+    transmit: W,
+    led: L,
+    next: Option<u8>,
+}
+
+impl<R: FnMut() -> Option<u8>, W: FnMut(u8), L: FnMut(bool)> Port<R, W, L> {
+    /// A line whose received bytes `receive` takes out of where an interrupt put them, which sends by `transmit`, waiting until the byte is
+    /// taken, and lights an LED by `led(true)`.
+    pub fn new(receive: R, transmit: W, mut led: L) -> Self {
+        led(true);
+        Self { receive, transmit, led, next: None }
+    }
+
+    /// Sleeps until there is a byte. With interrupts masked the look and the instruction are one, and a pending interrupt still ends the sleep
+    /// (Armv6-M ARM B1.5.19, RISC-V privileged 3.3.3).
+    fn wait(&mut self) -> u8 {
+        loop {
+            let byte = critical_section::with(|_| {
+                let byte = (self.receive)();
+                if byte.is_none() {
+                    sleep();
+                }
+                byte
+            });
+            if let Some(byte) = byte {
+                return byte;
+            }
+        }
+    }
+}
+
+impl<R, W, L> ErrorType for Port<R, W, L> {
+    type Error = Infallible;
+}
+
+impl<R: FnMut() -> Option<u8>, W: FnMut(u8), L: FnMut(bool)> Read for Port<R, W, L> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
+        let Some((first, rest)) = buffer.split_first_mut() else { return Ok(0) };
+        *first = match self.next.take().or_else(&mut self.receive) {
+            Some(byte) => byte,
+            None => {
+                (self.led)(false);
+                let byte = self.wait();
+                (self.led)(true);
+                byte
+            }
+        };
+        let more = rest.iter_mut().map_while(|place| (self.receive)().map(|byte| *place = byte)).count();
+        Ok(1 + more)
+    }
+}
+
+impl<R: FnMut() -> Option<u8>, W: FnMut(u8), L: FnMut(bool)> ReadReady for Port<R, W, L> {
+    fn read_ready(&mut self) -> Result<bool, Infallible> {
+        self.next = self.next.or_else(&mut self.receive);
+        Ok(self.next.is_some())
+    }
+}
+
+impl<R: FnMut() -> Option<u8>, W: FnMut(u8), L: FnMut(bool)> Write for Port<R, W, L> {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+        bytes.iter().for_each(|&byte| (self.transmit)(byte));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> Result<(), Infallible> {
+        Ok(())
+    }
+}
+
+#[cfg(target_os = "none")]
+fn sleep() {
+    // SAFETY: waits for an interrupt, and changes nothing.
+    unsafe { core::arch::asm!("wfi", options(nostack, preserves_flags)) }
+}
+
+/// On the host, where the tests run, nothing interrupts: an empty line is asked again.
+#[cfg(not(target_os = "none"))]
+fn sleep() {}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn bytes_pass_in_order_and_the_led_shows_who_waits() {
+        let mut received = [Some(b'a'), Some(b'b'), Some(b'c'), None, None, Some(b'd'), None].into_iter();
+        let (mut sent, mut led) = (Vec::new(), Vec::new());
+        let mut port = Port::new(|| received.next().flatten(), |byte| sent.push(byte), |is_lit| led.push(is_lit));
+        let mut two = [0; 2];
+        // A byte that was looked at comes first, and is not lost.
+        assert_eq!((port.read_ready(), port.read_ready()), (Ok(true), Ok(true)));
+        assert_eq!((port.read(&mut two), two), (Ok(2), *b"ab"));
+        assert_eq!((port.read(&mut two), two), (Ok(1), *b"cb"));
+        assert_eq!((port.read(&mut []), port.read(&mut two), two), (Ok(0), Ok(1), *b"db"));
+        assert_eq!(port.read_ready(), Ok(false));
+        assert_eq!(port.write_all(b"xyz"), Ok(()));
+        drop(port);
+        assert_eq!(sent, b"xyz");
+        assert_eq!(led, [true, false, true]);
+    }
+}
