@@ -1,10 +1,12 @@
 //! Project tasks. `cargo xtask --help` lists them.
 
 mod bench;
+mod boards;
 mod c_api;
 mod costs;
 mod demo;
 mod fuzz;
+mod made;
 mod models;
 mod paths;
 mod process;
@@ -48,6 +50,8 @@ enum Task {
     Proof,
     /// Print the code size per machine and backbone
     Size(size::Options),
+    /// Build the firmware of every board, check its memory map, and keep the table of docs/boards.md
+    Boards(boards::Options),
     /// Build the C library for every target
     CApi(c_api::Options),
     /// Fuzz the parsers and what runs behind them, with coverage guidance and the address sanitizer
@@ -68,6 +72,7 @@ fn main() -> ExitCode {
         Task::Costs(options) => costs::command(&options),
         Task::Proof => proof::command(),
         Task::Size(options) => size::command(&options),
+        Task::Boards(options) => boards::command(&options),
         Task::CApi(options) => c_api::command(&options),
         Task::Fuzz(options) => fuzz::command(&options),
         Task::Soak(options) => soak::command(&options),

@@ -13,7 +13,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::qemu::machine::Machine;
-use crate::{c_api, fuzz, paths, process, proof, setup, size};
+use crate::{boards, c_api, fuzz, paths, process, proof, setup, size};
 
 /// Options of `cargo xtask test`.
 #[derive(Args)]
@@ -132,6 +132,9 @@ pub fn command(options: &Options) -> Result<()> {
     findings.step("code size on the M4");
     findings.run("code size", code_size);
 
+    findings.step("boards: every image, its memory map, and docs/boards.md");
+    findings.run("boards", all_boards);
+
     findings.step(format_args!("fuzz targets: {FUZZ_SECONDS} seconds each, and a canary that has to be found"));
     findings.run("fuzz", fuzzing);
 
@@ -144,6 +147,11 @@ pub fn command(options: &Options) -> Result<()> {
             findings.step("C: the library for every target; the example in C on host and M4");
             findings.run("C", |findings| {
                 c_api::check()?.into_iter().for_each(|note| findings.note(note));
+                Ok(())
+            });
+            findings.step("stm32f405: a conversation over the serial line of QEMU's netduinoplus2");
+            findings.run("stm32f405", |findings| {
+                boards::chat::check()?.into_iter().for_each(|why| findings.skipped(why));
                 Ok(())
             });
             emulated::run(&mut findings);
@@ -221,6 +229,12 @@ fn fuzzing(findings: &mut Findings) -> Result<()> {
             Err(error) => findings.failed(format_args!("{error:#}")),
         }
     }
+    Ok(())
+}
+
+fn all_boards(findings: &mut Findings) -> Result<()> {
+    let differences = boards::check(&mut |note| findings.note(note))?;
+    differences.into_iter().for_each(|difference| findings.failed(difference));
     Ok(())
 }
 

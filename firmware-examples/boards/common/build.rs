@@ -6,6 +6,13 @@ use std::{env, fs};
 fn main() {
     println!("cargo::rerun-if-env-changed=SLA_MODEL");
     println!("cargo::rerun-if-changed=build.rs");
+    // A core without a cycle counter, and a chip that reads one segment of flash: the ESP32-C3 is the one board without atomics.
+    for (cfg, target) in [("sla_armv6m", "thumbv6m-none-eabi"), ("sla_one_segment", "riscv32imc-unknown-none-elf")] {
+        println!("cargo::rustc-check-cfg=cfg({cfg})");
+        if env::var("TARGET").is_ok_and(|this| this == target) {
+            println!("cargo::rustc-cfg={cfg}");
+        }
+    }
     let here = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR"));
     let path = match env::var_os("SLA_MODEL") {
         Some(path) => PathBuf::from(path),

@@ -145,7 +145,7 @@ fn sum_of_sections(path: &Path, counts: impl Fn(&str, u64, bool) -> bool) -> Res
 }
 
 /// One line for what a failed build says.
-fn explain(text: &str) -> String {
+pub fn explain(text: &str) -> String {
     let overflow = text.lines().find(|line| line.contains("will not fit in region"));
     if let Some(line) = overflow {
         let message = line.rsplit("error: ").next().unwrap_or(line).trim();

@@ -97,7 +97,7 @@ fn value<'a>(text: &'a str, key: &str) -> Option<&'a str> {
 }
 
 /// Origin and length of a region in a linker script's MEMORY block.
-fn region(text: &str, name: &str) -> Option<(u64, u64)> {
+pub fn region(text: &str, name: &str) -> Option<(u64, u64)> {
     let line = text.lines().find_map(|line| line.trim().strip_prefix(name)?.trim_start().strip_prefix(':'))?;
     let mut parts = line.split(',').filter_map(|part| part.split('=').nth(1));
     Some((number(parts.next()?)?, number(parts.next()?)?))

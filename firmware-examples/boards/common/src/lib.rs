@@ -1,11 +1,14 @@
-//! What the firmware of all boards shares. A board's folder sets its clocks, gives a [`Port`] and a [`Clock`], and calls [`chat()`].
+//! What the firmware of all boards shares. A board's folder sets its clocks, gives a [`Port`] and a counter, and calls [`chat()`].
 
 #![no_std]
 
 #[cfg(target_os = "none")]
 mod chat;
-mod clock;
+#[cfg(all(target_os = "none", not(sla_armv6m)))]
+mod cycles;
 pub mod model;
+#[cfg(target_os = "none")]
+mod open;
 #[cfg(target_os = "none")]
 mod panic;
 mod port;
@@ -13,9 +16,13 @@ mod ring;
 
 #[cfg(target_os = "none")]
 pub use chat::chat;
-pub use clock::Clock;
+#[cfg(target_os = "none")]
+pub use open::{open, stop};
+#[cfg(all(target_os = "none", not(sla_armv6m)))]
+pub use cycles::Cycles;
 pub use port::Port;
-pub use ring::{CAPACITY, Ring};
+pub use ring::Ring;
+pub use sla_serial::Counter;
 
 #[cfg(target_os = "none")]
 use defmt_rtt as _;

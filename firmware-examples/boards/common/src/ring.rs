@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 /// Bytes that may wait: a line typed or pasted while the model computes.
-pub const CAPACITY: usize = 256;
+const CAPACITY: usize = 256;
 
 /// A queue for one writer and one reader. It needs loads and stores alone, so it works where a core has no compare-and-swap.
 pub struct Ring {

@@ -5,9 +5,9 @@
 
 use core::cell::RefCell;
 
-use common::{Clock, Port, Ring};
+use common::{Cycles, Port, Ring};
 use cortex_m::interrupt::Mutex;
-use cortex_m::peripheral::{DWT, NVIC};
+use cortex_m::peripheral::NVIC;
 use cortex_m_rt::entry;
 use stm32f4xx_hal::pac::{self, USART3, interrupt};
 use stm32f4xx_hal::prelude::*;
@@ -29,15 +29,12 @@ fn clocks(rcc: &pac::RCC) -> Config {
     }
 }
 
+/// Sets up the board, then serves the line.
 #[entry]
 fn main() -> ! {
-    let (Some(device), Some(mut core)) = (pac::Peripherals::take(), cortex_m::Peripherals::take()) else {
-        panic!("taken once, here")
-    };
+    let Some(device) = pac::Peripherals::take() else { panic!("taken once, here") };
     let config = clocks(&device.RCC);
     let mut rcc = device.RCC.constrain().freeze(config);
-    core.DCB.enable_trace();
-    core.DWT.enable_cycle_counter();
 
     let (pins_b, pins_c) = (device.GPIOB.split(&mut rcc), device.GPIOC.split(&mut rcc));
     let mut led = pins_c.pc1.into_push_pull_output();
@@ -50,8 +47,8 @@ fn main() -> ! {
     unsafe { NVIC::unmask(pac::Interrupt::USART3) };
 
     let transmit = move |byte| _ = nb::block!(transmitter.write(byte));
-    let port = Port::new(&RECEIVED, transmit, move |is_lit| led.set_state(is_lit.into()));
-    common::chat(port, Clock::of_cycles(DWT::cycle_count, rcc.clocks.hclk().raw()))
+    let port = Port::new(|| RECEIVED.pop(), transmit, move |is_lit: bool| led.set_state(is_lit.into()));
+    common::chat(port, Cycles::start())
 }
 
 #[interrupt]

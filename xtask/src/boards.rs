@@ -1,0 +1,89 @@
+//! `cargo xtask boards`: builds the firmware of every board, asserts the memory map of each image, and keeps the table of docs/boards.md.
+
+mod boot;
+pub mod chat;
+mod figures;
+mod image;
+mod list;
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::made::Made;
+use crate::models::{DEFAULT, Model};
+use crate::setup;
+use figures::Row;
+use list::{BOARDS, Board};
+
+const MADE: Made = Made { document: "docs/boards.md", command: "cargo xtask boards --bless" };
+
+/// Options of `cargo xtask boards`.
+#[derive(Args)]
+pub struct Options {
+    /// A folder of firmware-examples/boards; can be given several times or with commas
+    #[arg(long, value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(BOARDS.map(|board| board.folder)))]
+    board: Vec<String>,
+    /// The model in the images; boards that have no room for it take a smaller one
+    #[arg(long, value_name = "FILE.sla")]
+    model: Option<PathBuf>,
+    /// Record the table in docs/boards.md
+    #[arg(long, conflicts_with_all = ["board", "model"])]
+    bless: bool,
+}
+
+/// Runs `cargo xtask boards`.
+pub fn command(options: &Options) -> Result<()> {
+    let chosen: Vec<&Board> = BOARDS
+        .iter()
+        .filter(|board| options.board.is_empty() || options.board.iter().any(|name| name == board.folder))
+        .collect();
+    setup::require_targets(&chosen.iter().map(|board| board.target).collect::<Vec<_>>())?;
+    let model = Model::choose(options.model.as_deref())?;
+    let mut rows = Vec::new();
+    for board in chosen {
+        rows.push(measure(board, &model, &mut |note| eprintln!("{}: {note}", board.name))?);
+    }
+    let table = figures::table(&rows);
+    if options.bless {
+        let path = MADE.write(&figures::made(&rows))?;
+        eprintln!("recorded in {}", path.display());
+        return Ok(());
+    }
+    print!("{}", table.render());
+    if model.name != DEFAULT {
+        eprintln!("not compared with {}, which is of {DEFAULT}", MADE.document);
+        return Ok(());
+    }
+    let differences = figures::differences(&MADE.read()?, &rows)?;
+    differences.iter().for_each(|difference| eprintln!("{difference}"));
+    match differences.len() {
+        0 => Ok(()),
+        count => bail!("{count} figures are not those of {}; `{}` records them anew", MADE.document, MADE.command),
+    }
+}
+
+/// All boards with a target here, for the tests: notes, what differs from docs/boards.md, and what is skipped.
+pub fn check(note: &mut dyn FnMut(String)) -> Result<Vec<String>> {
+    let model = Model::choose(None)?;
+    let mut rows = Vec::new();
+    for board in &BOARDS {
+        if setup::device_cargo(board.target).is_none() {
+            note(format!("skipped: {}: no core for {}", board.name, board.target));
+            continue;
+        }
+        let row = measure(board, &model, note)?;
+        note(row.to_string());
+        rows.push(row);
+    }
+    figures::differences(&MADE.read()?, &rows)
+}
+
+/// Builds one board's image with `model`, or a smaller one, and checks it.
+fn measure(board: &'static Board, model: &Model, note: &mut dyn FnMut(String)) -> Result<Row> {
+    let (model, why) = model.or_smaller(board.room()?)?;
+    why.into_iter().for_each(note);
+    let path = image::build(board, &model)?;
+    Row::of(board, &model, &image::check(board, &model, &path)?)
+}

@@ -1,0 +1,140 @@
+//! Building a board's firmware, and what its ELF file tells: that everything lies where it has to, and how much there is of it.
+
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use object::elf::{PT_LOAD, SHF_ALLOC};
+use object::read::elf::{ElfFile32, ProgramHeader};
+use object::{Endianness, Object, ObjectSection, ObjectSymbol, SectionFlags, SymbolKind};
+
+use super::boot::Boot;
+use super::list::{Board, Map};
+use crate::models::Model;
+use crate::{paths, process, qemu, setup};
+
+const BUILD_LIMIT: Duration = Duration::from_secs(1200);
+/// RAM that an image leaves for its stack at least: several times what a token and the text application take.
+const STACK_BYTES: u64 = 8 << 10;
+/// The model's name among the symbols.
+const MODEL: &str = "SLA_MODEL";
+
+/// Sizes of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// Code, constants and initial values, without the model.
+    pub code: u64,
+    /// Data in RAM.
+    pub statics: u64,
+    /// RAM that is left for the stack.
+    pub stack: u64,
+}
+
+/// Builds a board's firmware with `model`, and returns the image.
+pub fn build(board: &Board, model: &Model) -> Result<PathBuf> {
+    let target_dir = paths::target_dir().join("boards");
+    let images = target_dir.join("images");
+    fs::create_dir_all(&images)?;
+    // The two kinds of Pico 2, and two checkouts, share a name.
+    let _lock = paths::lock("boards")?;
+    eprintln!("{}: building for {} with {}", board.name, board.target, model.name);
+    let mut command = setup::device_cargo(board.target).with_context(|| format!("no core for {}", board.target))?;
+    command.current_dir(board.path()).env("SLA_MODEL", &model.path);
+    command.args(["build", "--release", "--locked", "--bin", board.binary, "--target", board.target, "--target-dir"]).arg(&target_dir);
+    let output = process::run(&mut command, BUILD_LIMIT)?;
+    if output.status.is_none() {
+        bail!("{}: the build took more than {} s", board.name, BUILD_LIMIT.as_secs());
+    }
+    if !output.success() {
+        bail!("{}: {}", board.name, qemu::image::explain(&String::from_utf8_lossy(&output.stderr)));
+    }
+    let built = target_dir.join(board.target).join("release").join(board.binary);
+    let path = images.join(format!("{}-{}.elf", board.binary, board.target));
+    fs::copy(&built, &path).with_context(|| format!("cannot copy {}", built.display()))?;
+    Ok(path)
+}
+
+/// Checks the image `path` of `board` with `model` against the board's memory map.
+pub fn check(board: &Board, model: &Model, path: &Path) -> Result<Sizes> {
+    let data = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let model = fs::read(&model.path).with_context(|| format!("cannot read {}", model.path.display()))?;
+    of_elf(&data, &model, &board.map()?, board.boot).with_context(|| format!("the image of {}", board.name))
+}
+
+fn of_elf(data: &[u8], model: &[u8], map: &Map, boot: Boot) -> Result<Sizes> {
+    let file = ElfFile32::<Endianness>::parse(data).context("no ELF file of 32 bits")?;
+    let loads = loads(&file, data)?;
+    for (at, load) in loads.iter().enumerate() {
+        let end = load.address + load.bytes.len() as u64;
+        ensure!(
+            map.flash.iter().chain([&map.model]).any(|region| covers(region, load.address, end)),
+            "{:#x} to {end:#x} is to be written, which is in no region of the flash",
+            load.address
+        );
+        let before = loads[..at].iter().find(|other| load.address < other.address + other.bytes.len() as u64);
+        ensure!(before.is_none(), "two pieces are to be written to {:#x}", load.address);
+    }
+    let read = |address: u64, count: usize| {
+        loads.iter().find_map(|load| {
+            let at = usize::try_from(address.checked_sub(load.address)?).ok()?;
+            load.bytes.get(at..at.checked_add(count)?).map(<[u8]>::to_vec)
+        })
+    };
+    boot.check(map, file.entry(), &read)?;
+    let placed = file.symbols().find(|symbol| symbol.name() == Ok(MODEL) && symbol.kind() == SymbolKind::Data);
+    let address = placed.with_context(|| format!("no {MODEL}"))?.address();
+    ensure!(
+        covers(&map.model, address, address + model.len() as u64),
+        "the model lies at {address:#x}, outside its region {:#x?}",
+        map.model
+    );
+    ensure!(boot == Boot::AppDescriptor || address == map.model.start, "the model does not begin its region");
+    ensure!(address.is_multiple_of(16), "the model lies at {address:#x}, no multiple of 16");
+    ensure!(read(address, model.len()).is_some_and(|bytes| bytes == model), "the model at {address:#x} is not the file");
+
+    let written: u64 = loads.iter().map(|load| load.bytes.len() as u64).sum();
+    let statics = statics(&file, &map.ram)?;
+    let stack = (map.ram.end - map.ram.start).saturating_sub(statics);
+    ensure!(stack >= STACK_BYTES, "{stack} bytes of RAM are left for the stack, {STACK_BYTES} are needed");
+    Ok(Sizes { code: written - model.len() as u64, statics, stack })
+}
+
+/// Bytes that a flash tool writes.
+struct Load<'a> {
+    address: u64,
+    bytes: &'a [u8],
+}
+
+/// In the order of their addresses.
+fn loads<'a>(file: &ElfFile32<'a, Endianness>, data: &'a [u8]) -> Result<Vec<Load<'a>>> {
+    let endian = file.endian();
+    let mut loads = Vec::new();
+    for header in file.elf_program_headers().iter().filter(|header| header.p_type(endian) == PT_LOAD) {
+        let bytes = header.data(endian, data).ok().context("a segment is cut off")?;
+        if !bytes.is_empty() {
+            loads.push(Load { address: header.p_paddr(endian).into(), bytes });
+        }
+    }
+    loads.sort_by_key(|load| load.address);
+    Ok(loads)
+}
+
+/// From the beginning of the RAM to the end of the last data in it, or in what is an alias of it.
+fn statics(file: &ElfFile32<Endianness>, ram: &Range<u64>) -> Result<u64> {
+    let mut end = ram.start;
+    for section in file.sections() {
+        let is_loaded = matches!(section.flags(), SectionFlags::Elf { sh_flags } if sh_flags & u64::from(SHF_ALLOC) != 0);
+        // riscv-rt and esp-hal give names to what is left.
+        let is_left = matches!(section.name(), Ok(".heap" | ".stack"));
+        if is_loaded && !is_left && section.size() > 0 && ram.contains(&section.address()) {
+            end = end.max(section.address() + section.size());
+        }
+    }
+    Ok(end - ram.start)
+}
+
+fn covers(region: &Range<u64>, start: u64, end: u64) -> bool {
+    region.start <= start && start <= end && end <= region.end
+}
