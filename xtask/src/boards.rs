@@ -23,7 +23,7 @@ const MADE: Made = Made { document: "docs/boards.md", command: "cargo xtask boar
 #[derive(Args)]
 pub struct Options {
     /// A folder of firmware-examples/boards; can be given several times or with commas
-    #[arg(long, value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(BOARDS.map(|board| board.folder)))]
+    #[arg(long, value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(folders()))]
     board: Vec<String>,
     /// The model in the images; boards that have no room for it take a smaller one
     #[arg(long, value_name = "FILE.sla")]
@@ -31,10 +31,18 @@ pub struct Options {
     /// Record the table in docs/boards.md
     #[arg(long, conflicts_with_all = ["board", "model"])]
     bless: bool,
+    /// Talk to the STM32F405 in QEMU over its serial line, as the tests do, and nothing else
+    #[arg(long, conflicts_with_all = ["board", "model", "bless"])]
+    emulated: bool,
 }
 
 /// Runs `cargo xtask boards`.
 pub fn command(options: &Options) -> Result<()> {
+    if options.emulated {
+        let skipped = chat::check()?;
+        println!("{}", skipped.map_or("stm32f405: as on the host".to_owned(), |why| format!("skipped: {why}")));
+        return Ok(());
+    }
     let chosen: Vec<&Board> = BOARDS
         .iter()
         .filter(|board| options.board.is_empty() || options.board.iter().any(|name| name == board.folder))
@@ -62,6 +70,13 @@ pub fn command(options: &Options) -> Result<()> {
         0 => Ok(()),
         count => bail!("{count} figures are not those of {}; `{}` records them anew", MADE.document, MADE.command),
     }
+}
+
+/// Folders of all boards, each once.
+fn folders() -> Vec<&'static str> {
+    let mut folders: Vec<&str> = BOARDS.iter().map(|board| board.folder).collect();
+    folders.dedup();
+    folders
 }
 
 /// All boards with a target here, for the tests: notes, what differs from docs/boards.md, and what is skipped.

@@ -45,12 +45,13 @@ impl Row {
         let file = OwnedModel::read(&model.path).map_err(|error| anyhow!("{error}"))?;
         let demand = Demand::of(&file.model(), file.bytes().len());
         let session = demand.state_bytes + demand.scratch_bytes;
-        let speed = demand.on(chip).speed.with_context(|| format!("no speed of {}", board.chip))?.tokens_per_second;
+        let speed = demand.on(chip).speed.filter(|_| board.is_planned).map(|speed| speed.tokens_per_second);
+        let speed = speed.map_or("–".to_owned(), |speed| format!("{} to {}", rounded(speed.low), rounded(speed.high)));
         let other = sizes.statics.checked_sub(session).context("the session's buffers are not among the statics")?;
         let cells = [board.name.to_owned(), board.target.to_owned(), model.name.clone()]
             .into_iter()
             .chain([sizes.code, demand.model_bytes, session, other, sizes.stack].map(|bytes| bytes.to_string()))
-            .chain([format!("{} to {}", rounded(speed.low), rounded(speed.high))])
+            .chain([speed])
             .collect();
         Ok(Self { board, cells, rustc: setup::device_rustc(board.target).context("no compiler")? })
     }

@@ -19,14 +19,9 @@ where
         Ok(session) => session,
         Err(e) => stop("no session", e),
     };
-    let parts = Parts {
-        uart: port,
-        store: RamStore::new(buffers.kept),
-        counter,
-        line: buffers.line,
-        ids: buffers.ids,
-        file_bytes: model::bytes().len(),
-    };
+    let model::LineBuffers { kept, line, ids } = model::line_buffers();
+    let parts =
+        Parts { uart: port, store: RamStore::new(kept), counter, line, ids, file_bytes: model::bytes().len() };
     let Ok(mut shell) = Shell::new(session, parts, Settings::default()) else { stop("the model reads no text", ()) };
     match shell.serve() {
         Ok(never) => match never {},

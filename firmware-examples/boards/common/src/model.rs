@@ -26,12 +26,16 @@ static KEPT: ConstStaticCell<[u8; KEPT_BYTES]> = ConstStaticCell::new([0; KEPT_B
 static LINE: ConstStaticCell<[u8; LINE_BYTES]> = ConstStaticCell::new([0; LINE_BYTES]);
 static IDS: ConstStaticCell<[u32; ID_WORDS]> = ConstStaticCell::new([0; ID_WORDS]);
 
-/// RAM of one session and its line.
+/// RAM of a session.
 pub struct Buffers {
     /// See [`MemoryPlan::state_words`].
     pub state: &'static mut [u32],
     /// See [`MemoryPlan::scratch_words`].
     pub scratch: &'static mut [u32],
+}
+
+/// RAM of the text application, which a firmware without it does not have.
+pub struct LineBuffers {
     /// A session that was saved.
     pub kept: &'static mut [u8],
     /// A line as it is typed.
@@ -46,12 +50,22 @@ pub fn bytes() -> &'static [u8] {
     &PLACED.0
 }
 
-/// The buffers. What a firmware does not use of them takes no RAM.
+/// The buffers of the one session.
 ///
 /// # Panics
 ///
 /// At the second call.
 #[must_use]
 pub fn buffers() -> Buffers {
-    Buffers { state: STATE.take(), scratch: SCRATCH.take(), kept: KEPT.take(), line: LINE.take(), ids: IDS.take() }
+    Buffers { state: STATE.take(), scratch: SCRATCH.take() }
+}
+
+/// The buffers of the one line.
+///
+/// # Panics
+///
+/// At the second call.
+#[must_use]
+pub fn line_buffers() -> LineBuffers {
+    LineBuffers { kept: KEPT.take(), line: LINE.take(), ids: IDS.take() }
 }
