@@ -1,19 +1,21 @@
 //! `cargo xtask boards`: builds the firmware of every board, asserts the memory map of each image, and keeps the table of docs/boards.md.
 
 mod boot;
-pub mod chat;
+mod chat;
 mod figures;
 mod image;
 mod list;
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::made::Made;
 use crate::models::{DEFAULT, Model};
-use crate::setup;
+use crate::{paths, process, setup};
+pub use chat::{Outcome, check as converse};
 use figures::Row;
 use list::{BOARDS, Board};
 
@@ -39,8 +41,10 @@ pub struct Options {
 /// Runs `cargo xtask boards`.
 pub fn command(options: &Options) -> Result<()> {
     if options.emulated {
-        let skipped = chat::check()?;
-        println!("{}", skipped.map_or("stm32f405: as on the host".to_owned(), |why| format!("skipped: {why}")));
+        match converse()? {
+            Outcome::Right { stack_bytes } => println!("stm32f405: as on the host; peak stack {stack_bytes} bytes"),
+            Outcome::Skipped(why) => println!("skipped: {why}"),
+        }
         return Ok(());
     }
     let chosen: Vec<&Board> = BOARDS
@@ -70,6 +74,15 @@ pub fn command(options: &Options) -> Result<()> {
         0 => Ok(()),
         count => bail!("{count} figures are not those of {}; `{}` records them anew", MADE.document, MADE.command),
     }
+}
+
+/// The tests, on this machine, of what the boards share.
+pub fn shared_tests() -> Result<bool> {
+    let mut command = Command::new("cargo");
+    command.current_dir(paths::root().join("firmware-examples/boards/common"));
+    command.env("SLA_MODEL", Model::choose(None)?.path);
+    command.args(["test", "--locked", "--quiet", "--target-dir"]).arg(paths::target_dir().join("boards"));
+    process::run_visible(process::clean_cargo_environment(&mut command))
 }
 
 /// Folders of all boards, each once.

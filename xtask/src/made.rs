@@ -22,7 +22,9 @@ impl Made {
     /// What it holds.
     pub fn read(self) -> Result<String> {
         let text = read(&self.path())?;
-        self.of(&text).map(str::to_owned).with_context(|| format!("{}: `{}` makes it anew", self.document, self.command))
+        self.of(&text)
+            .map(str::to_owned)
+            .with_context(|| format!("{}: `{}` makes it anew", self.document, self.command))
     }
 
     /// Replaces it.

@@ -151,7 +151,12 @@ pub fn command(options: &Options) -> Result<()> {
             });
             findings.step("stm32f405: a conversation over the serial line of QEMU's netduinoplus2");
             findings.run("stm32f405", |findings| {
-                boards::chat::check()?.into_iter().for_each(|why| findings.skipped(why));
+                match boards::converse()? {
+                    boards::Outcome::Right { stack_bytes } => {
+                        findings.note(format_args!("peak stack {stack_bytes} bytes"))
+                    }
+                    boards::Outcome::Skipped(why) => findings.skipped(why),
+                }
                 Ok(())
             });
             emulated::run(&mut findings);
@@ -233,6 +238,9 @@ fn fuzzing(findings: &mut Findings) -> Result<()> {
 }
 
 fn all_boards(findings: &mut Findings) -> Result<()> {
+    if !boards::shared_tests()? {
+        findings.failed("what the boards share");
+    }
     let differences = boards::check(&mut |note| findings.note(note))?;
     differences.into_iter().for_each(|difference| findings.failed(difference));
     Ok(())

@@ -74,7 +74,10 @@ fn vectors(map: &Map, address: u64, entry: u64, read: &dyn Fn(u64, usize) -> Opt
     );
     ensure!(reset % 2 == 1, "the reset vector {reset:#x} is no Thumb address");
     ensure!(reset == entry | 1, "the reset vector is {reset:#x}, the entry point {entry:#x}");
-    ensure!(map.flash.iter().any(|flash| flash.contains(&(reset - 1))), "the reset vector {reset:#x} is not in the flash");
+    ensure!(
+        map.flash.iter().any(|flash| flash.contains(&(reset - 1))),
+        "the reset vector {reset:#x} is not in the flash"
+    );
     Ok(())
 }
 
@@ -139,7 +142,13 @@ mod tests {
         let entry = START + 0x101;
         let good = [0x2000_1000, 0x1000_0101];
         assert!(verdict(boot, entry, &good).is_ok());
-        for bad in [[0x2000_1008, good[1]], [0x2000_0ffc, good[1]], [0x2000_0000, good[1]], [good[0], 0x1000_0100], [good[0], 0x1000_0103]] {
+        for bad in [
+            [0x2000_1008, good[1]],
+            [0x2000_0ffc, good[1]],
+            [0x2000_0000, good[1]],
+            [good[0], 0x1000_0100],
+            [good[0], 0x1000_0103],
+        ] {
             assert!(verdict(boot, entry, &bad).is_err(), "{bad:x?}");
         }
         assert!(verdict(boot, 0x3000_0001, &[good[0], 0x3000_0001]).is_err());

@@ -1,6 +1,7 @@
 //! The STM32F405's image in QEMU's netduinoplus2, used as a person uses it: over its serial line, which is a socket here.
 
 use std::io::{ErrorKind, Read, Write};
+use std::ops::Range;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -20,24 +21,38 @@ use crate::{paths, process, setup};
 const BOARD: &str = "stm32f405";
 const EMULATOR: &str = "qemu-system-arm";
 /// The machine with the chip, and its first three serial lines, of which the third is the board's.
-const MACHINE: [&str; 9] = ["-M", "netduinoplus2", "-nographic", "-monitor", "none", "-serial", "null", "-serial", "null"];
+const MACHINE: [&str; 7] = ["-M", "netduinoplus2", "-nographic", "-serial", "null", "-serial", "null"];
 /// What the firmware shows when it waits for a line.
 const PROMPT: &str = "\r\n> ";
+/// Peak stack of a conversation: three quarters of what every image has at least.
+const STACK_BYTES: u64 = 12 << 10;
 /// Tokens of an answer.
 const LENGTH: usize = 48;
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Talks to the board; why not, where something is missing.
-pub fn check() -> Result<Option<String>> {
+/// What came of it.
+pub enum Outcome {
+    /// All answers are right; this much stack was used.
+    Right {
+        /// From the top of the RAM down to the deepest byte that was written.
+        stack_bytes: u64,
+    },
+    /// Something is missing here.
+    Skipped(String),
+}
+
+/// Talks to the board.
+pub fn check() -> Result<Outcome> {
     let Some(board) = BOARDS.iter().find(|board| board.name == BOARD) else { bail!("no board {BOARD}") };
     if process::find(EMULATOR).is_none() {
-        return Ok(Some(format!("no {EMULATOR}")));
+        return Ok(Outcome::Skipped(format!("no {EMULATOR}")));
     }
     if setup::device_cargo(board.target).is_none() {
-        return Ok(Some(format!("no core for {}", board.target)));
+        return Ok(Outcome::Skipped(format!("no core for {}", board.target)));
     }
     let (model, _) = Model::choose(None)?.or_smaller(board.room()?)?;
     let image = image::build(board, &model)?;
+    let sizes = image::check(board, &model, &image)?;
     let mut line = Line::open(&image)?;
     line.until(PROMPT)?;
     for command in ["/temperature 0".to_owned(), format!("/length {LENGTH}")] {
@@ -57,7 +72,9 @@ pub fn check() -> Result<Option<String>> {
     let again = line.ask("JULIET:")?;
     ensure!(first == again, "after /restore JULIET: goes on as {again:?}, not as {first:?}");
     ensure!(first != other, "the position in the text changes nothing: {first:?}");
-    Ok(None)
+    let stack_bytes = line.deepest(&(board.map()?.ram), sizes.statics)?;
+    ensure!(stack_bytes <= STACK_BYTES, "the stack took {stack_bytes} bytes, at most {STACK_BYTES} are meant to");
+    Ok(Outcome::Right { stack_bytes })
 }
 
 /// What the model makes of `prompt` on this machine, taking the most likely token every time, as the board shows it.
@@ -82,19 +99,22 @@ fn greedy(model: &Model, prompt: &str) -> Result<String> {
 /// The serial line of a machine in QEMU.
 struct Line {
     emulator: Child,
-    socket: PathBuf,
+    /// Sockets of the serial line and of the emulator's monitor, and a dump of the RAM.
+    files: [PathBuf; 3],
     stream: UnixStream,
 }
 
 impl Line {
     fn open(image: &Path) -> Result<Self> {
-        let socket = paths::target_dir().join(format!("boards/serial-{}", std::process::id()));
-        fs::remove_file(&socket).ok();
-        // The emulator waits for the other end, so nothing that the firmware says is lost.
-        let serial = format!("unix:{},server=on,wait=on", socket.display().to_string().replace(',', ",,"));
+        let files = ["serial", "monitor", "ram"]
+            .map(|name| paths::target_dir().join(format!("boards/{name}-{}", std::process::id())));
+        files.iter().for_each(|file| _ = fs::remove_file(file));
+        let [serial, monitor, _] = files.each_ref().map(|file| file.display().to_string().replace(',', ",,"));
+        // The emulator waits for the other end of the line, so nothing that the firmware says is lost.
         let mut emulator = Command::new(EMULATOR)
             .args(MACHINE)
-            .args(["-serial", &serial, "-kernel"])
+            .args(["-serial", &format!("unix:{serial},server=on,wait=on")])
+            .args(["-monitor", &format!("unix:{monitor},server=on,wait=off"), "-kernel"])
             .arg(image)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -103,7 +123,7 @@ impl Line {
             .with_context(|| format!("cannot start {EMULATOR}"))?;
         let end = Instant::now() + LIMIT;
         let stream = loop {
-            match UnixStream::connect(&socket) {
+            match UnixStream::connect(&files[0]) {
                 Ok(stream) => break stream,
                 Err(_) if Instant::now() < end && emulator.try_wait()?.is_none() => {
                     std::thread::sleep(Duration::from_millis(10));
@@ -115,7 +135,7 @@ impl Line {
                 }
             }
         };
-        Ok(Self { emulator, socket, stream })
+        Ok(Self { emulator, files, stream })
     }
 
     /// Types a line and returns the answer, without what was typed and the next prompt.
@@ -128,31 +148,50 @@ impl Line {
         Ok(answer.to_owned())
     }
 
+    /// Bytes of the RAM between its end and the lowest one that was written above the statics: the emulator begins with zeros.
+    fn deepest(&mut self, ram: &Range<u64>, statics: u64) -> Result<u64> {
+        let [_, monitor, dump] = &self.files;
+        let mut monitor = UnixStream::connect(monitor).context("the emulator's monitor")?;
+        until(&mut monitor, "(qemu) ")?;
+        let (start, length) = (ram.start + statics, ram.end - ram.start - statics);
+        writeln!(monitor, "pmemsave {start:#x} {length} \"{}\"", dump.display())?;
+        until(&mut monitor, "\n(qemu) ")?;
+        let bytes = fs::read(dump).context("the emulator saved no RAM")?;
+        ensure!(bytes.len() as u64 == length, "the emulator saved {} bytes of RAM, not {length}", bytes.len());
+        let free = bytes.iter().take_while(|&&byte| byte == 0).count();
+        Ok(length - free as u64)
+    }
+
     /// Reads up to `mark`, which is left out.
     fn until(&mut self, mark: &str) -> Result<String> {
-        let end = Instant::now() + LIMIT;
-        let mut bytes = Vec::new();
-        while !bytes.ends_with(mark.as_bytes()) {
-            let left = end.saturating_duration_since(Instant::now());
-            ensure!(!left.is_zero(), "no {mark:?} within {} s, but {:?}", LIMIT.as_secs(), String::from_utf8_lossy(&bytes));
-            self.stream.set_read_timeout(Some(left))?;
-            let mut byte = [0];
-            match self.stream.read(&mut byte) {
-                Ok(0) => bail!("the emulator closed the line after {:?}", String::from_utf8_lossy(&bytes)),
-                Ok(_) => bytes.extend(byte),
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
-                Err(error) => return Err(error).context("the serial line"),
-            }
-        }
-        bytes.truncate(bytes.len() - mark.len());
-        Ok(str::from_utf8(&bytes).context("the board shows no UTF-8")?.to_owned())
+        until(&mut self.stream, mark)
     }
+}
+
+/// Reads up to `mark`, which is left out.
+fn until(stream: &mut UnixStream, mark: &str) -> Result<String> {
+    let end = Instant::now() + LIMIT;
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(mark.as_bytes()) {
+        let left = end.saturating_duration_since(Instant::now());
+        ensure!(!left.is_zero(), "no {mark:?} within {} s, but {:?}", LIMIT.as_secs(), String::from_utf8_lossy(&bytes));
+        stream.set_read_timeout(Some(left))?;
+        let mut byte = [0];
+        match stream.read(&mut byte) {
+            Ok(0) => bail!("the emulator closed the line after {:?}", String::from_utf8_lossy(&bytes)),
+            Ok(_) => bytes.extend(byte),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(error) => return Err(error).context("the serial line"),
+        }
+    }
+    bytes.truncate(bytes.len() - mark.len());
+    Ok(str::from_utf8(&bytes).context("the board shows no UTF-8")?.to_owned())
 }
 
 impl Drop for Line {
     fn drop(&mut self) {
         self.emulator.kill().ok();
         self.emulator.wait().ok();
-        fs::remove_file(&self.socket).ok();
+        self.files.iter().for_each(|file| _ = fs::remove_file(file));
     }
 }

@@ -46,7 +46,8 @@ impl Row {
         let demand = Demand::of(&file.model(), file.bytes().len());
         let session = demand.state_bytes + demand.scratch_bytes;
         let speed = demand.on(chip).speed.filter(|_| board.is_planned).map(|speed| speed.tokens_per_second);
-        let speed = speed.map_or("–".to_owned(), |speed| format!("{} to {}", rounded(speed.low), rounded(speed.high)));
+        let speed =
+            speed.map_or("–".to_owned(), |speed| format!("{} to {}", rounded(speed.low), rounded(speed.high)));
         let other = sizes.statics.checked_sub(session).context("the session's buffers are not among the statics")?;
         let cells = [board.name.to_owned(), board.target.to_owned(), model.name.clone()]
             .into_iter()
@@ -59,7 +60,11 @@ impl Row {
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named = HEADS.iter().zip(&self.cells).skip(2).map(|(head, cell)| format!("{} {cell}", head.trim_start_matches('<')));
+        let named = HEADS
+            .iter()
+            .zip(&self.cells)
+            .skip(2)
+            .map(|(head, cell)| format!("{} {cell}", head.trim_start_matches('<')));
         write!(f, "{}: {}", self.board.name, named.collect::<Vec<_>>().join(", "))
     }
 }
@@ -84,7 +89,8 @@ pub fn made(rows: &[Row]) -> String {
 
 /// Where `rows` are not those that `made` has; a board that it lacks is a difference.
 pub fn differences(made: &str, rows: &[Row]) -> Result<Vec<String>> {
-    let compiler = made.split_once(COMPILER).and_then(|(_, rest)| rest.split([';', ' ']).next()).context("no compiler")?;
+    let compiler =
+        made.split_once(COMPILER).and_then(|(_, rest)| rest.split([';', ' ']).next()).context("no compiler")?;
     let recorded: Vec<Vec<&str>> = made
         .lines()
         .filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"))
@@ -124,7 +130,8 @@ mod tests {
 
     fn row(code: u64, model: u64) -> Row {
         let numbers = [code, model, 3, 4, 5].map(|number| number.to_string());
-        let cells = ["nrf52840-dk", "t", "m"].map(str::to_owned).into_iter().chain(numbers).chain(["1 to 2".to_owned()]);
+        let cells =
+            ["nrf52840-dk", "t", "m"].map(str::to_owned).into_iter().chain(numbers).chain(["1 to 2".to_owned()]);
         Row { board: &BOARDS[0], cells: cells.collect(), rustc: "1.2.3".to_owned() }
     }
 

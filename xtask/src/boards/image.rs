@@ -16,8 +16,8 @@ use crate::models::Model;
 use crate::{paths, process, qemu, setup};
 
 const BUILD_LIMIT: Duration = Duration::from_secs(1200);
-/// RAM that an image leaves for its stack at least: several times what a token and the text application take.
-const STACK_BYTES: u64 = 8 << 10;
+/// RAM that an image leaves for its stack at least. On the Cortex-M4 the text application takes 10 KiB of it ([`super::chat`] measures that).
+const STACK_BYTES: u64 = 16 << 10;
 /// The model's name among the symbols.
 const MODEL: &str = "SLA_MODEL";
 
@@ -42,7 +42,9 @@ pub fn build(board: &Board, model: &Model) -> Result<PathBuf> {
     eprintln!("{}: building for {} with {}", board.name, board.target, model.name);
     let mut command = setup::device_cargo(board.target).with_context(|| format!("no core for {}", board.target))?;
     command.current_dir(board.path()).env("SLA_MODEL", &model.path);
-    command.args(["build", "--release", "--locked", "--bin", board.binary, "--target", board.target, "--target-dir"]).arg(&target_dir);
+    command
+        .args(["build", "--release", "--locked", "--bin", board.binary, "--target", board.target, "--target-dir"])
+        .arg(&target_dir);
     let output = process::run(&mut command, BUILD_LIMIT)?;
     if output.status.is_none() {
         bail!("{}: the build took more than {} s", board.name, BUILD_LIMIT.as_secs());
@@ -92,7 +94,10 @@ fn of_elf(data: &[u8], model: &[u8], map: &Map, boot: Boot) -> Result<Sizes> {
     );
     ensure!(boot == Boot::AppDescriptor || address == map.model.start, "the model does not begin its region");
     ensure!(address.is_multiple_of(16), "the model lies at {address:#x}, no multiple of 16");
-    ensure!(read(address, model.len()).is_some_and(|bytes| bytes == model), "the model at {address:#x} is not the file");
+    ensure!(
+        read(address, model.len()).is_some_and(|bytes| bytes == model),
+        "the model at {address:#x} is not the file"
+    );
 
     let written: u64 = loads.iter().map(|load| load.bytes.len() as u64).sum();
     let statics = statics(&file, &map.ram)?;
@@ -125,7 +130,8 @@ fn loads<'a>(file: &ElfFile32<'a, Endianness>, data: &'a [u8]) -> Result<Vec<Loa
 fn statics(file: &ElfFile32<Endianness>, ram: &Range<u64>) -> Result<u64> {
     let mut end = ram.start;
     for section in file.sections() {
-        let is_loaded = matches!(section.flags(), SectionFlags::Elf { sh_flags } if sh_flags & u64::from(SHF_ALLOC) != 0);
+        let is_loaded =
+            matches!(section.flags(), SectionFlags::Elf { sh_flags } if sh_flags & u64::from(SHF_ALLOC) != 0);
         // riscv-rt and esp-hal give names to what is left.
         let is_left = matches!(section.name(), Ok(".heap" | ".stack"));
         if is_loaded && !is_left && section.size() > 0 && ram.contains(&section.address()) {

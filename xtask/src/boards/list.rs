@@ -12,7 +12,7 @@ use crate::paths;
 use crate::qemu::machine::region;
 
 /// RAM that no model gets: the stack, the line and its ids, the log, and what the HAL has.
-const RESERVE_BYTES: u64 = 16 << 10;
+const RESERVE_BYTES: u64 = 24 << 10;
 
 /// A board, and a kind of core where it has two.
 pub struct Board {
@@ -160,10 +160,7 @@ impl Board {
     pub fn room(&self) -> Result<Room> {
         let map = self.map()?;
         let length = |range: &Range<u64>| range.end - range.start;
-        Ok(Room {
-            flash_bytes: length(&map.model),
-            ram_bytes: length(&map.ram).saturating_sub(RESERVE_BYTES) / 2,
-        })
+        Ok(Room { flash_bytes: length(&map.model), ram_bytes: length(&map.ram).saturating_sub(RESERVE_BYTES) / 2 })
     }
 }
 

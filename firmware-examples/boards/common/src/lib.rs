@@ -16,12 +16,12 @@ mod ring;
 
 #[cfg(target_os = "none")]
 pub use chat::chat;
-#[cfg(target_os = "none")]
-pub use open::{open, stop};
 #[cfg(all(target_os = "none", not(sla_armv6m)))]
 pub use cycles::Cycles;
+#[cfg(target_os = "none")]
+pub use open::{open, stop};
 pub use port::Port;
-pub use ring::Ring;
+pub use ring::{Lost, Ring};
 pub use sla_serial::Counter;
 
 #[cfg(target_os = "none")]

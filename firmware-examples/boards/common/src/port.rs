@@ -1,19 +1,22 @@
 //! The serial line as `embedded-io`: what the board's interrupt has received, so that nothing typed is lost while a token is computed; the
 //! board's own transmission; and an LED that is lit while the board works and dark while it waits for a byte.
 
-use core::convert::Infallible;
-
 use embedded_io::{ErrorType, Read, ReadReady, Write};
+
+use crate::Lost;
+
+/// What reception gives without waiting: nothing, a byte, or that some were lost.
+type Received = Option<Result<u8, Lost>>;
 
 /// A serial line.
 pub struct Port<R, W, L> {
     receive: R,
     transmit: W,
     led: L,
-    next: Option<u8>,
+    next: Received,
 }
 
-impl<R: FnMut() -> Option<u8>, W: FnMut(u8), L: FnMut(bool)> Port<R, W, L> {
+impl<R: FnMut() -> Option<Result<u8, Lost>>, W: FnMut(u8), L: FnMut(bool)> Port<R, W, L> {
     /// A line whose received bytes `receive` takes out of where an interrupt put them, which sends by `transmit`, waiting until the byte is
     /// taken, and lights an LED by `led(true)`.
     pub fn new(receive: R, transmit: W, mut led: L) -> Self {
@@ -23,57 +26,65 @@ impl<R: FnMut() -> Option<u8>, W: FnMut(u8), L: FnMut(bool)> Port<R, W, L> {
 
     /// Sleeps until there is a byte. With interrupts masked the look and the instruction are one, and a pending interrupt still ends the sleep
     /// (Armv6-M ARM B1.5.19, RISC-V privileged 3.3.3).
-    fn wait(&mut self) -> u8 {
+    fn wait(&mut self) -> Result<u8, Lost> {
         loop {
-            let byte = critical_section::with(|_| {
-                let byte = (self.receive)();
-                if byte.is_none() {
+            let received = critical_section::with(|_| {
+                let received = (self.receive)();
+                if received.is_none() {
                     sleep();
                 }
-                byte
+                received
             });
-            if let Some(byte) = byte {
-                return byte;
+            if let Some(received) = received {
+                return received;
             }
         }
     }
 }
 
 impl<R, W, L> ErrorType for Port<R, W, L> {
-    type Error = Infallible;
+    type Error = Lost;
 }
 
-impl<R: FnMut() -> Option<u8>, W: FnMut(u8), L: FnMut(bool)> Read for Port<R, W, L> {
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
+impl<R: FnMut() -> Option<Result<u8, Lost>>, W: FnMut(u8), L: FnMut(bool)> Read for Port<R, W, L> {
+    /// Waits for a byte, and takes what else is there. An error is bytes that were lost before those that are read next.
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Lost> {
         let Some((first, rest)) = buffer.split_first_mut() else { return Ok(0) };
         *first = match self.next.take().or_else(&mut self.receive) {
-            Some(byte) => byte,
+            Some(received) => received?,
             None => {
                 (self.led)(false);
-                let byte = self.wait();
+                let received = self.wait();
                 (self.led)(true);
-                byte
+                received?
             }
         };
-        let more = rest.iter_mut().map_while(|place| (self.receive)().map(|byte| *place = byte)).count();
-        Ok(1 + more)
+        let mut count = 1;
+        for place in rest {
+            self.next = (self.receive)();
+            let Some(Ok(byte)) = self.next else { break };
+            *place = byte;
+            self.next = None;
+            count += 1;
+        }
+        Ok(count)
     }
 }
 
-impl<R: FnMut() -> Option<u8>, W: FnMut(u8), L: FnMut(bool)> ReadReady for Port<R, W, L> {
-    fn read_ready(&mut self) -> Result<bool, Infallible> {
+impl<R: FnMut() -> Option<Result<u8, Lost>>, W: FnMut(u8), L: FnMut(bool)> ReadReady for Port<R, W, L> {
+    fn read_ready(&mut self) -> Result<bool, Lost> {
         self.next = self.next.or_else(&mut self.receive);
         Ok(self.next.is_some())
     }
 }
 
-impl<R: FnMut() -> Option<u8>, W: FnMut(u8), L: FnMut(bool)> Write for Port<R, W, L> {
-    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+impl<R: FnMut() -> Option<Result<u8, Lost>>, W: FnMut(u8), L: FnMut(bool)> Write for Port<R, W, L> {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Lost> {
         bytes.iter().for_each(|&byte| (self.transmit)(byte));
         Ok(bytes.len())
     }
 
-    fn flush(&mut self) -> Result<(), Infallible> {
+    fn flush(&mut self) -> Result<(), Lost> {
         Ok(())
     }
 }
@@ -98,7 +109,8 @@ mod tests {
 
     #[test]
     fn bytes_pass_in_order_and_the_led_shows_who_waits() {
-        let mut received = [Some(b'a'), Some(b'b'), Some(b'c'), None, None, Some(b'd'), None].into_iter();
+        let script = [Some(Ok(b'a')), Some(Ok(b'b')), Some(Ok(b'c')), None, None, Some(Ok(b'd')), None];
+        let mut received = script.into_iter();
         let (mut sent, mut led) = (Vec::new(), Vec::new());
         let mut port = Port::new(|| received.next().flatten(), |byte| sent.push(byte), |is_lit| led.push(is_lit));
         let mut two = [0; 2];
@@ -112,5 +124,16 @@ mod tests {
         drop(port);
         assert_eq!(sent, b"xyz");
         assert_eq!(led, [true, false, true]);
+    }
+
+    #[test]
+    fn a_loss_is_told_where_it_happened() {
+        let script = [Some(Ok(b'a')), Some(Err(Lost)), Some(Ok(b'b')), None, Some(Err(Lost)), Some(Ok(b'c'))];
+        let mut received = script.into_iter();
+        let mut port = Port::new(|| received.next().flatten(), |_| {}, |_| {});
+        let mut four = [0; 4];
+        assert_eq!((port.read(&mut four), port.read_ready(), port.read(&mut four)), (Ok(1), Ok(true), Err(Lost)));
+        assert_eq!((port.read(&mut four), four[0]), (Ok(1), b'b'));
+        assert_eq!((port.read(&mut four), port.read(&mut four), four[0]), (Err(Lost), Ok(1), b'c'));
     }
 }

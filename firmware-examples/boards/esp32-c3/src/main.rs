@@ -63,9 +63,16 @@ fn receive() {
         let mut receiver = RECEIVER.borrow_ref_mut(section);
         let Some(receiver) = receiver.as_mut() else { return };
         let mut bytes = [0; 16];
-        // An overrun or a bad frame is bytes that were not received; reading clears it.
-        while let Ok(count @ 1..) = receiver.read_buffered(&mut bytes) {
-            bytes.iter().take(count).for_each(|&byte| _ = RECEIVED.push(byte));
+        loop {
+            match receiver.read_buffered(&mut bytes) {
+                Ok(0) => break,
+                Ok(count) => bytes.iter().take(count).for_each(|&byte| RECEIVED.push(byte)),
+                // The next byte comes with the next interrupt.
+                Err(_) => {
+                    RECEIVED.lose();
+                    break;
+                }
+            }
         }
     });
 }

@@ -3,14 +3,16 @@
 #![no_std]
 #![no_main]
 
-use common::{Cycles, Port};
+use core::task::Poll;
+
+use common::{Cycles, Lost, Port};
 use cortex_m_rt::entry;
 use embassy_futures::{block_on, poll_once};
 use embassy_nrf::buffered_uarte::{BufferedUarte, InterruptHandler};
 use embassy_nrf::config::{Config, HfclkSource};
 use embassy_nrf::gpio::{Level, Output, OutputDrive};
-use embassy_nrf::peripherals::SERIAL0;
 use embassy_nrf::pac::clock::vals::Hclk;
+use embassy_nrf::peripherals::SERIAL0;
 use embassy_nrf::{bind_interrupts, pac, uarte};
 use static_cell::ConstStaticCell;
 
@@ -51,9 +53,11 @@ fn main() -> ! {
 
     let receive = move || {
         let mut byte = [0];
-        // An overrun is bytes that were not received.
-        let read = poll_once(receiver.read(&mut byte));
-        matches!(read, core::task::Poll::Ready(Ok(1))).then_some(byte[0])
+        match poll_once(receiver.read(&mut byte)) {
+            Poll::Ready(Ok(_)) => Some(Ok(byte[0])),
+            Poll::Ready(Err(_)) => Some(Err(Lost)),
+            Poll::Pending => None,
+        }
     };
     let transmit = move |byte| _ = block_on(transmitter.write(&[byte]));
     // The LED is lit by a low level.

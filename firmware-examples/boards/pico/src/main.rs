@@ -11,7 +11,7 @@ use embedded_hal::digital::OutputPin;
 use rp2040_hal::clocks::ClocksManager;
 use rp2040_hal::fugit::{HertzU32, RateExtU32};
 use rp2040_hal::gpio::bank0::{Gpio0, Gpio1};
-use rp2040_hal::gpio::{FunctionUart, Pin, Pins, PinState, PullDown};
+use rp2040_hal::gpio::{FunctionUart, Pin, PinState, Pins, PullDown};
 use rp2040_hal::pac::{self, NVIC, UART0, interrupt};
 use rp2040_hal::pll::common_configs::PLL_USB_48MHZ;
 use rp2040_hal::pll::{PLLConfig, setup_pll_blocking};
@@ -82,10 +82,14 @@ fn main() -> ! {
 fn UART0_IRQ() {
     critical_section::with(|section| {
         let mut receiver = RECEIVER.borrow_ref_mut(section);
+        let Some(receiver) = receiver.as_mut() else { return };
         let mut byte = [0];
-        // An overrun or a bad frame is a byte that was not received; reading clears it.
-        while let Some(count) = receiver.as_mut().and_then(|receiver| receiver.read_raw(&mut byte).ok()) {
-            byte.iter().take(count).for_each(|&byte| _ = RECEIVED.push(byte));
+        loop {
+            match receiver.read_raw(&mut byte) {
+                Ok(_) => RECEIVED.push(byte[0]),
+                Err(nb::Error::Other(_)) => RECEIVED.lose(),
+                Err(nb::Error::WouldBlock) => break,
+            }
         }
     });
 }

@@ -76,10 +76,14 @@ fn main() -> ! {
 extern "Rust" fn UART0_IRQ() {
     critical_section::with(|section| {
         let mut receiver = RECEIVER.borrow_ref_mut(section);
+        let Some(receiver) = receiver.as_mut() else { return };
         let mut byte = [0];
-        // An overrun or a bad frame is a byte that was not received; reading clears it.
-        while let Some(count) = receiver.as_mut().and_then(|receiver| receiver.read_raw(&mut byte).ok()) {
-            byte.iter().take(count).for_each(|&byte| _ = RECEIVED.push(byte));
+        loop {
+            match receiver.read_raw(&mut byte) {
+                Ok(_) => RECEIVED.push(byte[0]),
+                Err(nb::Error::Other(_)) => RECEIVED.lose(),
+                Err(nb::Error::WouldBlock) => break,
+            }
         }
     });
 }

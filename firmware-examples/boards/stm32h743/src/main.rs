@@ -49,9 +49,10 @@ fn main() -> ! {
 #[interrupt]
 fn USART3() {
     cortex_m::interrupt::free(|section| {
-        // An overrun or a bad frame is a byte that was not received; reading clears it.
-        if let Some(Ok(byte)) = RECEIVER.borrow(section).borrow_mut().as_mut().map(|receiver| receiver.read()) {
-            RECEIVED.push(byte);
+        match RECEIVER.borrow(section).borrow_mut().as_mut().map(|receiver| receiver.read()) {
+            Some(Ok(byte)) => RECEIVED.push(byte),
+            Some(Err(nb::Error::Other(_))) => RECEIVED.lose(),
+            Some(Err(nb::Error::WouldBlock)) | None => {}
         }
     });
 }
