@@ -62,48 +62,9 @@ pub fn build(board: &Board, model: &Model) -> Result<PathBuf> {
 pub fn check(board: &Board, model: &Model, path: &Path) -> Result<Sizes> {
     let data = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let model = fs::read(&model.path).with_context(|| format!("cannot read {}", model.path.display()))?;
-    of_elf(&data, &model, &board.map()?, board.boot).with_context(|| format!("the image of {}", board.name))
-}
-
-fn of_elf(data: &[u8], model: &[u8], map: &Map, boot: Boot) -> Result<Sizes> {
-    let file = ElfFile32::<Endianness>::parse(data).context("no ELF file of 32 bits")?;
-    let loads = loads(&file, data)?;
-    for (at, load) in loads.iter().enumerate() {
-        let end = load.address + load.bytes.len() as u64;
-        ensure!(
-            map.flash.iter().chain([&map.model]).any(|region| covers(region, load.address, end)),
-            "{:#x} to {end:#x} is to be written, which is in no region of the flash",
-            load.address
-        );
-        let before = loads[..at].iter().find(|other| load.address < other.address + other.bytes.len() as u64);
-        ensure!(before.is_none(), "two pieces are to be written to {:#x}", load.address);
-    }
-    let read = |address: u64, count: usize| {
-        loads.iter().find_map(|load| {
-            let at = usize::try_from(address.checked_sub(load.address)?).ok()?;
-            load.bytes.get(at..at.checked_add(count)?).map(<[u8]>::to_vec)
-        })
-    };
-    boot.check(map, file.entry(), &read)?;
-    let placed = file.symbols().find(|symbol| symbol.name() == Ok(MODEL) && symbol.kind() == SymbolKind::Data);
-    let address = placed.with_context(|| format!("no {MODEL}"))?.address();
-    ensure!(
-        covers(&map.model, address, address + model.len() as u64),
-        "the model lies at {address:#x}, outside its region {:#x?}",
-        map.model
-    );
-    ensure!(boot == Boot::AppDescriptor || address == map.model.start, "the model does not begin its region");
-    ensure!(address.is_multiple_of(16), "the model lies at {address:#x}, no multiple of 16");
-    ensure!(
-        read(address, model.len()).is_some_and(|bytes| bytes == model),
-        "the model at {address:#x} is not the file"
-    );
-
-    let written: u64 = loads.iter().map(|load| load.bytes.len() as u64).sum();
-    let statics = statics(&file, &map.ram)?;
-    let stack = (map.ram.end - map.ram.start).saturating_sub(statics);
-    ensure!(stack >= STACK_BYTES, "{stack} bytes of RAM are left for the stack, {STACK_BYTES} are needed");
-    Ok(Sizes { code: written - model.len() as u64, statics, stack })
+    Parts::read(&data, &board.map()?)
+        .and_then(|parts| parts.judge(&model, &board.map()?, board.boot))
+        .with_context(|| format!("the image of {}", board.name))
 }
 
 /// Bytes that a flash tool writes.
@@ -112,7 +73,71 @@ struct Load<'a> {
     bytes: &'a [u8],
 }
 
-/// In the order of their addresses.
+/// What an image tells.
+struct Parts<'a> {
+    /// In the order of their addresses.
+    loads: Vec<Load<'a>>,
+    /// The entry point.
+    entry: u64,
+    /// Where the model is.
+    model: u64,
+    /// Bytes from the beginning of the RAM to the end of the last data in it.
+    statics: u64,
+}
+
+impl<'a> Parts<'a> {
+    fn read(data: &'a [u8], map: &Map) -> Result<Self> {
+        let file = ElfFile32::<Endianness>::parse(data).context("no ELF file of 32 bits")?;
+        let model = file.symbols().find(|symbol| symbol.name() == Ok(MODEL) && symbol.kind() == SymbolKind::Data);
+        Ok(Self {
+            loads: loads(&file, data)?,
+            entry: file.entry(),
+            model: model.with_context(|| format!("no {MODEL}"))?.address(),
+            statics: statics(&file, &map.ram),
+        })
+    }
+
+    /// The sizes, if everything lies where `map` has it, and the model is `model`.
+    fn judge(&self, model: &[u8], map: &Map, boot: Boot) -> Result<Sizes> {
+        let mut free = 0;
+        for load in &self.loads {
+            let end = load.address + load.bytes.len() as u64;
+            ensure!(
+                map.flash.iter().chain([&map.model]).any(|region| covers(region, load.address, end)),
+                "{:#x} to {end:#x} is to be written, which is in no region of the flash",
+                load.address
+            );
+            ensure!(free <= load.address, "two pieces are to be written to {:#x}", load.address);
+            free = end;
+        }
+        boot.check(map, self.entry, &|address, count| self.bytes(address, count))?;
+        let address = self.model;
+        ensure!(
+            covers(&map.model, address, address + model.len() as u64),
+            "the model lies at {address:#x}, outside its region {:#x?}",
+            map.model
+        );
+        ensure!(boot == Boot::AppDescriptor || address == map.model.start, "the model does not begin its region");
+        ensure!(address.is_multiple_of(16), "the model lies at {address:#x}, no multiple of 16");
+        ensure!(
+            self.bytes(address, model.len()).is_some_and(|bytes| bytes == model),
+            "the model at {address:#x} is not the file"
+        );
+        let written: u64 = self.loads.iter().map(|load| load.bytes.len() as u64).sum();
+        let stack = (map.ram.end - map.ram.start).saturating_sub(self.statics);
+        ensure!(stack >= STACK_BYTES, "{stack} bytes of RAM are left for the stack, {STACK_BYTES} are needed");
+        Ok(Sizes { code: written - model.len() as u64, statics: self.statics, stack })
+    }
+
+    /// `count` bytes of what is written at `address`.
+    fn bytes(&self, address: u64, count: usize) -> Option<Vec<u8>> {
+        self.loads.iter().find_map(|load| {
+            let at = usize::try_from(address.checked_sub(load.address)?).ok()?;
+            load.bytes.get(at..at.checked_add(count)?).map(<[u8]>::to_vec)
+        })
+    }
+}
+
 fn loads<'a>(file: &ElfFile32<'a, Endianness>, data: &'a [u8]) -> Result<Vec<Load<'a>>> {
     let endian = file.endian();
     let mut loads = Vec::new();
@@ -126,8 +151,7 @@ fn loads<'a>(file: &ElfFile32<'a, Endianness>, data: &'a [u8]) -> Result<Vec<Loa
     Ok(loads)
 }
 
-/// From the beginning of the RAM to the end of the last data in it, or in what is an alias of it.
-fn statics(file: &ElfFile32<Endianness>, ram: &Range<u64>) -> Result<u64> {
+fn statics(file: &ElfFile32<Endianness>, ram: &Range<u64>) -> u64 {
     let mut end = ram.start;
     for section in file.sections() {
         let is_loaded =
@@ -138,9 +162,60 @@ fn statics(file: &ElfFile32<Endianness>, ram: &Range<u64>) -> Result<u64> {
             end = end.max(section.address() + section.size());
         }
     }
-    Ok(end - ram.start)
+    end - ram.start
 }
 
 fn covers(region: &Range<u64>, start: u64, end: u64) -> bool {
     region.start <= start && start <= end && end <= region.end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MODEL: [u8; 32] = [7; 32];
+
+    /// A vector table, then the model in its own region.
+    fn judged(change: impl FnOnce(&mut Parts<'static>, &mut Map)) -> Result<Sizes> {
+        // Stack pointer 0x2000_8000, reset vector 9; code.
+        const CODE: &[u8] = &[0, 0x80, 0, 0x20, 9, 0, 0, 0, 0, 0, 0, 0];
+        let mut map = Map { flash: vec![0..0x100], model: 0x100..0x200, ram: 0x2000_0000..0x2000_8000 };
+        let loads = vec![Load { address: 0, bytes: CODE }, Load { address: 0x100, bytes: &MODEL }];
+        let mut parts = Parts { loads, entry: 9, model: 0x100, statics: 1000 };
+        change(&mut parts, &mut map);
+        parts.judge(&MODEL, &map, Boot::Vectors)
+    }
+
+    #[test]
+    fn a_whole_image_has_its_sizes() {
+        let sizes = judged(|_, _| {}).expect("whole");
+        assert_eq!(sizes, Sizes { code: 12, statics: 1000, stack: 0x8000 - 1000 });
+    }
+
+    #[test]
+    fn what_lies_elsewhere_is_found() {
+        let says = |text: &str, change: fn(&mut Parts<'static>, &mut Map)| {
+            let error = judged(change).expect_err(text);
+            assert!(format!("{error:#}").contains(text), "{error:#}");
+        };
+        says("in no region of the flash", |parts, _| parts.loads[1].address = 0x1f0);
+        says("in no region of the flash", |parts, map| {
+            // Across two regions: what is erased for one is part of the other.
+            parts.loads[0].address = 0xf8;
+            map.model.start = 0x110;
+        });
+        says("two pieces", |parts, map| {
+            parts.loads[1].address = 8;
+            map.model.start = 0;
+        });
+        says("outside its region", |parts, _| parts.model = 0x1f0);
+        says("does not begin its region", |_, map| map.model.start = 0xf0);
+        says("no multiple of 16", |parts, map| {
+            (parts.loads[1].address, parts.model, map.model.start) = (0x108, 0x108, 0x108);
+        });
+        says("is not the file", |parts, _| parts.loads[1].bytes = &[7; 31]);
+        says("is not the file", |parts, _| parts.loads[1].bytes = &[8; 32]);
+        says("left for the stack", |parts, _| parts.statics = 0x4001);
+        says("reset vector", |parts, _| parts.entry = 11);
+    }
 }
