@@ -124,7 +124,7 @@ mod tests {
     const START: u64 = 0x1000_0000;
 
     fn map() -> Map {
-        Map { flash: vec![START..START + 0x1000], model: 0..0, ram: 0x2000_0000..0x2000_1000 }
+        Map { flash: std::iter::once(START..START + 0x1000).collect(), model: 0..0, ram: 0x2000_0000..0x2000_1000 }
     }
 
     /// What `boot` says of an image that begins with these words.

@@ -179,7 +179,8 @@ mod tests {
     fn judged(change: impl FnOnce(&mut Parts<'static>, &mut Map)) -> Result<Sizes> {
         // Stack pointer 0x2000_8000, reset vector 9; code.
         const CODE: &[u8] = &[0, 0x80, 0, 0x20, 9, 0, 0, 0, 0, 0, 0, 0];
-        let mut map = Map { flash: vec![0..0x100], model: 0x100..0x200, ram: 0x2000_0000..0x2000_8000 };
+        let mut map =
+            Map { flash: std::iter::once(0..0x100).collect(), model: 0x100..0x200, ram: 0x2000_0000..0x2000_8000 };
         let loads = vec![Load { address: 0, bytes: CODE }, Load { address: 0x100, bytes: &MODEL }];
         let mut parts = Parts { loads, entry: 9, model: 0x100, statics: 1000 };
         change(&mut parts, &mut map);
