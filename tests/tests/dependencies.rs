@@ -6,7 +6,8 @@ use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 use spdx::{Expression, Licensee, ParseMode};
 
 const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
-const WORKSPACES: [&str; 3] = [".", "firmware-examples", "tests/fuzz"];
+const WORKSPACES: [&str; 5] =
+    [".", "firmware-examples", "firmware-examples/boards", "firmware-examples/boards/esp32-c3", "tests/fuzz"];
 
 /// What deny.toml allows: licences for all, and more for some packages.
 struct Policy {

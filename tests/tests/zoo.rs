@@ -1,0 +1,62 @@
+//! models/zoo: every model converts, which runs its self-test, to the sizes on its card, and has a line in the table.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use sla_converter::checkpoint::load;
+use sla_converter::owned_model::OwnedModel;
+use sla_converter::{Calibration, ConvertOptions, convert, tokenizer};
+use sla_runtime::encode_words;
+use sla_tests::{directories, name};
+
+/// Most that all checkpoints of models/ may take.
+const ALL_BYTES: u64 = 40_000_000;
+const TEXT: &str = "In the beginning was the word, and the word was \"42\".\n";
+
+fn models() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../models")
+}
+
+#[test]
+fn every_model_is_of_the_size_on_its_card() {
+    let table = fs::read_to_string(models().join("zoo/README.md")).expect("the table");
+    for dir in directories(&models().join("zoo"), "") {
+        let name = name(&dir);
+        let card = fs::read_to_string(dir.join("card.json")).unwrap_or_else(|e| panic!("{name}: card.json: {e}"));
+        let card: Value = serde_json::from_str(&card).unwrap_or_else(|e| panic!("{name}: card.json: {e}"));
+        let written = fs::read_to_string(dir.join("README.md")).unwrap_or_else(|e| panic!("{name}: README.md: {e}"));
+        assert!(written.starts_with(&format!("# {name}\n")), "{name}: the card of another model");
+        assert!(table.contains(&format!("[{name}]({name})")), "{name}: not in the table");
+
+        let checkpoint = load(&dir).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let vocab = card["vocab"].as_u64();
+        let tokenizer = tokenizer::load(&dir, vocab.unwrap_or(0) as usize).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(tokenizer.is_some(), vocab.is_some_and(|n| n > 256), "{name}: tokenizer.json");
+        // Sizes do not depend on the data, so little of it will do.
+        let calibration = match vocab {
+            Some(_) => Calibration::Tokens(vec![vec![10, 73, 32]]),
+            None => Calibration::Own,
+        };
+        let options = ConvertOptions { calibration, tokenizer, ..ConvertOptions::default() };
+        let converted = convert(checkpoint, &options, &mut |_, _| {}).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let file = OwnedModel::from_bytes(&converted.file).expect("a fresh file parses");
+        let model = file.model();
+        let int8 = &card["files"][0];
+        assert_eq!(int8["weights"], "int8", "{name}");
+        assert_eq!(int8["flash_bytes"].as_u64(), Some(converted.file.len() as u64), "{name}: flash");
+        assert_eq!(int8["state_bytes"].as_u64(), Some(model.plan().state_bytes() as u64), "{name}: state");
+        if let Some(tokenizer) = model.tokenizer() {
+            let mut ids = vec![0; encode_words(TEXT.len())];
+            let count = tokenizer.encode(TEXT, true, &mut ids).expect("room");
+            assert!(count < TEXT.len() / 2, "{name}: {count} tokens for {} bytes", TEXT.len());
+        }
+    }
+}
+
+#[test]
+fn the_repository_stays_small() {
+    let size = |dir: &PathBuf| fs::metadata(dir.join("model.safetensors")).map_or(0, |data| data.len());
+    let all = directories(&models(), "").iter().chain(&directories(&models().join("zoo"), "")).map(size).sum::<u64>();
+    assert!((20_000_000..=ALL_BYTES).contains(&all), "{all} bytes of checkpoints");
+}
