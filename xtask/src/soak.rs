@@ -1,5 +1,5 @@
-//! `cargo xtask soak`: the long versions of what the tests do: streams of a million tokens and a large conversion on the host, and 10,000 tokens of
-//! every shipped model on every emulated machine, whose digest is the host's.
+//! `cargo xtask soak`: the long versions of what the tests do: streams of a million tokens and a large conversion on the host, the feature `flash`, the C
+//! library of every target, and 10,000 tokens of every shipped model on every emulated machine, whose digest is the host's.
 
 use std::process::Command;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use clap::Args;
 
 use crate::qemu::{self, Outcome, Report, Shown};
 use crate::test::emulated::SPREAD_PERCENT;
-use crate::{models, paths, process};
+use crate::{c_api, models, paths, process};
 
 /// Options of `cargo xtask soak`.
 #[derive(Args)]
@@ -58,6 +58,11 @@ pub fn command(options: &Options) -> Result<()> {
     host(&["sla-digits", "--test", "emulated", "--", "--nocapture"], options.tokens)?;
     println!("host: a model of 100 million parameters with int4 weights");
     host(&["sla-converter", "--test", "large", "--", "--ignored", "--nocapture"], options.tokens)?;
+
+    println!("host: debug probes, up to the probe");
+    host(&["sla-converter", "--features", "flash", "--bin", "sla", "--test", "cli", "flash"], options.tokens)?;
+    println!("C: the library for every target; the example on host and M4");
+    c_api::check_all()?;
 
     println!("emulated machines: {EMULATED_TOKENS} tokens of every shipped model");
     let emulated =
