@@ -16,7 +16,7 @@ import torch
 
 from sla import audio, checkpoint, loop, quantize, tasks, text
 from sla import config as configuration
-from sla.config import SIZES, ConfigError
+from sla.config import SIZES, ConfigError, UsageError
 from sla.model import Model
 
 RATES = {32: 8e-3, 64: 5e-3, 128: 4e-3, 256: 2.5e-3}
@@ -28,35 +28,77 @@ def arguments(argv):
     data.add_argument("--text", nargs="+", metavar="FILE", help="texts; 5 %% at the end of each are held out")
     data.add_argument("--audio", metavar="DIR", help="labelled clips")
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="directory to write")
-    parser.add_argument("--backbone", choices=configuration.BACKBONES, default="gla")
-    parser.add_argument("--size", choices=SIZES, default="0.25M")
+    parser.add_argument("--backbone", choices=configuration.BACKBONES, help="gla if not given")
+    parser.add_argument("--size", choices=SIZES, help="0.25M if not given")
     parser.add_argument("--hidden", type=int, help="width, instead of --size's")
     parser.add_argument("--layers", type=int, help="layers, instead of --size's")
-    parser.add_argument("--tokenizer", default="bytes", metavar="bytes|bpe:N", help="bpe:1024 ties embedding and head")
-    parser.add_argument("--steps", type=int, help="steps to train (default 2000, if no --minutes)")
-    parser.add_argument("--minutes", type=float, help="minutes to train, instead of --steps")
+    parser.add_argument("--tokenizer", metavar="bytes|bpe:N", help="bytes if not given; bpe:1024 ties embedding and head")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--steps", type=int, help="steps to train (default 2000)")
+    length.add_argument("--minutes", type=float, help="minutes to train, instead of --steps")
     parser.add_argument("--batch", type=int, help="rows a step (default 32 on a GPU, 8 on a CPU; clips 64)")
     parser.add_argument("--length", type=int, default=256, help="tokens of a row; rows go on where the last ended")
     parser.add_argument("--rate", type=float, help="peak learning rate")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--init", metavar="DIR", help="start from this checkpoint")
     parser.add_argument("--qat", choices=["int8", "int4"], help="fine-tune --init on this grid, towards its own outputs")
-    parser.add_argument("--truth", type=float, default=0.0, help="with --qat: share of the data itself in what is learned, 0 to 1")
-    parser.add_argument("--resume", action="store_true", help="go on from where --output stopped; nothing if it is done")
+    parser.add_argument("--truth", type=float, help="with --qat: share of the data itself in what is learned, 0 (if not given) to 1")
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument("--resume", action="store_true", help="go on from where --output stopped; nothing if it is done")
+    again.add_argument("--replace", action="store_true", help="start again where --output has a model already")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--no-graph", action="store_true", help="do not record steps as CUDA graphs")
     args = parser.parse_args(argv)
     if args.qat and not args.init:
         parser.error("--qat needs --init DIR, the trained model")
+    if args.truth is not None and not args.qat:
+        parser.error("--truth is for --qat")
+    args.truth = args.truth or 0.0
     if not 0 <= args.truth <= 1:
         parser.error(f"--truth {args.truth}: must be 0 to 1")
+    if not 0 <= args.seed < 2**63:
+        parser.error(f"--seed {args.seed}: must be 0 to 2^63 - 1")
+    for name in ("backbone", "size", "tokenizer", "hidden", "layers"):
+        if args.init and getattr(args, name) is not None:
+            parser.error(f"--{name}: --init {args.init} says it")
+    if args.init and Path(args.init).resolve() == Path(args.output).resolve():
+        parser.error(f"--output {args.output}: name another directory than --init, which stays as it is")
+    args.backbone, args.size, args.tokenizer = args.backbone or "gla", args.size or "0.25M", args.tokenizer or "bytes"
     for name in ("steps", "minutes", "batch", "length", "rate", "hidden", "layers"):
         value = getattr(args, name)
         if value is not None and not value > 0:
             parser.error(f"--{name} {value}: must be more than 0")
     if not args.steps and not args.minutes:
         args.steps = 2000
+    try:
+        torch.zeros(1, device=args.device)
+    except (RuntimeError, AssertionError) as e:
+        parser.error(f"--device {args.device}: {str(e).splitlines()[0]}")
     return args
+
+
+WRITTEN = ["model.safetensors", "config.json", "tokenizer.json", "eval.safetensors", loop.LOG, loop.RESUME]
+FREE = ("output", "resume", "replace", "device", "no_graph")
+"""Options that another run of the same training may have otherwise."""
+
+
+def begin(args, options):
+    """The state to go on from, or None for a new model; the log of a run that is done. What is there is not lost by mistake."""
+    output = Path(args.output)
+    if args.resume:
+        log, saved = loop.earlier(output)
+        if log is not None and log.get("options") != options:
+            other = next((k for k in options if (log.get("options") or {}).get(k) != options[k]), "text")
+            raise ConfigError(f"--resume: {output} was trained with another --{other}; give the same options, or --replace to start again")
+        if log is not None:
+            return saved, None if saved else log
+    there = [name for name in WRITTEN if (output / name).exists()]
+    # A run that stopped before its first evaluation left no model.
+    if there and not args.replace and not (args.resume and WRITTEN[0] not in there):
+        raise ConfigError(f"--output {output}: there is {there[0]} already; name another directory, or --replace it, or --resume")
+    for name in there:
+        (output / name).unlink()
+    return None, None
 
 
 def prepare(args, device):
@@ -104,11 +146,15 @@ def main(argv=None):
     device = torch.device(args.device)
     torch.manual_seed(args.seed)
     torch.set_float32_matmul_precision("high")
+    options = {name: value for name, value in vars(args).items() if name not in FREE}
     model, raw, make_task, extras = prepare(args, device)
+    saved, done = begin(args, options)
+    if done:
+        return tell(args.output, done)
     os.makedirs(args.output, exist_ok=True)
     extras()
     model = model.to(device)
-    note = {"backbone": configuration.parse(raw).backbone, "data": args.text or args.audio}
+    note = {"backbone": configuration.parse(raw).backbone, "data": args.text or args.audio, "options": options}
     rate = args.rate or RATES.get(configuration.parse(raw).hidden, 2e-3)
     if args.qat:
         teacher = model.eval().requires_grad_(False)
@@ -128,13 +174,18 @@ def main(argv=None):
     if args.qat:
         note["before"] = task.evaluate(teacher)
     # Rounding makes gradients noisy: a longer memory, and nothing that pulls weights off their points.
-    options = {"decay": 0.0, "memory": 0.99} if args.qat else {}
+    fitting = {"decay": 0.0, "memory": 0.99} if args.qat else {}
     log = loop.train(
         task, model, save, args.output, budget=loop.Budget(args.steps, args.minutes), rate=rate,
-        seed=args.seed, graph=not args.no_graph, resume=args.resume, note=note, **options,
+        seed=args.seed, graph=not args.no_graph, saved=saved, note=note, **fitting,
     )  # fmt: skip
+    tell(args.output, log)
+
+
+def tell(output, log):
+    """One line about the model."""
     accuracy = f", accuracy {log['accuracy']:.4f}" if "accuracy" in log else ""
-    print(f"{args.output}: held-out loss {log['loss']:.4f} nats{accuracy}; {log['parameters']} parameters, {log['steps']} steps")
+    print(f"{output}: held-out loss {log['loss']:.4f} nats{accuracy}; {log['parameters']} parameters, {log['steps']} steps")
 
 
 if __name__ == "__main__":
@@ -142,4 +193,7 @@ if __name__ == "__main__":
         main()
     except (ConfigError, FloatingPointError) as e:
         print(f"train.py: {e}", file=sys.stderr)
+        sys.exit(2 if isinstance(e, UsageError) else 1)
+    except OSError as e:
+        print(f"train.py: {e.filename}: {e.strerror}", file=sys.stderr)
         sys.exit(1)

@@ -47,13 +47,18 @@ def read(directory):
         import soundfile
     except ImportError:
         raise ConfigError("--audio: the Python package soundfile is not installed (pip install soundfile)") from None
-    files = sorted(p for p in Path(directory).glob("*_*") if p.suffix in (".flac", ".wav"))
+    files = sorted(p for p in Path(directory).glob("?*_*") if p.suffix in (".flac", ".wav") and p.is_file())
     names = sorted({p.name.split("_")[0] for p in files})
     if len(names) < 2:
         raise ConfigError(f"--audio {directory}: no files label_*.flac or label_*.wav of at least two labels")
     clips, labels, held_out, rate = [], [], [], None
     for i, path in enumerate(files):
-        samples, clip_rate = soundfile.read(path, dtype="int16")
+        try:
+            samples, clip_rate = soundfile.read(path, dtype="int16")
+        except (soundfile.LibsndfileError, OSError) as e:
+            raise ConfigError(f"{path}: {e}") from None
+        if not len(samples):
+            raise ConfigError(f"{path}: no samples")
         if samples.ndim != 1 or rate not in (None, clip_rate):
             raise ConfigError(f"{path}: {clip_rate} Hz, shape {samples.shape}; mono clips of one rate are needed")
         rate = clip_rate
@@ -61,6 +66,8 @@ def read(directory):
         labels.append(names.index(path.name.split("_")[0]))
         number = re.search(r"_(\d+)$", path.stem)
         held_out.append(int(number[1]) < 5 if number else i % 10 == 0)
+    if all(held_out) or not any(held_out):
+        raise ConfigError(f"--audio {directory}: {'every' if held_out[0] else 'no'} clip is held out: where names end in a number those of 0 to 4 are; rename some")
     return clips, torch.tensor(labels), names, torch.tensor(held_out), rate
 
 

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 
@@ -27,8 +28,11 @@ def load(directory, dtype=torch.float32):
     path = directory / "model.safetensors"
     if not path.exists():
         raise ConfigError(f"{path}: no such file")
-    tensors = {_body(name): x.to(dtype) for name, x in load_file(path).items()}
     c = configuration.parse(raw)
+    try:
+        tensors = {_body(name): x.to(dtype) for name, x in load_file(path).items()}
+    except (SafetensorError, OSError) as e:
+        raise ConfigError(f"{path}: {e}") from None
     if c.tied:
         tensors.pop("lm_head.weight", None)
     model = Model(c, raw.get("feature_mean"), raw.get("feature_std")).to(dtype)

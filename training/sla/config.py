@@ -13,7 +13,11 @@ HEAD_DIM = 16
 
 
 class ConfigError(Exception):
-    """A configuration that cannot be trained here; one line that names key and value."""
+    """What cannot be trained here or read; one line that names it and the way out."""
+
+
+class UsageError(ConfigError):
+    """An option that cannot be meant."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,19 @@ def _refuse(key, value, why):
     raise ConfigError(f"config.json: {key} = {json.dumps(value)}: {why}")
 
 
+WHOLE = ["hidden_size", "num_hidden_layers", "num_heads", "num_kv_heads", "num_v_heads", "head_dim", "intermediate_size", "conv_size", "vocab_size",
+         "input_size", "num_labels"]  # fmt: skip
+REAL = ["expand_k", "expand_v", "hidden_ratio", "norm_eps"]
+
+
 def parse(raw: dict) -> Config:
     """Reads the dictionary of a config.json; ConfigError names what is not supported."""
+    for key in WHOLE:
+        if raw.get(key) is not None and (type(raw[key]) is not int or raw[key] < 1):
+            _refuse(key, raw[key], "must be a whole number of at least 1")
+    for key in REAL:
+        if raw.get(key) is not None and not (type(raw[key]) in (int, float) and raw[key] > 0):
+            _refuse(key, raw[key], "must be a number above 0")
     model_type = raw.get("model_type")
     if model_type not in MODEL_TYPES:
         _refuse("model_type", model_type, f"use one of {', '.join(MODEL_TYPES)}")
@@ -98,6 +113,8 @@ def parse(raw: dict) -> Config:
     classifier = str((get("architectures") or [""])[0]).endswith("ForSequenceClassification")
     sla = get("sla")
     if sla is not None:
+        if not isinstance(sla, dict):
+            _refuse("sla", sla, "must be an object")
         unknown = set(sla) - set(Sla.__dataclass_fields__)
         if unknown:
             _refuse("sla", sorted(unknown), "unknown keys")
@@ -123,11 +140,16 @@ def read(directory: Path) -> dict:
     """config.json of a checkpoint directory, as a dictionary."""
     path = Path(directory) / "config.json"
     try:
-        return json.loads(path.read_text())
+        raw = json.loads(path.read_text())
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file; name a directory that train.py or flash-linear-attention wrote") from None
-    except json.JSONDecodeError as e:
+    except OSError as e:
+        raise ConfigError(f"{path}: {e.strerror}") from None
+    except ValueError as e:
         raise ConfigError(f"{path}: {e}") from None
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path}: not an object")
+    return raw
 
 
 def make(backbone: str, hidden: int, layers: int, *, vocab=None, input_size=None, labels=None, tied=False) -> dict:
@@ -138,7 +160,7 @@ def make(backbone: str, hidden: int, layers: int, *, vocab=None, input_size=None
     grow (β·|k|² ≤ 2). Where the backbone has a short convolution it is used: small models learn much faster with it.
     """
     if hidden % 32:
-        raise ConfigError(f"--hidden {hidden}: must be a multiple of 32 (int4 weights come in groups of 32)")
+        raise UsageError(f"--hidden {hidden}: must be a multiple of 32 (int4 weights come in groups of 32)")
     heads = hidden // HEAD_DIM
     delta = backbone == "gdn"
     raw = {

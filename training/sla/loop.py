@@ -9,6 +9,7 @@ import torch
 from tqdm import tqdm
 
 from . import checkpoint
+from .config import ConfigError
 
 WARM_UP, EVALUATIONS = 0.03, 12
 """Shares of the budget: the learning rate's rise, and the reciprocal of the time between two evaluations."""
@@ -109,28 +110,41 @@ class Step:
         return self.loss
 
 
-def train(task, model, save, directory, *, budget, rate, seed, decay=0.1, memory=0.95, graph=True, resume=False, note=None):
+RESUME, LOG = "resume.pt", "training.json"
+
+
+def earlier(directory):
+    """What an earlier run left in a directory: its log and, if it has not finished, its state."""
+    going_on, log = Path(directory) / RESUME, Path(directory) / LOG
+    try:
+        if going_on.exists():
+            saved = torch.load(going_on, map_location="cpu", weights_only=False)
+            return saved["log"], saved
+        return (json.loads(log.read_text()), None) if log.exists() else (None, None)
+    except Exception as e:  # Anything can be in the file.
+        reason = str(e).splitlines()[0] if str(e) else type(e).__name__
+        raise ConfigError(f"{going_on if going_on.exists() else log}: {reason}; --replace starts again") from None
+
+
+def train(task, model, save, directory, *, budget, rate, seed, decay=0.1, memory=0.95, graph=True, saved=None, note=None):
     """Trains, calls `save(model)` whenever the held-out loss is the best so far, and returns the log.
 
-    A stop (a signal, the end of a machine's time) loses what came after the last evaluation; `resume` goes on from it.
+    A stop (a signal, the end of a machine's time) loses what came after the last evaluation; `saved` ([`earlier`]) goes on from it.
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    going_on, log_path = directory / "resume.pt", directory / "training.json"
+    going_on, log_path = directory / RESUME, directory / LOG
     optimizer = optimiser(model, rate, decay, memory)
     step_of = Step(task, model, optimizer, graph)
     log = {"seed": seed, "parameters": sum(p.numel() for p in model.parameters()), **(note or {}), "evaluations": []}
     step, best = 0, math.inf
-    if resume and going_on.exists():
-        saved = torch.load(going_on, map_location=next(model.parameters()).device, weights_only=False)
+    if saved:
         model.load_state_dict(saved["model"])
         restore(optimizer, saved["optimizer"])
         task.go_on(saved["task"])
         for x, value in zip(step_of.state, saved["state"]):
             x.copy_(value)
         step, best, budget.used, log = saved["step"], saved["best"], saved["seconds"], saved["log"]
-    elif resume and log_path.exists():
-        return json.loads(log_path.read_text())
     bar = tqdm(total=100, initial=round(100 * budget.share(step)), unit="%", desc=directory.name, mininterval=2,
                bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}")  # fmt: skip
     evaluated = budget.share(step)
@@ -141,6 +155,7 @@ def train(task, model, save, directory, *, budget, rate, seed, decay=0.1, memory
         share = min(1.0, budget.share(step))
         if step % 20 == 0 or share >= 1:
             if not math.isfinite(loss.item()):
+                bar.close()
                 raise FloatingPointError(f"{directory.name}: the loss is {loss.item()} at step {step}; lower --rate")
             bar.n = 100 * share
             bar.set_postfix_str(f"step {step}, loss {loss.item():.3f}, held out {best:.3f}")

@@ -5,11 +5,11 @@ from pathlib import Path
 import torch
 from safetensors.torch import save as to_bytes
 
-from .config import ConfigError
+from .config import ConfigError, UsageError
 
 HELD_OUT = 0.05
 HELD_OUT_LEAST, HELD_OUT_MOST = 512, 200_000
-"""Share of the text's end that no training sees, and its bounds in bytes."""
+"""Share of each text's end that no training sees, its least, and the most over all texts, in bytes."""
 
 
 def read(paths):
@@ -69,7 +69,11 @@ class Bpe:
     def load(cls, directory):
         from tokenizers import Tokenizer
 
-        return cls(Tokenizer.from_file(str(Path(directory) / "tokenizer.json")))
+        path = Path(directory) / "tokenizer.json"
+        try:
+            return cls(Tokenizer.from_file(str(path)))
+        except Exception as e:  # The library's errors have no type of their own.
+            raise ConfigError(f"{path}: {e}") from None
 
     def encode(self, text: bytes):
         lines = text.decode("utf-8", "replace").splitlines(keepends=True)
@@ -86,7 +90,7 @@ def tokenizer(kind: str, text: bytes):
         return Bytes()
     name, _, vocab = kind.partition(":")
     if name != "bpe" or not vocab.isdigit() or not 257 <= int(vocab) <= 65536:
-        raise ConfigError(f"--tokenizer {kind}: use bytes, or bpe:N with N of 257 to 65536, such as bpe:1024")
+        raise UsageError(f"--tokenizer {kind}: use bytes, or bpe:N with N of 257 to 65536, such as bpe:1024")
     return Bpe.train(text, int(vocab))
 
 

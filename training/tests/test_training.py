@@ -74,19 +74,70 @@ def test_a_bpe_is_saved_beside_its_model_and_gives_the_text_back(rhyme, tmp_path
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--text", "no-such-file"], "--text no-such-file: No such file"),
-        (["--text", __file__, "--hidden", "40"], "--hidden 40: must be a multiple of 32"),
-        (["--text", __file__, "--tokenizer", "words"], "--tokenizer words: use bytes, or bpe:N"),
-        (["--text", __file__, "--init", "no-such-dir"], "no-such-dir/config.json: no such file"),
-        (["--text", __file__, "--length", "1000000"], "fewer than a row of 1000000"),
-        (["--audio", "no-such-dir"], "no files label_*.flac"),
+        (["--text", "no-such-file"], "1 --text no-such-file: No such file"),
+        (["--text", __file__, "--hidden", "40"], "2 --hidden 40: must be a multiple of 32"),
+        (["--text", __file__, "--tokenizer", "words"], "2 --tokenizer words: use bytes, or bpe:N"),
+        (["--text", __file__, "--init", "no-such-dir"], "1 no-such-dir/config.json: no such file"),
+        (["--text", __file__, "--init", "{}"], "1 config.json: num_heads = 0: must be a whole number"),
+        (["--text", __file__, "--length", "1000000"], "1 fewer than a row of 1000000"),
+        (["--text", __file__, "--rate", "1e9"], "1 m: the loss is"),
+        (["--text", __file__, "-o", __file__], "1 " + __file__ + ": "),
+        (["--text", __file__, "--seed", "99999999999999999999"], "2 --seed 99999999999999999999: must be 0 to"),
+        (["--text", __file__, "--device", "teapot"], "2 --device teapot: "),
+        (["--text", __file__, "--truth", "0.5"], "2 --truth is for --qat"),
+        (["--text", __file__, "--init", "{}", "--size", "tiny"], "2 --size: --init {} says it"),
+        (["--text", __file__, "--init", "{}/m"], "2 --output {}/m: name another directory than --init"),
+        (["--text", __file__, "--steps", "3", "--minutes", "1"], "2 argument --minutes: not allowed with argument --steps"),
+        (["--audio", "no-such-dir"], "1 --audio no-such-dir: no files label_*.flac"),
+        (["--audio", "{}"], "1 {}/one_1.wav: "),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(options, says, tmp_path):
-    command = [sys.executable, str(TRAINING / "train.py"), *options, "--size", "tiny", "-o", str(tmp_path / "m")]
+    """`says` begins with the exit code."""
+    (tmp_path / "config.json").write_text('{"model_type": "gla", "num_heads": 0}')
+    (tmp_path / "one_1.wav").write_text("RIFF")
+    (tmp_path / "two_1.wav").write_text("RIFF")
+    options, says = ([x.replace("{}", str(tmp_path)) for x in each] for each in (options, says.split(" ", 1)))
+    size = [] if "--init" in options else ["--size", "tiny"]
+    output = [] if "-o" in options else ["-o", str(tmp_path / "m")]
+    command = [sys.executable, str(TRAINING / "train.py"), *options, *size, *output]
     done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 1 and says in done.stderr and done.stderr.count("\n") == 1
+    last = done.stderr.splitlines()[-1]
+    assert done.returncode == int(says[0]) and says[1] in last and "Traceback" not in done.stderr
+    assert last.startswith("train.py: ")
     assert not (tmp_path / "m" / "model.safetensors").exists()
+
+
+def test_a_model_is_not_lost_by_mistake(rhyme, tmp_path):
+    command = ["--text", rhyme, *TINY, "-o", str(tmp_path / "m")]
+    bpe = [*command, "--tokenizer", "bpe:300", "--steps", "2"]
+    train.main(bpe)
+    first = {path.name: path.read_bytes() for path in (tmp_path / "m").iterdir()}
+    for wrong, says in (
+        (bpe, "--replace"),
+        ([*command, "--steps", "2", "--resume"], "another --tokenizer"),
+        ([*bpe[:-1], "3", "--resume"], "another --steps"),
+    ):
+        with pytest.raises(train.ConfigError, match=says):
+            train.main(wrong)
+    train.main([*bpe, "--resume"])
+    assert first == {path.name: path.read_bytes() for path in (tmp_path / "m").iterdir()}
+    train.main([*command, "--steps", "2", "--replace"])
+    assert not (tmp_path / "m" / "tokenizer.json").exists()
+    (tmp_path / "m" / "resume.pt").write_bytes(b"junk")
+    with pytest.raises(train.ConfigError, match="resume.pt: .*--replace"):
+        train.main([*command, "--steps", "2", "--resume"])
+
+
+def test_clips_that_cannot_be_split_are_refused(tmp_path):
+    soundfile = pytest.importorskip("soundfile", reason="skipped: the package soundfile is not here")
+    for number, says in ((1, "every clip is held out"), (7, "no clip is held out")):
+        directory = tmp_path / str(number)
+        directory.mkdir()
+        for name in ("one", "two"):
+            soundfile.write(directory / f"{name}_{number}.wav", [0.0, 0.5] * 500, 8000)
+        with pytest.raises(train.ConfigError, match=says):
+            audio.read(directory)
 
 
 def test_the_features_are_those_of_the_specification():
