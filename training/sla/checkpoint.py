@@ -25,10 +25,10 @@ def load(directory, dtype=torch.float32):
     """The model of a directory and its config.json; ConfigError names what is missing, extra or misshapen."""
     directory = Path(directory)
     raw = configuration.read(directory)
+    c = configuration.parse(raw)
     path = directory / "model.safetensors"
     if not path.exists():
         raise ConfigError(f"{path}: no such file")
-    c = configuration.parse(raw)
     try:
         tensors = {_body(name): x.to(dtype) for name, x in load_file(path).items()}
     except (SafetensorError, OSError) as e:
