@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::qemu::machine::Machine;
 use crate::{boards, c_api, fuzz, paths, process, proof, setup, size};
@@ -18,12 +18,80 @@ use crate::{boards, c_api, fuzz, paths, process, proof, setup, size};
 /// Options of `cargo xtask test`.
 #[derive(Args)]
 pub struct Options {
-    /// Leave out the workspace's tests on this machine
-    #[arg(long)]
-    no_host: bool,
-    /// Leave out the emulated machines
-    #[arg(long)]
-    no_qemu: bool,
+    /// These parts alone, by name or with commas; all without this
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Part>,
+}
+
+/// A part of the tests, in the order in which they run.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// The workspace's tests on this machine
+    Workspace,
+    /// Device crates without a standard library
+    Device,
+    /// No float, no allocator, no panic
+    Proof,
+    /// Code size
+    Size,
+    /// Images of all boards
+    Boards,
+    /// A short look at every fuzz target
+    Fuzz,
+    /// The training recipe
+    Training,
+    /// The C API
+    C,
+    /// Emulated machines
+    Machines,
+    /// AArch64 under user-mode emulation
+    Aarch64,
+}
+
+impl Part {
+    /// What it does, in words.
+    fn text(self) -> String {
+        match self {
+            Self::Workspace => "workspace tests: cargo test --workspace".into(),
+            Self::Device => format!("device crates: {}", DEVICE_CRATES.join(", ")),
+            Self::Proof => "proof: no float, no allocator, no panic path between opening a model and the logits".into(),
+            Self::Size => "code size on the M4".into(),
+            Self::Boards => {
+                "boards: every image, its memory map, and docs/boards.md; a conversation with one in QEMU".into()
+            }
+            Self::Fuzz => format!("fuzz targets: {FUZZ_SECONDS} seconds each, and a canary that has to be found"),
+            Self::Training => {
+                "training: its tests; from a text to a trained, converted, evaluated, running model".into()
+            }
+            Self::C => "C: the library for one target of each architecture; the example in C on host and M4".into(),
+            Self::Machines => "emulated machines".into(),
+            Self::Aarch64 => "AArch64: kernels and runtime under user-mode emulation".into(),
+        }
+    }
+
+    fn run(self, findings: &mut Findings) -> Result<()> {
+        match self {
+            Self::Workspace => workspace_tests(findings),
+            Self::Device => device_crates(findings),
+            Self::Proof => proofs(findings),
+            Self::Size => code_size(findings),
+            Self::Boards => all_boards(findings),
+            Self::Fuzz => fuzzing(findings),
+            Self::Training => training::run(findings),
+            Self::C => {
+                c_api::check_some()?.into_iter().for_each(|note| findings.note(note));
+                Ok(())
+            }
+            Self::Machines => {
+                emulated::run(findings);
+                Ok(())
+            }
+            Self::Aarch64 => {
+                aarch64::run(findings);
+                Ok(())
+            }
+        }
+    }
 }
 
 /// Crates that must build without a standard library.
@@ -96,70 +164,17 @@ impl Findings {
 pub fn command(options: &Options) -> Result<()> {
     let mut findings = Findings { start: Instant::now(), failures: Vec::new() };
     findings.step("set-up: targets, emulators and a browser");
-    let missing = setup::ensure_targets(&setup::TARGETS)?;
-    let qemu_missing = if options.no_qemu { Vec::new() } else { setup::ensure_qemu().missing };
-    let browser_missing = if options.no_host { Vec::new() } else { setup::ensure_browser().missing };
-    for missing in missing.iter().chain(&qemu_missing).chain(&browser_missing) {
+    let mut missing = setup::ensure_targets(&setup::TARGETS)?;
+    missing.extend(setup::ensure_qemu().missing);
+    missing.extend(setup::ensure_browser().missing);
+    for missing in missing {
         findings.skipped(missing);
     }
-
-    match options.no_host {
-        true => findings.skipped("workspace tests: --no-host"),
-        false => {
-            findings.step("workspace tests: cargo test --workspace");
-            findings.run("workspace tests", workspace_tests);
-        }
-    }
-
-    findings.step(format_args!("device crates: {}", DEVICE_CRATES.join(", ")));
-    for target in DEVICE_TARGETS {
-        findings.run("device crates", |findings| device_crates(findings, target));
-    }
-
-    findings.step("proof: no float, no allocator, no panic path between opening a model and the logits");
-    for target in proof::TARGETS.iter().filter(|target| setup::device_cargo(target).is_none()) {
-        findings.skipped(format_args!("no core for {target}"));
-    }
-    findings.run("proof", |findings| {
-        proof::prove(|line| match line {
-            Ok(text) => findings.note(text),
-            Err(text) => findings.failed(text),
-        })
-    });
-
-    findings.step("code size on the M4");
-    findings.run("code size", code_size);
-
-    findings.step("boards: every image, its memory map, and docs/boards.md");
-    findings.run("boards", all_boards);
-
-    findings.step(format_args!("fuzz targets: {FUZZ_SECONDS} seconds each, and a canary that has to be found"));
-    findings.run("fuzz", fuzzing);
-
-    findings.step("training: its tests; from a text to a trained, converted, evaluated, running model");
-    findings.run("training", training::run);
-
-    match options.no_qemu {
-        true => findings.skipped("emulated machines: --no-qemu"),
-        false => {
-            findings.step("C: the library for one target of each architecture; the example in C on host and M4");
-            findings.run("C", |findings| {
-                c_api::check_some()?.into_iter().for_each(|note| findings.note(note));
-                Ok(())
-            });
-            findings.step("stm32f405: a conversation over the serial line of QEMU's netduinoplus2");
-            findings.run("stm32f405", |findings| {
-                match boards::converse()? {
-                    boards::Outcome::Right { stack_bytes } => {
-                        findings.note(format_args!("peak stack {stack_bytes} bytes"))
-                    }
-                    boards::Outcome::Skipped(why) => findings.skipped(why),
-                }
-                Ok(())
-            });
-            emulated::run(&mut findings);
-            aarch64::run(&mut findings);
-        }
+    let wanted = |part: &&Part| options.only.is_empty() || options.only.contains(part);
+    for part in Part::value_variants().iter().filter(wanted) {
+        let text = part.text();
+        findings.step(&text);
+        findings.run(text.split(':').next().unwrap_or_default(), |findings| part.run(findings));
     }
 
     findings.step(match findings.failures.len() {
@@ -180,21 +195,33 @@ fn workspace_tests(findings: &mut Findings) -> Result<()> {
     Ok(())
 }
 
-fn device_crates(findings: &mut Findings, target: &str) -> Result<()> {
-    let Some(mut command) = setup::device_cargo(target) else {
-        findings.skipped(format_args!("no core for {target}"));
-        return Ok(());
-    };
-    command.current_dir(paths::root());
-    command.args(["build", "--release", "--target", target, "--target-dir"]).arg(paths::target_dir());
-    for package in DEVICE_CRATES {
-        command.args(["--package", package]);
-    }
-    match process::run_visible(&mut command)? {
-        true => findings.note(format_args!("{target}: built")),
-        false => findings.failed(format_args!("device crates for {target}")),
+fn device_crates(findings: &mut Findings) -> Result<()> {
+    for target in DEVICE_TARGETS {
+        let Some(mut command) = setup::device_cargo(target) else {
+            findings.skipped(format_args!("no core for {target}"));
+            continue;
+        };
+        command.current_dir(paths::root());
+        command.args(["build", "--release", "--target", target, "--target-dir"]).arg(paths::target_dir());
+        for package in DEVICE_CRATES {
+            command.args(["--package", package]);
+        }
+        match process::run_visible(&mut command)? {
+            true => findings.note(format_args!("{target}: built")),
+            false => findings.failed(format_args!("device crates for {target}")),
+        }
     }
     Ok(())
+}
+
+fn proofs(findings: &mut Findings) -> Result<()> {
+    for target in proof::TARGETS.iter().filter(|target| setup::device_cargo(target).is_none()) {
+        findings.skipped(format_args!("no core for {target}"));
+    }
+    proof::prove(|line| match line {
+        Ok(text) => findings.note(text),
+        Err(text) => findings.failed(text),
+    })
 }
 
 fn fuzzing(findings: &mut Findings) -> Result<()> {
@@ -219,6 +246,12 @@ fn all_boards(findings: &mut Findings) -> Result<()> {
     }
     let differences = boards::check(&mut |note| findings.note(note))?;
     differences.into_iter().for_each(|difference| findings.failed(difference));
+    match boards::converse()? {
+        boards::Outcome::Right { stack_bytes } => {
+            findings.note(format_args!("stm32f405 in QEMU: peak stack {stack_bytes} bytes"))
+        }
+        boards::Outcome::Skipped(why) => findings.skipped(why),
+    }
     Ok(())
 }
 
