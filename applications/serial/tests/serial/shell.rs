@@ -95,7 +95,7 @@ fn a_late_line_feed_is_no_line_and_no_noise() {
             typed("ab\r"),
             In::During(looks, b"\n".to_vec()),
             typed("\n"),
-            In::During(0, b"\r\n".to_vec()),
+            typed("\r\n"),
             typed("/length 0\r\n"),
         ];
         assert_eq!(dialogue(&case, script), wanted, "after {looks} looks");
