@@ -69,18 +69,15 @@ pub(crate) struct Editor<'b> {
     len: usize,
     error: Option<LineError>,
     sequence: Sequence,
-    /// The last byte was a carriage return: a line feed after it belongs to it.
-    after_return: bool,
 }
 
 impl<'b> Editor<'b> {
     pub fn new(line: &'b mut [u8]) -> Self {
-        Self { line, len: 0, error: None, sequence: Sequence::None, after_return: false }
+        Self { line, len: 0, error: None, sequence: Sequence::None }
     }
 
     /// Takes in a byte.
     pub fn push(&mut self, byte: u8) -> Key {
-        let after_return = core::mem::take(&mut self.after_return);
         let control = matches!(byte, 0..=0x1f | DELETE);
         match self.sequence {
             Sequence::None => {}
@@ -101,11 +98,7 @@ impl<'b> Editor<'b> {
             }
         }
         match byte {
-            b'\n' if after_return => Key::Silent,
-            b'\r' | b'\n' => {
-                self.after_return = byte == b'\r';
-                Key::Complete
-            }
+            b'\r' | b'\n' => Key::Complete,
             INTERRUPT => {
                 self.clear();
                 Key::Cancelled
@@ -211,14 +204,9 @@ mod tests {
     }
 
     #[test]
-    fn all_line_ends_are_one_end() {
+    fn both_line_ends_end_a_line() {
         let text = |line: &str| Ok(line.to_string());
-        assert_eq!(
-            lines(b"a\rb\nc\r\nd\n\re\r\n\r\nf\r\0g\r"),
-            [text("a"), text("b"), text("c"), text("d"), text(""), text("e"), text(""), text("f"), text("g"),]
-        );
-        // A return, something typed, then a line feed: two ends.
-        assert_eq!(lines(b"\rx\n"), [text(""), text("x")]);
+        assert_eq!(lines(b"a\rb\nc\n\rd\r\0e\r"), [text("a"), text("b"), text("c"), text(""), text("d"), text("e")]);
     }
 
     #[test]

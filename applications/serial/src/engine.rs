@@ -62,11 +62,16 @@ impl<'s, 'm, C: Counter> Engine<'s, 'm, C> {
 
     /// Text and random sequence go on from where the session is, the same way whenever it comes there.
     pub fn restart(&mut self, settings: &Settings) {
-        self.sampler = Sampler::new(settings.sampler());
+        self.reseed(settings);
         self.codec.restart(self.session.position() == 0);
     }
 
-    /// Takes in ids that were typed.
+    /// The random sequence begins anew; a character whose first bytes are there goes on.
+    pub fn reseed(&mut self, settings: &Settings) {
+        self.sampler = Sampler::new(settings.sampler());
+    }
+
+    /// Takes in ids that were typed: no more than [`CHUNK`](crate::codec::CHUNK), as [`Counter::now`] has it.
     pub fn read(&mut self, ids: &[u32]) -> Result<(), StepError> {
         let start = self.counter.now();
         self.session.prefill(ids)?;

@@ -100,6 +100,7 @@ impl<'s, 'm, 'b, U: Read + ReadReady + Write, S: Store, C: Counter> Shell<'s, 'm
         loop {
             let key = match self.terminal.receive()? {
                 Received::Byte(byte) => self.editor.push(byte),
+                Received::SecondHalf => continue,
                 Received::Lost => {
                     self.editor.damage();
                     continue;
@@ -145,7 +146,7 @@ impl<'s, 'm, 'b, U: Read + ReadReady + Write, S: Store, C: Counter> Shell<'s, 'm
                 Ok(()) => {
                     // `/echo` and `/length` change nothing about which text follows.
                     if !matches!(name, "echo" | "length") {
-                        engine.restart(settings);
+                        engine.reseed(settings);
                     }
                     tell(terminal, format_args!("{settings}"))
                 }

@@ -17,18 +17,22 @@ pub(crate) struct Terminal<U: ErrorType> {
     uart: U,
     failure: Option<Failure<U::Error>>,
     read_errors: u8,
+    /// The last byte was a carriage return: a line feed after it belongs to it.
+    after_return: bool,
 }
 
 /// What reading gave.
 pub(crate) enum Received {
     Byte(u8),
+    /// The line feed of a CRLF, whose carriage return was the end already.
+    SecondHalf,
     /// Bytes were lost.
     Lost,
 }
 
 impl<U: Read + ReadReady + Write> Terminal<U> {
     pub fn new(uart: U) -> Self {
-        Self { uart, failure: None, read_errors: 0 }
+        Self { uart, failure: None, read_errors: 0, after_return: false }
     }
 
     pub fn into_uart(self) -> U {
@@ -89,12 +93,14 @@ impl<U: Read + ReadReady + Write> Terminal<U> {
     /// [`Failure::Closed`], and [`Failure::Read`] after [`READ_ERRORS`] errors without a byte between.
     pub fn receive(&mut self) -> Result<Received, Failure<U::Error>> {
         let mut byte = [0];
+        let after_return = core::mem::take(&mut self.after_return);
         match self.uart.read(&mut byte) {
             Ok(0) => Err(Failure::Closed),
             Ok(_) => {
                 self.read_errors = 0;
                 let [byte] = byte;
-                Ok(Received::Byte(byte))
+                self.after_return = byte == b'\r';
+                Ok(if after_return && byte == b'\n' { Received::SecondHalf } else { Received::Byte(byte) })
             }
             Err(e) => self.lost(e),
         }
@@ -114,6 +120,7 @@ impl<U: Read + ReadReady + Write> Terminal<U> {
             match self.receive()? {
                 Received::Byte(INTERRUPT) => return Ok(true),
                 Received::Byte(_) => self.bell(),
+                Received::SecondHalf => {}
                 Received::Lost => return Ok(false),
             }
             self.settle()?;

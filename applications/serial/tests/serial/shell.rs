@@ -48,6 +48,23 @@ fn lines_and_empty_lines_go_on_with_one_stream() {
 }
 
 #[test]
+fn a_change_of_the_sampler_splits_no_character() {
+    let case = bytes_model();
+    let is_split =
+        |ids: &[u32]| !shown(ids).ends_with(&shown(&ids[ids.len() - 1..])) || shown(&ids[ids.len() - 1..]).is_empty();
+    let mut splits = 0;
+    for length in 1..40 {
+        let script = format!("/temperature 0\n/length {length}\nab\n/seed 9\n\n");
+        let text = dialogue(&case, [typed(script)]);
+        let answers = answers(&text);
+        let all = fresh(&case, GREEDY, &ids("ab"), 2 * length);
+        assert_eq!([answers[2], answers[4]].concat(), shown(&all), "{length}");
+        splits += usize::from(is_split(&all[..length]));
+    }
+    assert!(splits > 0, "no answer ends within a character");
+}
+
+#[test]
 fn a_restored_session_goes_on_with_the_same_text() {
     let case = bytes_model();
     let script = "/length 30\n/seed 5\nab\n/save\n\nxyz\n/restore\n\n/reset\n\n/restore\n\n";
@@ -62,6 +79,31 @@ fn a_restored_session_goes_on_with_the_same_text() {
     assert!(other != first && fresh_text != first);
     let config = SamplerConfig { seed: 5, ..SamplerConfig::default() };
     assert_eq!(fresh_text, shown(&fresh(&case, config, &[10], 30)));
+}
+
+/// The line feed of a CRLF belongs to its carriage return whenever it comes: at once, in the middle of the answer, or at the next prompt.
+#[test]
+fn a_late_line_feed_is_no_line_and_no_noise() {
+    let case = bytes_model();
+    let begin = || typed("/temperature 0\n/length 5\n");
+    let wanted = dialogue(&case, [begin(), typed("ab\n\n\n/length 0\n")]);
+    assert!(!wanted.contains('\x07'));
+    for looks in [0, 3, 100] {
+        // Then a line feed alone, which is a line, and so is one after a whole CRLF.
+        let script = [
+            begin(),
+            typed("ab\r"),
+            In::During(looks, b"\n".to_vec()),
+            typed("\n"),
+            typed("\r\n"),
+            typed("/length 0\r\n"),
+        ];
+        assert_eq!(dialogue(&case, script), wanted, "after {looks} looks");
+    }
+    // A line that comes while another is answered is dropped with its end.
+    let script = [begin(), typed("ab\r"), In::During(1, b"\nx\r\n".to_vec()), typed("\n\n/length 0\n")];
+    let text = dialogue(&case, script);
+    assert_eq!((text.matches('\x07').count(), text.replace('\x07', "")), (2, wanted));
 }
 
 #[test]

@@ -136,4 +136,37 @@ mod tests {
         assert_eq!((port.read(&mut four), four[0]), (Ok(1), b'b'));
         assert_eq!((port.read(&mut four), port.read(&mut four), four[0]), (Err(Lost), Ok(1), b'c'));
     }
+    /// Takes what there is, as a reader does that refuses a line with a loss in it: the lines, then the rest of one.
+    fn lines(port: &mut (impl Read<Error = Lost> + ReadReady)) -> Vec<Result<Vec<u8>, Lost>> {
+        let mut lines = std::vec![Ok(Vec::new())];
+        while port.read_ready() == Ok(true) {
+            let mut byte = [0];
+            let read = port.read(&mut byte);
+            let line = lines.last_mut().expect("one is begun");
+            match (read, line.as_mut(), byte) {
+                (Err(e), ..) => *line = Err(e),
+                (Ok(_), _, [b'\n']) => lines.push(Ok(Vec::new())),
+                (Ok(_), Ok(line), [byte]) => line.push(byte),
+                (Ok(_), Err(Lost), _) => {}
+            }
+        }
+        lines
+    }
+
+    #[test]
+    fn the_line_that_lost_bytes_is_the_one_that_is_told() {
+        let ring = crate::Ring::new();
+        let typed = |line: &[u8]| line.iter().for_each(|&byte| ring.push(byte));
+        let mut port = Port::new(|| ring.pop(), |_| {}, |_| {});
+        let (a, b) = ([b'A'; 100], [b'B'; 200]);
+        // The reader is busy: B does not fit, and its end is lost with all of C.
+        [&a[..], b"\n", &b, b"\n", b"CCCCC\n"].into_iter().for_each(typed);
+        assert_eq!(lines(&mut port), [Ok(a.to_vec()), Err(Lost)]);
+        // The reader comes while B is typed: what is typed then has room, and C is whole.
+        [&a[..], b"\n", &b].into_iter().for_each(typed);
+        let mut first = [0; 101];
+        assert_eq!((port.read(&mut first), first[100]), (Ok(101), b'\n'));
+        [&b"BB\n"[..], b"CCCCC\n"].into_iter().for_each(typed);
+        assert_eq!(lines(&mut port), [Err(Lost), Ok(b"CCCCC".to_vec()), Ok(Vec::new())]);
+    }
 }

@@ -1,12 +1,14 @@
 //! Bytes between an interrupt handler, which may only push, and the main loop, which may only pop.
 
 use core::fmt;
-use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 
 use embedded_io::ErrorKind;
 
-/// Bytes that may wait: a line typed or pasted while the model computes.
+/// Places: a line typed or pasted while the model computes, and a loss behind it.
 const CAPACITY: usize = 256;
+/// Stands for bytes that were lost.
+const LOSS: u16 = 1 << 8;
 
 /// Bytes came and were not received: an overrun, a bad frame, or a full [`Ring`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,58 +30,63 @@ impl embedded_io::Error for Lost {
 
 /// A queue for one writer and one reader. It needs loads and stores alone, so it works where a core has no compare-and-swap.
 pub struct Ring {
-    bytes: [AtomicU8; CAPACITY],
-    /// Bytes ever pushed; the writer alone changes it.
+    /// Bytes, and [`LOSS`] where some are missing. The last free place takes a loss alone, so there is always room to note one.
+    entries: [AtomicU16; CAPACITY],
+    /// Entries ever pushed; the writer alone changes it.
     pushed: AtomicUsize,
-    /// Bytes ever popped; the reader alone changes it.
+    /// Entries ever popped; the reader alone changes it.
     popped: AtomicUsize,
-    /// Losses ever; the writer alone changes it.
-    lost: AtomicUsize,
-    /// Losses that the reader has been told of; it alone changes it.
-    told: AtomicUsize,
 }
 
 impl Ring {
     /// An empty queue.
     #[must_use]
     pub const fn new() -> Self {
-        let [pushed, popped, lost, told] = [const { AtomicUsize::new(0) }; 4];
-        Self { bytes: [const { AtomicU8::new(0) }; CAPACITY], pushed, popped, lost, told }
+        let [pushed, popped] = [const { AtomicUsize::new(0) }; 2];
+        Self { entries: [const { AtomicU16::new(0) }; CAPACITY], pushed, popped }
     }
 
     /// Appends a byte, which is lost if the queue is full.
     pub fn push(&self, byte: u8) {
-        let pushed = self.pushed.load(Ordering::Relaxed);
-        // The counters wrap together: CAPACITY divides 2^32.
-        let is_full = pushed.wrapping_sub(self.popped.load(Ordering::Acquire)) >= CAPACITY;
-        match self.bytes.get(pushed % CAPACITY).filter(|_| !is_full) {
-            Some(place) => {
-                place.store(byte, Ordering::Relaxed);
-                self.pushed.store(pushed.wrapping_add(1), Ordering::Release);
-            }
-            None => self.lose(),
+        match self.waiting() < CAPACITY - 1 {
+            true => self.append(byte.into()),
+            false => self.lose(),
         }
     }
 
-    /// Notes that bytes came that nobody has.
+    /// Notes that bytes came that nobody has, behind those that came before them. Losses with no byte between are one.
     pub fn lose(&self) {
-        self.lost.store(self.lost.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
+        let last = self.pushed.load(Ordering::Relaxed).wrapping_sub(1) % CAPACITY;
+        let is_noted =
+            self.waiting() > 0 && self.entries.get(last).is_some_and(|entry| entry.load(Ordering::Relaxed) == LOSS);
+        // A full queue ends in a loss, so there is room.
+        if !is_noted {
+            self.append(LOSS);
+        }
     }
 
-    /// Takes the oldest byte; a loss first, once for all that have gathered.
+    /// Takes the oldest byte, or the loss that stands before it.
     pub fn pop(&self) -> Option<Result<u8, Lost>> {
-        let lost = self.lost.load(Ordering::Acquire);
-        if lost != self.told.load(Ordering::Relaxed) {
-            self.told.store(lost, Ordering::Relaxed);
-            return Some(Err(Lost));
-        }
         let popped = self.popped.load(Ordering::Relaxed);
         if self.pushed.load(Ordering::Acquire) == popped {
             return None;
         }
-        let byte = self.bytes.get(popped % CAPACITY)?.load(Ordering::Relaxed);
+        let entry = self.entries.get(popped % CAPACITY)?.load(Ordering::Relaxed);
         self.popped.store(popped.wrapping_add(1), Ordering::Release);
-        Some(Ok(byte))
+        Some(u8::try_from(entry).map_err(|_| Lost))
+    }
+
+    /// Entries in the queue, as the writer sees them. The counters wrap together: `CAPACITY` divides 2^32.
+    fn waiting(&self) -> usize {
+        self.pushed.load(Ordering::Relaxed).wrapping_sub(self.popped.load(Ordering::Acquire))
+    }
+
+    fn append(&self, entry: u16) {
+        let pushed = self.pushed.load(Ordering::Relaxed);
+        if let Some(place) = self.entries.get(pushed % CAPACITY) {
+            place.store(entry, Ordering::Relaxed);
+            self.pushed.store(pushed.wrapping_add(1), Ordering::Release);
+        }
     }
 }
 
@@ -98,7 +105,7 @@ mod tests {
         let ring = Ring::new();
         // More than once around, at every fill.
         for round in 0..3 * CAPACITY {
-            let fill = round % (CAPACITY + 1);
+            let fill = round % CAPACITY;
             assert_eq!(ring.pop(), None);
             (0..fill).for_each(|byte| ring.push(byte as u8));
             assert!((0..fill).all(|byte| ring.pop() == Some(Ok(byte as u8))));
@@ -107,14 +114,32 @@ mod tests {
     }
 
     #[test]
-    fn what_is_lost_is_told_once() {
+    fn a_loss_is_told_once_and_where_it_happened() {
         let ring = Ring::new();
-        (0..CAPACITY + 3).for_each(|byte| ring.push(byte as u8));
-        assert_eq!(ring.pop(), Some(Err(Lost)));
-        assert!((0..CAPACITY).all(|byte| ring.pop() == Some(Ok(byte as u8))));
-        assert_eq!(ring.pop(), None);
+        // At every place of the ring.
+        for _ in 0..CAPACITY {
+            (0..CAPACITY + 3).for_each(|byte| ring.push(byte as u8));
+            assert!((0..100).all(|byte| ring.pop() == Some(Ok(byte as u8))));
+            ring.push(7);
+            assert!((100..CAPACITY - 1).all(|byte| ring.pop() == Some(Ok(byte as u8))));
+            assert_eq!([ring.pop(), ring.pop(), ring.pop()], [Some(Err(Lost)), Some(Ok(7)), None]);
+            (0..3).for_each(|_| ring.lose());
+            ring.push(8);
+            ring.lose();
+            assert_eq!([ring.pop(), ring.pop()], [Some(Err(Lost)), Some(Ok(8))]);
+            assert_eq!([ring.pop(), ring.pop()], [Some(Err(Lost)), None]);
+        }
+    }
+
+    #[test]
+    fn a_full_queue_has_room_for_its_loss_alone() {
+        let ring = Ring::new();
+        (0..CAPACITY).for_each(|_| ring.push(1));
+        // One place is free again: it is kept.
+        assert_eq!(ring.pop(), Some(Ok(1)));
+        ring.push(2);
         ring.lose();
-        ring.push(7);
-        assert_eq!([ring.pop(), ring.pop(), ring.pop()], [Some(Err(Lost)), Some(Ok(7)), None]);
+        assert!((2..CAPACITY).all(|_| ring.pop() == Some(Ok(1))));
+        assert_eq!([ring.pop(), ring.pop()], [Some(Err(Lost)), None]);
     }
 }

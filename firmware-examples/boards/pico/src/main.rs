@@ -11,7 +11,7 @@ use embedded_hal::digital::OutputPin;
 use rp2040_hal::clocks::ClocksManager;
 use rp2040_hal::fugit::{HertzU32, RateExtU32};
 use rp2040_hal::gpio::bank0::{Gpio0, Gpio1};
-use rp2040_hal::gpio::{FunctionUart, Pin, PinState, Pins, PullDown};
+use rp2040_hal::gpio::{FunctionUart, Pin, PinState, Pins, PullNone, PullUp};
 use rp2040_hal::pac::{self, NVIC, UART0, interrupt};
 use rp2040_hal::pll::common_configs::PLL_USB_48MHZ;
 use rp2040_hal::pll::{PLLConfig, setup_pll_blocking};
@@ -29,8 +29,9 @@ const CRYSTAL: HertzU32 = HertzU32::MHz(12);
 /// 1596 MHz, divided by 6 and 2: the 133 MHz that the chip is made for.
 const PLL_SYS_133MHZ: PLLConfig = PLLConfig { vco_freq: HertzU32::MHz(1596), refdiv: 1, post_div1: 6, post_div2: 2 };
 
-type Wire<P> = Pin<P, FunctionUart, PullDown>;
-type Receiver = Reader<UART0, (Wire<Gpio0>, Wire<Gpio1>)>;
+/// The input is pulled up: a line at rest is high, and a low one with nothing connected would be a break.
+type Wires = (Pin<Gpio0, FunctionUart, PullNone>, Pin<Gpio1, FunctionUart, PullUp>);
+type Receiver = Reader<UART0, Wires>;
 
 static RECEIVED: Ring = Ring::new();
 static RECEIVER: Mutex<RefCell<Option<Receiver>>> = Mutex::new(RefCell::new(None));
@@ -63,7 +64,7 @@ fn main() -> ! {
 
     let pins = Pins::new(device.IO_BANK0, device.PADS_BANK0, Sio::new(device.SIO).gpio_bank0, &mut device.RESETS);
     let mut led = pins.gpio25.into_push_pull_output_in_state(PinState::High);
-    let wires = (pins.gpio0.into_function(), pins.gpio1.into_function());
+    let wires: Wires = (pins.gpio0.reconfigure(), pins.gpio1.reconfigure());
     let config = UartConfig::new(115_200.Hz(), DataBits::Eight, None, StopBits::One);
     let line = UartPeripheral::new(device.UART0, wires, &mut device.RESETS);
     let Ok(mut line) = line.enable(config, clocks.peripheral_clock.freq()) else { panic!("the baud rate") };

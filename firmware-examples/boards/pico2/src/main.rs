@@ -12,7 +12,7 @@ use rp235x_hal::block::ImageDef;
 use rp235x_hal::clocks::init_clocks_and_plls;
 use rp235x_hal::fugit::RateExtU32;
 use rp235x_hal::gpio::bank0::{Gpio0, Gpio1};
-use rp235x_hal::gpio::{FunctionUart, Pin, PinState, Pins, PullDown};
+use rp235x_hal::gpio::{FunctionUart, Pin, PinState, Pins, PullNone, PullUp};
 use rp235x_hal::pac::{self, UART0};
 use rp235x_hal::uart::{DataBits, Reader, StopBits, UartConfig, UartPeripheral};
 use rp235x_hal::{Clock, Sio, Watchdog, entry};
@@ -27,8 +27,9 @@ static IMAGE_DEF: ImageDef = ImageDef::secure_exe();
 
 const CRYSTAL_HZ: u32 = 12_000_000;
 
-type Wire<P> = Pin<P, FunctionUart, PullDown>;
-type Receiver = Reader<UART0, (Wire<Gpio0>, Wire<Gpio1>)>;
+/// The input is pulled up: a line at rest is high, and a low one with nothing connected would be a break.
+type Wires = (Pin<Gpio0, FunctionUart, PullNone>, Pin<Gpio1, FunctionUart, PullUp>);
+type Receiver = Reader<UART0, Wires>;
 
 static RECEIVED: Ring = Ring::new();
 static RECEIVER: Mutex<RefCell<Option<Receiver>>> = Mutex::new(RefCell::new(None));
@@ -52,7 +53,7 @@ fn main() -> ! {
 
     let pins = Pins::new(device.IO_BANK0, device.PADS_BANK0, Sio::new(device.SIO).gpio_bank0, &mut device.RESETS);
     let mut led = pins.gpio25.into_push_pull_output_in_state(PinState::High);
-    let wires = (pins.gpio0.into_function(), pins.gpio1.into_function());
+    let wires: Wires = (pins.gpio0.reconfigure(), pins.gpio1.reconfigure());
     let config = UartConfig::new(115_200.Hz(), DataBits::Eight, None, StopBits::One);
     let line = UartPeripheral::new(device.UART0, wires, &mut device.RESETS);
     let Ok(mut line) = line.enable(config, clocks.peripheral_clock.freq()) else { panic!("the baud rate") };
