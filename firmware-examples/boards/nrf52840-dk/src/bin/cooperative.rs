@@ -11,7 +11,7 @@ use embassy_nrf::buffered_uarte::{BufferedUarte, BufferedUarteRx, BufferedUarteT
 use embassy_nrf::config::{Config, HfclkSource};
 use embassy_nrf::gpio::{Level, Output, OutputDrive};
 use embassy_nrf::peripherals::UARTE0;
-use embassy_nrf::{bind_interrupts, uarte};
+use embassy_nrf::{bind_interrupts, pac, uarte};
 use embassy_time::{Duration, Instant, Timer};
 use sla_runtime::{Session, StepError};
 use static_cell::ConstStaticCell;
@@ -38,6 +38,8 @@ async fn main(spawner: Spawner) {
     // The crystal: the internal oscillator is too far off for a serial line.
     config.hfclk_source = HfclkSource::ExternalXtal;
     let board = embassy_nrf::init(config);
+    // The flash's instruction cache; reset leaves it off.
+    pac::NVMC.icachecnf().write(|w| w.set_cacheen(true));
     let mut config = uarte::Config::default();
     config.baudrate = uarte::Baudrate::Baud115200;
     let line = BufferedUarte::new(
