@@ -12,6 +12,8 @@ use sla_tests::{directories, name};
 
 /// Most that all checkpoints of models/ may take.
 const ALL_BYTES: u64 = 40_000_000;
+/// Sizes may differ by this: the file names its calibration data.
+const PROVENANCE: u64 = 64;
 const TEXT: &str = "In the beginning was the word, and the word was \"42\".\n";
 
 fn models() -> PathBuf {
@@ -33,9 +35,9 @@ fn every_model_is_of_the_size_on_its_card() {
         let vocab = card["vocab"].as_u64();
         let tokenizer = tokenizer::load(&dir, vocab.unwrap_or(0) as usize).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert_eq!(tokenizer.is_some(), vocab.is_some_and(|n| n > 256), "{name}: tokenizer.json");
-        // Sizes do not depend on the data, so little of it will do.
+        // Little data will do: sizes do not depend on it otherwise.
         let calibration = match vocab {
-            Some(_) => Calibration::Tokens(vec![vec![10, 73, 32]]),
+            Some(_) => Calibration::Tokens(vec![vec![10, 73, 32, 65].repeat(8)]),
             None => Calibration::Own,
         };
         let options = ConvertOptions { calibration, tokenizer, ..ConvertOptions::default() };
@@ -44,7 +46,8 @@ fn every_model_is_of_the_size_on_its_card() {
         let model = file.model();
         let int8 = &card["files"][0];
         assert_eq!(int8["weights"], "int8", "{name}");
-        assert_eq!(int8["flash_bytes"].as_u64(), Some(converted.file.len() as u64), "{name}: flash");
+        let flash = int8["flash_bytes"].as_u64().unwrap_or(0);
+        assert!(flash.abs_diff(converted.file.len() as u64) <= PROVENANCE, "{name}: flash {}", converted.file.len());
         assert_eq!(int8["state_bytes"].as_u64(), Some(model.plan().state_bytes() as u64), "{name}: state");
         if let Some(tokenizer) = model.tokenizer() {
             let mut ids = vec![0; encode_words(TEXT.len())];
