@@ -37,7 +37,7 @@ fn every_model_is_of_the_size_on_its_card() {
         assert_eq!(tokenizer.is_some(), vocab.is_some_and(|n| n > 256), "{name}: tokenizer.json");
         // Little data will do: sizes do not depend on it otherwise.
         let calibration = match vocab {
-            Some(_) => Calibration::Tokens(vec![vec![10, 73, 32, 65].repeat(8)]),
+            Some(_) => Calibration::Tokens(vec![[10, 73, 32, 65].repeat(8)]),
             None => Calibration::Own,
         };
         let options = ConvertOptions { calibration, tokenizer, ..ConvertOptions::default() };
