@@ -103,7 +103,7 @@ impl From<ParseError> for sla_status {
     fn from(error: ParseError) -> Self {
         match error {
             ParseError::Misaligned => Self::SLA_MODEL_MISALIGNED,
-            ParseError::Truncated { .. } => Self::SLA_MODEL_LENGTH,
+            ParseError::Truncated { .. } | ParseError::TooLong { .. } => Self::SLA_MODEL_LENGTH,
             ParseError::NotSla => Self::SLA_NOT_SLA,
             ParseError::Version { .. } => Self::SLA_VERSION,
             ParseError::Checksum { .. } => Self::SLA_CHECKSUM,

@@ -64,7 +64,7 @@ pub use model::{Aligned, Model};
 pub use probe::{NoProbe, Op, Probe};
 pub use sampler::{MAX_CANDIDATES, Sampler, SamplerConfig};
 pub use session::Session;
-pub use sla_format::{Checksum, InputKind, MemoryPlan, ModelDesc};
+pub use sla_format::{Checksum, InputKind, MemoryPlan, ModelDesc, file_bytes};
 pub use sla_kernels::Real;
 #[cfg(feature = "tokenizer")]
 pub use sla_tokenizer::{Decoder, EncodeError, SectionError, Tokenizer, encode_words};

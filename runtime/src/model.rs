@@ -27,7 +27,8 @@ pub struct Model<'m> {
 }
 
 impl<'m> Model<'m> {
-    /// Checks a file and returns the model in it, or the first thing that is wrong.
+    /// Checks a file and returns the model in it, or the first thing that is wrong. `file` is the file and nothing else: of a
+    /// region of flash that holds one it is the first [`sla_format::file_bytes`].
     ///
     /// Reads every byte once (the checksum). After it, no weight, no input and no sequence of calls can
     /// make a step panic or touch memory outside its buffers.
@@ -42,8 +43,9 @@ impl<'m> Model<'m> {
         if header.version != VERSION {
             return Err(ParseError::Version { found: header.version });
         }
-        if header.file_bytes as usize != file.len() {
-            return Err(ParseError::Truncated { need: header.file_bytes as usize, have: file.len() });
+        let (need, have) = (header.file_bytes as usize, file.len());
+        if need != have {
+            return Err(if need > have { ParseError::Truncated { need, have } } else { ParseError::TooLong { need, have } });
         }
         if !(file.as_ptr() as usize).is_multiple_of(SECTION_ALIGN) {
             return Err(ParseError::Misaligned);

@@ -19,7 +19,7 @@ mod tensor;
 mod tokenizer;
 
 pub use checksum::{Checksum, crc32, seal};
-pub use header::{HEADER_BYTES, Header, MAGIC, SECTION_ALIGN, Section, SectionKind, VERSION};
+pub use header::{HEADER_BYTES, Header, MAGIC, SECTION_ALIGN, Section, SectionKind, VERSION, file_bytes};
 pub use model::{
     Backbone, FeatureMap, InputKind, KeyGate, MAX_DIM, MAX_HEADS, ModelDesc, NONE, OutputGate, QueryGate, RealBits,
 };

@@ -49,7 +49,7 @@ impl TensorKind {
 /// What a tensor is for. The layer roles come first; the table holds, for each layer, one entry for each
 /// layer role in this order, then one for each global role (F5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
+#[repr(u8)]
 #[expect(missing_docs, reason = "the names are the field's own")]
 pub enum Role {
     Query = 0,

@@ -253,7 +253,7 @@ impl TokenizerTable {
         let index: usize = if desc.wide { 4 } else { 2 };
         let (count, size) = match self {
             Self::Bytes => (256, index),
-            Self::First => (desc.tokens as usize + 1, index),
+            Self::First => ((desc.tokens as usize).checked_add(1)?, index),
             Self::Right | Self::Rank | Self::Result => (desc.merges as usize, index),
             Self::Anchors => ((desc.tokens as usize).div_ceil(ANCHOR_EVERY), 4),
             Self::Text => (desc.text_bytes as usize, 1),

@@ -35,10 +35,10 @@ impl<'s> Tokenizer<'s> {
         let desc = TokenizerDesc::read(section).ok_or(SectionError::Header)?;
         let have = section.len();
         let limit = if desc.wide { MAX_TOKENS } else { u16::MAX.into() };
-        let need = TokenizerTable::section_bytes(&desc).unwrap_or(0);
         if desc.tokens == 0 || desc.tokens > limit || desc.merges >= if desc.wide { 1 << 31 } else { limit } {
             return Err(SectionError::Length { need: 0, have });
         }
+        let need = TokenizerTable::section_bytes(&desc).unwrap_or(0);
         if need != have {
             return Err(SectionError::Length { need, have });
         }
