@@ -15,6 +15,7 @@ pub mod eval;
 pub mod files;
 pub mod image;
 pub mod lower;
+pub mod names;
 pub mod numbers;
 pub mod owned_model;
 pub mod parallel;

@@ -24,7 +24,7 @@ pub enum ModelFileError {
     /// The file could not be read.
     #[error("{0}")]
     Io(#[from] FileError),
-    /// The path is a directory (perhaps the checkpoint) or a device.
+    /// The path is a directory, perhaps the checkpoint.
     #[error("not a file; give the .sla file that `sla convert` wrote")]
     NotAFile,
     /// The bytes are not a model that this runtime can run.
@@ -49,7 +49,7 @@ impl OwnedModel {
     pub fn read(path: &Path) -> Result<Self, ModelFileError> {
         let failed = |source| FileError::new(path, source);
         let mut file = File::open(path).map_err(failed)?;
-        if !file.metadata().map_err(failed)?.is_file() {
+        if file.metadata().map_err(failed)?.is_dir() {
             return Err(ModelFileError::NotAFile);
         }
         // The format's lengths are 32-bit; whatever is longer is cut and then refused.

@@ -15,7 +15,7 @@ use sla_reference::Input;
 use sla_tokenizer::Tokenizer;
 
 use super::failure::{Outcome, usage, warn};
-use super::output::{OutputFile, print};
+use super::output::{OutputFile, tell};
 use super::progress::Progress;
 use super::table::Table;
 use super::terminal::is_verbose;
@@ -25,11 +25,11 @@ use super::terminal::is_verbose;
 pub(super) struct Options {
     /// Checkpoint: a folder with config.json and model.safetensors (or shards and their index)
     dir: PathBuf,
-    /// File to write
+    /// File to write; - for stdout
     #[arg(short, long, value_name = "FILE.sla")]
     output: PathBuf,
-    /// Data to measure activation ranges and drift on: a text (byte-level models and tokenizers) or a .safetensors file with input_ids,
-    /// features or features.N. Default: the model's own samples; synthetic frames for feature models
+    /// Data to measure activation ranges and drift on: a text (byte-level models and tokenizers; - for stdin) or a .safetensors file with
+    /// input_ids, features or features.N. Default: the model's own samples; synthetic frames for feature models
     #[arg(long, value_name = "FILE")]
     calibration: Option<PathBuf>,
     /// Representation of the recurrent state: int32, or int16 for half the memory; one for all layers, or one a layer,
@@ -117,7 +117,7 @@ pub(super) fn command(options: &Options) -> Outcome {
         converted.choices.iter().for_each(|row| table.row(row));
         text += &format!("\n{}", table.render());
     }
-    print(&text)
+    tell(Some(&output), &text)
 }
 
 fn state_kind(name: &str) -> Result<StateKind, String> {

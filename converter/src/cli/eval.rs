@@ -17,9 +17,9 @@ use sla_reference::Model as FloatModel;
 use sla_runtime::Model;
 use sla_tokenizer::Text;
 
-use super::failure::{Failure, Outcome, fail, read_model_to_run, warn};
+use super::failure::{Failure, Outcome, fail, read_model_to_run, usage, warn};
 use super::inspect::provenance;
-use super::output::{OutputFile, print, print_json};
+use super::output::{OutputFile, print_json, tell};
 use super::progress::Progress;
 use super::table::{Table, decibel, figure, grouped, percent};
 
@@ -36,16 +36,16 @@ pub(super) struct Options {
     /// --stream the float model's own samples, or synthetic frames
     #[arg(long, value_name = "X.safetensors", conflicts_with = "text")]
     tokens: Option<PathBuf>,
-    /// Text for byte-level models and files with a tokenizer, cut into rows of 1,024 tokens that each start from a fresh state
+    /// Text for byte-level models and files with a tokenizer, cut into rows of 1,024 tokens that each start from a fresh state; - for stdin
     #[arg(long, value_name = "FILE")]
     text: Option<PathBuf>,
     /// One stream of N steps without a reset, in windows of its positions; the input is repeated as often as it takes
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     stream: Option<u64>,
-    /// Draw the KL along the stream
+    /// Draw the KL along the stream; - for stdout
     #[arg(long, value_name = "OUT.svg", requires = "stream")]
     plot: Option<PathBuf>,
-    /// Write a page that shows all of it: plots, gates over the text, ranges, memory
+    /// Write a page that shows all of it: plots, gates over the text, ranges, memory; - for stdout
     #[arg(long, value_name = "OUT.html", conflicts_with = "stream")]
     report: Option<PathBuf>,
     /// Print JSON, and nothing else, on stdout
@@ -60,21 +60,32 @@ fn finite(text: &str) -> Result<f64, String> {
     text.parse::<f64>().ok().filter(|v| v.is_finite()).ok_or_else(|| "it must be a finite number".into())
 }
 
+/// The file that `--report` or `--plot` names; refused if the command reads it, or prints where it goes.
+fn output(options: &Options) -> Outcome<Option<OutputFile>> {
+    let Some(path) = options.report.as_ref().or(options.plot.as_ref()) else { return Ok(None) };
+    let output = OutputFile::new(path)?;
+    if options.json && output.is_stdout() {
+        return usage("--json prints on stdout, and so would the drawing or page; give a file for that");
+    }
+    output.spare(Some(&options.checkpoint), [&options.file].into_iter().chain(&options.tokens).chain(&options.text))?;
+    Ok(Some(output))
+}
+
 /// Compares and prints.
 pub(super) fn command(options: &Options) -> Outcome {
-    let page = report::output(options)?;
+    let output = output(options)?;
     let file = read_model_to_run(&options.file)?;
     let model = file.model();
     let checkpoint = checkpoint::load(&options.checkpoint)?;
     warn(&checkpoint.warnings);
     check_same(&checkpoint.config, &model)?;
     match options.stream {
-        Some(steps) => stream::command(options, steps, &model, checkpoint),
-        None => rows_command(options, &file, checkpoint, page),
+        Some(steps) => stream::command(options, steps, &model, checkpoint, output.as_ref()),
+        None => rows_command(options, &file, checkpoint, output.as_ref()),
     }
 }
 
-fn rows_command(options: &Options, file: &OwnedModel, checkpoint: Checkpoint, page: Option<OutputFile>) -> Outcome {
+fn rows_command(options: &Options, file: &OwnedModel, checkpoint: Checkpoint, page: Option<&OutputFile>) -> Outcome {
     let model = file.model();
     let rows = rows(&options.checkpoint, options.tokens.as_ref(), options.text.as_ref(), &model, &checkpoint)?;
     let bytes = options.text.as_ref().map(|_| scored_bytes(&model, &rows));
@@ -89,10 +100,10 @@ fn rows_command(options: &Options, file: &OwnedModel, checkpoint: Checkpoint, pa
         json["bits_per_byte_float"] = json!(total.nll_float.map(|nll| bits_per_byte(total, nll, bytes)));
         json["bits_per_byte_fixed"] = json!(total.nll_fixed.map(|nll| bits_per_byte(total, nll, bytes)));
     }
-    if let Some(page) = &page {
+    if let Some(page) = page {
         report::write(page, options, file, &rows, &floats, &comparison, &json)?;
     }
-    if options.json { print_json(&json) } else { print(&text(options, &comparison, bytes)) }
+    if options.json { print_json(&json) } else { tell(page, &text(options, &comparison, bytes)) }
 }
 
 /// The float model, and the same over the weights that the file means.

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use clap::Args;
 use sla_converter::files;
@@ -26,22 +27,22 @@ pub(super) struct Options {
     #[arg(long, value_name = "FILE.slas", conflicts_with_all = ["prompt", "prompt_ids"])]
     snapshot: Option<PathBuf>,
     /// Number of new tokens
-    #[arg(short = 'n', long = "tokens", value_name = "TOKENS", default_value_t = 256)]
+    #[arg(short = 'n', long = "tokens", value_name = "TOKENS", default_value_t = 256, value_parser = tokens)]
     tokens: u64,
     /// Divides the logits; 0 takes the most likely token every time
     #[arg(long, value_name = "F", default_value_t = SamplerConfig::default().temperature, value_parser = temperature)]
     temperature: f32,
-    /// Draw from the N most likely tokens; 0 for as many as the sampler keeps (256)
-    #[arg(long, value_name = "N", default_value_t = SamplerConfig::default().top_k)]
+    /// Draw from the N most likely tokens; 0 or -1 for as many as the sampler keeps (256)
+    #[arg(long, value_name = "N", default_value_t = SamplerConfig::default().top_k, value_parser = top_k)]
     top_k: usize,
-    /// Draw from the fewest tokens that have this probability together
+    /// Draw from the fewest tokens that have this probability together; 1 for no limit
     #[arg(long, value_name = "F", default_value_t = SamplerConfig::default().top_p, value_parser = top_p)]
     top_p: f32,
     /// Makes the last 64 tokens less likely; 1 for no change
     #[arg(long, value_name = "F", default_value_t = SamplerConfig::default().repetition_penalty, value_parser = penalty)]
     repetition_penalty: f32,
     /// The same seed gives the same text on every machine
-    #[arg(long, value_name = "N", default_value_t = SamplerConfig::default().seed)]
+    #[arg(long, value_name = "N", default_value_t = SamplerConfig::default().seed, value_parser = seed)]
     seed: u64,
 }
 
@@ -50,16 +51,36 @@ fn number(text: &str, rule: &str, valid: impl Fn(f32) -> bool) -> Result<f32, St
     value.ok_or_else(|| format!("it must be {rule}"))
 }
 
+fn whole<N: FromStr>(text: &str, rule: &str) -> Result<N, String> {
+    text.parse().map_err(|_| format!("it must be {rule}"))
+}
+
+fn tokens(text: &str) -> Result<u64, String> {
+    whole(text, "a whole number, 0 or above; a large one goes on until the model ends the text, or Ctrl-C does")
+}
+
+fn top_k(text: &str) -> Result<usize, String> {
+    if text == "-1" {
+        Ok(0)
+    } else {
+        whole(text, "a whole number, 1 or above; 0 or -1 for as many as the sampler keeps")
+    }
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    whole(text, "a whole number, 0 or above; another one gives another text")
+}
+
 fn temperature(text: &str) -> Result<f32, String> {
-    number(text, "a finite number, 0 or above", |v| v.is_finite() && v >= 0.0)
+    number(text, "a finite number, 0 or above; 0 takes the most likely token every time", |v| v.is_finite() && v >= 0.0)
 }
 
 fn top_p(text: &str) -> Result<f32, String> {
-    number(text, "above 0 and at most 1", |v| v > 0.0 && v <= 1.0)
+    number(text, "above 0 and at most 1; 1 for no limit", |v| v > 0.0 && v <= 1.0)
 }
 
 fn penalty(text: &str) -> Result<f32, String> {
-    number(text, "a finite number above 0", |v| v.is_finite() && v > 0.0)
+    number(text, "a finite number above 0; 1 for no change", |v| v.is_finite() && v > 0.0)
 }
 
 /// Generates and prints, token by token.
@@ -74,7 +95,8 @@ pub(super) fn command(options: &Options) -> Outcome {
         ));
     }
     if options.top_k > MAX_CANDIDATES {
-        warn(&[format!("--top-k {}: the sampler keeps {MAX_CANDIDATES} candidates", options.top_k)]);
+        let most = format!("--top-k {}: the sampler keeps {MAX_CANDIDATES} candidates", options.top_k);
+        warn(&[format!("{most}, and draws from those; give at most {MAX_CANDIDATES}")]);
     }
     let mut session = memory.session(&model)?;
     let prompt = match &options.snapshot {

@@ -7,7 +7,7 @@ use sla_converter::owned_model::Memory;
 use sla_format::InputKind;
 
 use super::failure::{Outcome, fail, read_model_to_run};
-use super::output::{OutputFile, print};
+use super::output::{OutputFile, tell};
 use super::prompt::Prompt;
 
 /// Options of `sla snapshot`.
@@ -18,7 +18,7 @@ pub(super) struct Options {
     file: PathBuf,
     #[command(flatten)]
     prompt: Prompt,
-    /// File to write: a firmware embeds it beside the model, and `sla run --snapshot` goes on from it
+    /// File to write: a firmware embeds it beside the model, and `sla run --snapshot` goes on from it; - for stdout
     #[arg(short, long, value_name = "OUT.slas")]
     output: PathBuf,
 }
@@ -40,5 +40,6 @@ pub(super) fn command(options: &Options) -> Outcome {
     session.save(&mut bytes)?;
     output.write(&bytes)?;
     let (count, place) = (tokens.len(), if tokens.len() == 1 { "token" } else { "tokens" });
-    print(&format!("wrote {}: {} bytes, {count} {place} of {shown}\n", output.shown(), bytes.len()))
+    let told = format!("wrote {}: {} bytes, {count} {place} of {shown}\n", output.shown(), bytes.len());
+    tell(Some(&output), &told)
 }

@@ -176,7 +176,7 @@ pub fn text(path: &Path, config: &Config, tokenizer: Option<&Tokenizer>) -> Resu
         Input::Tokens { vocab } => return Err(DataError::NotBytes { have: format!("a vocabulary of {vocab}") }),
         Input::Features { .. } => return Err(DataError::NotBytes { have: "feature vectors as input".into() }),
     }
-    let file = path.display().to_string();
+    let file = files::shown(path);
     let bytes = files::read(path).map_err(|source| DataError::Io { file: file.clone(), source })?;
     let ids = match tokenizer {
         Some(tokenizer) => match std::str::from_utf8(&bytes) {

@@ -1,6 +1,7 @@
 //! The binary from the outside: what it prints, writes and refuses.
 
 mod data_files;
+mod outputs;
 mod refusals;
 mod report;
 mod report_browser;
@@ -57,6 +58,12 @@ fn sla(dir: &Path, arguments: &[&str]) -> Run {
     let command =
         Command::new(env!("CARGO_BIN_EXE_sla")).args(arguments).current_dir(dir).stdin(Stdio::null()).output();
     Run::of(command.unwrap())
+}
+
+/// Asserts that `text` has all of the `parts`.
+#[track_caller]
+fn contains(text: &str, parts: &[&str]) {
+    parts.iter().for_each(|part| assert!(text.contains(part), "{text} lacks {part}"));
 }
 
 /// A folder with a checkpoint `model`, and room for what the commands write.

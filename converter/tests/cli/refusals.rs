@@ -6,7 +6,7 @@ use sla_converter::checkpoint::synth;
 use sla_reference::Backbone;
 
 use crate::data_files::{Tensor, Values, ids, safetensors};
-use crate::{Case, bytes_config, features_config, sla, wide_config};
+use crate::{Case, bytes_config, contains, features_config, sla, wide_config};
 
 #[test]
 fn what_the_system_says_has_a_way_out() {
@@ -78,11 +78,6 @@ fn convert_error(case: &Case, model: &str) -> String {
     let error = case.sla(&format!("convert {model} -o out.sla")).error(1);
     assert_eq!(before, case.list(), "a file was left behind");
     error
-}
-
-#[track_caller]
-fn contains(text: &str, parts: &[&str]) {
-    parts.iter().for_each(|part| assert!(text.contains(part), "{text} lacks {part}"));
 }
 
 #[test]

@@ -7,12 +7,7 @@ use serde_json::Value;
 use sla_converter::checkpoint::synth;
 use sla_reference::{Backbone, Config};
 
-use crate::{Case, bytes_config, features_config, wide_config};
-
-#[track_caller]
-fn contains(text: &str, parts: &[&str]) {
-    parts.iter().for_each(|part| assert!(text.contains(part), "{text} lacks {part}"));
-}
+use crate::{Case, bytes_config, contains, features_config, wide_config};
 
 #[test]
 fn a_plan_has_every_chip() {
