@@ -36,7 +36,8 @@ pub enum WeightBits {
     /// 8, rounded to the nearest.
     #[default]
     Int8,
-    /// 4, but 8 for the few that are smaller than a group ([`crate::quantize::choose::can_be_int4`]); rounded by second moments.
+    /// 4, but 8 for those that steer and for the few that are smaller than a group ([`crate::quantize::choose::can_be_int4`]);
+    /// rounded by second moments.
     Int4,
     /// 4 or 8 by measured sensitivity, so that the file stays within a budget; rounded by second moments.
     Mixed(Budget),
