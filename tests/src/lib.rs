@@ -5,7 +5,6 @@ pub mod fuzz;
 pub mod material;
 pub mod needs;
 pub mod recall;
-
 pub mod untrusted;
 
 use std::path::{Path, PathBuf};

@@ -3,7 +3,6 @@
 mod data_files;
 mod refusals;
 mod report;
-mod report_browser;
 mod tokenizer;
 mod tools;
 mod work;
