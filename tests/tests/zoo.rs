@@ -6,19 +6,18 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use sla_converter::checkpoint::load;
 use sla_converter::owned_model::OwnedModel;
+use sla_converter::data::eval_rows;
+use sla_converter::eval::{Report, Rows, compare};
 use sla_converter::{Calibration, ConvertOptions, convert, tokenizer};
 use sla_runtime::encode_words;
-use sla_tests::{directories, name};
+use sla_tests::material::{models, zoo_held_out};
+use sla_tests::{Case, directories, name, parallel};
 
 /// Most that all checkpoints of models/ may take.
 const ALL_BYTES: u64 = 40_000_000;
 /// Sizes may differ by this: the file names its calibration data.
 const PROVENANCE: u64 = 64;
 const TEXT: &str = "In the beginning was the word, and the word was \"42\".\n";
-
-fn models() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../models")
-}
 
 #[test]
 fn every_model_is_of_the_size_on_its_card() {
@@ -62,4 +61,72 @@ fn the_repository_stays_small() {
     let size = |dir: &PathBuf| fs::metadata(dir.join("model.safetensors")).map_or(0, |data| data.len());
     let all = directories(&models(), "").iter().chain(&directories(&models().join("zoo"), "")).map(size).sum::<u64>();
     assert!((20_000_000..=ALL_BYTES).contains(&all), "{all} bytes of checkpoints");
+}
+
+/// Most that perplexity may grow by, from float to int8.
+const PERPLEXITY: f64 = 1.0025;
+
+fn card(dir: &Path) -> Value {
+    let card = fs::read_to_string(dir.join("card.json")).expect("a card");
+    serde_json::from_str(&card).expect("JSON")
+}
+
+fn figures(case: &Case, rows: &Rows) -> Report {
+    compare(&case.float, &case.file.model(), rows, &mut |_| {}).expect("rows of the model's kind")
+}
+
+/// models/zoo/held-out.txt begins with the rows that the cards of models of bytes were measured on.
+#[test]
+fn models_of_bytes_have_the_perplexity_on_their_cards() {
+    let text = zoo_held_out();
+    let dirs = directories(&models().join("zoo"), "classics-");
+    let dirs: Vec<&PathBuf> = dirs.iter().filter(|dir| name(dir).ends_with("-bytes")).collect();
+    assert_eq!(dirs.len(), 8);
+    parallel(dirs.len(), |i| {
+        let (name, card) = (name(dirs[i]), card(dirs[i]));
+        let measured = card["held_out_tokens"].as_u64().expect("a number of tokens") as usize;
+        let r = figures(&Case::load(dirs[i]), &Rows::text(&text[..measured]));
+        let (float, fixed) = (r.nll_float.expect("text").exp(), r.nll_fixed.expect("text").exp());
+        eprintln!("{name:30} perplexity {float:.5}, x {:.5}", fixed / float);
+        let on_card = card["float"]["perplexity"].as_f64().expect("a perplexity");
+        assert!((float / on_card - 1.0).abs() < 1e-6, "{name}: {float}, on the card {on_card}");
+        assert!(fixed / float <= PERPLEXITY, "{name}: x {}", fixed / float);
+        assert_eq!(r.saturated, 0, "{name}");
+    });
+}
+
+/// Ids here are those of the whole text, on the cards those of single lines, so perplexity per token is another one.
+#[test]
+fn models_with_a_tokenizer_keep_their_perplexity() {
+    let text = String::from_utf8(zoo_held_out()).expect("ASCII");
+    let dirs = directories(&models().join("zoo"), "classics-");
+    let dirs: Vec<&PathBuf> = dirs.iter().filter(|dir| name(dir).ends_with("-bpe")).collect();
+    assert_eq!(dirs.len(), 7);
+    parallel(dirs.len(), |i| {
+        let (name, card) = (name(dirs[i]), card(dirs[i]));
+        let case = Case::load(dirs[i]);
+        let tokenizer = tokenizer::load(dirs[i], case.float.config.outputs).expect("a tokenizer").expect("a tokenizer");
+        let ids = tokenizer.encode(&text[..text.len() / 2], true);
+        let r = figures(&case, &Rows::ids(&ids[..6144]));
+        let (float, fixed) = (r.nll_float.expect("text").exp(), r.nll_fixed.expect("text").exp());
+        let on_card = card["float"]["perplexity"].as_f64().expect("a perplexity");
+        eprintln!("{name:30} perplexity {float:.3}, on the card {on_card:.3}, x {:.5}", fixed / float);
+        assert!((float / on_card - 1.0).abs() < 0.05, "{name}: {float}, on the card {on_card}");
+        assert!(fixed / float <= PERPLEXITY, "{name}: x {}", fixed / float);
+        assert_eq!(r.saturated, 0, "{name}");
+    });
+}
+
+/// The recordings are of the test split of the same data set.
+#[test]
+fn digits_keep_their_labels() {
+    for dir in directories(&models().join("zoo"), "digits-") {
+        let case = Case::load(&dir);
+        let rows = eval_rows(&models().join("digits-sla-gla/eval.safetensors"), &case.float.config).expect("clips");
+        let r = figures(&case, &rows);
+        let clips = r.clips.expect("a feature model");
+        eprintln!("{}: {clips:?}, accuracy {:?}", name(&dir), r.accuracy_fixed);
+        assert!(clips.clips >= 20 && clips.same_label == clips.clips, "{}", name(&dir));
+        assert_eq!(r.saturated, 0, "{}", name(&dir));
+    }
 }

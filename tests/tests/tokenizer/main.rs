@@ -1,6 +1,5 @@
 //! The tokenizer against the `tokenizers` library: the same ids, the same text, on tokenizers that the library trained.
 
-mod m4;
 #[path = "../../../firmware-examples/app/src/strings.rs"]
 mod strings;
 mod trained;

@@ -1,0 +1,89 @@
+//! Tests that need what not every machine has: data beside the workspace, an emulator, Python, a browser. One that lacks it is shown as ignored, with
+//! the reason, and never as passed. Their files have no harness of the compiler's (`harness = false`) but [`tests!`](crate::tests!).
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+use libtest_mimic::{Arguments, Completion, Trial};
+
+/// What this machine lacks, and where possible how to get it.
+#[derive(Clone, Debug)]
+pub struct Missing(pub String);
+
+/// How a test ends that needs something; it fails by a panic.
+pub type Tried = Result<(), Missing>;
+
+/// What a test of [`tests!`](crate::tests!) may return.
+pub trait Verdict {
+    /// Why the test was not run, if it was not.
+    fn missing(self) -> Option<Missing>;
+}
+
+impl Verdict for () {
+    fn missing(self) -> Option<Missing> {
+        None
+    }
+}
+
+impl Verdict for Tried {
+    fn missing(self) -> Option<Missing> {
+        self.err()
+    }
+}
+
+/// `main` of a file of tests, by their names: functions that return nothing or [`Tried`].
+#[macro_export]
+macro_rules! tests {
+    ($($test:ident),+ $(,)?) => {
+        fn main() -> std::process::ExitCode {
+            $crate::needs::run(vec![$($crate::needs::trial(stringify!($test), $test)),+])
+        }
+    };
+}
+
+/// A test by its name.
+pub fn trial<V: Verdict>(name: &str, test: fn() -> V) -> Trial
+where
+    V: 'static,
+{
+    Trial::ignorable_test(name, move || {
+        let missing = test().missing();
+        Ok(missing.map_or(Completion::Completed, |Missing(why)| Completion::ignored_with(why)))
+    })
+}
+
+/// Runs tests as the compiler's harness does, with its options.
+pub fn run(trials: Vec<Trial>) -> ExitCode {
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// The folder of trained checkpoints, goldens and data beside the workspace.
+///
+/// # Errors
+/// [`Missing`] where there is none, as in a fresh clone.
+pub fn shared() -> Result<PathBuf, Missing> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
+    if dir.is_dir() { Ok(dir) } else { Err(Missing("no ../shared beside the workspace".into())) }
+}
+
+/// A program that can be started.
+///
+/// # Errors
+/// [`Missing`] with `hint` where it cannot.
+pub fn program(name: &str, hint: &str) -> Result<(), Missing> {
+    let started = Command::new(name).arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if started.is_ok_and(|status| status.success()) { Ok(()) } else { Err(Missing(format!("no {name}; {hint}"))) }
+}
+
+/// What firmware for `target` takes to be built and to run in `emulator`.
+///
+/// # Errors
+/// [`Missing`] without the compiler's `core` for the target, or without the emulator.
+pub fn emulator(target: &str, emulator: &str) -> Result<(), Missing> {
+    let folder = Command::new("rustc").args(["--print", "target-libdir", "--target", target]).output();
+    let folder = folder.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    if !folder.is_ok_and(|folder| Path::new(&folder).is_dir()) {
+        return Err(Missing(format!("this compiler has no core for {target}; `cargo xtask setup` installs it")));
+    }
+    program(emulator, "`cargo xtask setup` installs it")
+}
