@@ -48,7 +48,7 @@ pub struct sla_info {
     pub feature_frac: i32,
     /// Begin-of-sequence token; UINT32_MAX without one.
     pub bos: u32,
-    /// End-of-sequence token; UINT32_MAX without one.
+    /// End-of-sequence token, the first where there are several; UINT32_MAX without one.
     pub eos: u32,
     /// Multiplications of matrix weights in a token.
     pub macs: u64,
@@ -105,6 +105,16 @@ pub unsafe extern "C" fn sla_model_info(model: *mut sla_model, out: *mut sla_inf
     };
     // SAFETY: the caller's promises.
     status(unsafe { sla_model::get(model) }.and_then(|model| unsafe { put(out, info(model)) }))
+}
+
+/// Whether a text ends with `token`: `eos` of `sla_info`, or another one of several.
+///
+/// # Safety
+/// The pointers are null or point to their types.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sla_is_end_of_text(model: *const sla_model, token: u32, out: *mut bool) -> sla_status {
+    // SAFETY: the caller's promises; nothing is written through the pointer to the model.
+    status(unsafe { sla_model::get(model.cast_mut()) }.and_then(|model| unsafe { put(out, model.is_end_of_text(token)) }))
 }
 
 /// The name of label `index` of a classifier: `*bytes` bytes of UTF-8 at `*text`, without a final zero.

@@ -5,9 +5,14 @@
 //! What fla itself ignores is ignored here too, with a warning where the file seems to ask for more.
 
 mod config;
+mod ends;
 mod error;
+mod folder;
 pub(crate) mod json;
 mod layers;
+mod names;
+mod purpose;
+mod shard;
 #[doc(hidden)]
 pub mod synth;
 mod tensors;
@@ -16,7 +21,10 @@ use std::path::Path;
 
 use sla_reference::{Backbone, Config, KeyGate, Model, ModelError, Weights};
 
+use crate::memory;
+
 pub use error::CheckpointError;
+pub use purpose::Purpose;
 
 /// A checkpoint in memory; weights are widened to `f32`, which is exact for all accepted types.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,8 +48,8 @@ pub struct Meta {
     pub name: String,
     /// Begin-of-sequence id, if the config gives one inside the vocabulary.
     pub bos_token_id: Option<u32>,
-    /// End-of-sequence id, if the config gives one inside the vocabulary.
-    pub eos_token_id: Option<u32>,
+    /// Ids inside the vocabulary that end a text, of config.json and then of generation_config.json, each once.
+    pub eos_token_ids: Vec<u32>,
     /// Label names of a classifier, one an output; empty for language models and where the config has none.
     pub id2label: Vec<String>,
     /// Samples a second of the audio behind the features.
@@ -64,33 +72,47 @@ impl Checkpoint {
     }
 }
 
+/// How to read a checkpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// A language model without a head takes its embedding for one, as with `tie_word_embeddings`.
+    pub tied_head: bool,
+    /// What it is read for: there has to be memory for that too.
+    pub purpose: Purpose,
+}
+
 /// Reads the checkpoint in `dir`.
 ///
 /// # Errors
 /// See [`CheckpointError`]; each displays as one line that names the file, key or tensor.
 pub fn load(dir: &Path) -> Result<Checkpoint, CheckpointError> {
+    load_with(dir, LoadOptions::default())
+}
+
+/// [`load`] with options.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with(dir: &Path, options: LoadOptions) -> Result<Checkpoint, CheckpointError> {
     if !dir.is_dir() {
         return Err(CheckpointError::NoDirectory { dir: dir.into() });
     }
     let mut warnings = Vec::new();
+    folder::check_adapter(dir)?;
     let keys = json::read_config(dir)?;
     let plan = config::parse(&keys, &mut warnings)?;
-    let mut tensors = tensors::Tensors::open(dir)?;
-    let (config, weights) = layers::assemble(plan.clone(), &mut tensors, &mut warnings)?;
+    let mut tensors = tensors::Tensors::open(dir, &mut warnings)?;
+    let (weights, widest) = tensors.sizes();
+    memory::require(options.purpose.name(), options.purpose.bytes(weights, widest))?;
+    let (config, weights) = layers::assemble(plan.clone(), options.tied_head, &mut tensors, &mut warnings)?;
     let model = Model::new(config, weights)?;
     warn_contraction(&model.config, &mut warnings);
-    let vocab = model.config.outputs;
-    let mut id_in_vocab = |key: &str, id: Option<u64>| {
-        let valid = id.filter(|&i| i < vocab as u64);
-        if let (Some(id), None) = (id, valid) {
-            warnings.push(format!("config.json: {key} = {id} is outside the vocabulary of {vocab}; ignored"));
-        }
-        valid.and_then(|i| u32::try_from(i).ok())
-    };
-    let (bos_token_id, eos_token_id) = if plan.features.is_some() {
-        (None, None)
-    } else {
-        (id_in_vocab("bos_token_id", plan.bos), id_in_vocab("eos_token_id", plan.eos))
+    let (bos_token_id, eos_token_ids) = match plan.features {
+        Some(_) => (None, Vec::new()),
+        None => (
+            ends::in_vocabulary("config.json", "bos_token_id", plan.bos, model.config.outputs, &mut warnings).first().copied(),
+            ends::read(dir, plan.eos, model.config.outputs, &mut warnings)?,
+        ),
     };
     let name = dir.canonicalize().unwrap_or_else(|_| dir.into());
     let features = plan.features.unwrap_or_default();
@@ -99,12 +121,12 @@ pub fn load(dir: &Path) -> Result<Checkpoint, CheckpointError> {
             model_type: plan.model_type,
             name: name.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
             bos_token_id,
-            eos_token_id,
+            eos_token_ids,
             id2label: features.id2label,
             sample_rate: features.sample_rate,
             n_fft: features.n_fft,
             hop_length: features.hop_length,
-            source_sha256: tensors.sha256(),
+            source_sha256: tensors.sha256()?,
         },
         config: model.config,
         weights: model.weights,

@@ -151,9 +151,10 @@ pub fn convert(
     rows.check(&model.config).map_err(ConvertError::Calibration)?;
     let residual = calibrate::measure(&model, &rows);
 
-    let (bos, eos) = (meta.bos_token_id, meta.eos_token_id);
+    let (bos, eos) = (meta.bos_token_id, meta.eos_token_ids.first().copied());
     let trial_desc = describe(&model.config, 16, LEAST_IN_BITS, bos, eos);
-    let mut extras = Extras { labels: labels(&meta), states: write::states(&states), ..Extras::default() };
+    let ends = write::ends(&meta.eos_token_ids);
+    let mut extras = Extras { labels: labels(&meta), states: write::states(&states), ends, ..Extras::default() };
     if let Some(tokenizer) = &options.tokenizer {
         let inputs = if trial_desc.input == InputKind::Tokens { trial_desc.inputs } else { 0 };
         let read = Tokenizer::read(tokenizer.section()).and_then(|read| read.check_vocabulary(inputs));
@@ -245,6 +246,9 @@ pub fn convert(
     let mut summary = summary.map(|(key, value)| (key.to_owned(), value)).to_vec();
     if let Some(tokenizer) = &options.tokenizer {
         summary.insert(2, ("tokenizer".to_owned(), tokenizer.summary()));
+    }
+    if let ids @ [_, _, ..] = &meta.eos_token_ids[..] {
+        summary.push(("end of text".to_owned(), ids.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")));
     }
     let choices = match rounded.costs.is_empty() {
         true => Vec::new(),

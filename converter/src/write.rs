@@ -19,6 +19,8 @@ pub struct Extras {
     pub tokenizer: Vec<u8>,
     /// State section (F10): see [`states`].
     pub states: Vec<u8>,
+    /// Ends section (F12): see [`ends`].
+    pub ends: Vec<u8>,
 }
 
 /// The self-test section (F8.1): digest of the logits, number of steps, input words.
@@ -31,6 +33,11 @@ pub fn self_test(digest: u32, steps: u32, input: &[i32]) -> Vec<u8> {
 pub fn states(kinds: &[StateKind]) -> Vec<u8> {
     let any = kinds.iter().any(|&kind| kind != StateKind::Int32);
     if any { kinds.iter().map(|&kind| kind as u8).collect() } else { Vec::new() }
+}
+
+/// The ends section (F12.1): empty where `eos` of the description says it all.
+pub fn ends(ids: &[u32]) -> Vec<u8> {
+    if ids.len() > 1 { ids.iter().flat_map(|id| id.to_le_bytes()).collect() } else { Vec::new() }
 }
 
 /// Builds the file and seals it with its checksum.
@@ -70,6 +77,7 @@ pub fn write(desc: &ModelDesc, tensors: &[Lowered], extras: &Extras) -> Result<V
         (SectionKind::SelfTest, &extras.self_test),
         (SectionKind::Labels, extras.labels.as_bytes()),
         (SectionKind::States, &extras.states),
+        (SectionKind::Ends, &extras.ends),
         (SectionKind::Weights, &weights),
     ]
     .into_iter()

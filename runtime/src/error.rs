@@ -53,6 +53,8 @@ pub enum ParseError {
         /// The first layer whose state it does not describe rightly.
         layer: usize,
     },
+    /// The section of tokens that end a text holds too many, or ids outside the vocabulary.
+    Ends,
     /// The runtime was built without something that the model needs.
     Feature {
         /// Name of the cargo feature of `sla-runtime` that it needs.
@@ -91,6 +93,7 @@ impl core::fmt::Display for ParseError {
             ParseError::Missing { kind } => write!(f, "section {kind} is missing"),
             ParseError::Description => write!(f, "the model description contradicts itself"),
             ParseError::State { layer } => write!(f, "the state section is wrong about layer {layer}"),
+            ParseError::Ends => write!(f, "the section of tokens that end a text is invalid"),
             ParseError::Feature { feature } => {
                 write!(
                     f,

@@ -4,7 +4,7 @@ use crate::backbone::{STATE_INT16, missing_feature};
 use crate::error::ParseError;
 use crate::matrix::Matrix;
 use sla_format::{
-    GLOBAL_ROLES, HEADER_BYTES, Header, InputKind, LAYER_ROLES, MAGIC, MemoryPlan, ModelDesc, NONE, Role,
+    Ends, GLOBAL_ROLES, HEADER_BYTES, Header, InputKind, LAYER_ROLES, MAGIC, MemoryPlan, ModelDesc, NONE, Role,
     SECTION_ALIGN, Section, SectionKind, States, TensorDesc, TensorKind, VERSION, crc32,
 };
 #[cfg(feature = "tokenizer")]
@@ -19,6 +19,7 @@ pub struct Aligned<T: ?Sized>(pub T);
 pub struct Model<'m> {
     desc: ModelDesc,
     states: States<'m>,
+    ends: Ends<'m>,
     plan: MemoryPlan,
     crc: u32,
     tensors: &'m [u8],
@@ -71,6 +72,7 @@ impl<'m> Model<'m> {
         let model = Model {
             desc,
             states,
+            ends: Ends::read(sections.get(SectionKind::Ends), &desc).ok_or(ParseError::Ends)?,
             plan: MemoryPlan::of(&desc, states),
             crc: header.crc,
             tensors: sections.require(SectionKind::Tensors)?,
@@ -144,6 +146,17 @@ impl<'m> Model<'m> {
     #[must_use]
     pub fn states(&self) -> States<'m> {
         if STATE_INT16 { self.states } else { States::default() }
+    }
+
+    /// Tokens that end a text, the description's `eos` first.
+    pub fn ends_of_text(&self) -> impl Iterator<Item = u32> + 'm {
+        self.ends.ids(&self.desc)
+    }
+
+    /// Whether a text ends with `token`.
+    #[must_use]
+    pub fn is_end_of_text(&self, token: u32) -> bool {
+        self.ends_of_text().any(|end| end == token)
     }
 
     /// Exact sizes of state and scratch.

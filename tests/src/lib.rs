@@ -43,7 +43,7 @@ pub fn checkpoint(config: Config, weights: Weights) -> Checkpoint {
         model_type: format!("{:?}", config.backbone),
         name: "synthetic".into(),
         bos_token_id: None,
-        eos_token_id: None,
+        eos_token_ids: Vec::new(),
         id2label: Vec::new(),
         sample_rate: None,
         n_fft: None,

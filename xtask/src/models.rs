@@ -172,7 +172,7 @@ pub fn synthetic(place: &str, options: &ConvertOptions, config: &Config, seed: u
             model_type: name.to_owned(),
             name: name.to_owned(),
             bos_token_id: None,
-            eos_token_id: None,
+            eos_token_ids: Vec::new(),
             id2label: Vec::new(),
             sample_rate: None,
             n_fft: None,

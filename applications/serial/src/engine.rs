@@ -1,6 +1,5 @@
 //! The session with its sampler, its text and what they have cost.
 
-use sla_format::NONE;
 use sla_runtime::{Sampler, Session, SnapshotError, StepError};
 
 use crate::codec::Codec;
@@ -57,7 +56,7 @@ impl<'s, 'm, C: Counter> Engine<'s, 'm, C> {
 
     /// Whether `id` ends a text.
     pub fn is_end(&self, id: u32) -> bool {
-        !self.codec.is_bytes() && id != NONE && id == self.session.model().desc().eos
+        !self.codec.is_bytes() && self.session.model().is_end_of_text(id)
     }
 
     /// Text and random sequence go on from where the session is, the same way whenever it comes there.

@@ -3,7 +3,7 @@
 use sla_reference::{Backbone, FeatureMap, KeyGate, OutputGate, QueryGate, Sla};
 
 use super::CheckpointError;
-use super::json::{Keys, MAX_SIZE, brief};
+use super::json::{Keys, MAX_SIZE};
 
 /// What the config says. Vocabulary, MLP width (unless given), gate rank and convolution width come from the tensors.
 #[derive(Clone, Debug)]
@@ -38,8 +38,8 @@ pub(super) struct Plan {
     pub(super) sla: Option<Sla>,
     /// A classifier over feature vectors.
     pub(super) features: Option<Features>,
-    pub(super) bos: Option<u64>,
-    pub(super) eos: Option<u64>,
+    pub(super) bos: Option<i128>,
+    pub(super) eos: Vec<i128>,
 }
 
 /// What the config of a classifier says beside the backbone.
@@ -211,8 +211,8 @@ pub(super) fn parse(keys: &Keys, warnings: &mut Vec<String>) -> Result<Plan, Che
         vocab: keys.size("vocab_size")?,
         sla: keys.object("sla")?.map(|s| sla(&s, backbone)).transpose()?,
         features: if classifier { Some(features(keys, warnings)?) } else { None },
-        bos: token_id(keys, "bos_token_id", warnings)?,
-        eos: token_id(keys, "eos_token_id", warnings)?,
+        bos: first_id(keys, "bos_token_id", warnings)?,
+        eos: token_ids(keys.get("eos_token_id")).ok_or_else(|| keys.bad("eos_token_id", TOKEN_IDS))?,
     };
     warn_keys(keys, &plan, warnings)?;
     Ok(plan)
@@ -262,7 +262,11 @@ fn refuse_layouts(keys: &Keys, backbone: Backbone) -> Result<(), CheckpointError
         return Err(keys.unsupported("attnres_block_size", "attention residuals change the residual stream"));
     }
     if keys.get("quantization_config").is_some() {
-        return Err(keys.unsupported("quantization_config", "give the unquantised checkpoint; the converter quantises"));
+        return Err(keys.unsupported(
+            "quantization_config",
+            "the weights are quantised already; give the unquantised checkpoint, or save the model after dequantize(): the converter \
+             quantises",
+        ));
     }
     if keys.get("norm_first").is_some() && keys.flag("norm_first")? == Some(true) && backbone == Backbone::GatedDeltaNet
     {
@@ -468,15 +472,27 @@ fn id2label(keys: &Keys) -> Result<Vec<String>, CheckpointError> {
         .collect()
 }
 
-/// A token id, the first of a list, or `None` for null; the vocabulary is checked later.
-fn token_id(keys: &Keys, key: &str, warnings: &mut Vec<String>) -> Result<Option<u64>, CheckpointError> {
-    let Some(value) = keys.get(key) else { return Ok(None) };
-    let first = value.as_array().map_or(Some(value), |l| l.first());
-    let id = first.and_then(|v| v.as_u64()).ok_or_else(|| keys.bad(key, "must be a token id or null"))?;
-    if value.as_array().is_some_and(|l| l.len() > 1) {
-        warnings.push(format!("config.json: {key} = {}: only the first is used", brief(value)));
+/// What a key that names tokens may hold.
+pub(super) const TOKEN_IDS: &str = "must be a token id, a list of token ids, or null";
+
+/// Token ids: one, those of a list, or none for null; `None` for anything else. Whether they are in the vocabulary is checked later.
+pub(super) fn token_ids(value: Option<&serde_json::Value>) -> Option<Vec<i128>> {
+    use serde_json::Value;
+    let id = |v: &Value| v.as_u64().map(i128::from).or_else(|| v.as_i64().map(i128::from));
+    match value {
+        None | Some(Value::Null) => Some(Vec::new()),
+        Some(Value::Array(list)) => list.iter().map(id).collect(),
+        Some(one) => id(one).map(|id| vec![id]),
     }
-    Ok(Some(id))
+}
+
+/// The first of the token ids.
+fn first_id(keys: &Keys, key: &str, warnings: &mut Vec<String>) -> Result<Option<i128>, CheckpointError> {
+    let ids = token_ids(keys.get(key)).ok_or_else(|| keys.bad(key, TOKEN_IDS))?;
+    if ids.len() > 1 {
+        warnings.push(format!("config.json: {key} = {}: only the first is used", keys.show(key)));
+    }
+    Ok(ids.first().copied())
 }
 
 /// A line for each key that is unknown, that this family does not read, or that asks for what fla never does.

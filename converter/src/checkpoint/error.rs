@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use sla_reference::ModelError;
 
 use crate::files::FileError;
+use crate::memory::MemoryError;
 
 /// Why a checkpoint is refused; every display is one line.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +69,14 @@ pub enum CheckpointError {
         /// What to do about weights of another kind, or empty.
         hint: String,
     },
+    /// The folder holds an adapter alone.
+    #[error("{}: {file} belongs to an adapter (LoRA), and its model is not there; merge it (PEFT: merge_and_unload()) and save the whole model", dir.display())]
+    Adapter {
+        /// The directory.
+        dir: PathBuf,
+        /// The file that tells.
+        file: String,
+    },
     /// A safetensors file or index is truncated or malformed.
     #[error("{file}: {reason}")]
     Safetensors {
@@ -85,6 +94,29 @@ pub enum CheckpointError {
         need: Vec<usize>,
         /// What asks for it.
         why: String,
+    },
+    /// A language model has no head, and nothing says that the embedding is it.
+    #[error(
+        "tensor lm_head.weight [{outputs}, {hidden}] is missing though tie_word_embeddings is {tied}: a base model without its head; save \
+         the ForCausalLM model, or give --tied-head to take the embedding as its head"
+    )]
+    MissingHead {
+        /// Rows of the embedding.
+        outputs: usize,
+        /// Its columns.
+        hidden: usize,
+        /// What the config says.
+        tied: &'static str,
+    },
+    /// A tensor that belongs to an adapter, or to weights that are quantised already.
+    #[error("tensor {name} in {file} {what}")]
+    ForeignTensor {
+        /// The tensor.
+        name: String,
+        /// The file that holds it.
+        file: String,
+        /// What it is, with the way out.
+        what: &'static str,
     },
     /// A tensor that the config does not ask for is present.
     #[error("tensor {name} {have:?} in {file} is not part of this model; {hint}")]
@@ -144,6 +176,12 @@ pub enum CheckpointError {
         /// The number of distinct layer indices among the tensor names.
         found: usize,
     },
+    /// More tokens end a text than a file can name.
+    #[error("eos_token_id of config.json and generation_config.json names {0} tokens; at most {max} can end a text", max = sla_format::MAX_ENDS)]
+    Ends(usize),
+    /// The weights, or what is done with them, do not fit the memory.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
     /// Sizes that are legal one by one do not make a model.
     #[error("config.json: {0}")]
     Model(#[from] ModelError),

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::CheckpointError;
 use crate::files::{self, FileError};
+use crate::foreign;
 
 /// Longer files are no configs.
 const MAX_BYTES: u64 = 64 << 20;
@@ -16,9 +17,12 @@ pub(super) const MAX_SIZE: u64 = 1 << 24;
 
 /// Reads `config.json` in `dir`.
 pub(super) fn read_config(dir: &Path) -> Result<Keys, CheckpointError> {
-    let path = dir.join("config.json");
-    let (text, map) = (read_text(&path)?, |reason| CheckpointError::Json { path: path.clone(), reason });
-    Ok(Keys { path: String::new(), map: parse_object(&text).map_err(map)? })
+    Ok(Keys { path: String::new(), map: read_object(&dir.join("config.json"))? })
+}
+
+/// Reads a file that holds a JSON object.
+pub(super) fn read_object(path: &Path) -> Result<Map<String, Value>, CheckpointError> {
+    parse_object(&read_text(path)?).map_err(|reason| CheckpointError::Json { path: path.into(), reason })
 }
 
 /// The text of a JSON file.
@@ -30,7 +34,10 @@ pub(crate) fn read_text(path: &Path) -> Result<String, CheckpointError> {
         return Err(json(format!("{length} bytes; a config has at most {MAX_BYTES}")));
     }
     let raw = files::read(path).map_err(io)?;
-    let text = String::from_utf8(raw).map_err(|e| json(format!("not UTF-8: {e}")))?;
+    let text = String::from_utf8(raw).map_err(|e| match foreign::what(e.as_bytes()) {
+        Some(what) => json(format!("not JSON but {what}")),
+        None => json(format!("not UTF-8: {e}")),
+    })?;
     Ok(text.strip_prefix('\u{feff}').map(String::from).unwrap_or(text))
 }
 
@@ -39,7 +46,10 @@ pub(crate) fn parse_object(text: &str) -> Result<Map<String, Value>, String> {
     match serde_json::from_str(&quote_bare(text)) {
         Ok(Value::Object(map)) => Ok(map),
         Ok(other) => Err(format!("holds {} where a JSON object belongs", brief(&other))),
-        Err(e) => Err(format!("not JSON: {e}")),
+        Err(e) => Err(match foreign::what(text.as_bytes()) {
+            Some(what) => format!("not JSON but {what}"),
+            None => format!("not JSON: {e}"),
+        }),
     }
 }
 

@@ -11,6 +11,7 @@ const ALWAYS: &str = "every model of this type has it";
 /// Takes every tensor of the model out of `tensors` and refuses what is left.
 pub(super) fn assemble(
     plan: Plan,
+    tied_head: bool,
     tensors: &mut Tensors,
     warnings: &mut Vec<String>,
 ) -> Result<(Config, Weights), CheckpointError> {
@@ -23,13 +24,14 @@ pub(super) fn assemble(
     let h = config.hidden;
     let (input, input_weights) = input(&plan, tensors, warnings)?;
     config.input = input;
+    let tied = check_head(&plan, tied_head, &config.input, tensors)?;
     let layers = (0..config.layers)
         .map(|i| {
             Layer { prefix: format!("layers.{i}."), config: &config, tensors: &mut *tensors }.read(plan.output_norm)
         })
         .collect::<Result<Vec<_>, _>>()?;
     let norm = tensors.take("norm.weight", &[h], ALWAYS)?;
-    let (outputs, head) = head(&plan, &config.input, tensors, warnings)?;
+    let (outputs, head) = head(&plan, tied, &config.input, &input_weights, tensors, warnings)?;
     config.outputs = outputs;
     config.tied = head.weight.is_none();
     tensors.finish()?;
@@ -139,10 +141,30 @@ fn input(
     Ok((Input::Tokens { vocab }, InputWeights::Embedding(Matrix::new(vocab, h, data))))
 }
 
+/// Whether the embedding is the head. A language model with neither a head nor a word about it is a base model.
+fn check_head(plan: &Plan, tied_head: bool, input: &Input, tensors: &Tensors) -> Result<bool, CheckpointError> {
+    let Input::Tokens { vocab } = *input else { return Ok(false) };
+    if plan.tied == Some(true) {
+        return Ok(true);
+    }
+    match tensors.shape(HEAD) {
+        Some(_) => Ok(false),
+        None if tied_head => Ok(true),
+        None => {
+            let tied = plan.tied.map_or("absent (false)", |_| "false");
+            Err(CheckpointError::MissingHead { outputs: vocab, hidden: plan.hidden, tied })
+        }
+    }
+}
+
+const HEAD: &str = "lm_head.weight";
+
 /// The head, and the number of outputs; no weight means tied.
 fn head(
     plan: &Plan,
+    tied: bool,
     input: &Input,
+    input_weights: &InputWeights,
     tensors: &mut Tensors,
     warnings: &mut Vec<String>,
 ) -> Result<(usize, Head), CheckpointError> {
@@ -154,24 +176,25 @@ fn head(
         return Ok((f.labels, Head { weight: Some(Matrix::new(f.labels, h, weight)), bias: Some(bias) }));
     }
     let Input::Tokens { vocab } = *input else { unreachable!("only classifiers read features") };
-    let name = "lm_head.weight";
-    let weight = match plan.tied {
-        Some(true) => {
-            if tensors.ignore(name) {
-                warnings
-                    .push("lm_head.weight is ignored: tie_word_embeddings is true, the embedding is the head".into());
-            }
-            None
-        }
-        _ => tensors.take_if_present(name, &[vocab, h])?.map(|data| Matrix::new(vocab, h, data)),
-    };
-    if weight.is_none() && plan.tied != Some(true) {
-        let key = plan.tied.map_or("absent", |_| "false");
-        warnings.push(format!(
-            "there is no lm_head.weight though tie_word_embeddings is {key}; the embedding is taken as the head"
-        ));
+    if !tied {
+        let weight = tensors.take(HEAD, &[vocab, h], ALWAYS)?;
+        return Ok((vocab, Head { weight: Some(Matrix::new(vocab, h, weight)), bias: None }));
     }
-    Ok((vocab, Head { weight, bias: None }))
+    if let Some(shape) = tensors.shape(HEAD) {
+        // Saved beside the embedding, it is most often the embedding once more.
+        let same_shape = shape == [vocab, h];
+        let stored = if same_shape { tensors.take_if_present(HEAD, &[vocab, h])? } else { None };
+        let same = matches!((input_weights, &stored), (InputWeights::Embedding(m), Some(head)) if m.data == *head);
+        tensors.ignore(HEAD);
+        if !same {
+            warnings.push(
+                "lm_head.weight is ignored though it differs from the embedding: tie_word_embeddings is true, the embedding is the head; \
+                 set it to false to use lm_head.weight"
+                    .into(),
+            );
+        }
+    }
+    Ok((vocab, Head { weight: None, bias: None }))
 }
 
 /// Reads the tensors of one layer.

@@ -1,29 +1,14 @@
-//! The tensors of a checkpoint directory: one safetensors file or the shards of an index, memory-mapped.
+//! The tensors of a checkpoint directory: one safetensors file or the shards of an index.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use half::{bf16, f16};
-use memmap2::Mmap;
 use safetensors::Dtype;
-use safetensors::tensor::Metadata;
 use sha2::{Digest, Sha256};
 
-use super::{CheckpointError, json};
-use crate::files::{self, FileError};
-
-const SINGLE: &str = "model.safetensors";
-const INDEX: &str = "model.safetensors.index.json";
-/// The longest header that safetensors itself accepts.
-const MAX_HEADER_BYTES: u64 = 100_000_000;
-
-/// One mapped file.
-struct Shard {
-    name: String,
-    map: Mmap,
-    /// Start of the tensor data.
-    data_off: usize,
-}
+use super::folder::{INDEX, Weights};
+use super::shard::Shard;
+use super::{CheckpointError, folder, json, names};
 
 /// One tensor, not yet read.
 struct Entry {
@@ -36,7 +21,7 @@ struct Entry {
     range: (usize, usize),
 }
 
-/// All tensors by name without the optional `model.` prefix. A read takes the tensor out, so what is left is unknown.
+/// All tensors by their name within the model ([`names::bare`]). A read takes the tensor out, so what is left is unknown.
 pub(super) struct Tensors {
     shards: Vec<Shard>,
     entries: BTreeMap<String, Entry>,
@@ -44,52 +29,50 @@ pub(super) struct Tensors {
 }
 
 impl Tensors {
-    /// Maps `model.safetensors`, or else every shard that `model.safetensors.index.json` names.
-    pub(super) fn open(dir: &Path) -> Result<Self, CheckpointError> {
+    /// Opens the file or the shards that hold the weights of `dir`.
+    pub(super) fn open(dir: &Path, warnings: &mut Vec<String>) -> Result<Self, CheckpointError> {
         let mut tensors = Self { shards: Vec::new(), entries: BTreeMap::new(), prefixed: false };
-        if files::is_named(&dir.join(SINGLE)) {
-            tensors.map(dir, SINGLE)?;
-        } else if files::is_named(&dir.join(INDEX)) {
-            let index = read_index(dir)?;
-            let files: BTreeSet<&String> = index.values().collect();
-            for file in files {
-                tensors.map(dir, file)?;
+        match folder::weights(dir, warnings)? {
+            Weights::File(name) => tensors.add(dir, &name)?,
+            Weights::Shards => {
+                let index = read_index(dir)?;
+                let files: BTreeSet<&String> = index.values().collect();
+                for file in files {
+                    tensors.add(dir, file)?;
+                }
+                tensors.check_index(&index)?;
             }
-            tensors.check_index(&index)?;
-        } else {
-            return Err(no_weights(dir));
+        }
+        let foreign = tensors.entries.values().find_map(|e| Some((e, names::foreign(&e.raw)?)));
+        if let Some((entry, what)) = foreign {
+            let (name, file) = (entry.raw.escape_debug().to_string(), tensors.shards[entry.shard].name.clone());
+            return Err(CheckpointError::ForeignTensor { name, file, what });
         }
         Ok(tensors)
     }
 
-    fn map(&mut self, dir: &Path, name: &str) -> Result<(), CheckpointError> {
-        let path = dir.join(name);
-        let failed = |source| CheckpointError::Io { path: path.clone(), source };
-        let io = |source| failed(FileError::new(&path, source));
-        let bad = |reason: String| CheckpointError::Safetensors { file: name.into(), reason };
-        let file = files::open(&path).map_err(failed)?;
-        if file.metadata().map_err(io)?.len() == 0 {
-            return Err(bad("the file is empty; fetch it again".into()));
-        }
-        // SAFETY: the map is private to this reader and only read; as every reader of mapped weights does, it relies on nobody
-        // truncating the file meanwhile.
-        let map = unsafe { Mmap::map(&file) }.map_err(io)?;
-        let (metadata, data_off) = header(&map).map_err(bad)?;
+    fn add(&mut self, dir: &Path, name: &str) -> Result<(), CheckpointError> {
+        let (file, metadata) = Shard::open(dir, name)?;
         let shard = self.shards.len();
         for raw in metadata.offset_keys() {
             let Some(info) = metadata.info(&raw) else { continue };
-            let bare = raw.strip_prefix("model.").unwrap_or(&raw);
-            self.prefixed |= bare.len() < raw.len();
-            // The name that the embedding had before 2024-03-14.
-            let key = if bare == "embed_tokens.weight" { "embeddings.weight" } else { bare }.to_string();
+            let key = names::bare(&raw);
+            self.prefixed |= raw.starts_with("model.");
             let entry = Entry { raw, shard, dtype: info.dtype, shape: info.shape.clone(), range: info.data_offsets };
             if let Some(old) = self.entries.get(&key) {
                 return Err(duplicate(&entry.raw, name, &old.raw, self.shards.get(old.shard)));
             }
             self.entries.insert(key, entry);
         }
-        self.shards.push(Shard { name: name.into(), map, data_off });
+        self.shards.push(file);
         Ok(())
+    }
+
+    /// Number of all weights, and the largest size of a matrix's input.
+    pub(super) fn sizes(&self) -> (u64, u64) {
+        let count = |e: &Entry| e.shape.iter().map(|&n| n as u64).product::<u64>();
+        let width = |e: &Entry| if let [_, width] = e.shape[..] { width as u64 } else { 0 };
+        (self.entries.values().map(count).sum(), self.entries.values().map(width).max().unwrap_or(0))
     }
 
     fn check_index(&self, index: &BTreeMap<String, String>) -> Result<(), CheckpointError> {
@@ -105,12 +88,14 @@ impl Tensors {
     }
 
     /// SHA-256 of the files, concatenated in name order.
-    pub(super) fn sha256(&self) -> [u8; 32] {
+    ///
+    /// It is the last that is read: whatever changed since a file was opened is an error here.
+    pub(super) fn sha256(&self) -> Result<[u8; 32], CheckpointError> {
         let mut shards: Vec<&Shard> = self.shards.iter().collect();
         shards.sort_by(|a, b| a.name.cmp(&b.name));
         let mut hash = Sha256::new();
-        shards.iter().for_each(|s| hash.update(&s.map));
-        hash.finalize().into()
+        shards.iter().try_for_each(|shard| shard.hash(&mut hash))?;
+        Ok(hash.finalize().into())
     }
 
     /// Distinct indices `i` among names `layers.{i}.*`.
@@ -151,10 +136,7 @@ impl Tensors {
         if entry.shape != need {
             return Err(CheckpointError::Shape { name: raw, have: entry.shape.clone(), need: format!("{need:?}") });
         }
-        let shard = &self.shards[entry.shard];
-        let bytes = &shard.map[shard.data_off + entry.range.0..shard.data_off + entry.range.1];
-        let values = decode(entry.dtype, bytes)
-            .ok_or_else(|| CheckpointError::Dtype { name: raw.clone(), dtype: format!("{:?}", entry.dtype) })?;
+        let values = self.shards[entry.shard].read(&raw, entry.dtype, entry.range)?;
         if let Some(index) = values.iter().position(|v| !v.is_finite()) {
             return Err(CheckpointError::NotFinite { name: raw, index, value: values[index] });
         }
@@ -174,26 +156,8 @@ impl Tensors {
             name: e.raw.escape_debug().to_string(),
             have: e.shape.clone(),
             file: self.shards[e.shard].name.clone(),
-            hint: hint(name).into(),
+            hint: names::hint(name).into(),
         })
-    }
-}
-
-/// What an unknown tensor probably is.
-fn hint(name: &str) -> &'static str {
-    let last = name.rsplit("attn.").next().unwrap_or(name);
-    if last.starts_with("h_conv1d") {
-        "a convolution shared by q, k and v (fla before 2024-07-14) is not supported"
-    } else if name.contains("attn_res") || name.contains("mlp_res") || name.starts_with("res_") {
-        "attention residuals are not supported"
-    } else if last.starts_with("in_proj") || last.starts_with("conv1d") {
-        "fused projections are the Transformers layout (Qwen3-Next), not fla's"
-    } else if last.contains("conv1d") {
-        "convolutions exist where use_short_conv is true (GLA, Gated DeltaNet)"
-    } else if last.contains("gate_proj") && name.contains("attn.") {
-        "head gates need an \"sla\" section in config.json (with \"bias\": true for biases)"
-    } else {
-        "remove it, or correct the config key that should ask for it"
     }
 }
 
@@ -204,37 +168,6 @@ fn duplicate(raw: &str, file: &str, old: &str, old_shard: Option<&Shard>) -> Che
         old.escape_debug().to_string()
     };
     CheckpointError::DuplicateTensor { name: format!("{} in {file}", raw.escape_debug()), other }
-}
-
-/// The metadata and the offset of the data; the data reaches exactly to the end of `file`.
-fn header(file: &[u8]) -> Result<(Metadata, usize), String> {
-    const AGAIN: &str = "the file is truncated or damaged; fetch it again";
-    let (len, rest) = file.split_first_chunk::<8>().ok_or_else(|| format!("{} bytes; {AGAIN}", file.len()))?;
-    let len = u64::from_le_bytes(*len);
-    if len > MAX_HEADER_BYTES {
-        return Err(format!("a header of {len} bytes is longer than {MAX_HEADER_BYTES}: not a safetensors file"));
-    }
-    let json = usize::try_from(len)
-        .ok()
-        .and_then(|n| rest.get(..n))
-        .ok_or_else(|| format!("a header of {len} bytes in a file of {} bytes; {AGAIN}", file.len()))?;
-    let metadata: Metadata =
-        serde_json::from_slice(json).map_err(|e| format!("bad header: {e}").replace(char::is_control, " "))?;
-    let (need, have) = (metadata.data_len(), rest.len() - json.len());
-    if need != have {
-        return Err(format!("the header describes {need} bytes of tensors, the file holds {have}; {AGAIN}"));
-    }
-    Ok((metadata, 8 + json.len()))
-}
-
-/// Little-endian elements as `f32`; `None` for other types than F32, F16 and BF16.
-fn decode(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
-    Some(match dtype {
-        Dtype::F32 => bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
-        Dtype::F16 => bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
-        Dtype::BF16 => bytes.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect(),
-        _ => return None,
-    })
 }
 
 /// `weight_map` of the index: tensor to file. Files are plain names inside the directory.
@@ -260,15 +193,4 @@ fn read_index(dir: &Path) -> Result<BTreeMap<String, String>, CheckpointError> {
         return Err(bad("weight_map is empty".into()));
     }
     Ok(index)
-}
-
-fn no_weights(dir: &Path) -> CheckpointError {
-    let pickle = std::fs::read_dir(dir).ok().and_then(|files| {
-        let names = files.flatten().map(|f| f.file_name().to_string_lossy().into_owned());
-        names.filter(|n| [".bin", ".pt", ".pth", ".ckpt"].iter().any(|e| n.ends_with(e))).min()
-    });
-    let hint = pickle.map_or_else(String::new, |p| {
-        format!("; {} is a pickle, which is not read: save the model with safe_serialization=True", p.escape_debug())
-    });
-    CheckpointError::NoWeights { dir: dir.into(), hint }
 }

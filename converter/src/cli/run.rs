@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use clap::Args;
 use sla_converter::files;
-use sla_format::{InputKind, NONE};
+use sla_format::InputKind;
 use sla_runtime::{Decoder, MAX_CANDIDATES, Model, Sampler, SamplerConfig, Session};
 
 use super::failure::{Failure, Outcome, fail, read_model_to_run, warn};
@@ -118,12 +118,11 @@ pub(super) fn command(options: &Options) -> Outcome {
         return Ok(());
     }
 
-    let eos = if model.tokenizer_section().is_empty() { NONE } else { model.desc().eos };
     let mut printer = Printer::new(&model, &prompt);
     let mut logits = if prompt.is_empty() { session.logits() } else { session.prefill(&prompt)? };
     let mut token = sampler.sample(&mut logits);
     for n in 1.. {
-        if token == eos {
+        if !model.tokenizer_section().is_empty() && model.is_end_of_text(token) {
             break;
         }
         printer.token(token)?;

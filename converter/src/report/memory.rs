@@ -46,6 +46,7 @@ pub fn flash(file: &[u8], model: &Model) -> Vec<Part> {
             Some(SectionKind::SelfTest) => "self-test",
             Some(SectionKind::Labels) => "labels",
             Some(SectionKind::States) => "state kinds",
+            Some(SectionKind::Ends) => "ends of text",
             Some(SectionKind::Weights) | None => continue,
         };
         parts.push(part(name, section.bytes as usize));

@@ -80,11 +80,13 @@ pub enum SectionKind {
     Labels = 7,
     /// Representation of each layer's state ([`crate::States`]); absent when all are int32.
     States = 8,
+    /// Tokens that end a text ([`crate::Ends`]); absent for one or none.
+    Ends = 9,
 }
 
 impl SectionKind {
     /// All kinds, in file order.
-    pub const ALL: [SectionKind; 8] = [
+    pub const ALL: [SectionKind; 9] = [
         SectionKind::Model,
         SectionKind::Tensors,
         SectionKind::Weights,
@@ -93,6 +95,7 @@ impl SectionKind {
         SectionKind::SelfTest,
         SectionKind::Labels,
         SectionKind::States,
+        SectionKind::Ends,
     ];
 
     /// The kind with this number.

@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod checksum;
+mod ends;
 mod header;
 mod model;
 mod plan;
@@ -19,6 +20,7 @@ mod tensor;
 mod tokenizer;
 
 pub use checksum::{Checksum, crc32, seal};
+pub use ends::{Ends, MAX_ENDS};
 pub use header::{HEADER_BYTES, Header, MAGIC, SECTION_ALIGN, Section, SectionKind, VERSION, file_bytes};
 pub use model::{
     Backbone, FeatureMap, InputKind, KeyGate, MAX_DIM, MAX_HEADS, ModelDesc, NONE, OutputGate, QueryGate, RealBits,

@@ -22,7 +22,7 @@ fn case() -> Case {
     let vocab = 420;
     let config = Config { outputs: vocab, input: Input::Tokens { vocab }, ..synth::small(Backbone::Gla) };
     let mut checkpoint = checkpoint(config.clone(), synth::weights(&config, 3));
-    (checkpoint.meta.bos_token_id, checkpoint.meta.eos_token_id) = (Some(BOS), Some(EOS));
+    (checkpoint.meta.bos_token_id, checkpoint.meta.eos_token_ids) = (Some(BOS), vec![EOS]);
     let tokenizer = Some(compile(&json, vocab).expect("a tokenizer that is known"));
     let converted =
         convert(checkpoint.clone(), &ConvertOptions { tokenizer, ..ConvertOptions::default() }, &mut |_, _| {});
