@@ -9,7 +9,7 @@ use sla::*;
 use sla_runtime::{Model, Session};
 use sla_tests::untrusted::Aligned16;
 
-use common::{C, Opened, files};
+use common::{C, Opened, file, files};
 
 const STEPS: usize = 5;
 
@@ -160,11 +160,11 @@ extern "C" fn collect(context: *mut std::ffi::c_void, text: *const std::ffi::c_c
 fn text_is_encoded_and_decoded_and_sessions_saved_and_restored() {
     use sla_status::*;
     let all = files();
-    let (_, file) = all.iter().find(|(name, _)| *name == "gla, tokenizer").expect("a file with a tokenizer");
-    let (_, other) = all.iter().find(|(name, _)| *name == "retnet, tokenizer").expect("another");
+    let (_, file) = all.iter().find(|(name, _)| *name == "gla-tokenizer").expect("a file with a tokenizer");
+    let (_, other) = all.iter().find(|(name, _)| *name == "retnet-tokenizer").expect("another");
     let (model, without, decoder) = (C::<sla_model>::one(), C::<sla_model>::one(), C::<sla_decoder>::one());
     let (session, fork, foreign) = (C::<sla_session>::one(), C::<sla_session>::one(), C::<sla_session>::one());
-    let mut foreign_model = C::<sla_model>::one();
+    let foreign_model = C::<sla_model>::one();
     let text = "Hello world, \u{4e16}\u{1f980}!";
     let mut ids = vec![0u32; sla_encode_words(text.len())];
     let mut words = vec![0u32; 1 << 18];
@@ -233,11 +233,138 @@ fn every_status_has_a_text_of_its_own() {
         // SAFETY: a static string.
         unsafe { CStr::from_ptr(sla_status_text(status)) }.to_str().expect("ASCII")
     };
-    let texts: Vec<&str> = (0..=sla_status::SLA_NO_STEP as i32).map(text).collect();
+    let texts: Vec<&str> = (0..=sla_status::SLA_OVERLAP as i32).map(text).collect();
     let mut unique = texts.clone();
     unique.sort_unstable();
     unique.dedup();
     assert_eq!(unique.len(), texts.len());
     assert_eq!(text(sla_status::SLA_CHECKSUM as i32), "the model is corrupted: its checksum does not match");
+    assert_eq!(text(texts.len() as i32), "unknown status", "the last status is not the last");
     assert_eq!((text(-1), text(10_000)), ("unknown status", "unknown status"));
+}
+
+#[test]
+fn buffers_that_overlap_are_refused() {
+    use sla_status::*;
+    let opened = Opened::new(file("gla-tokenizer"));
+    let (state, scratch) = (opened.plan.state_words, opened.plan.scratch_words);
+    let words = C::<u32>::many(state + scratch);
+    let (session, model) = (C::<sla_session>::one(), opened.model.at());
+    // Storage that lies at the end of a buffer.
+    let inside =
+        |words: &C<u32>, bytes: usize| words.at().wrapping_byte_add(4 * words.len() - bytes).map_addr(|at| at & !7);
+    let huge = usize::MAX / 4;
+    // SAFETY: every pointer points to what it is announced to point to, or to memory that is refused.
+    unsafe {
+        let (first, second) = (words.at(), words.at().add(state));
+        assert_eq!(sla_session_open(session.at(), model, first, state, first, scratch), SLA_OVERLAP);
+        assert_eq!(sla_session_open(session.at(), model, first, state + 1, second, scratch), SLA_OVERLAP);
+        assert_eq!(sla_session_open(session.at(), model, first, state, second.sub(1), scratch), SLA_OVERLAP);
+        assert_eq!(sla_session_open(session.at(), model, first, state, second, huge), SLA_OVERLAP);
+        assert_eq!(sla_session_open(session.at(), model, first, usize::MAX, second, scratch), SLA_OVERLAP);
+        let within = inside(&words, size_of::<sla_session>()).cast();
+        assert_eq!(sla_session_open(within, model, first, state, second, scratch), SLA_OVERLAP);
+        assert_eq!(sla_self_test(model, first, state, second.sub(1), scratch), SLA_OVERLAP);
+        assert_eq!(sla_model_open(model, model.cast::<u8>().add(8), 64), SLA_OVERLAP);
+        assert_eq!(sla_model_open(model, opened.bytes().as_ptr(), usize::MAX), SLA_OVERLAP);
+
+        assert_eq!(sla_session_open(session.at(), model, first, state, second, scratch), SLA_OK);
+        assert_eq!(sla_prefill(session.at(), second.add(8), 1), SLA_OVERLAP);
+        assert_eq!(sla_step_features(session.at(), first.cast(), 1), SLA_OVERLAP);
+        assert_eq!(sla_step_features_begin(session.at(), first.cast(), 1), SLA_OVERLAP);
+        assert_eq!(sla_step(session.at(), 1), SLA_OK);
+        let mut best = 0;
+        assert_eq!(sla_logits(session.at(), second.cast(), 1), SLA_OVERLAP);
+        assert_eq!(sla_argmax(session.at(), first), SLA_OVERLAP);
+        assert_eq!(sla_slice(session.at(), first.wrapping_byte_add(first.addr() % 8).cast()), SLA_OVERLAP);
+        assert_eq!(sla_save(session.at(), first.cast(), 4 * state), SLA_OVERLAP);
+        assert_eq!(sla_restore(session.at(), first.cast(), 4 * state), SLA_OVERLAP);
+        assert_eq!(sla_argmax(session.at(), &mut best), SLA_OK, "what was refused has changed nothing");
+
+        let mut count = 0;
+        let text = words.at().cast();
+        assert_eq!(sla_encode(model, text, 4, true, words.at(), 16, &mut count), SLA_OVERLAP);
+    }
+}
+
+#[test]
+fn what_is_refused_has_done_nothing() {
+    use sla_status::*;
+    let opened = Opened::new(file("retnet"));
+    let scratch = opened.scratch();
+    let session = opened.session(&scratch);
+    assert_eq!(session.begin(1), SLA_OK);
+    // SAFETY: an open session; null pointers.
+    unsafe {
+        assert_eq!(sla_slice(session.at(), null_mut()), SLA_NULL);
+        assert_eq!(sla_logits(session.at(), null_mut(), 0), SLA_OK);
+    }
+    assert_eq!(session.begin(1), SLA_OK);
+    let whole = session.slice().expect("a step");
+    assert_eq!(session.reset(), SLA_OK);
+    assert_eq!(session.begin(1), SLA_OK);
+    // SAFETY: as above.
+    assert_eq!(unsafe { sla_slice(session.at(), null_mut()) }, SLA_NULL);
+    assert_eq!(session.slice(), Ok(whole), "the refused call has run a slice");
+}
+
+#[test]
+fn the_length_of_a_file_is_in_its_first_bytes() {
+    use sla_status::*;
+    let bytes_of = |start: &[u8]| {
+        let mut bytes = 7;
+        // SAFETY: as many bytes as announced.
+        let status = unsafe { sla_file_bytes(start.as_ptr(), start.len(), &mut bytes) };
+        (status, bytes)
+    };
+    for (name, file) in files() {
+        let file = file.bytes();
+        for have in [16, 32, file.len()] {
+            assert_eq!(bytes_of(&file[..have]), (SLA_OK, file.len()), "{name}");
+        }
+        // In flash it need not be aligned for this.
+        assert_eq!(bytes_of(&[&[0], &file[..16]].concat()[1..]), (SLA_OK, file.len()), "{name}");
+        for have in 0..16 {
+            assert_eq!(bytes_of(&file[..have]), (SLA_MODEL_LENGTH, 7), "{name}");
+        }
+        let with = |at: usize, word: u32| {
+            let mut start = file[..16].to_vec();
+            start[at..at + 4].copy_from_slice(&word.to_le_bytes());
+            bytes_of(&start)
+        };
+        assert_eq!(with(0, u32::MAX), (SLA_NOT_SLA, 7), "erased flash");
+        assert_eq!((with(4, 2), with(12, 31)), ((SLA_VERSION, 7), (SLA_INVALID, 7)));
+        assert_eq!(with(12, u32::MAX), (SLA_OK, u32::MAX as usize));
+    }
+    let mut bytes = 0;
+    // SAFETY: null pointers.
+    unsafe {
+        assert_eq!(sla_file_bytes(null(), 16, &mut bytes), SLA_NULL);
+        assert_eq!(sla_file_bytes(null(), 0, &mut bytes), SLA_MODEL_LENGTH);
+        assert_eq!(sla_file_bytes(files()[0].1.bytes().as_ptr(), 16, null_mut()), SLA_NULL);
+    }
+}
+
+/// A text function that uses the decoder that calls it.
+extern "C" fn decode_again(context: *mut std::ffi::c_void, _: *const std::ffi::c_char, _: usize) {
+    // SAFETY: the test passes this.
+    unsafe {
+        let (decoder, status) = *context.cast::<(*mut sla_decoder, *mut sla_status)>();
+        status.write(sla_decode_end(decoder, Some(collect), null_mut()));
+    }
+}
+
+#[test]
+fn a_decoder_is_not_open_to_the_text_function_that_it_calls() {
+    let opened = Opened::new(file("gla-tokenizer"));
+    let (decoder, status) = (C::<sla_decoder>::one(), C::<sla_status>::one());
+    let context = C::one();
+    context.set(&[(decoder.at(), status.at())]);
+    // SAFETY: storage that outlives the calls; 33 is a token with a text.
+    unsafe {
+        assert_eq!(sla_decoder_open(decoder.at(), opened.model.at(), true), sla_status::SLA_OK);
+        assert_eq!(sla_decode(decoder.at(), 33, Some(decode_again), context.at().cast()), sla_status::SLA_OK);
+        assert_eq!(status.get(), [sla_status::SLA_NOT_OPEN]);
+        assert_eq!(sla_decode(decoder.at(), 33, Some(decode_again), context.at().cast()), sla_status::SLA_OK);
+    }
 }

@@ -48,7 +48,7 @@ fn sessions_by_turns_are_right_bit_for_bit() {
 
 #[test]
 fn a_step_of_which_nothing_has_run_is_told_and_taken_again() {
-    let opened = Opened::new(file("gla, int16 state"));
+    let opened = Opened::new(file("gla-int16-state"));
     let expected = alone(&opened, &[5, 6]);
     let scratch = opened.scratch();
     let (a, b) = (opened.session(&scratch), opened.session(&scratch));
@@ -126,7 +126,7 @@ fn only_what_uses_scratch_displaces() {
 
 #[test]
 fn what_its_owner_does_to_scratch_is_seen() {
-    let opened = Opened::new(file("gla, tokenizer"));
+    let opened = Opened::new(file("gla-tokenizer"));
     let scratch = opened.scratch();
     let a = opened.session(&scratch);
     let other = [0, u32::MAX, 0xdead_beef];
@@ -186,7 +186,7 @@ fn threads_share_a_model() {
     struct Shared<'a>(&'a Opened);
     // SAFETY: the model is only read.
     unsafe impl Sync for Shared<'_> {}
-    let opened = Opened::new(file("gla, int16 state"));
+    let opened = Opened::new(file("gla-int16-state"));
     let expected = alone(&opened, &[1, 2, 3]);
     let shared = Shared(&opened);
     std::thread::scope(|scope| {

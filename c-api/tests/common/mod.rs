@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use sla::*;
-use sla_tests::untrusted::{Aligned16, small_files};
+use sla_tests::untrusted::{Aligned16, file_name, small_files};
 
 /// Storage of a structure, or elements of a buffer: zeros at first.
 pub struct C<T> {
@@ -76,10 +76,10 @@ impl<T> Drop for C<T> {
     }
 }
 
-/// The small files, by name. They are converted here, or read from the folder `SLA_SMALL_FILES`: an interpreter converts too slowly.
+/// The small files, by the names of files. They are converted here, or read from the folder `SLA_SMALL_FILES`: an interpreter converts too slowly.
 pub fn files() -> Vec<(String, Aligned16)> {
     let Some(folder) = std::env::var_os("SLA_SMALL_FILES") else {
-        return small_files().into_iter().map(|(name, file)| (name.to_owned(), Aligned16::of(&file))).collect();
+        return small_files().into_iter().map(|(name, file)| (file_name(name), Aligned16::of(&file))).collect();
     };
     let mut paths: Vec<_> =
         std::fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
