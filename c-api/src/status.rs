@@ -60,10 +60,14 @@ pub enum sla_status {
     SLA_UTF8 = 24,
     /// No logits yet: the session has taken no step.
     SLA_NO_STEP = 25,
+    /// What the session left in its scratch buffer is gone: another session has used it since, or its owner has.
+    SLA_DISPLACED = 26,
+    /// Two buffers overlap, or one is longer than memory.
+    SLA_OVERLAP = 27,
 }
 
 /// What each says, by number.
-const TEXTS: [&CStr; sla_status::SLA_NO_STEP as usize + 1] = [
+const TEXTS: [&CStr; sla_status::SLA_OVERLAP as usize + 1] = [
     c"success",
     c"a pointer is null",
     c"a buffer is not aligned",
@@ -90,6 +94,8 @@ const TEXTS: [&CStr; sla_status::SLA_NO_STEP as usize + 1] = [
     c"the model has no tokenizer, or the library was built without the feature",
     c"the text is not UTF-8",
     c"no logits before the first step",
+    c"the session's scratch buffer was used by another since its last step: take a step, reset or restore",
+    c"buffers overlap, or one is longer than memory",
 ];
 
 /// One line of English about a status, as a static string; "unknown status" for other numbers.

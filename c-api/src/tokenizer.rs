@@ -5,7 +5,7 @@ use core::ffi::{c_char, c_void};
 use sla_runtime::{Decoder, encode_words};
 
 use crate::model::sla_model;
-use crate::pointers::{check, put, slice, slice_mut};
+use crate::pointers::{Span, apart, check, put, slice, slice_mut};
 use crate::status::{sla_status, status};
 use crate::storage::Storage;
 
@@ -37,7 +37,7 @@ pub extern "C" fn sla_encode_words(text_bytes: usize) -> usize {
 /// The pointers are null or point to as much as announced.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sla_encode(
-    model: *mut sla_model,
+    model: *const sla_model,
     text: *const c_char,
     bytes: usize,
     with_template: bool,
@@ -47,6 +47,7 @@ pub unsafe extern "C" fn sla_encode(
 ) -> sla_status {
     let encode = || {
         check(count)?;
+        apart(&[Span::of(text, bytes)?, Span::of(ids, words)?])?;
         // SAFETY: the caller's promises.
         let (model, text) = unsafe { (sla_model::get(model)?, slice(text.cast::<u8>(), bytes)?) };
         let text = core::str::from_utf8(text).map_err(|_| sla_status::SLA_UTF8)?;
@@ -67,7 +68,7 @@ pub unsafe extern "C" fn sla_encode(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sla_decoder_open(
     decoder: *mut sla_decoder,
-    model: *mut sla_model,
+    model: *const sla_model,
     skip_special: bool,
 ) -> sla_status {
     let open = || {
@@ -82,7 +83,7 @@ pub unsafe extern "C" fn sla_decoder_open(
 /// Gives `text` what a token completes, perhaps in several parts, perhaps nothing yet.
 ///
 /// # Safety
-/// `decoder` is null or points to an open or zeroed decoder; `text` may be called with `context`.
+/// `decoder` is null or points to an open or zeroed decoder; `text` may be called with `context`, and does not use the decoder.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sla_decode(
     decoder: *mut sla_decoder,
@@ -114,11 +115,12 @@ unsafe fn decode(
 ) -> sla_status {
     let decode = || {
         let text = text.ok_or(sla_status::SLA_NULL)?;
+        let mut sink = |part: &str| {
+            // SAFETY: the caller's promise.
+            unsafe { text(context, part.as_ptr().cast(), part.len()) }
+        };
         // SAFETY: the caller's promise.
-        let decoder = unsafe { sla_decoder::get(decoder) }?;
-        // SAFETY: the caller's promise.
-        work(decoder, &mut |part| unsafe { text(context, part.as_ptr().cast(), part.len()) });
-        Ok(())
+        unsafe { sla_decoder::lend(decoder, |decoder| work(decoder, &mut sink)) }
     };
     status(decode())
 }

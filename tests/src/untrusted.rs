@@ -91,6 +91,11 @@ pub fn small_files() -> Vec<(&'static str, Vec<u8>)> {
     models.into_iter().map(|(name, config, options)| (name, file(config, options))).collect()
 }
 
+/// The name of a small file as that of a file, which no shell and no make has to be told of.
+pub fn file_name(name: &str) -> String {
+    name.replace(", ", "-").replace(' ', "-")
+}
+
 /// Calibration data that costs next to nothing.
 pub fn little(config: &Config) -> Calibration {
     match &config.input {

@@ -1,4 +1,7 @@
-//! `cargo xtask c-api`: the C library for every target, and the example in C on the host and on the emulated Cortex-M4.
+//! `cargo xtask c-api`: the C library for every target, and the example in C on the host and on the emulated Cortex-M4, which also measures
+//! the stack of every function.
+
+mod stack;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -24,7 +27,7 @@ pub struct Options {
     /// `host` or a bare-metal target, with commas or several times; all without this
     #[arg(long, value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(targets()))]
     target: Vec<String>,
-    /// Build all, run the example in C on the host and in the emulator, and compare
+    /// Build all, run the example in C on the host and in the emulator, compare, and measure the stack that sla.h bounds
     #[arg(long, conflicts_with = "target")]
     check: bool,
 }
@@ -123,12 +126,6 @@ fn check(targets: impl Iterator<Item = &'static str>) -> Result<Vec<String>> {
         notes.push(format!("skipped: the example in C: {missing}"));
         return Ok(notes);
     }
-    let mut syntax = Command::new("c++");
-    syntax.args(["-std=c++11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-x", "c++"]);
-    let output = process::run(syntax.arg(paths::root().join("c-api/include/sla.h")), LIMIT)?;
-    if !output.success() {
-        bail!("sla.h is no C++: {}", String::from_utf8_lossy(&output.stderr).trim());
-    }
     for model in ["shakespeare-sla-gla", "digits-sla-gla"].map(models::shipped_as) {
         let model = model?;
         let (host, machine) = (example(&model, "host")?, example(&model, "run")?);
@@ -144,10 +141,16 @@ fn check(targets: impl Iterator<Item = &'static str>) -> Result<Vec<String>> {
         }
         notes.push(format!("{}: the same {} bytes from C on host and M4, digest {digest}", model.name, host.len()));
     }
+    // Labels and a language model of a usual size, and everything else that a file can have.
+    let mut measured = vec![models::shipped_as("digits-sla-gla")?, models::shipped_as(models::DEFAULT)?];
+    measured.extend(models::small()?);
+    let outputs = measured.iter().map(|model| example(model, "stack")).collect::<Result<Vec<_>>>()?;
+    let header = std::fs::read_to_string(paths::root().join("c-api/include/sla.h"))?;
+    notes.extend(stack::check(&header, &outputs)?);
     Ok(notes)
 }
 
-/// Output of the example with a model.
+/// Output of a goal of the example with a model.
 fn example(model: &Model, goal: &str) -> Result<String> {
     let mut command = Command::new("make");
     command.current_dir(paths::root().join("firmware-examples/c-m4")).args(["--silent", goal]);

@@ -5,6 +5,7 @@
 
 mod emulator;
 mod library;
+mod miri;
 mod python;
 mod targets;
 mod toolchain;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 pub use emulator::{ensure_aarch64, ensure_browser, ensure_c, ensure_qemu};
+pub use miri::{MIRI_TOOLCHAIN, ensure_miri};
 pub use python::ensure_training;
 pub use targets::{device_cargo, device_rustc, ensure_targets};
 
