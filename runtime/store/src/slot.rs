@@ -79,7 +79,7 @@ impl Slot {
         (self.end - self.value::<F>()) as usize
     }
 
-    /// The slot's record, if a whole value lies behind it.
+    /// The slot's record, if a whole value lies behind it. The error is that of a slot that cannot be read.
     pub fn find<F: NorFlash>(&self, flash: &mut F) -> Result<Option<Record>, StoreError<F::Error>> {
         let mut chunk = [0xff; CHUNK];
         let head = chunk.get_mut(..Self::record_bytes::<F>()).unwrap_or_default();
