@@ -196,10 +196,14 @@ impl<'m> Model<'m> {
         self.optional[2]
     }
 
-    /// The name of label `index` of a classifier.
+    /// The name of label `index` of a classifier: a line of the section.
     #[must_use]
     pub fn label(&self, index: u32) -> Option<&'m str> {
-        core::str::from_utf8(self.optional[3]).ok()?.lines().nth(index as usize)
+        let mut rest = self.optional[3];
+        for _ in 0..index {
+            rest = line(rest)?.1;
+        }
+        core::str::from_utf8(line(rest)?.0).ok()
     }
 
     /// Multiplications of matrix weights in a token, the head included: no embedding, convolution or state.
@@ -254,6 +258,13 @@ impl<'m> Model<'m> {
         let bytes = self.weights.get(from..to).unwrap_or(&[]);
         bytemuck::try_cast_slice(bytes).unwrap_or(&[])
     }
+}
+
+/// The first line of a text, and what follows its end; `None` of nothing. Unlike `str::lines` this cannot panic.
+fn line(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = text.iter().position(|&byte| byte == b'\n').unwrap_or(text.len());
+    let (line, rest) = text.split_at_checked(end)?;
+    (!text.is_empty()).then_some((line, rest.get(1..).unwrap_or_default()))
 }
 
 /// The section table, resolved.

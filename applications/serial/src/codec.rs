@@ -160,8 +160,10 @@ impl Utf8 {
                     // One character at most is pending, so nothing valid stands before what is wrong.
                     let Some(wrong) = e.error_len() else { return };
                     sink("\u{fffd}");
+                    // Never more than all; said again, so that no panic is left in.
+                    let wrong = wrong.min(self.len).min(4);
                     self.pending.rotate_left(wrong);
-                    self.len = self.len.saturating_sub(wrong);
+                    self.len -= wrong;
                 }
             }
         }
