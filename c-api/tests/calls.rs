@@ -196,10 +196,10 @@ fn text_is_encoded_and_decoded_and_sessions_saved_and_restored() {
 
         let room = ids.len();
         let into = ids.as_mut_ptr();
-        assert_eq!(sla_encode(&mut *without, from, text.len(), true, into, room, &mut count), SLA_NO_TOKENIZER);
-        assert_eq!(sla_encode(&mut *model, from, text.len(), true, into, 3, &mut count), SLA_ROOM);
-        assert_eq!(sla_encode(&mut *model, from, text.len() - 2, true, into, room, &mut count), SLA_UTF8);
-        assert_eq!(sla_encode(&mut *model, from, text.len(), true, into, room, &mut count), SLA_OK);
+        assert_eq!(sla_encode(&mut *without, from, text.len(), true, text_is_text, into, room, &mut count), SLA_NO_TOKENIZER);
+        assert_eq!(sla_encode(&mut *model, from, text.len(), true, text_is_text, into, 3, &mut count), SLA_ROOM);
+        assert_eq!(sla_encode(&mut *model, from, text.len() - 2, true, text_is_text, into, room, &mut count), SLA_UTF8);
+        assert_eq!(sla_encode(&mut *model, from, text.len(), true, text_is_text, into, room, &mut count), SLA_OK);
         assert!(count > 5 && count < text.len(), "{count} tokens");
         assert_eq!(sla_decoder_open(&mut *decoder, &mut *without, true), SLA_NO_TOKENIZER);
         assert_eq!(sla_decode(&mut *decoder, 0, Some(collect), context), SLA_NOT_OPEN);
