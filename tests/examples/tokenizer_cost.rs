@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use sla_converter::tokenizer::{compile, encode};
-use sla_tokenizer::Tokenizer;
+use sla_tokenizer::{ControlTokens, Template, Tokenizer};
 
 fn main() {
     let prose = std::fs::read_to_string("models/demo.txt").expect("run it at the repository's root");
@@ -19,7 +19,7 @@ fn main() {
             for kb in [1, 10, 100] {
                 let text: String = text.chars().cycle().take(kb * 1000).collect();
                 let runs = if kb == 100 { 1 } else { 5 };
-                let time = (0..runs).map(|_| { let start = Instant::now(); std::hint::black_box(encode(&tokenizer, &text, true)); start.elapsed().as_secs_f64() * 1e3 }).fold(f64::MAX, f64::min);
+                let time = (0..runs).map(|_| { let start = Instant::now(); std::hint::black_box(encode(&tokenizer, &text, Template::Add, ControlTokens::Parse)); start.elapsed().as_secs_f64() * 1e3 }).fold(f64::MAX, f64::min);
                 times.push(format!("{time:9.3}"));
             }
             println!("  {name:12} {}", times.join(" "));

@@ -301,6 +301,9 @@ impl<'s> Tokenizer<'s> {
                 continue;
             }
             let Some(byte) = rest.get(depth) else { break };
+            if Some(byte) < first.get(depth) || Some(byte) > last.get(depth) {
+                break;
+            }
             let next = |at| self.ordered(at).and_then(|(_, content)| content.get(depth));
             from += partition(to - from, |at| next(from + at) < Some(byte));
             to = from + partition(to - from, |at| next(from + at) <= Some(byte));

@@ -48,7 +48,7 @@ fn check(parts: &Parts, text: &str) {
             let found: Vec<_> = Cut::new(&tokenizer, normalized, control, text).collect();
             let wanted: Vec<_> = wanted
                 .into_iter()
-                .map(|(id, at, to)| id.map_or(Part::Piece { text: &text[at..to], at }, Part::Added))
+                .map(|(id, at, to)| id.map_or_else(|| Part::Piece { text: &text[at..to], at }, Part::Added))
                 .collect();
             assert_eq!(found, wanted, "{text:?}, {normalized}, {control:?}, {:?}", parts.added);
         }
