@@ -52,7 +52,10 @@ impl Prompt {
         if let Some(path) = &self.prompt_file {
             let text = text::read(path)?;
             return match text.is_empty() {
-                true => fail("--prompt-file: there is no text in it; without the option the model begins by itself"),
+                true => fail(format!(
+                    "{}: there is no text in it; without --prompt-file the model begins by itself",
+                    if path == Path::new("-") { "stdin".into() } else { path.display().to_string() }
+                )),
                 false => Ok(Some(("--prompt-file", text))),
             };
         }

@@ -100,12 +100,9 @@ fn control_tokens_in_a_text_are_text_where_the_library_has_them_so() {
 #[test]
 fn time_is_linear_in_the_text() {
     let time = |tokenizer: &Tokenizer, text: &str| {
-        let once = |_| {
-            let start = std::time::Instant::now();
-            std::hint::black_box(tokenizer::encode(tokenizer, text, Template::Add, ControlTokens::AsText));
-            start.elapsed().as_secs_f64()
-        };
-        (0..3).map(once).fold(f64::MAX, f64::min)
+        let start = std::time::Instant::now();
+        std::hint::black_box(tokenizer::encode(tokenizer, text, Template::Add, ControlTokens::AsText));
+        start.elapsed().as_secs_f64()
     };
     let demo = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../models/demo.txt")).expect("demo.txt");
     let prose = demo.replace(char::is_numeric, "");
@@ -114,9 +111,10 @@ fn time_is_linear_in_the_text() {
         let tokenizer = Tokenizer::read(&section).expect("a fresh section");
         for part in [prose.as_str(), " ", "<", "<|", "<|reserved_special_token_", "\n ", "a"] {
             let text = |bytes: usize| part.chars().cycle().take(bytes).collect::<String>();
-            let (short, long) = (time(&tokenizer, &text(4_000)), time(&tokenizer, &text(40_000)));
-            // What is quadratic takes a hundred times as long.
-            assert!(long < 40.0 * short + 0.02, "{name}: {:.8}…: {short:.4} s and {long:.4} s", part);
+            let (short, long) = (text(2_000), text(20_000));
+            // What is quadratic takes a hundred times as long every time; a busy machine does not.
+            let ratio = |_| time(&tokenizer, &long) / (0..5).map(|_| time(&tokenizer, &short)).fold(f64::MAX, f64::min);
+            assert!((0..20).map(ratio).any(|ratio| ratio < 40.0), "{name}: {part:.8}…");
         }
     }
 }

@@ -151,7 +151,9 @@ pub fn all() -> Vec<(&'static str, Value)> {
     let added = |json: &Value, content: &str, flags: Value| {
         let mut json = json.clone();
         let vocab = json["model"]["vocab"].as_object().expect("an object");
-        let id = vocab.get(content).cloned().unwrap_or_else(|| vocab.len().into());
+        let old = json["added_tokens"].as_array().expect("a list");
+        let new = old.iter().filter(|token| token["content"].as_str().is_none_or(|text| !vocab.contains_key(text))).count();
+        let id = vocab.get(content).cloned().unwrap_or_else(|| (vocab.len() + new).into());
         let mut token = json!({"id": id, "content": content, "single_word": false, "lstrip": false, "rstrip": false,
             "normalized": false, "special": true});
         set(&mut token, flags);
