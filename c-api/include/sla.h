@@ -89,6 +89,14 @@ typedef enum {
   SLA_OVERLAP = 27
 } sla_status;
 
+// What becomes of control tokens, such as `<|im_end|>`, that are written out in a text.
+typedef enum {
+  // They are text like any other: for what a user wrote.
+  SLA_CONTROL_AS_TEXT = 0,
+  // They become their ids: for a text that its author has put them into.
+  SLA_CONTROL_PARSE = 1,
+} sla_control_tokens;
+
 // Storage of a model. Where it lives it has to stay while sessions use it.
 typedef struct {
   // Not for use.
@@ -329,8 +337,9 @@ const char *sla_status_text(int32_t status);
 // Words of a buffer in which every text of so many bytes can be encoded.
 size_t sla_encode_words(size_t text_bytes);
 
-// Encodes `bytes` bytes of UTF-8 with the model's tokenizer, and with what its template puts around them if `with_template`. The first
-// `*count` words of `ids` are the tokens; the rest is used for the work.
+// Encodes `bytes` bytes of UTF-8 with the model's tokenizer, and with what its template puts around them if `with_template`.
+// `control_tokens` is a `sla_control_tokens`; every number but `SLA_CONTROL_PARSE` is `SLA_CONTROL_AS_TEXT`. The first `*count` words of `ids`
+// are the tokens; the rest is used for the work.
 //
 // The caller promises:
 // The pointers are null or point to as much as announced.
@@ -338,6 +347,7 @@ sla_status sla_encode(const sla_model *model,
                       const char *text,
                       size_t bytes,
                       bool with_template,
+                      uint32_t control_tokens,
                       uint32_t *ids,
                       size_t words,
                       size_t *count);

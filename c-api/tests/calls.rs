@@ -171,6 +171,8 @@ fn text_is_encoded_and_decoded_and_sessions_saved_and_restored() {
     let mut buffers = words.chunks_mut(1 << 15).map(<[u32]>::as_mut_ptr);
     let mut buffer = || buffers.next().expect("enough of them");
     const LEN: usize = 1 << 15;
+    let [text_is_text, parse] =
+        [sla_control_tokens::SLA_CONTROL_AS_TEXT, sla_control_tokens::SLA_CONTROL_PARSE].map(|choice| choice as u32);
     let (mut count, mut bytes, mut seen) = (0, 0, Vec::<u8>::new());
     let context = (&raw mut seen).cast();
     let from = text.as_ptr().cast();
@@ -185,11 +187,21 @@ fn text_is_encoded_and_decoded_and_sessions_saved_and_restored() {
 
         let room = ids.len();
         let into = ids.as_mut_ptr();
-        assert_eq!(sla_encode(without.at(), from, text.len(), true, into, room, &mut count), SLA_NO_TOKENIZER);
-        assert_eq!(sla_encode(model.at(), from, text.len(), true, into, 3, &mut count), SLA_ROOM);
-        assert_eq!(sla_encode(model.at(), from, text.len() - 2, true, into, room, &mut count), SLA_UTF8);
-        assert_eq!(sla_encode(model.at(), from, text.len(), true, into, room, &mut count), SLA_OK);
+        assert_eq!(sla_encode(without.at(), from, text.len(), true, text_is_text, into, room, &mut count), SLA_NO_TOKENIZER);
+        assert_eq!(sla_encode(model.at(), from, text.len(), true, text_is_text, into, 3, &mut count), SLA_ROOM);
+        assert_eq!(sla_encode(model.at(), from, text.len() - 2, true, text_is_text, into, room, &mut count), SLA_UTF8);
+        assert_eq!(sla_encode(model.at(), from, text.len(), true, text_is_text, into, room, &mut count), SLA_OK);
         assert!(count > 5 && count < text.len(), "{count} tokens");
+        // A control token that is written out is text, unless it is asked for; other numbers are no wish for it.
+        let (control, mut lengths) = ("<|endoftext|>", Vec::new());
+        for choice in [parse, text_is_text, 2, u32::MAX] {
+            let mut length = 0;
+            let (from, len) = (control.as_ptr().cast(), control.len());
+            assert_eq!(sla_encode(model.at(), from, len, false, choice, into, room, &mut length), SLA_OK);
+            lengths.push(length);
+        }
+        assert!(lengths[0] == 1 && lengths[1] > 1 && lengths[1..].iter().all(|&length| length == lengths[1]), "{lengths:?}");
+        assert_eq!(sla_encode(model.at(), from, text.len(), true, text_is_text, into, room, &mut count), SLA_OK);
         assert_eq!(sla_decoder_open(decoder.at(), without.at(), true), SLA_NO_TOKENIZER);
         assert_eq!(sla_decode(decoder.at(), 0, Some(collect), context), SLA_NOT_OPEN);
         assert_eq!(sla_decoder_open(decoder.at(), model.at(), true), SLA_OK);

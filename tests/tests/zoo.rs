@@ -9,7 +9,7 @@ use sla_converter::owned_model::OwnedModel;
 use sla_converter::data::eval_rows;
 use sla_converter::eval::{Report, Rows, compare};
 use sla_converter::{Calibration, ConvertOptions, convert, tokenizer};
-use sla_runtime::encode_words;
+use sla_runtime::{ControlTokens, Template, encode_words};
 use sla_tests::material::{models, zoo_held_out};
 use sla_tests::{Case, directories, name, parallel};
 
@@ -50,7 +50,7 @@ fn every_model_is_of_the_size_on_its_card() {
         assert_eq!(int8["state_bytes"].as_u64(), Some(model.plan().state_bytes() as u64), "{name}: state");
         if let Some(tokenizer) = model.tokenizer() {
             let mut ids = vec![0; encode_words(TEXT.len())];
-            let count = tokenizer.encode(TEXT, true, &mut ids).expect("room");
+            let count = tokenizer.encode(TEXT, Template::Add, ControlTokens::AsText, &mut ids).expect("room");
             assert!(count < TEXT.len() / 2, "{name}: {count} tokens for {} bytes", TEXT.len());
         }
     }

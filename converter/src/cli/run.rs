@@ -11,7 +11,8 @@ use sla_runtime::{Decoder, MAX_CANDIDATES, Model, Sampler, SamplerConfig, Sessio
 
 use super::failure::{Failure, Outcome, fail, read_model_to_run, warn};
 use super::output::print;
-use super::prompt::{Prompt, reads_bytes};
+use super::prompt::Prompt;
+use super::text::{closing, reads_bytes};
 use super::utf8::Utf8Stream;
 
 /// Options of `sla run`.
@@ -24,7 +25,7 @@ pub(super) struct Options {
     #[command(flatten)]
     prompt: Prompt,
     /// Go on from a session that `sla snapshot` or a device wrote, in place of a prompt
-    #[arg(long, value_name = "FILE.slas", conflicts_with_all = ["prompt", "prompt_ids"])]
+    #[arg(long, value_name = "FILE.slas", conflicts_with_all = ["prompt", "prompt_file", "prompt_ids", "control_tokens"])]
     snapshot: Option<PathBuf>,
     /// Number of new tokens
     #[arg(short = 'n', long = "tokens", value_name = "TOKENS", default_value_t = 256, value_parser = tokens)]
@@ -150,7 +151,8 @@ fn restore(session: &mut Session, path: &Path) -> Outcome {
 struct Printer<'m> {
     tokens: Option<Decoder<'m>>,
     bytes: Option<Utf8Stream>,
-    first: bool,
+    /// The last character.
+    last: Option<char>,
 }
 
 impl<'m> Printer<'m> {
@@ -161,7 +163,7 @@ impl<'m> Printer<'m> {
         if let Some(decoder) = &mut tokens {
             prompt.iter().for_each(|&id| decoder.push(id, &mut |_| {}));
         }
-        Self { tokens, bytes: reads_bytes(model).then(Utf8Stream::default), first: true }
+        Self { tokens, bytes: reads_bytes(model).then(Utf8Stream::default), last: None }
     }
 
     fn token(&mut self, token: u32) -> Outcome {
@@ -169,14 +171,18 @@ impl<'m> Printer<'m> {
         match (&mut self.tokens, &mut self.bytes) {
             (Some(decoder), _) => decoder.push(token, &mut |part| text.push_str(part)),
             (None, Some(stream)) => stream.push(token.to_le_bytes()[0], &mut text),
-            (None, None) if self.first => text = token.to_string(),
+            (None, None) if self.last.is_none() => text = token.to_string(),
             (None, None) => text = format!(" {token}"),
         }
-        self.first = false;
-        if text.is_empty() { Ok(()) } else { print(&text) }
+        self.print(&text)
     }
 
-    /// What is left; a line break where a prompt follows on the same screen.
+    fn print(&mut self, text: &str) -> Outcome {
+        self.last = text.chars().next_back().or(self.last);
+        if text.is_empty() { Ok(()) } else { print(text) }
+    }
+
+    /// What is left; a line end behind ids, and where a prompt follows on the same screen.
     fn finish(mut self) -> Outcome {
         let mut text = String::new();
         if let Some(stream) = &mut self.bytes {
@@ -185,9 +191,8 @@ impl<'m> Printer<'m> {
         if let Some(decoder) = &mut self.tokens {
             decoder.finish(&mut |part| text.push_str(part));
         }
-        if (self.bytes.is_none() && self.tokens.is_none()) || std::io::stdout().is_terminal() {
-            text.push('\n');
-        }
-        print(&text)
+        self.print(&text)?;
+        let ids = self.bytes.is_none() && self.tokens.is_none();
+        print(closing(ids || std::io::stdout().is_terminal(), self.last))
     }
 }

@@ -259,8 +259,11 @@ fn sensor(
 
 #[cfg(feature = "tokenizer")]
 fn tokenizer(model: &Model, text: &str, ids: &mut [u32], seen: &mut u32) -> Result<(), StepError> {
+    use sla_runtime::{ControlTokens, Template};
     let tokenizer = model.tokenizer().ok_or(StepError::Input)?;
-    let count = tokenizer.encode(text, *seen > 0, ids).map_err(|_| StepError::Input)?;
+    let template = if *seen > 0 { Template::Add } else { Template::Omit };
+    let control = if *seen > 2 { ControlTokens::Parse } else { ControlTokens::AsText };
+    let count = tokenizer.encode(text, template, control, ids).map_err(|_| StepError::Input)?;
     let mut decoder = sla_runtime::Decoder::new(tokenizer, *seen > 1);
     let mut sink = |part: &str| *seen ^= part.bytes().fold(0, |sum, byte| sum ^ u32::from(byte));
     ids.iter().take(count).for_each(|&id| decoder.push(id, &mut sink));

@@ -4,7 +4,7 @@
 //! ```ignore
 //! let tokenizer = Tokenizer::read(section)?;                  // every byte checked, once
 //! let mut ids = [0; encode_words(MAX_PROMPT_BYTES)];
-//! let prompt = tokenizer.encode("Once upon a time", true, &mut ids)?;
+//! let prompt = tokenizer.encode("Once upon a time", Template::Add, ControlTokens::AsText, &mut ids)?;
 //! let mut decoder = Decoder::new(tokenizer, true);
 //! decoder.push(id, &mut |text| uart.write(text.as_bytes()));  // whole characters only
 //! ```
@@ -19,11 +19,15 @@ mod decode;
 mod encode;
 mod error;
 mod merge;
+mod scan;
 mod split;
 mod tables;
+#[cfg(test)]
+mod tests;
 
+pub use added::ControlTokens;
 pub use decode::Decoder;
-pub use encode::encode_words;
+pub use encode::{Template, encode_words};
 pub use error::{EncodeError, SectionError};
 pub use sla_format::TokenizerDesc;
 pub use tables::{Text, Tokenizer};
