@@ -127,7 +127,7 @@ typedef struct {
   int32_t feature_frac;
   // Begin-of-sequence token; UINT32_MAX without one.
   uint32_t bos;
-  // End-of-sequence token; UINT32_MAX without one.
+  // End-of-sequence token, the first where there are several; UINT32_MAX without one.
   uint32_t eos;
   // Multiplications of matrix weights in a token.
   uint64_t macs;
@@ -198,6 +198,12 @@ sla_status sla_model_plan(const sla_model *model, sla_plan *out);
 // The caller promises:
 // The pointers are null or point to their types.
 sla_status sla_model_info(const sla_model *model, sla_info *out);
+
+// Whether a text ends with `token`: `eos` of `sla_info`, or another one of several.
+//
+// The caller promises:
+// The pointers are null or point to their types.
+sla_status sla_is_end_of_text(const sla_model *model, uint32_t token, bool *out);
 
 // The name of label `index` of a classifier: `*bytes` bytes of UTF-8 at `*text`, without a final zero.
 //

@@ -103,14 +103,16 @@ pub fn load_with(dir: &Path, options: LoadOptions) -> Result<Checkpoint, Checkpo
     let plan = config::parse(&keys, &mut warnings)?;
     let mut tensors = tensors::Tensors::open(dir, &mut warnings)?;
     let (weights, widest) = tensors.sizes();
-    memory::require(options.purpose.name(), options.purpose.bytes(weights, widest))?;
+    memory::require(options.purpose.name(), options.purpose.bytes(weights, widest, plan.state_len()))?;
     let (config, weights) = layers::assemble(plan.clone(), options.tied_head, &mut tensors, &mut warnings)?;
     let model = Model::new(config, weights)?;
     warn_contraction(&model.config, &mut warnings);
     let (bos_token_id, eos_token_ids) = match plan.features {
         Some(_) => (None, Vec::new()),
         None => (
-            ends::in_vocabulary("config.json", "bos_token_id", plan.bos, model.config.outputs, &mut warnings).first().copied(),
+            ends::in_vocabulary("config.json", "bos_token_id", plan.bos, model.config.outputs, &mut warnings)
+                .first()
+                .copied(),
             ends::read(dir, plan.eos, model.config.outputs, &mut warnings)?,
         ),
     };

@@ -4,6 +4,7 @@ use crate::calibrate::{self, Calibration, Data, Residual};
 use crate::checkpoint::{Checkpoint, Meta};
 use crate::eval::{EvalError, Rows, compare, fixed_features};
 use crate::lower::{describe, exponent_above, lower};
+use crate::numbers::percent;
 use crate::owned_model::{ModelFileError, OwnedModel};
 use crate::quantize::choose::{Candidate, candidates, explain, measure, select};
 use crate::quantize::model::Quantized;
@@ -189,11 +190,11 @@ pub fn convert(
     let fresh = OwnedModel::from_bytes(&write(&desc, &lowered.tensors, &extras)?)?;
     extras.self_test = run_self_test(&fresh, &rows)?;
     let drift = compare(&model, &fresh.model(), &rows, &mut |x| progress("measure", x))?;
-    if drift.relative_rms.is_nan() || drift.relative_rms > 0.1 {
+    if drift.relative_rms > 0.1 {
         warnings.push(format!(
-            "the integer model is {:.0} % (relative RMS of the logits) away from the float model on the calibration data; \
+            "the integer model is {} (relative RMS of the logits) away from the float model on the calibration data; \
              `sla eval` shows in which layer, and whether the weights or the arithmetic cost it",
-            100.0 * drift.relative_rms
+            percent(drift.relative_rms)
         ));
     }
     if drift.saturated > 0 {
@@ -236,10 +237,10 @@ pub fn convert(
         (
             "drift from float",
             format!(
-                "mean KL {:.2e}, top-1 {:.2} %, relative RMS {:.2} %",
+                "mean KL {:.2e}, top-1 {}, relative RMS {}",
                 drift.kl_mean,
-                100.0 * drift.top1,
-                100.0 * drift.relative_rms
+                percent(drift.top1),
+                percent(drift.relative_rms)
             ),
         ),
     ];

@@ -30,6 +30,7 @@ impl fmt::Display for FileError {
             ErrorKind::NotFound => "no such file; check the path",
             ErrorKind::IsADirectory => "is a folder, and a file is needed",
             ErrorKind::NotADirectory => "a part of this path is no folder; check the path",
+            ErrorKind::OutOfMemory => "is larger than the memory that is left; free some, or use a machine with more",
             ErrorKind::PermissionDenied => "it may not be read; change its permissions, or run as its owner",
             _ => return write!(f, "{}; check the path, and the disk behind it", self.source),
         })

@@ -3,12 +3,16 @@
 /// As many first bytes as [`what`] looks at.
 pub const HEAD_BYTES: usize = 512;
 
-const PICKLE: &str = "a pickle, as torch.save writes it, which is not read: save the model with safe_serialization=True";
+const PICKLE: &str =
+    "a pickle, as torch.save writes it, which is not read: save the model with safe_serialization=True";
 
 /// First bytes, and what has them.
 const MAGIC: [(&[u8], &str); 12] = [
     (b"version https://git-lfs.github.com/spec/", "a Git LFS pointer: run `git lfs pull` in its folder"),
-    (b"PK\x03\x04", "a zip archive, as torch.save writes it, which is not read: save the model with safe_serialization=True"),
+    (
+        b"PK\x03\x04",
+        "a zip archive, as torch.save writes it, which is not read: save the model with safe_serialization=True",
+    ),
     (b"\x80\x02", PICKLE),
     (b"\x80\x03", PICKLE),
     (b"\x80\x04", PICKLE),
@@ -40,7 +44,7 @@ pub fn what(head: &[u8]) -> Option<String> {
         let page = "an HTML page: fetch the file itself (on Hugging Face /resolve/ in place of /blob/; a private one needs a login)";
         return Some(page.into());
     }
-    let is_sentence = text.len() <= TEXT && text.len() >= 8 && !text.starts_with(b"{") && !text.starts_with(b"[");
+    let is_sentence = (8..=TEXT).contains(&text.len());
     let text = std::str::from_utf8(text).ok().filter(|t| is_sentence && !t.contains(char::is_control))?;
     Some(format!("the text {text:?}: fetch the file again"))
 }
@@ -57,6 +61,7 @@ mod tests {
             (b"\xef\xbb\xbf \n<html lang=\"en\">", "HTML"),
             (b"", "empty"),
             (b"Entry not found", "\"Entry not found\""),
+            (b"{\"error\":\"Repository not found\"}", "Repository not found"),
             (b"PK\x03\x04....", "zip"),
             (b"\x80\x02}q\0.", "pickle"),
             (b"\x1f\x8b\x08\0\0\0\0\0", "gzip"),
@@ -65,7 +70,7 @@ mod tests {
             let words_found = what(head).unwrap_or_default();
             assert!(words_found.contains(words) && !words_found.contains('\n'), "{words_found}");
         }
-        for head in [&b"{\"a\": 1"[..], b"\x10\0\0\0\0\0\0\0{}", b"[1, 2]", b"\xff\xfe"] {
+        for head in [&b"{\"a\":1"[..], b"\x10\0\0\0\0\0\0\0{}", b"[1, 2]", b"\xff\xfe"] {
             assert_eq!(what(head), None);
         }
     }

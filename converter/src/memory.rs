@@ -58,7 +58,8 @@ fn limits() -> Vec<(u64, &'static str)> {
     let mut limits = Vec::new();
     // Each thread takes addresses for its stack and for an arena of the allocator, whether it uses them or not.
     let addresses = used("VmSize:") + threads * (66 << 20);
-    let rlimit = |name: &str| rlimits.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse().ok());
+    let rlimit =
+        |name: &str| rlimits.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse().ok());
     limits.extend(rlimit("Max address space").map(|max: u64| (max.saturating_sub(addresses), "(ulimit -v)")));
     limits.extend(rlimit("Max data size").map(|max: u64| (max.saturating_sub(used("VmData:")), "(ulimit -d)")));
     let free = kibibytes(&system, "MemAvailable:").map(|free| free + kibibytes(&system, "SwapFree:").unwrap_or(0));

@@ -35,9 +35,9 @@ pub fn decibel(value: Option<f64>) -> String {
     }
 }
 
-/// A share in percent with two decimals; `-` for none.
+/// A share in percent with two decimals; `-` for none, as a share of nothing is.
 pub fn percent(value: impl Into<Option<f64>>) -> String {
-    value.into().map_or("-".into(), |v| format!("{:.2} %", 100.0 * v))
+    value.into().filter(|v| v.is_finite()).map_or("-".into(), |v| format!("{:.2} %", 100.0 * v))
 }
 
 #[cfg(test)]
@@ -53,5 +53,6 @@ mod tests {
         );
         assert_eq!(figure(f64::NAN), "NaN");
         assert_eq!(decibel(Some(f64::INFINITY)), "exact");
+        assert_eq!([0.5, f64::NAN, f64::INFINITY].map(percent), ["50.00 %", "-", "-"]);
     }
 }

@@ -8,6 +8,8 @@ use sla_format::SECTION_ALIGN;
 use sla_runtime::{Model, ParseError, Session, StepError};
 
 use crate::files::FileError;
+use crate::foreign;
+use crate::memory::{self, MemoryError};
 
 /// A checked `.sla` file at the alignment that the runtime needs.
 #[derive(Debug)]
@@ -27,9 +29,15 @@ pub enum ModelFileError {
     /// The path is a directory, perhaps the checkpoint.
     #[error("not a file; give the .sla file that `sla convert` wrote")]
     NotAFile,
+    /// The bytes are something else.
+    #[error("not a .sla file but {0}")]
+    Foreign(String),
     /// The bytes are not a model that this runtime can run.
     #[error("{0}{hint}", hint = way_out(.0))]
     Parse(#[from] ParseError),
+    /// Neither the file nor what it needs fits the memory.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
 }
 
 fn way_out(error: &ParseError) -> &'static str {
@@ -55,7 +63,17 @@ impl OwnedModel {
         // The format's lengths are 32-bit; whatever is longer is cut and then refused.
         let mut bytes = Vec::new();
         (&mut file).take(u64::from(u32::MAX) + 1).read_to_end(&mut bytes).map_err(failed)?;
-        Self::from_bytes(&bytes)
+        let head = bytes[..bytes.len().min(foreign::HEAD_BYTES)].to_vec();
+        let owned = Self::align(bytes).map_err(|e| match e {
+            ModelFileError::Parse(ParseError::NotSla | ParseError::Truncated { have: 1..32, .. }) => {
+                foreign::what(&head).map_or(e, ModelFileError::Foreign)
+            }
+            _ => e,
+        })?;
+        // A session's buffers are as large as the description wants.
+        let plan = *owned.model().plan();
+        memory::reserve::<u32>(plan.state_words + plan.prompt_scratch_words)?;
+        Ok(owned)
     }
 
     /// Checks the bytes of a file.
@@ -63,10 +81,17 @@ impl OwnedModel {
     /// # Errors
     /// [`ModelFileError::Parse`]
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ModelFileError> {
-        let mut buffer: Vec<u8> = Vec::with_capacity(bytes.len() + SECTION_ALIGN - 1);
+        Self::align(bytes.to_vec())
+    }
+
+    /// Moves the bytes within their buffer to where they are aligned, and checks them.
+    fn align(mut buffer: Vec<u8>) -> Result<Self, ModelFileError> {
+        let len = buffer.len();
+        let bytes = len as u64 + SECTION_ALIGN as u64;
+        buffer.try_reserve_exact(SECTION_ALIGN - 1).map_err(|_| MemoryError::Refused { bytes })?;
         let start = buffer.as_ptr().addr().wrapping_neg() % SECTION_ALIGN;
-        buffer.resize(start, 0);
-        buffer.extend_from_slice(bytes);
+        buffer.resize(start + len, 0);
+        buffer.copy_within(..len, start);
         let owned = Self { buffer, start };
         Model::parse(owned.bytes())?;
         Ok(owned)

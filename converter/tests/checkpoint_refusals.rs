@@ -5,7 +5,7 @@ use std::path::Path;
 use safetensors::Dtype;
 use serde_json::{Map, Value, json};
 use sla_converter::checkpoint::synth::{self, Layout, TempDir, Tensor};
-use sla_converter::checkpoint::{Checkpoint, load};
+use sla_converter::checkpoint::{Checkpoint, LoadOptions, load, load_with};
 use sla_reference::{Backbone, Config, Input, KeyGate, QueryGate, Sla};
 
 /// A checkpoint in pieces, to damage and write.
@@ -332,7 +332,9 @@ fn tensors_missing_extra_or_misshapen() {
             match name.as_str() {
                 // Hand-built models may have one; none has to.
                 bias if bias.ends_with("conv1d.bias") => assert!(case.loads().warnings.is_empty()),
-                "lm_head.weight" => case.warns(&["lm_head.weight", "tie_word_embeddings is false"]),
+                "lm_head.weight" => {
+                    case.refused(&["lm_head.weight [30, 24] is missing", "tie_word_embeddings is false", "--tied-head"])
+                }
                 _ => case.refused(&[norm, "is missing"]),
             }
             // One row too many; where rows are free, one column too many.
@@ -519,7 +521,8 @@ fn keys_without_effect_warn_by_name() {
     gla().set("head_dim", json!(64)).warns(&["head_dim = 64", "gla"]);
     gla().set("vocab_size", json!(32000)).warns(&["vocab_size = 32000", "30"]);
     gla().set("bos_token_id", json!(30)).warns(&["bos_token_id = 30", "vocabulary of 30"]);
-    gla().set("eos_token_id", json!([2, 3])).warns(&["eos_token_id", "first"]);
+    gla().set("eos_token_id", json!([2, 30])).warns(&["config.json: eos_token_id = 30", "vocabulary of 30"]);
+    gla().set("bos_token_id", json!([2, 3])).warns(&["bos_token_id", "first"]);
     gla().set("input_size", json!(3)).warns(&["input_size = 3", "language model"]);
     gdn().set("num_kv_heads", json!(2)).warns(&["num_kv_heads = 2"]);
     gdn().set("conv_size", json!(3)).warns(&["conv_size = 3", "4"]);
@@ -534,7 +537,7 @@ fn what_the_config_says_beside_the_model() {
     let case = gla().set("bos_token_id", json!(1)).set("eos_token_id", json!([2]));
     let dir = case.write(1);
     let meta = load(dir.path()).unwrap().meta;
-    assert_eq!((meta.model_type.as_str(), meta.bos_token_id, meta.eos_token_id), ("gla", Some(1), Some(2)));
+    assert_eq!((meta.model_type.as_str(), meta.bos_token_id, &meta.eos_token_ids[..]), ("gla", Some(1), &[2][..]));
     assert_eq!(meta.name, dir.path().file_name().unwrap().to_string_lossy());
     let none = gla().set("bos_token_id", json!(null)).loads();
     assert_eq!((none.meta.bos_token_id, none.warnings.len()), (None, 0));
@@ -547,9 +550,20 @@ fn what_the_config_says_beside_the_model() {
 
 #[test]
 fn tied_heads() {
-    let absent = gla().unset("tie_word_embeddings").without("lm_head.weight");
-    absent.warns(&["lm_head.weight", "tie_word_embeddings is absent"]);
-    gla().set("tie_word_embeddings", json!(true)).warns(&["lm_head.weight is ignored"]);
+    let absent = || gla().unset("tie_word_embeddings").without("lm_head.weight");
+    absent().refused(&["lm_head.weight [30, 24]", "tie_word_embeddings is absent", "base model", "--tied-head"]);
+    let asked = LoadOptions { tied_head: true, ..LoadOptions::default() };
+    for case in [absent(), gla().without("lm_head.weight")] {
+        let tied = load_with(case.write(1).path(), asked).unwrap();
+        assert!(tied.config.tied && tied.weights.head.weight.is_none() && tied.warnings.is_empty());
+    }
+    // What is there is used, whatever was asked for.
+    let there = load_with(gla().write(1).path(), asked).unwrap();
+    assert!(!there.config.tied && there.weights.head.weight.is_some());
+    gla().set("tie_word_embeddings", json!(true)).warns(&["lm_head.weight is ignored", "differs"]);
+    let embedding = gla().tensors.into_iter().find(|t| t.name == "model.embeddings.weight").unwrap().data;
+    let twice = gla().set("tie_word_embeddings", json!(true)).tensor("lm_head.weight", |t| t.data = embedding).loads();
+    assert!(twice.config.tied && twice.warnings.is_empty(), "{:?}", twice.warnings);
     let untied = gla().unset("tie_word_embeddings").loads();
     assert!(!untied.config.tied && untied.weights.head.weight.is_some());
     let tied = gla().set("tie_word_embeddings", json!(true)).without("lm_head.weight").loads();

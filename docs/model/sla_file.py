@@ -1,4 +1,4 @@
-"""A .sla file (format.md F1 to F6)."""
+"""A .sla file (format.md F1 to F6, F12)."""
 
 import struct
 import zlib
@@ -91,6 +91,9 @@ class Model:
         section = {kind: data[offset : offset + size] for kind, offset, size in sections}
         self.describe(section[1])
         self.self_test = section.get(6)
+        self.ends = [id for (id,) in struct.iter_unpack("<I", section.get(9, b""))] or [self.eos]  # F12
+        if any(id >= self.inputs for id in self.ends if id != NONE) or len(self.ends) > 64:  # F12.1
+            raise ValueError("the section of tokens that end a text is invalid")
         self.states = section.get(8, bytes(self.layers))  # F10
         entries = (Tensor(section[2][i : i + 36], section[3]) for i in range(0, len(section[2]), 36))
         self.layer = [{role: next(entries) for role in LAYER_ROLES} for _ in range(self.layers)]  # F5.1

@@ -3,7 +3,7 @@
 use sla_converter::checkpoint::synth;
 use sla_converter::tokenizer;
 use sla_converter::{Calibration, ConvertOptions, WeightBits};
-use sla_format::{InputKind, LOGIT_TILE, MemoryPlan, StateKind};
+use sla_format::{InputKind, LOGIT_TILE, MAX_ENDS, MemoryPlan, NONE, StateKind};
 use sla_reference::{Backbone, Config, FeatureMap, Input, KeyGate, QueryGate, Sla};
 use sla_runtime::{
     ControlTokens, Decoder, I16F16, Model, Sampler, SamplerConfig, Session, Template, Tokenizer, encode_words,
@@ -85,12 +85,16 @@ pub fn small_files() -> Vec<(&'static str, Vec<u8>)> {
         ("gla, tokenizer", large_vocabulary(Backbone::Gla), reads_text(TOKENIZERS[0])),
         ("retnet, tokenizer", large_vocabulary(Backbone::RetNet), reads_text(TOKENIZERS[2])),
     ];
-    let file = |config: Config, options| {
+    let file = |name: &str, config: Config, options| {
         let weights = synth::weights(&config, 1);
         let options = ConvertOptions { calibration: little(&config), ..options };
-        Case::new(&checkpoint(config, weights), &options).file.bytes().to_vec()
+        let mut checkpoint = checkpoint(config, weights);
+        if name == "gla, tokenizer" {
+            checkpoint.meta.eos_token_ids = vec![2, 0, 511];
+        }
+        Case::new(&checkpoint, &options).file.bytes().to_vec()
     };
-    models.into_iter().map(|(name, config, options)| (name, file(config, options))).collect()
+    models.into_iter().map(|(name, config, options)| (name, file(name, config, options))).collect()
 }
 
 /// The name of a small file as that of a file, which no shell and no make has to be told of.
@@ -128,6 +132,9 @@ pub fn run(file: &[u8], max_words: usize) -> Outcome {
     let mut scratch = vec![SENTINEL; plan.scratch_words];
     let _ = model.self_test(&mut state, &mut scratch);
     let _ = (model.provenance(), model.label(0), model.macs());
+    let ends: Vec<u32> = model.ends_of_text().collect();
+    assert!(ends.len() <= MAX_ENDS + 1 && ends.iter().all(|&end| model.is_end_of_text(end)));
+    assert!(!model.is_end_of_text(NONE), "no token ends a text");
     if let Some(tokenizer) = model.tokenizer() {
         try_tokenizer(tokenizer, TEXT);
     }

@@ -4,12 +4,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use sla_converter::ConvertOptions;
 use sla_converter::checkpoint::synth::{self, Rng};
 use sla_format::{HEADER_BYTES, Section, SectionKind, StateKind, seal};
 use sla_reference::{Backbone, Config, Input};
 use sla_runtime::{Model, ParseError};
 use sla_tests::untrusted::{Aligned16, Outcome, run, small_files};
-use sla_tests::{Case, parallel};
+use sla_tests::{Case, checkpoint, parallel};
 
 /// Mutations a file; `SLA_MUTATIONS` overrides it.
 const MUTATIONS: usize = 10_000;
@@ -143,6 +144,61 @@ fn one_flipped_bit_or_a_missing_byte_is_always_refused() {
     }
     let longer = Aligned16::of(&[file.as_slice(), &[0]].concat());
     assert!(Model::parse(longer.bytes()).is_err(), "a byte too many");
+}
+
+/// Ends of text outside the vocabulary, too many of them, or half of one are refused; what is right is read.
+#[test]
+fn a_wrong_ends_section_is_refused() {
+    let config = synth::small(Backbone::Gla);
+    let vocab = config.outputs as u32;
+    let of = |ids: &[u32]| {
+        let mut checkpoint = checkpoint(config.clone(), synth::weights(&config, 1));
+        checkpoint.meta.eos_token_ids = ids.to_vec();
+        Case::new(&checkpoint, &ConvertOptions::default()).file.bytes().to_vec()
+    };
+    let entry = |file: &[u8]| {
+        let kind = |at: &usize| file[*at] == SectionKind::Ends as u8;
+        (0..file[16] as usize).map(|i| HEADER_BYTES + i * Section::BYTES).find(kind)
+    };
+    for one in [&[][..], &[3]] {
+        assert_eq!(entry(&of(one)), None, "one end needs no section");
+    }
+    let file = of(&[7, 3, vocab - 1]);
+    let at = entry(&file).expect("several ends are in a section");
+    let offset = u32::from_le_bytes(file[at + 4..at + 8].try_into().expect("four bytes")) as usize;
+    let parsed = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = file.clone();
+        change(&mut bytes);
+        let len = (bytes.len() as u32).to_le_bytes();
+        bytes[12..16].copy_from_slice(&len);
+        seal(&mut bytes);
+        Model::parse(Aligned16::of(&bytes).bytes()).map(|model| model.ends_of_text().collect::<Vec<u32>>())
+    };
+    assert_eq!(parsed(&|_| ()), Ok(vec![7, 3, vocab - 1]));
+    assert_eq!(parsed(&|bytes| bytes[at + 8] = 8), Ok(vec![7, 3]), "a shorter list is one too");
+    // Both orders of the two places that name the first.
+    assert_eq!(parsed(&|bytes| bytes[offset] = 5), Ok(vec![7, 5, 3, vocab - 1]));
+    for bad in [vocab, u32::MAX] {
+        for place in 0..3 {
+            let change = |bytes: &mut Vec<u8>| bytes[offset + 4 * place..][..4].copy_from_slice(&bad.to_le_bytes());
+            assert_eq!(parsed(&change), Err(ParseError::Ends), "{bad} at {place}");
+        }
+    }
+    for half in [1, 2, 3, 5, 11] {
+        assert_eq!(parsed(&|bytes| bytes[at + 8] = half), Err(ParseError::Ends), "{half} bytes");
+    }
+    // A section of its own behind everything else.
+    let many = |n: usize| {
+        move |bytes: &mut Vec<u8>| {
+            let from = bytes.len();
+            bytes[at + 4..at + 8].copy_from_slice(&(from as u32).to_le_bytes());
+            bytes[at + 8..at + 12].copy_from_slice(&(4 * n as u32).to_le_bytes());
+            bytes.resize((from + 4 * n).next_multiple_of(16), 0);
+        }
+    };
+    assert_eq!(parsed(&many(64)).map(|ends| ends.len()), Ok(65), "eos and 64 times token 0");
+    assert_eq!(parsed(&many(65)), Err(ParseError::Ends));
+    assert_eq!(parsed(&many(1 << 12)), Err(ParseError::Ends));
 }
 
 /// A state section of the wrong length, or with a number that no representation has, is refused by the layer's number.

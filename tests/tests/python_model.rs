@@ -58,6 +58,31 @@ fn mixed_states_give_the_digests_of_the_python_model() -> Tried {
     Ok(())
 }
 
+/// The section of tokens that end a text, and its absence.
+#[test]
+fn the_python_model_reads_the_ends_of_a_text() {
+    let Some(python) = python() else { return };
+    let config = synth::small(Backbone::Gla);
+    for ends in [&[][..], &[4], &[4, 2, 29]] {
+        let mut checkpoint = checkpoint(config.clone(), synth::weights(&config, 5));
+        checkpoint.meta.eos_token_ids = ends.to_vec();
+        let case = Case::new(&checkpoint, &ConvertOptions::default());
+        compare(&python, &format!("{ends:?}"), &case);
+        let dir = TempDir::new();
+        std::fs::write(dir.path().join("model.sla"), case.file.bytes()).expect("a writable temporary directory");
+        let script = "import sys; from sla_file import Model; print(Model(open(sys.argv[1], 'rb').read()).ends)";
+        let mut command = Command::new(&python);
+        command
+            .args(["-B", "-c", script])
+            .arg(dir.path().join("model.sla"))
+            .env("PYTHONPATH", workspace().join("docs/model"));
+        let read = command.output().expect("python3 runs");
+        let none = [sla_format::NONE];
+        let expected = if ends.is_empty() { &none } else { ends };
+        assert_eq!(String::from_utf8_lossy(&read.stdout).trim(), format!("{expected:?}"));
+    }
+}
+
 /// What random weights do not reach.
 fn extreme_models_give_the_digests_of_the_python_model() -> Tried {
     let python = python()?;

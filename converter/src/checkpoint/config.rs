@@ -42,6 +42,13 @@ pub(super) struct Plan {
     pub(super) eos: Vec<i128>,
 }
 
+impl Plan {
+    /// Elements of the matrix states of all layers.
+    pub(super) fn state_len(&self) -> u64 {
+        [self.value_heads, self.d_k, self.d_v].iter().fold(self.layers as u64, |n, &size| n.saturating_mul(size as u64))
+    }
+}
+
 /// What the config of a classifier says beside the backbone.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Features {

@@ -63,7 +63,11 @@ fn names(dir: &Path) -> Vec<String> {
 /// Files that may hold a model's weights: neither those of an adapter nor evaluation data.
 fn candidates(names: &[String]) -> Vec<&str> {
     let other = |name: &str| name.starts_with("adapter_model.") || name == "eval.safetensors";
-    names.iter().map(String::as_str).filter(|n| n.ends_with(".safetensors") && !other(n) && !n.contains(char::is_control)).collect()
+    names
+        .iter()
+        .map(String::as_str)
+        .filter(|n| n.ends_with(".safetensors") && !other(n) && !n.contains(char::is_control))
+        .collect()
 }
 
 /// Whether the name is `…-00001-of-00003.safetensors`, one of several.

@@ -46,10 +46,13 @@ pub(crate) fn parse_object(text: &str) -> Result<Map<String, Value>, String> {
     match serde_json::from_str(&quote_bare(text)) {
         Ok(Value::Object(map)) => Ok(map),
         Ok(other) => Err(format!("holds {} where a JSON object belongs", brief(&other))),
-        Err(e) => Err(match foreign::what(text.as_bytes()) {
-            Some(what) => format!("not JSON but {what}"),
-            None => format!("not JSON: {e}"),
-        }),
+        Err(e) => {
+            let begins_well = text.trim_start().starts_with(['{', '[']);
+            Err(match foreign::what(text.as_bytes()).filter(|_| !begins_well) {
+                Some(what) => format!("not JSON but {what}"),
+                None => format!("not JSON: {e}"),
+            })
+        }
     }
 }
 

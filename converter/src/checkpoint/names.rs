@@ -15,8 +15,15 @@ pub(super) fn bare(raw: &str) -> String {
 
 /// What a tensor is a part of that no model has, with the way out.
 pub(super) fn foreign(raw: &str) -> Option<&'static str> {
-    const ADAPTER: [&str; 7] =
-        ["lora_A", "lora_B", "lora_embedding_A", "lora_embedding_B", "lora_magnitude_vector", "base_layer", "modules_to_save"];
+    const ADAPTER: [&str; 7] = [
+        "lora_A",
+        "lora_B",
+        "lora_embedding_A",
+        "lora_embedding_B",
+        "lora_magnitude_vector",
+        "base_layer",
+        "modules_to_save",
+    ];
     const BITSANDBYTES: [&str; 6] = ["absmax", "quant_map", "nested_absmax", "nested_quant_map", "quant_state", "SCB"];
     const GROUPED: [&str; 4] = ["qweight", "qzeros", "scales", "g_idx"];
     const OTHERS: [&str; 8] = [
@@ -35,7 +42,9 @@ pub(super) fn foreign(raw: &str) -> Option<&'static str> {
     } else if has(&BITSANDBYTES) {
         Some("belongs to weights quantised by bitsandbytes; give the unquantised checkpoint, the converter quantises")
     } else if has(&GROUPED) {
-        Some("belongs to weights quantised as GPTQ and AWQ do; give the unquantised checkpoint, the converter quantises")
+        Some(
+            "belongs to weights quantised as GPTQ and AWQ do; give the unquantised checkpoint, the converter quantises",
+        )
     } else if has(&OTHERS) {
         Some("belongs to quantised weights; give the unquantised checkpoint, the converter quantises")
     } else {

@@ -23,15 +23,25 @@ impl Purpose {
         }
     }
 
-    /// About the bytes that it takes beside the process itself, for so many weights and a widest matrix input.
-    pub(super) const fn bytes(self, weights: u64, widest: u64) -> u64 {
+    /// About the bytes that it takes, as measured: for so many weights, a widest matrix input, and a state of so many elements.
+    pub(super) fn bytes(self, weights: u64, widest: u64, state: u64) -> u64 {
+        const PROCESS: u64 = 16 << 20;
+        let sessions = match self {
+            Self::Run => 1,
+            // One a thread.
+            _ => std::thread::available_parallelism().map_or(1, |n| n.get() as u64),
+        };
         let a_weight = match self {
             Self::Run => 4,
-            Self::Convert | Self::ConvertByMoments => 8,
-            Self::Evaluate => 9,
+            // The float weights, and twice the integers in each of their forms.
+            Self::Convert | Self::ConvertByMoments => 9,
+            // Two float models and the file.
+            Self::Evaluate => 10,
         };
-        // Moments and their factors.
-        let square = if matches!(self, Self::ConvertByMoments) { 48 } else { 0 };
-        weights.saturating_mul(a_weight).saturating_add(widest.saturating_mul(widest).saturating_mul(square))
+        // Second moments and their factors.
+        let square = if self == Self::ConvertByMoments { 32 } else { 0 };
+        let products =
+            [(weights, a_weight), (widest.saturating_mul(widest), square), (state.saturating_mul(8), sessions)];
+        products.into_iter().fold(PROCESS, |sum, (n, bytes)| sum.saturating_add(n.saturating_mul(bytes)))
     }
 }

@@ -194,3 +194,51 @@ fn read_index(dir: &Path) -> Result<BTreeMap<String, String>, CheckpointError> {
     }
     Ok(index)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::synth::{self, Layout, TempDir};
+    use sla_reference::Backbone;
+
+    /// A folder with one file or shards, opened.
+    fn opened(shards: usize) -> (TempDir, Tensors) {
+        let dir = TempDir::new();
+        let config = synth::small(Backbone::Gla);
+        let weights = synth::weights(&config, 1);
+        let layout = Layout { shards, ..Layout::default() };
+        synth::write(dir.path(), &config, &weights, &layout).unwrap();
+        let tensors = Tensors::open(dir.path(), &mut Vec::new()).unwrap();
+        (dir, tensors)
+    }
+
+    fn cut(dir: &TempDir, name: &str, len: u64) {
+        std::fs::OpenOptions::new().write(true).open(dir.path().join(name)).unwrap().set_len(len).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_shrinks_is_an_error_that_names_it_and_the_tensor() {
+        for (shards, name) in [(1, "model.safetensors"), (2, "model-00001-of-00002.safetensors")] {
+            for len in [0, 100] {
+                let (dir, mut tensors) = opened(shards);
+                cut(&dir, name, len);
+                let key = tensors.entries.iter().find(|(_, e)| tensors.shards[e.shard].name == name).unwrap().0.clone();
+                let (shape, raw) = (tensors.shape(&key).unwrap().to_vec(), tensors.display_name(&key));
+                let error = tensors.take(&key, &shape, "").unwrap_err().to_string();
+                assert!(error.starts_with(name) && error.contains(&raw) && !error.contains('\n'), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_changes_after_its_tensors_were_read_is_an_error() {
+        let (dir, tensors) = opened(1);
+        let len = std::fs::metadata(dir.path().join("model.safetensors")).unwrap().len();
+        assert!(tensors.sha256().is_ok());
+        for changed in [len - 1, len + 1] {
+            cut(&dir, "model.safetensors", changed);
+            let error = tensors.sha256().unwrap_err().to_string();
+            assert!(error.starts_with("model.safetensors: has changed"), "{error}");
+        }
+    }
+}

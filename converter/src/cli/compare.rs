@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Value, json};
-use sla_converter::checkpoint;
 use sla_converter::eval::{Report, check_same, compare};
 use sla_converter::owned_model::OwnedModel;
 use sla_converter::plan::{CostTable, Demand};
@@ -54,7 +53,7 @@ struct Side {
 pub(super) fn command(options: &Options) -> Outcome {
     let paths = [&options.first, &options.second];
     let files = [read_model_to_run(paths[0])?, read_model_to_run(paths[1])?];
-    let checkpoint = checkpoint::load(&options.checkpoint)?;
+    let checkpoint = super::eval::checkpoint(&options.checkpoint, &files[0].model())?;
     warn(&checkpoint.warnings);
     for (path, file) in paths.iter().zip(&files) {
         check_same(&checkpoint.config, &file.model())

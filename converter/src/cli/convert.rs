@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use sla_converter::calibrate::Calibration;
-use sla_converter::checkpoint::{self, Checkpoint};
+use sla_converter::checkpoint::{self, Checkpoint, LoadOptions, Purpose};
 use sla_converter::convert::{Budget, ConvertOptions, WeightBits, convert};
 use sla_converter::data::{self, TensorFile};
 use sla_converter::eval::ROW_TOKENS;
@@ -46,6 +46,10 @@ pub(super) struct Options {
     /// Bits of embedding and head where --weights is int4 or mixed
     #[arg(long, value_enum, default_value_t = Head::Int8)]
     head: Head,
+    /// Take the embedding as the head of a checkpoint without lm_head.weight, as if tie_word_embeddings were true. A base model
+    /// (GLAModel and its like) was saved without the head that it was trained with: its outputs are noise all the same
+    #[arg(long)]
+    tied_head: bool,
     /// Convert without the tokenizer that tokenizer.json describes: the file then reads and writes token ids
     #[arg(long)]
     no_tokenizer: bool,
@@ -96,7 +100,8 @@ pub(super) fn command(options: &Options) -> Outcome {
     let (weights, head) = options.bits()?;
     let output = OutputFile::new(&options.output)?;
     output.spare(Some(&options.dir), &options.calibration)?;
-    let checkpoint = checkpoint::load(&options.dir)?;
+    let purpose = if weights == WeightBits::Int8 { Purpose::Convert } else { Purpose::ConvertByMoments };
+    let checkpoint = checkpoint::load_with(&options.dir, LoadOptions { tied_head: options.tied_head, purpose })?;
     let tokenizer = tokenizer(options, &checkpoint)?;
     let calibration = calibration(options, &checkpoint, tokenizer.as_ref())?;
     let progress = Progress::new();
@@ -128,7 +133,13 @@ fn state_kind(name: &str) -> Result<StateKind, String> {
 /// The checkpoint's tokenizer, for language models.
 fn tokenizer(options: &Options, checkpoint: &Checkpoint) -> Outcome<Option<Compiled>> {
     match checkpoint.config.input {
-        Input::Tokens { vocab } if !options.no_tokenizer => Ok(tokenizer::load(&options.dir, vocab)?),
+        Input::Tokens { vocab } if !options.no_tokenizer => {
+            let compiled = tokenizer::load(&options.dir, vocab)?;
+            if compiled.is_none() {
+                warn(tokenizer::unread(&options.dir).as_slice());
+            }
+            Ok(compiled)
+        }
         _ => Ok(None),
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
-use sla_converter::checkpoint::{self, Checkpoint};
+use sla_converter::checkpoint::{self, Checkpoint, LoadOptions, Purpose};
 use sla_converter::data;
 use sla_converter::dequantize::dequantize;
 use sla_converter::eval::{Channel, Comparison, Report, Rows, check_same, compare_all};
@@ -76,7 +76,7 @@ pub(super) fn command(options: &Options) -> Outcome {
     let output = output(options)?;
     let file = read_model_to_run(&options.file)?;
     let model = file.model();
-    let checkpoint = checkpoint::load(&options.checkpoint)?;
+    let checkpoint = checkpoint(&options.checkpoint, &model)?;
     warn(&checkpoint.warnings);
     check_same(&checkpoint.config, &model)?;
     match options.stream {
@@ -85,10 +85,16 @@ pub(super) fn command(options: &Options) -> Outcome {
     }
 }
 
+/// The checkpoint of `model`, which knows whether the embedding is the head.
+pub(super) fn checkpoint(dir: &Path, model: &Model) -> Outcome<Checkpoint> {
+    let how = LoadOptions { tied_head: model.desc().tied(), purpose: Purpose::Evaluate };
+    Ok(checkpoint::load_with(dir, how)?)
+}
+
 fn rows_command(options: &Options, file: &OwnedModel, checkpoint: Checkpoint, page: Option<&OutputFile>) -> Outcome {
     let model = file.model();
     let rows = rows(&options.checkpoint, options.tokens.as_ref(), options.text.as_ref(), &model, &checkpoint)?;
-    let bytes = options.text.as_ref().map(|_| scored_bytes(&model, &rows));
+    let bytes = options.text.as_ref().map(|_| scored_bytes(&model, &rows)).filter(|&bytes| bytes > 0);
     let floats = floats(&model, checkpoint)?;
     let progress = Progress::new();
     let comparison = compare_all(&floats[0], &floats[1], &model, &rows, &mut |share| progress.set("evaluate", share));

@@ -186,7 +186,7 @@ impl Contents {
         json!({
             "format_version": VERSION,
             "id": format!("{:08x}", model.id()),
-            "model": Map::from_iter(description(model.desc()).map(|(key, value)| (key.to_string(), value))),
+            "model": Map::from_iter(description(model).map(|(key, value)| (key.to_string(), value))),
             "flash_bytes": self.bytes.total,
             "state_bytes": plan.state_bytes(),
             "scratch_bytes": plan.scratch_bytes(),
@@ -219,7 +219,7 @@ impl Contents {
         let (plan, bytes) = (model.plan(), &self.bytes);
         let size = |n: usize| format!("{} bytes", grouped(n as u64));
         let mut table = Table::default();
-        for (key, value) in description(model.desc()) {
+        for (key, value) in description(model) {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_string);
             table.row([key.to_string(), if value == "null" { "-".into() } else { value }]);
         }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use sla_converter::checkpoint;
+use sla_converter::checkpoint::{self, LoadOptions};
 use sla_converter::data::{self, F32Tensor, FeatureRows, TensorFile, TokenRows, write_f32};
 use sla_converter::eval::fixed_features;
 use sla_format::InputKind;
@@ -25,6 +25,9 @@ pub(super) struct Options {
     /// File to write: logits, F32, of the input's leading shape; - for stdout
     #[arg(short, long, value_name = "OUT.safetensors")]
     output: PathBuf,
+    /// Take the embedding as the head of a checkpoint without lm_head.weight, as `sla convert --tied-head` does
+    #[arg(long, requires = "checkpoint")]
+    tied_head: bool,
 }
 
 /// Which model runs.
@@ -61,7 +64,8 @@ pub(super) fn command(options: &Options) -> Outcome {
     output.spare(options.source.checkpoint.as_deref(), [&options.input].into_iter().chain(&options.source.model))?;
     let tensors = match (&options.source.checkpoint, &options.source.model) {
         (Some(dir), _) => {
-            let checkpoint = checkpoint::load(dir)?;
+            let checkpoint =
+                checkpoint::load_with(dir, LoadOptions { tied_head: options.tied_head, ..LoadOptions::default() })?;
             warn(&checkpoint.warnings);
             let model: FloatModel = checkpoint.into_model()?;
             let reads = match &model.config.input {

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::Args;
-use sla_converter::files;
+use sla_converter::{files, foreign};
 use sla_format::InputKind;
-use sla_runtime::{Decoder, MAX_CANDIDATES, Model, Sampler, SamplerConfig, Session};
+use sla_runtime::{Decoder, MAX_CANDIDATES, Model, Sampler, SamplerConfig, Session, SnapshotError};
 
 use super::failure::{Failure, Outcome, fail, read_model_to_run, warn};
 use super::output::print;
@@ -123,7 +123,7 @@ pub(super) fn command(options: &Options) -> Outcome {
     let mut logits = if prompt.is_empty() { session.logits() } else { session.prefill(&prompt)? };
     let mut token = sampler.sample(&mut logits);
     for n in 1.. {
-        if !model.tokenizer_section().is_empty() && model.is_end_of_text(token) {
+        if !reads_bytes(&model) && model.is_end_of_text(token) {
             break;
         }
         printer.token(token)?;
@@ -140,7 +140,10 @@ fn restore(session: &mut Session, path: &Path) -> Outcome {
     let shown = path.display();
     let bytes = files::read(path).map_err(|e| Failure::Error(format!("{shown}: {e}")))?;
     let restored = session.restore(&bytes);
-    restored.map_err(|e| Failure::Error(format!("{shown}: {e}; `sla snapshot` makes one of this model")))?;
+    restored.map_err(|e| match foreign::what(&bytes).filter(|_| e == SnapshotError::NotASnapshot) {
+        Some(what) => Failure::Error(format!("{shown}: not a snapshot but {what}")),
+        None => Failure::Error(format!("{shown}: {e}; `sla snapshot` makes one of this model")),
+    })?;
     if session.position() == 0 {
         return fail(format!("{shown}: a session that has read nothing yet; give --prompt or --prompt-ids"));
     }

@@ -1,6 +1,7 @@
 //! Why a data file is refused.
 
 use crate::files::FileError;
+use crate::memory::MemoryError;
 
 /// Why a data file is refused; every display is one line that names the file.
 #[derive(Debug, thiserror::Error)]
@@ -15,12 +16,20 @@ pub enum DataError {
         source: FileError,
     },
     /// Not a safetensors file, or a damaged one.
-    #[error("{file}: not a readable safetensors file ({reason}); write it again")]
+    #[error("{file}: {reason}")]
     Safetensors {
         /// The file.
         file: String,
         /// What the reader said.
         reason: String,
+    },
+    /// What the file holds does not fit the memory.
+    #[error("{file}: {source}")]
+    Memory {
+        /// The file.
+        file: String,
+        /// What is missing.
+        source: MemoryError,
     },
     /// A tensor that is needed is absent.
     #[error("{file}: no tensor {tensor}; it holds {}", if held.is_empty() { "none" } else { held })]

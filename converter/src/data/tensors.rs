@@ -7,7 +7,8 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
 
 use super::DataError;
-use crate::files;
+use crate::memory::MemoryError;
+use crate::{files, foreign, memory};
 
 /// A safetensors file in memory.
 #[derive(Debug)]
@@ -43,7 +44,13 @@ impl TensorFile {
     /// # Errors
     /// [`DataError::Safetensors`]
     pub fn from_bytes(name: String, bytes: Vec<u8>) -> Result<Self, DataError> {
-        let bad = |e: SafeTensorError| DataError::Safetensors { file: name.clone(), reason: e.to_string() };
+        let bad = |e: SafeTensorError| DataError::Safetensors {
+            file: name.clone(),
+            reason: match foreign::what(&bytes[..bytes.len().min(foreign::HEAD_BYTES)]) {
+                Some(what) => format!("not safetensors but {what}"),
+                None => format!("not a readable safetensors file ({e}); write it again"),
+            },
+        };
         let parsed = SafeTensors::deserialize(&bytes).map_err(bad)?;
         let mut tensors: Vec<String> = parsed.names().into_iter().map(str::to_string).collect();
         tensors.sort_unstable();
@@ -87,6 +94,7 @@ impl TensorFile {
             Dtype::U8 => elements(data, |[b]| b.into()),
             dtype => return Err(self.bad_dtype(name, dtype, "I32 or I64")),
         };
+        let values = values.map_err(|source| DataError::Memory { file: self.name.clone(), source })?;
         Ok(Ids { shape: tensor.shape().to_vec(), values })
     }
 
@@ -104,6 +112,7 @@ impl TensorFile {
             Dtype::BF16 => elements(data, |b| bf16::from_le_bytes(b).into()),
             dtype => return Err(self.bad_dtype(name, dtype, "F32")),
         };
+        let values = values.map_err(|source| DataError::Memory { file: self.name.clone(), source })?;
         Ok((tensor.shape().to_vec(), values))
     }
 
@@ -134,8 +143,11 @@ impl TensorFile {
     }
 }
 
-fn elements<const N: usize, T>(data: &[u8], read: impl Fn([u8; N]) -> T) -> Vec<T> {
-    data.as_chunks().0.iter().map(|b| read(*b)).collect()
+fn elements<const N: usize, T>(data: &[u8], read: impl Fn([u8; N]) -> T) -> Result<Vec<T>, MemoryError> {
+    let chunks = data.as_chunks().0;
+    let mut values = memory::reserve(chunks.len())?;
+    values.extend(chunks.iter().map(|b| read(*b)));
+    Ok(values)
 }
 
 /// A tensor to write.

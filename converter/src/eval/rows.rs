@@ -116,6 +116,9 @@ pub enum EvalError {
         /// In the file.
         fixed: String,
     },
+    /// The system gives no thread to run on.
+    #[error("the system gives this process no thread; raise its limits (ulimit -u, ulimit -v)")]
+    Thread,
     /// The runtime refused a step.
     #[error("the runtime refused a step: {0}")]
     Step(#[from] sla_runtime::StepError),

@@ -62,9 +62,10 @@ pub(super) fn run_on(
     let (sender, messages) = mpsc::channel();
     let mut results: Vec<Option<RowSums>> = vec![None; rows.len()];
     thread::scope(|scope| {
+        let mut running = 0;
         for _ in 0..workers.min(rows.len()) {
             let (sender, next) = (sender.clone(), &next);
-            scope.spawn(move || {
+            let started = thread::Builder::new().spawn_scoped(scope, move || {
                 let mut worker = Worker::new(floats, model);
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
@@ -82,6 +83,10 @@ pub(super) fn run_on(
                     }
                 }
             });
+            running += usize::from(started.is_ok());
+        }
+        if running == 0 && !rows.is_empty() {
+            return Err(EvalError::Thread);
         }
         drop(sender);
         let mut done = 0;

@@ -74,13 +74,18 @@ pub struct StreamReport {
 impl StreamReport {
     /// Mean KL at the end over that at the beginning.
     pub fn drift(&self) -> f64 {
-        self.last.fixed.kl / self.first.fixed.kl
+        times(self.last.fixed.kl, self.first.fixed.kl)
     }
 
     /// The KL of a decade over what the weights alone cost there; the worst decade.
     pub fn over_weights(&self) -> f64 {
-        self.decades.iter().map(|w| w.fixed.kl / w.dequantized.kl).fold(0.0, f64::max)
+        self.decades.iter().filter(|w| w.fixed.kl > 0.0).map(|w| w.fixed.kl / w.dequantized.kl).fold(0.0, f64::max)
     }
+}
+
+/// `now / before`; what is as it was stays once itself, were it nothing.
+fn times(now: f64, before: f64) -> f64 {
+    if now == before { 1.0 } else { now / before }
 }
 
 /// Runs `steps` positions of one stream through all three. `dequantized` has the config of `reference` and the weights that
@@ -111,9 +116,12 @@ pub fn stream(
         let (dequantized_done, of_dequantized) = sync_channel(AHEAD);
         let (fixed_done, fixed) = sync_channel(AHEAD);
         let threads = [
-            scope.spawn(move || lead(reference, feed, steps, chunk, [&to_dequantized, &to_fixed], &float_done)),
-            scope.spawn(move || follow(&dequantized_steps, &dequantized_done, float_step(dequantized))),
-            scope.spawn(move || {
+            thread::Builder::new().spawn_scoped(scope, move || {
+                lead(reference, feed, steps, chunk, [&to_dequantized, &to_fixed], &float_done)
+            }),
+            thread::Builder::new()
+                .spawn_scoped(scope, move || follow(&dequantized_steps, &dequantized_done, float_step(dequantized))),
+            thread::Builder::new().spawn_scoped(scope, move || {
                 let mut memory = Memory::of(model);
                 follow(&fixed_steps, &fixed_done, fixed_step(model, &mut memory)?)
             }),
@@ -131,7 +139,10 @@ pub fn stream(
             progress(position as f64 / steps as f64);
         }
         drop((float, of_dequantized, fixed));
-        threads.into_iter().try_for_each(|thread| thread.join().expect("no panic in a model"))
+        let ended = |thread: std::io::Result<thread::ScopedJoinHandle<Result<(), EvalError>>>| {
+            thread.map_err(|_| EvalError::Thread)?.join().expect("no panic in a model")
+        };
+        threads.into_iter().try_for_each(ended)
     })?;
     Ok(windows.report())
 }

@@ -68,6 +68,31 @@ pub fn load(dir: &Path, vocabulary: usize) -> Result<Option<Compiled>, Tokenizer
     compile(&text, vocabulary).map(Some)
 }
 
+/// One line where `dir` has a tokenizer in a form that is not read, and none that is.
+pub fn unread(dir: &Path) -> Option<String> {
+    const FORMS: [&str; 8] = [
+        "tokenizer.model",
+        "spiece.model",
+        "sentencepiece.bpe.model",
+        "tekken.json",
+        "tokenizer.tiktoken",
+        "merges.txt",
+        "vocab.json",
+        "vocab.txt",
+    ];
+    let there: Vec<&str> = FORMS.into_iter().filter(|name| files::is_named(&dir.join(name))).collect();
+    (!there.is_empty()).then(|| {
+        format!(
+            "{} not read and there is no tokenizer.json, so the file gets no tokenizer; in Python, \
+             AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR) writes one (--no-tokenizer: none is wanted)",
+            match there[..] {
+                [one] => format!("{one} is"),
+                _ => format!("{} are", there.join(" and ")),
+            }
+        )
+    })
+}
+
 /// Compiles the text of a `tokenizer.json`.
 ///
 /// # Errors

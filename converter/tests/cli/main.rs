@@ -1,6 +1,8 @@
 //! The binary from the outside: what it prints, writes and refuses.
 
+mod checkpoints;
 mod data_files;
+mod memory;
 mod outputs;
 mod refusals;
 mod report;

@@ -17,12 +17,17 @@ const GREEDY: SamplerConfig =
     SamplerConfig { temperature: 0.0, top_k: 40, top_p: 0.95, repetition_penalty: 1.0, seed: 0 };
 
 fn case() -> Case {
+    ending(&[EOS])
+}
+
+/// A model whose texts end with one of `ends`.
+fn ending(ends: &[u32]) -> Case {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/tokenizer-llama2.json");
     let json = std::fs::read_to_string(path).expect("a tokenizer");
     let vocab = 420;
     let config = Config { outputs: vocab, input: Input::Tokens { vocab }, ..synth::small(Backbone::Gla) };
     let mut checkpoint = checkpoint(config.clone(), synth::weights(&config, 3));
-    (checkpoint.meta.bos_token_id, checkpoint.meta.eos_token_ids) = (Some(BOS), vec![EOS]);
+    (checkpoint.meta.bos_token_id, checkpoint.meta.eos_token_ids) = (Some(BOS), ends.to_vec());
     let tokenizer = Some(compile(&json, vocab).expect("a tokenizer that is known"));
     let converted =
         convert(checkpoint.clone(), &ConvertOptions { tokenizer, ..ConvertOptions::default() }, &mut |_, _| {});
@@ -96,6 +101,23 @@ fn the_end_of_a_text_ends_an_answer() {
     assert_eq!(all[4], shown(&case, &prompt, &whole[..end]));
     let position = prompt.len() + end + 1;
     assert!(all[5].contains(&format!("position: {position}\r\n")), "{}", all[5]);
+}
+
+#[test]
+fn each_of_several_ends_ends_an_answer() {
+    let config = SamplerConfig { temperature: 9.0, top_k: 0, top_p: 1.0, repetition_penalty: 1.0, seed: 0 };
+    let one = case();
+    let prompt = encode(&one, "Once", true);
+    let whole = fresh(&one, config, &prompt, 4000);
+    for place in [3, 20] {
+        let other = whole[place];
+        let ends = [EOS, other];
+        let case = ending(&ends);
+        assert_eq!(case.file.model().ends_of_text().collect::<Vec<_>>(), ends);
+        let end = whole.iter().position(|id| ends.contains(id)).expect("one of them at least");
+        let text = dialogue(&case, [typed("/temperature 9\n/top-k 0\n/top-p 1\n/length 4000\nOnce\n")]);
+        assert_eq!(answers(&text)[4], shown(&case, &prompt, &whole[..end]));
+    }
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! The model description under the names that configs use.
 
 use serde_json::{Value, json};
-use sla_format::{ModelDesc, NONE};
+use sla_format::NONE;
+use sla_runtime::Model;
 
 /// The description under the names that configs use.
-pub(super) fn description(d: &ModelDesc) -> [(&'static str, Value); 26] {
+pub(super) fn description(model: &Model) -> [(&'static str, Value); 26] {
     use sla_format::{Backbone, FeatureMap, InputKind, KeyGate, OutputGate, QueryGate};
+    let d = model.desc();
     let word = |w: &str| if w.is_empty() { Value::Null } else { w.into() };
     let some = |n: u32| if n == NONE { Value::Null } else { n.into() };
     let real = |r: sla_format::RealBits| json!(f64::from(r.mantissa) * 2f64.powi(r.exponent));
@@ -37,6 +39,7 @@ pub(super) fn description(d: &ModelDesc) -> [(&'static str, Value); 26] {
     };
     let gated = |present: bool, scale: Value| if present { scale } else { Value::Null };
     let tokens = d.input == InputKind::Tokens;
+    let ends: Vec<u32> = model.ends_of_text().collect();
     [
         ("backbone", word(backbone)),
         ("input", word(if tokens { "tokens" } else { "features" })),
@@ -63,6 +66,6 @@ pub(super) fn description(d: &ModelDesc) -> [(&'static str, Value); 26] {
         ("residual_frac", d.residual_frac.into()),
         ("feature_frac", if tokens { Value::Null } else { d.feature_frac.into() }),
         ("bos_token_id", some(d.bos)),
-        ("eos_token_id", some(d.eos)),
+        ("eos_token_id", if ends.len() > 1 { ends.into() } else { some(d.eos) }),
     ]
 }
