@@ -83,7 +83,7 @@ pub fn load(dir: &Path) -> Result<Checkpoint, CheckpointError> {
     let mut id_in_vocab = |key: &str, id: Option<u64>| {
         let valid = id.filter(|&i| i < vocab as u64);
         if let (Some(id), None) = (id, valid) {
-            warnings.push(format!("config.json: {key} = {id} is outside the vocabulary of {vocab}; ignored"));
+            warnings.push(format!("config.json: {key} = {id} is outside the vocabulary of {vocab} and ignored; correct it, or set it to null"));
         }
         valid.and_then(|i| u32::try_from(i).ok())
     };
@@ -124,8 +124,7 @@ fn warn_contraction(c: &Config, warnings: &mut Vec<String>) {
     if bound > 2.0 {
         warnings.push(format!(
             "sla: key_gate \"{gate}\" with key_gate_scale {} lets beta*|k|^2 reach {bound:.4}, above 2: the state may grow \
-             without bound; the fixed-point state follows it with its exponent, and its predictions saturate at 65,536 (counted \
-             by `sla eval`)",
+             without bound, and its predictions saturate at 65,536; see with `sla eval --stream` whether yours does",
             sla.key_gate_scale
         ));
     }

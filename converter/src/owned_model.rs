@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use sla_format::SECTION_ALIGN;
+use sla_format::{Header, SECTION_ALIGN};
 use sla_runtime::{Model, ParseError, Session, StepError};
 
 use crate::files::FileError;
@@ -27,6 +27,14 @@ pub enum ModelFileError {
     /// The path is a directory, perhaps the checkpoint.
     #[error("not a file; give the .sla file that `sla convert` wrote")]
     NotAFile,
+    /// More than a model, as a region that was read from a flash.
+    #[error("{have} bytes, and the model is the first {need} of them; `head -c {need}` keeps those")]
+    Longer {
+        /// Bytes of the model.
+        need: usize,
+        /// Bytes there.
+        have: usize,
+    },
     /// The bytes are not a model that this runtime can run.
     #[error("{0}{hint}", hint = way_out(.0))]
     Parse(#[from] ParseError),
@@ -61,15 +69,20 @@ impl OwnedModel {
     /// Checks the bytes of a file.
     ///
     /// # Errors
-    /// [`ModelFileError::Parse`]
+    /// [`ModelFileError::Parse`] or [`ModelFileError::Longer`]
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ModelFileError> {
         let mut buffer: Vec<u8> = Vec::with_capacity(bytes.len() + SECTION_ALIGN - 1);
         let start = buffer.as_ptr().addr().wrapping_neg() % SECTION_ALIGN;
         buffer.resize(start, 0);
         buffer.extend_from_slice(bytes);
         let owned = Self { buffer, start };
-        Model::parse(owned.bytes())?;
-        Ok(owned)
+        let refusal = match Model::parse(owned.bytes()) {
+            Ok(_) => return Ok(owned),
+            Err(refusal) => refusal,
+        };
+        let (need, have) = (Header::read(bytes).map_or(0, |header| header.file_bytes as usize), bytes.len());
+        let model = owned.bytes().get(..need).filter(|model| need < have && Model::parse(model).is_ok());
+        Err(if model.is_some() { ModelFileError::Longer { need, have } } else { refusal.into() })
     }
 
     /// The file.

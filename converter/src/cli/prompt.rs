@@ -7,6 +7,7 @@ use sla_converter::tokenizer;
 use sla_runtime::Model;
 
 use super::failure::{Outcome, fail};
+use super::number::whole;
 
 /// The options that give it.
 #[derive(Args)]
@@ -15,8 +16,12 @@ pub(super) struct Prompt {
     #[arg(long, value_name = "TEXT", conflicts_with = "prompt_ids")]
     prompt: Option<String>,
     /// Token ids to continue
-    #[arg(long, value_name = "ID,ID,…", value_delimiter = ',')]
+    #[arg(long, value_name = "ID,ID,…", value_delimiter = ',', value_parser = id)]
     prompt_ids: Vec<u32>,
+}
+
+fn id(text: &str) -> Result<u32, String> {
+    whole(text, "token ids, whole numbers with commas between, as in 1,2,3")
 }
 
 /// A model whose ids are the bytes of text.
@@ -32,7 +37,7 @@ impl Prompt {
             if let Some(at) = self.prompt_ids.iter().position(|&id| id >= vocabulary) {
                 let id = self.prompt_ids[at];
                 return fail(format!(
-                    "--prompt-ids: id {id} at position {at} is outside the vocabulary of {vocabulary}"
+                    "--prompt-ids: id {id} at position {at} is outside the vocabulary of {vocabulary}; ids are below that"
                 ));
             }
             return Ok(self.prompt_ids.clone());
@@ -41,7 +46,7 @@ impl Prompt {
             (Some(text), Some(tokenizer)) => {
                 let ids = tokenizer::encode(&tokenizer, text, true);
                 return if ids.is_empty() {
-                    fail("--prompt: the tokenizer has no token for this text")
+                    fail("--prompt: the tokenizer has no token for this text; give another, or --prompt-ids 1,2,3")
                 } else {
                     Ok(ids)
                 };

@@ -120,18 +120,23 @@ impl Sums {
 
     /// RMS of the difference over the RMS of the float logits.
     pub(super) fn relative_rms(&self) -> f64 {
-        (self.error_square / self.float_square).sqrt()
+        share(self.error_square, self.float_square).sqrt()
     }
+}
+
+/// `error / of`, where no error is none of nothing: a model may have logits of 0 alone.
+pub(super) fn share(error: f64, of: f64) -> f64 {
+    if error == 0.0 { 0.0 } else { error / of }
 }
 
 impl LastPosition {
     /// RMS of the difference over the RMS of the float logits.
     pub(super) fn relative_rms(&self) -> f64 {
-        (self.error_square / self.float_square).sqrt()
+        share(self.error_square, self.float_square).sqrt()
     }
 
     /// Largest difference over the RMS of the float logits.
     pub(super) fn relative_max(&self) -> f64 {
-        self.max_abs / (self.float_square / self.outputs as f64).sqrt()
+        share(self.max_abs, (self.float_square / self.outputs as f64).sqrt())
     }
 }

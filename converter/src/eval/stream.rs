@@ -12,7 +12,7 @@ use sla_reference::{Model as FloatModel, Session as FloatSession};
 use sla_runtime::{Model, Op, Probe};
 
 use super::feed::{Feed, Source, Step, StepInput};
-use super::metrics::{Outputs, Sums};
+use super::metrics::{Outputs, Sums, share};
 use super::rows::{EvalError, fixed_features};
 use super::run::{check_same, fill};
 use crate::owned_model::Memory;
@@ -74,12 +74,12 @@ pub struct StreamReport {
 impl StreamReport {
     /// Mean KL at the end over that at the beginning.
     pub fn drift(&self) -> f64 {
-        self.last.fixed.kl / self.first.fixed.kl
+        share(self.last.fixed.kl, self.first.fixed.kl)
     }
 
     /// The KL of a decade over what the weights alone cost there; the worst decade.
     pub fn over_weights(&self) -> f64 {
-        self.decades.iter().map(|w| w.fixed.kl / w.dequantized.kl).fold(0.0, f64::max)
+        self.decades.iter().map(|w| share(w.fixed.kl, w.dequantized.kl)).fold(0.0, f64::max)
     }
 }
 
