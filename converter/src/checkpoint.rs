@@ -148,8 +148,7 @@ fn warn_contraction(c: &Config, warnings: &mut Vec<String>) {
     if bound > 2.0 {
         warnings.push(format!(
             "sla: key_gate \"{gate}\" with key_gate_scale {} lets beta*|k|^2 reach {bound:.4}, above 2: the state may grow \
-             without bound; the fixed-point state follows it with its exponent, and its predictions saturate at 65,536 (counted \
-             by `sla eval`)",
+             without bound, and its predictions saturate at 65,536; see with `sla eval --stream` whether yours does",
             sla.key_gate_scale
         ));
     }

@@ -71,7 +71,7 @@ pub enum ConvertError {
     /// The format has limits: format.md F4.3.
     #[error(
         "the model exceeds a limit of the format: 65,536 channels a tensor, 256 heads, 4,096 layers, 64 convolution taps, \
-         16,777,216 tokens, 4 GiB (docs/format.md F4.3)"
+         16,777,216 tokens, 4 GiB (docs/format.md F4.3); a smaller model is needed"
     )]
     Limit,
     /// A decay above 1.
@@ -103,7 +103,7 @@ pub enum ConvertError {
         hint: &'static str,
     },
     /// A tokenizer with more ids than the model, or for a model that reads no tokens.
-    #[error("the tokenizer does not fit the model: {0}")]
+    #[error("the tokenizer does not fit the model: {0}; --no-tokenizer converts the model without it")]
     Tokenizer(SectionError),
     /// Calibration data of the wrong kind or content.
     #[error("calibration: {0}")]
@@ -121,7 +121,7 @@ pub enum ConvertError {
     #[error("the fresh file fails its own test ({0}): please report this")]
     SelfTest(#[from] SelfTestError),
     /// The fresh file does not run.
-    #[error("the fresh file does not run: {0}")]
+    #[error("the fresh file does not run ({0}): please report this")]
     Step(#[from] StepError),
 }
 
@@ -181,8 +181,8 @@ pub fn convert(
     }
     if let Some(first) = lowered.unproven.first() {
         warnings.push(format!(
-            "the bounds of {} tensors ({first} first) exceed their results' format: beyond ±32,768 they saturate, which `sla \
-             eval` counts",
+            "the bounds of {} tensors ({first} first) exceed their results' format: beyond ±32,768 they saturate; see with \
+             `sla eval` on your own data that none does",
             lowered.unproven.len()
         ));
     }
@@ -198,7 +198,10 @@ pub fn convert(
         ));
     }
     if drift.saturated > 0 {
-        warnings.push(format!("{} values saturated on the calibration data", drift.saturated));
+        warnings.push(format!(
+            "{} values saturated on the calibration data; see with `sla eval` on your own data what it costs",
+            drift.saturated
+        ));
     }
     let residual_format = format!("Q{residual_frac} {}", if proven { "proven" } else { "calibrated" });
     extras.provenance = [

@@ -11,7 +11,9 @@ use sla_runtime::Model;
 
 /// The checkpoint and the file do not describe the same model.
 #[derive(Debug, thiserror::Error)]
-#[error("the file was not converted from this checkpoint: {what} differs")]
+#[error(
+    "the file was not converted from this checkpoint: {what} differs; give the one that it is from, or convert this one"
+)]
 pub struct Mismatch {
     /// First thing that differs.
     pub what: String,

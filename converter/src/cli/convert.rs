@@ -22,6 +22,7 @@ use super::terminal::is_verbose;
 
 /// Options of `sla convert`.
 #[derive(Args)]
+#[command(allow_negative_numbers = true)]
 pub(super) struct Options {
     /// Checkpoint: a folder with config.json and model.safetensors (or shards and their index)
     dir: PathBuf,
@@ -76,7 +77,7 @@ fn budget(text: &str) -> Result<Budget, String> {
     }
     match text.parse::<f64>() {
         Ok(ratio) if ratio > 0.0 && ratio <= 1.0 => Ok(Budget::Ratio(ratio)),
-        _ => Err("neither a number of bytes nor a share above 0.0 and up to 1.0".into()),
+        _ => Err("it must be a number of bytes, or a share of the int8 file's size above 0.0 and up to 1.0".into()),
     }
 }
 

@@ -19,12 +19,14 @@ use sla_tokenizer::Text;
 
 use super::failure::{Failure, Outcome, fail, read_model_to_run, usage, warn};
 use super::inspect::provenance;
+use super::number::number;
 use super::output::{OutputFile, print_json, tell};
 use super::progress::Progress;
 use super::table::{Table, decibel, figure, grouped, percent};
 
 /// Options of `sla eval`.
 #[derive(Args)]
+#[command(allow_negative_numbers = true)]
 pub(super) struct Options {
     /// File to evaluate
     #[arg(value_name = "FILE.sla")]
@@ -40,7 +42,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "FILE")]
     text: Option<PathBuf>,
     /// One stream of N steps without a reset, in windows of its positions; the input is repeated as often as it takes
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = steps)]
     stream: Option<u64>,
     /// Draw the KL along the stream; - for stdout
     #[arg(long, value_name = "OUT.svg", requires = "stream")]
@@ -52,12 +54,16 @@ pub(super) struct Options {
     #[arg(long)]
     json: bool,
     /// Name the first vector whose signal-to-noise ratio, arithmetic alone, is below this
-    #[arg(long, value_name = "DB", default_value_t = 40.0, conflicts_with = "stream", allow_negative_numbers = true, value_parser = finite)]
+    #[arg(long, value_name = "DB", default_value_t = 40.0, conflicts_with = "stream", value_parser = finite)]
     tolerance: f64,
 }
 
 fn finite(text: &str) -> Result<f64, String> {
-    text.parse::<f64>().ok().filter(|v| v.is_finite()).ok_or_else(|| "it must be a finite number".into())
+    number(text, "a finite number", |v: f64| v.is_finite())
+}
+
+fn steps(text: &str) -> Result<u64, String> {
+    number(text, "a whole number of steps, 1 or above", |steps: u64| steps > 0)
 }
 
 /// The file that `--report` or `--plot` names; refused if the command reads it, or prints where it goes.
@@ -124,7 +130,10 @@ pub(super) fn check_source(checkpoint: &Checkpoint, model: &Model) {
     let have: String = checkpoint.meta.source_sha256.iter().map(|b| format!("{b:02x}")).collect();
     let made_from = provenance(model).find(|(key, _)| *key == "source_sha256").map(|(_, value)| value);
     if made_from.is_some_and(|hash| hash != have) {
-        warn(&["the file was converted from other weights than the checkpoint's (source_sha256 differs)"]);
+        warn(&[
+            "the file was converted from other weights than the checkpoint's (source_sha256 differs), so the figures compare two \
+               models; give the checkpoint that it is from, or convert this one",
+        ]);
     }
 }
 
@@ -141,7 +150,7 @@ pub(super) fn rows(
     }
     let own = dir.join("eval.safetensors");
     if tokens.is_none() && !own.exists() {
-        return fail(format!("{}: no such file; give the input with --tokens or --text", own.display()));
+        return fail(format!("{}: no such file; give the input with --text or --tokens", own.display()));
     }
     data::eval_rows(tokens.unwrap_or(&own), &checkpoint.config).map_err(Failure::from)
 }

@@ -14,6 +14,7 @@ mod failure;
 mod flash;
 mod inspect;
 mod logits;
+mod number;
 mod output;
 mod plan;
 mod progress;

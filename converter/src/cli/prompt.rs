@@ -6,6 +6,7 @@ use clap::Args;
 use sla_runtime::{Model, Template};
 
 use super::failure::{Outcome, fail};
+use super::number::whole;
 use super::text::{self, ControlTokens, reads_bytes};
 
 /// The options that give it.
@@ -18,10 +19,14 @@ pub(super) struct Prompt {
     #[arg(long, value_name = "FILE|-", conflicts_with = "prompt_ids")]
     prompt_file: Option<PathBuf>,
     /// Token ids to continue
-    #[arg(long, value_name = "ID,ID,…", value_delimiter = ',')]
+    #[arg(long, value_name = "ID,ID,…", value_delimiter = ',', value_parser = id)]
     prompt_ids: Vec<u32>,
     #[command(flatten)]
     control: ControlTokens,
+}
+
+fn id(text: &str) -> Result<u32, String> {
+    whole(text, "token ids, whole numbers with commas between, as in 1,2,3")
 }
 
 impl Prompt {
@@ -35,7 +40,7 @@ impl Prompt {
         if let Some((source, text)) = self.text()? {
             let ids = text::ids(model, file, source, &text, Template::Add, &self.control)?;
             return if ids.is_empty() {
-                fail(format!("{source}: the tokenizer has no token for this text"))
+                fail(format!("{source}: the tokenizer has no token for this text; give another, or --prompt-ids 1,2,3"))
             } else {
                 Ok(ids)
             };
@@ -67,7 +72,7 @@ impl Prompt {
 pub(super) fn check(ids: &[u32], vocabulary: u32, source: &str) -> Outcome {
     match ids.iter().position(|&id| id >= vocabulary) {
         Some(at) => {
-            fail(format!("{source}: id {} at position {at} is outside the vocabulary of {vocabulary}", ids[at]))
+            fail(format!("{source}: id {} at position {at} is outside the vocabulary of {vocabulary}; ids are below that", ids[at]))
         }
         None => Ok(()),
     }

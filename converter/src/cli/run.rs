@@ -2,7 +2,6 @@
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use clap::Args;
 use sla_converter::{files, foreign};
@@ -10,6 +9,7 @@ use sla_format::InputKind;
 use sla_runtime::{Decoder, MAX_CANDIDATES, Model, Sampler, SamplerConfig, Session, SnapshotError};
 
 use super::failure::{Failure, Outcome, fail, read_model_to_run, warn};
+use super::number::{number, whole};
 use super::output::print;
 use super::prompt::Prompt;
 use super::text::{closing, reads_bytes};
@@ -47,17 +47,8 @@ pub(super) struct Options {
     seed: u64,
 }
 
-fn number(text: &str, rule: &str, valid: impl Fn(f32) -> bool) -> Result<f32, String> {
-    let value = text.parse::<f32>().ok().filter(|&v| valid(v));
-    value.ok_or_else(|| format!("it must be {rule}"))
-}
-
-fn whole<N: FromStr>(text: &str, rule: &str) -> Result<N, String> {
-    text.parse().map_err(|_| format!("it must be {rule}"))
-}
-
 fn tokens(text: &str) -> Result<u64, String> {
-    whole(text, "a whole number, 0 or above; a large one goes on until the model ends the text, or Ctrl-C does")
+    whole(text, "a whole number from 0 to 2^64-1; a large one goes on until the model ends the text, or Ctrl-C does")
 }
 
 fn top_k(text: &str) -> Result<usize, String> {
@@ -69,19 +60,21 @@ fn top_k(text: &str) -> Result<usize, String> {
 }
 
 fn seed(text: &str) -> Result<u64, String> {
-    whole(text, "a whole number, 0 or above; another one gives another text")
+    whole(text, "a whole number from 0 to 2^64-1; another one gives another text")
 }
 
 fn temperature(text: &str) -> Result<f32, String> {
-    number(text, "a finite number, 0 or above; 0 takes the most likely token every time", |v| v.is_finite() && v >= 0.0)
+    number(text, "a finite number, 0 or above; 0 takes the most likely token every time", |v: f32| {
+        v.is_finite() && v >= 0.0
+    })
 }
 
 fn top_p(text: &str) -> Result<f32, String> {
-    number(text, "above 0 and at most 1; 1 for no limit", |v| v > 0.0 && v <= 1.0)
+    number(text, "above 0 and at most 1; 1 for no limit", |v: f32| v > 0.0 && v <= 1.0)
 }
 
 fn penalty(text: &str) -> Result<f32, String> {
-    number(text, "a finite number above 0; 1 for no change", |v| v.is_finite() && v > 0.0)
+    number(text, "a finite number above 0; 1 for no change", |v: f32| v.is_finite() && v > 0.0)
 }
 
 /// Generates and prints, token by token.

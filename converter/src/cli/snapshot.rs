@@ -12,6 +12,7 @@ use super::prompt::Prompt;
 
 /// Options of `sla snapshot`.
 #[derive(Args)]
+#[command(allow_negative_numbers = true)]
 pub(super) struct Options {
     /// Model that reads the prompt
     #[arg(value_name = "FILE.sla")]
@@ -30,7 +31,9 @@ pub(super) fn command(options: &Options) -> Outcome {
     let file = read_model_to_run(&options.file)?;
     let (model, shown) = (file.model(), options.file.display());
     if model.desc().input == InputKind::Features {
-        return fail(format!("{shown}: the model reads feature vectors, and a prompt is text"));
+        return fail(format!(
+            "{shown}: the model reads feature vectors, and a prompt is text; its session can be saved in firmware (docs/snapshot.md)"
+        ));
     }
     let tokens = options.prompt.tokens(&model, &options.file)?;
     let mut memory = Memory::for_prompts(&model);

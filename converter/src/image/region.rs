@@ -47,7 +47,7 @@ pub enum RegionError {
         near: u64,
     },
     /// Beyond the 32-bit addresses.
-    #[error("the model would end at {end:#x}, beyond the 32-bit addresses")]
+    #[error("the model would end at {end:#x}, beyond the 32-bit addresses; choose a lower address")]
     Address {
         /// One past the last address.
         end: u64,

@@ -102,7 +102,7 @@ pub fn compile(text: &str, vocabulary: usize) -> Result<Compiled, TokenizerError
     let mut warnings = Vec::new();
     for key in ["truncation", "padding"] {
         if root.get(key).is_some_and(|value| !value.is_null()) {
-            warnings.push(format!("tokenizer.json: {key} has no effect here"));
+            warnings.push(format!("tokenizer.json: {key} has no effect here, texts are taken as they are; remove it"));
         }
     }
     let model = root.get("model").and_then(Value::as_object).ok_or_else(|| invalid("no model"))?;

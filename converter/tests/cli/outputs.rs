@@ -54,7 +54,10 @@ fn pipes_and_stdout_take_what_files_take() {
         case.sla(&format!("{line} expected")).ok();
         let expected = fs::read(case.file("expected")).unwrap();
         let same = |bytes: &[u8], how: &str| match is_page(line) {
-            true => assert!(bytes.starts_with(b"<!DOCTYPE html>") && bytes.trim_ascii().ends_with(b"</html>"), "{line}: {how}"),
+            true => assert!(
+                bytes.starts_with(b"<!DOCTYPE html>") && bytes.trim_ascii().ends_with(b"</html>"),
+                "{line}: {how}"
+            ),
             false => assert!(bytes == expected, "{line}: {how}, {} bytes", bytes.len()),
         };
         for name in ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {

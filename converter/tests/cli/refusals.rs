@@ -93,7 +93,14 @@ fn command_lines_that_make_no_sense() {
         ("eval m.sla", &["--checkpoint"]),
         ("eval m.sla --checkpoint model --tokens a --text b", &["--text", "--tokens"]),
         ("eval m.sla --checkpoint model --stream 0", &["--stream"]),
+        ("eval m.sla --checkpoint model --stream -1", &["--stream", "1 or above"]),
+        ("eval m.sla --checkpoint model --stream 1e6", &["--stream", "a whole number of steps"]),
+        ("eval m.sla --checkpoint model --tolerance nan", &["--tolerance", "finite"]),
         ("eval m.sla --checkpoint model --plot a.svg", &["--stream"]),
+        ("convert model -o x.sla --weights mixed --budget -1", &["--budget", "a number of bytes, or a share"]),
+        ("run m.sla --prompt-ids 1,-2", &["--prompt-ids", "as in 1,2,3"]),
+        ("run m.sla --prompt-ids 1,,2", &["--prompt-ids", "as in 1,2,3"]),
+        ("snapshot m.sla --prompt-ids -1 -o x", &["--prompt-ids", "as in 1,2,3"]),
         ("eval m.sla --checkpoint model --stream 9 --tolerance 3", &["--tolerance", "--stream"]),
         ("eval m.sla --checkpoint model --jsn", &["--jsn", "similar", "--json"]),
         ("logits --input a -o b", &["--checkpoint", "--model"]),
@@ -102,9 +109,16 @@ fn command_lines_that_make_no_sense() {
         ("run m.sla --temperature nan", &["--temperature"]),
         ("run m.sla --top-p 0", &["--top-p"]),
         ("run m.sla --top-p 1.5", &["--top-p"]),
-        ("run m.sla -n -1", &["-1"]),
+        ("run m.sla --top-p 2", &["--top-p", "at most 1; 1 for no limit"]),
+        ("run m.sla --top-p nan", &["--top-p"]),
+        ("run m.sla -n -1", &["-1", "2^64-1", "Ctrl-C"]),
+        ("run m.sla --top-k -2", &["--top-k", "1 or above; 0 or -1 for as many"]),
+        ("run m.sla --top-k 1.5", &["--top-k", "a whole number"]),
         ("run m.sla --seed x", &["--seed"]),
-        ("run m.sla --repetition-penalty 0", &["--repetition-penalty"]),
+        ("run m.sla --seed -1", &["--seed", "2^64-1; another one gives another text"]),
+        ("run m.sla --repetition-penalty 0", &["--repetition-penalty", "above 0; 1 for no change"]),
+        ("run m.sla --repetition-penalty -1", &["--repetition-penalty", "above 0"]),
+        ("run m.sla --temperature inf", &["--temperature", "finite"]),
         ("run m.sla --prompt a --prompt-ids 1", &["--prompt"]),
         ("run m.sla --prompt a --snapshot p.slas", &["--prompt", "--snapshot"]),
         ("run m.sla --prompt-ids 1 --snapshot p.slas", &["--prompt-ids", "--snapshot"]),
@@ -185,7 +199,9 @@ fn files_that_are_no_models() {
     };
     contains(&broken(&|b| b.clear()), &["bad.sla: cut off", "0 there"]);
     contains(&broken(&|b| b.truncate(b.len() - 1)), &["cut off", "convert the checkpoint again"]);
-    contains(&broken(&|b| b.push(0)), &["bad.sla: "]);
+    let keeps = format!("the model is the first {0} of them; `head -c {0}`", good.len());
+    contains(&broken(&|b| b.push(0)), &["bad.sla: ", &keeps]);
+    contains(&broken(&|b| b.resize(b.len() + 4096, 0xff)), &[&keeps]);
     contains(&broken(&|b| b[0] ^= 1), &["not a .sla file", "sla convert"]);
     contains(&broken(&|b| b[4] += 1), &["format version 2", "reads version 1"]);
     contains(&broken(&|b| *b.last_mut().unwrap() ^= 0x10), &["corrupted: checksum", "convert the checkpoint again"]);

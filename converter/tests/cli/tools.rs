@@ -160,6 +160,44 @@ fn read_uf2(file: &[u8]) -> (u32, u32, Vec<u8>, usize) {
 }
 
 #[test]
+fn chips_and_families_go_by_the_names_that_others_give_them() {
+    let case = Case::converted(&features_config());
+    let export = |line: &str| {
+        case.sla(&format!("export m.sla {line} -o out")).ok();
+        std::fs::read(case.file("out")).unwrap()
+    };
+    for (chip, name, address) in [
+        ("nRF52840", "nRF52840_xxAA", "0x80000"),
+        ("nRF5340", "nrf5340_xxaa", "0x80000"),
+        ("STM32F405", "STM32F405RGTx", "0x08020000"),
+        ("STM32H743", "STM32H743ZITx", "0x08020000"),
+        ("RP2350", "RP235x", "0x10020000"),
+        ("ESP32-C3", "esp32c3", "0x3c010000"),
+        ("ESP32-C6", "esp32c6", "0x42010000"),
+    ] {
+        let elf = |chip: &str| export(&format!("--format elf --chip {chip} --address {address}"));
+        assert_eq!(elf(chip), elf(name), "{name}");
+        contains(&case.sla(&format!("plan m.sla --chip {name}")).ok(), &[&format!("m.sla on {chip},")]);
+    }
+    for (family, number) in [("rp2040", "0xe48bff56"), ("RP2350_ARM_S", "0xe48bff59"), ("rp2350-riscv", "0xe48bff5a")] {
+        let uf2 = |family: &str| export(&format!("--format uf2 --family {family} --address 0x10020000"));
+        assert_eq!(uf2(family), uf2(number), "{family}");
+    }
+    // What the project's own boards are flashed as.
+    let boards = Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware-examples/boards");
+    let mut checked = 0;
+    for board in std::fs::read_dir(boards).unwrap() {
+        let Ok(config) = std::fs::read_to_string(board.unwrap().path().join(".cargo/config.toml")) else { continue };
+        let Some(name) = config.split("\"--chip\", \"").nth(1).and_then(|rest| rest.split('"').next()) else {
+            continue;
+        };
+        case.sla(&format!("plan m.sla --chip {name}")).ok();
+        checked += 1;
+    }
+    assert_eq!(checked, 7);
+}
+
+#[test]
 fn exports_that_cannot_be_used_are_refused() {
     let case = Case::converted(&features_config());
     case.sla("export m.sla --format elf --address 0x08000000 --machine arm -o firmware.elf").ok();
@@ -187,6 +225,36 @@ fn exports_that_cannot_be_used_are_refused() {
         ("--format hex --address 0x100 --family 1", 2, &["--format uf2"]),
         ("--format hex --address 0x100 --machine arm", 2, &["--format elf"]),
         ("--format hex --address here", 2, &["0x08080000"]),
+        ("--format hex --address 8000000", 2, &["0x8000000 if so", "0x7a1200 for the decimal number"]),
+        ("--format hex --address 08000000", 2, &["0x08000000 if so"]),
+        ("--format hex --address 0801F000", 2, &["as in 0x0801F000"]),
+        ("--format hex --address=", 2, &["--address"]),
+        // A flash that is mapped in pages, and an offset into a flash.
+        ("--format elf --chip ESP32-C3 --address 0x3c011000", 1, &["inside a page", "65536 bytes", "0x3c020000"]),
+        ("--format elf --chip esp32c3 --address 0x42010000", 1, &["mapped as data, which is 0x3c000000 to 0x3c400000"]),
+        (
+            "--format elf --chip ESP32-S3 --address 0x42000000",
+            1,
+            &["mapped as data, which is 0x3c000000 to 0x3c800000"],
+        ),
+        (
+            "--format elf --chip ESP32-C6 --address 0x3c000000",
+            1,
+            &["mapped as data, which is 0x42000000 to 0x42400000"],
+        ),
+        (
+            "--format hex --chip RP2040 --address 0x20000",
+            1,
+            &["0x10000000 to 0x10200000; 0x20000 from its start is 0x10020000"],
+        ),
+        ("--format uf2 --chip STM32U575 --address 0x08020000", 2, &["no UF2 family of STM32U575"]),
+        ("--format uf2 --family rp2041 --address 0x10020000", 2, &["nearest first: RP2040, "]),
+        ("--format uf2 --family e48bff56 --address 0x10020000", 2, &["as in 0xe48bff56"]),
+        (
+            "--format hex --chip STM32F405RE --address 0x08020000",
+            2,
+            &["nearest first: STM32F405, ", "RP2040", "ESP32-C3"],
+        ),
         ("--format srec --address 0", 2, &["hex, elf, uf2, bin"]),
     ] {
         contains(&case.sla(&format!("export m.sla {line} -o out")).error(code), parts);

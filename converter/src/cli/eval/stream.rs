@@ -34,7 +34,10 @@ pub(super) fn command(
     if let Some(drawing) = drawing {
         match plot::svg(&title, &report) {
             Some(svg) => drawing.write(svg.as_bytes())?,
-            None => warn(&["there is no drift to draw: the runs do not differ, or the stream is too short"]),
+            None => warn(&[format!(
+                "{}: not written, there is no drift to draw: the runs do not differ, or the stream is too short; give a longer one",
+                drawing.shown()
+            )]),
         }
     }
     if options.json { print_json(&json(&report)) } else { tell(drawing, &text(options, model, &report)) }
