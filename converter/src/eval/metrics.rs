@@ -118,20 +118,20 @@ impl Sums {
         self.last = row.last;
     }
 
-    /// RMS of the difference over the RMS of the float logits.
+    /// RMS of the difference over the RMS of the float logits; 0 without a difference.
     pub(super) fn relative_rms(&self) -> f64 {
-        (self.error_square / self.float_square).sqrt()
+        if self.error_square == 0.0 { 0.0 } else { (self.error_square / self.float_square).sqrt() }
     }
 }
 
 impl LastPosition {
-    /// RMS of the difference over the RMS of the float logits.
+    /// RMS of the difference over the RMS of the float logits; 0 without a difference.
     pub(super) fn relative_rms(&self) -> f64 {
-        (self.error_square / self.float_square).sqrt()
+        if self.error_square == 0.0 { 0.0 } else { (self.error_square / self.float_square).sqrt() }
     }
 
-    /// Largest difference over the RMS of the float logits.
+    /// Largest difference over the RMS of the float logits; 0 without a difference.
     pub(super) fn relative_max(&self) -> f64 {
-        self.max_abs / (self.float_square / self.outputs as f64).sqrt()
+        if self.max_abs == 0.0 { 0.0 } else { self.max_abs / (self.float_square / self.outputs as f64).sqrt() }
     }
 }
