@@ -2,7 +2,7 @@
 
 use crate::calibrate::{self, Calibration, Data, Residual};
 use crate::checkpoint::{Checkpoint, Meta};
-use crate::eval::{EvalError, Rows, compare, fixed_features};
+use crate::eval::{EvalError, Rows, compare, fixed_features, worst_row};
 use crate::lower::{describe, exponent_above, lower};
 use crate::numbers::percent;
 use crate::owned_model::{ModelFileError, OwnedModel};
@@ -11,6 +11,7 @@ use crate::quantize::model::Quantized;
 use crate::quantize::sequential::{Cost, Plan, quantize};
 use crate::quantize::{Bits, LEAST_IN_BITS};
 use crate::tokenizer;
+use crate::warnings::Measured;
 use crate::write::{self, Extras, self_test, write};
 use sla_format::{Checksum, InputKind, MAX_INT16_ROWS, ModelDesc, Role, StateKind};
 use sla_reference::{Model, ModelError};
@@ -147,10 +148,10 @@ pub fn convert(
     let states = states(&options.state, config.layers, config.d_k)?;
     let mut model = Model::new(config, weights)?;
     let by_moments = options.weights != WeightBits::Int8;
-    let Data { rows, moments, name } =
+    let Data { rows, residual, moments, name } =
         calibrate::data(&meta, &model, &options.calibration, by_moments, &mut |x| progress("calibrate", x));
     rows.check(&model.config).map_err(ConvertError::Calibration)?;
-    let residual = calibrate::measure(&model, &rows);
+    let residual = residual.unwrap_or_else(|| calibrate::measure(&model, &rows));
 
     let (bos, eos) = (meta.bos_token_id, meta.eos_token_ids.first().copied());
     let trial_desc = describe(&model.config, 16, LEAST_IN_BITS, bos, eos);
@@ -172,37 +173,20 @@ pub fn convert(
     drop(trial);
     let lowered = lower(config, weights, &desc, &rounded.matrices, &mut |x| progress("lower", x))?;
 
-    if !proven {
-        warnings.push(format!(
-            "the residual stream's proven bound {:.3e} leaves too few bits; its format is calibrated (64 times the \
-             largest value seen, {:.3e}) and saturates beyond",
-            lowered.residual_bound, residual.largest
-        ));
-    }
-    if let Some(first) = lowered.unproven.first() {
-        warnings.push(format!(
-            "the bounds of {} tensors ({first} first) exceed their results' format: beyond ±32,768 they saturate; see with \
-             `sla eval` on your own data that none does",
-            lowered.unproven.len()
-        ));
-    }
     // The file is run before it is finished: its self-test and the measured drift are part of it.
     let fresh = OwnedModel::from_bytes(&write(&desc, &lowered.tensors, &extras)?)?;
     extras.self_test = run_self_test(&fresh, &rows)?;
     let drift = compare(&model, &fresh.model(), &rows, &mut |x| progress("measure", x))?;
-    if drift.relative_rms > 0.1 {
-        warnings.push(format!(
-            "the integer model is {} (relative RMS of the logits) away from the float model on the calibration data; \
-             `sla eval` shows in which layer, and whether the weights or the arithmetic cost it",
-            percent(drift.relative_rms)
-        ));
-    }
-    if drift.saturated > 0 {
-        warnings.push(format!(
-            "{} values saturated on the calibration data; see with `sla eval` on your own data what it costs",
-            drift.saturated
-        ));
-    }
+    let drawn = calibrate::drawn(&model);
+    let measured = Measured {
+        options,
+        drift: &drift,
+        worst: worst_row(&model, &fresh.model(), &drawn)?,
+        drawn: &drawn,
+        calibrated: (!proven).then_some(residual.largest),
+        unproven: &lowered.unproven,
+    };
+    warnings.extend(measured.warnings());
     let residual_format = format!("Q{residual_frac} {}", if proven { "proven" } else { "calibrated" });
     extras.provenance = [
         ("source", meta.name.clone()),

@@ -28,6 +28,7 @@ pub mod quantize;
 pub mod recipe;
 pub mod report;
 pub mod tokenizer;
+mod warnings;
 pub mod write;
 
 pub use calibrate::Calibration;
