@@ -130,7 +130,7 @@ def prepare(args, device):
     """The model, its config.json, a function that makes its task from a teacher, one that writes what belongs to the data, and
     the data's hash."""
     model, raw = checkpoint.load(args.init) if args.init else (None, None)
-    for note in checkpoint.notes(args.init) if args.init else []:
+    for note in checkpoint.notes(args.init, raw) if args.init else []:
         print(f"train.py: {note}", file=sys.stderr)
     if model and bool(model.c.labels) != bool(args.audio):
         raise ConfigError(f"--init {args.init}: {'a classifier learns from --audio' if model.c.labels else 'a language model learns from --text'}")

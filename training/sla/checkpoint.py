@@ -51,9 +51,11 @@ def _sizes(raw, c, own):
     return found
 
 
-def notes(directory):
-    """A line for each key of a directory's config.json that has no effect."""
-    return configuration.notes(configuration.read(directory))
+def notes(directory, raw):
+    """A line for each key of a directory's config.json that has no effect, or another value than what [`load`] returned."""
+    said = configuration.read(directory)
+    other = [f"config.json: {key} = {said[key]}, but the tensors have {value}, which is used" for key, value in raw.items() if said.get(key, value) not in (None, value)]
+    return configuration.notes(said) + other
 
 
 def _as_saved_today(own, c):
