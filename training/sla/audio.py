@@ -41,15 +41,15 @@ def features(samples, rate):
 
 def read(directory):
     """All clips: features, labels (positions in the sorted names), names of the labels, whether held out, rate."""
-    try:
-        import soundfile
-    except ImportError:
-        raise ConfigError("--audio: the Python package soundfile is not installed (pip install soundfile)") from None
     files = sorted(p for p in Path(directory).glob("?*_*") if p.suffix.lower() in (".flac", ".wav") and p.is_file())
     names = sorted({label(p.name) for p in files})
     if len(names) < 2:
         raise ConfigError(f"--audio {directory}: no files label_*.flac or label_*.wav of at least two labels")
     test = held_out([p.stem for p in files], f"--audio {directory}")
+    try:
+        import soundfile
+    except ImportError:
+        raise ConfigError("--audio: the Python package soundfile is not installed (pip install soundfile)") from None
     clips, rate, cut = [], None, 0
     for path in files:
         try:

@@ -74,7 +74,7 @@ def tones(directory, labels, rate=8000, clips=3):
 
 
 def test_fine_tuning_keeps_the_labels_of_the_model(tmp_path):
-    small = ["--steps", "1", "--batch", "2", "-o"]
+    small = ["--steps", "1", "--batch", "2", "--device", "cpu", "-o"]
     first = str(tmp_path / "first")
     train.main(["--audio", tones(tmp_path / "a", ["mid", "low"]), "--size", "tiny", *small, first])
     again = ["--init", first, *small, str(tmp_path / "second")]

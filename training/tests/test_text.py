@@ -82,7 +82,7 @@ def test_fine_tuning_sees_what_evaluation_sees(model, tmp_path, monkeypatch):
     make = train.tasks.Text
     monkeypatch.setattr(train.tasks, "Text", lambda ids, tail, *rest: seen.extend([ids, tail]) or make(ids, tail, *rest))
     out = tmp_path / "out"
-    train.main(["--text", str(path), "--init", str(model), "--steps", "1", "--batch", "1", "--length", "16", "-o", str(out)])
+    train.main(["--text", str(path), "--init", str(model), "--steps", "1", "--batch", "1", "--length", "16", "--device", "cpu", "-o", str(out)])
     reference = Tokenizer.from_file(str(model / "tokenizer.json"))
     [learned], [tail] = text.split([document])
     assert learned + tail == document
