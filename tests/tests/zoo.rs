@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use sla_converter::checkpoint::load;
-use sla_converter::owned_model::OwnedModel;
 use sla_converter::data::eval_rows;
 use sla_converter::eval::{Report, Rows, compare};
+use sla_converter::owned_model::OwnedModel;
 use sla_converter::{Calibration, ConvertOptions, convert, tokenizer};
 use sla_runtime::encode_words;
 use sla_tests::material::{models, zoo_held_out};
