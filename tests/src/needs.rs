@@ -71,7 +71,8 @@ pub fn shared() -> Result<PathBuf, Missing> {
 /// # Errors
 /// [`Missing`] with `hint` where it cannot.
 pub fn program(name: &str, hint: &str) -> Result<(), Missing> {
-    let started = Command::new(name).arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let started =
+        Command::new(name).arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
     if started.is_ok_and(|status| status.success()) { Ok(()) } else { Err(Missing(format!("no {name}; {hint}"))) }
 }
 

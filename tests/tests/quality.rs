@@ -59,7 +59,8 @@ fn perplexity(dirs: &[PathBuf]) {
     for dir in dirs {
         let case = Case::load(dir);
         // A quarter of the text is enough for a mean that does not scatter over perplexity's noise.
-        let (r, own) = (total(&case, &Rows::text(&held_out)), arithmetic(&case, &Rows::text(&held_out[..held_out.len() / 4])));
+        let (r, own) =
+            (total(&case, &Rows::text(&held_out)), arithmetic(&case, &Rows::text(&held_out[..held_out.len() / 4])));
         let ratio = r.ppl_ratio.expect("text has next tokens");
         eprintln!(
             "{:22} ppl x {ratio:.5}, KL {:.2e}, top-1 {:.4}, arithmetic KL {:.1e}, saturated {}",

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use sla_converter::checkpoint::load;
-use sla_converter::owned_model::OwnedModel;
 use sla_converter::data::eval_rows;
-use sla_converter::eval::{Report, Rows, compare};
+use sla_converter::eval::{ROW_TOKENS, Report, Rows, compare};
+use sla_converter::owned_model::OwnedModel;
 use sla_converter::{Calibration, ConvertOptions, convert, tokenizer};
 use sla_runtime::{ControlTokens, Template, encode_words};
 use sla_tests::material::{models, zoo_held_out};
 use sla_tests::{Case, directories, name, parallel};
+use sla_tokenizer::Tokenizer;
 
 /// Most that all checkpoints of models/ may take.
 const ALL_BYTES: u64 = 40_000_000;
@@ -75,46 +76,37 @@ fn figures(case: &Case, rows: &Rows) -> Report {
     compare(&case.float, &case.file.model(), rows, &mut |_| {}).expect("rows of the model's kind")
 }
 
-/// models/zoo/held-out.txt begins with the rows that the cards of models of bytes were measured on.
+/// The committed held-out text begins as the rows do that the cards were measured on; one card has more rows.
 #[test]
-fn models_of_bytes_have_the_perplexity_on_their_cards() {
-    let text = zoo_held_out();
-    let dirs = directories(&models().join("zoo"), "classics-");
-    let dirs: Vec<&PathBuf> = dirs.iter().filter(|dir| name(dir).ends_with("-bytes")).collect();
-    assert_eq!(dirs.len(), 8);
-    parallel(dirs.len(), |i| {
-        let (name, card) = (name(dirs[i]), card(dirs[i]));
-        let measured = card["held_out_tokens"].as_u64().expect("a number of tokens") as usize;
-        let r = figures(&Case::load(dirs[i]), &Rows::text(&text[..measured]));
-        let (float, fixed) = (r.nll_float.expect("text").exp(), r.nll_fixed.expect("text").exp());
-        eprintln!("{name:30} perplexity {float:.5}, x {:.5}", fixed / float);
-        let on_card = card["float"]["perplexity"].as_f64().expect("a perplexity");
-        assert!((float / on_card - 1.0).abs() < 1e-6, "{name}: {float}, on the card {on_card}");
-        assert!(fixed / float <= PERPLEXITY, "{name}: x {}", fixed / float);
-        assert_eq!(r.saturated, 0, "{name}");
-    });
-}
-
-/// Ids here are those of the whole text, on the cards those of single lines, so perplexity per token is another one.
-#[test]
-fn models_with_a_tokenizer_keep_their_perplexity() {
+fn language_models_have_the_perplexity_on_their_cards() {
     let text = String::from_utf8(zoo_held_out()).expect("ASCII");
     let dirs = directories(&models().join("zoo"), "classics-");
-    let dirs: Vec<&PathBuf> = dirs.iter().filter(|dir| name(dir).ends_with("-bpe")).collect();
-    assert_eq!(dirs.len(), 7);
-    parallel(dirs.len(), |i| {
-        let (name, card) = (name(dirs[i]), card(dirs[i]));
-        let case = Case::load(dirs[i]);
-        let tokenizer = tokenizer::load(dirs[i], case.float.config.outputs).expect("a tokenizer").expect("a tokenizer");
-        let ids = tokenizer.encode(&text[..text.len() / 2], true);
-        let r = figures(&case, &Rows::ids(&ids[..6144]));
+    let exact = parallel(dirs.len(), |i| {
+        let (dir, name, card) = (&dirs[i], name(&dirs[i]), card(&dirs[i]));
+        let case = Case::load(dir);
+        let ids = match tokenizer::load(dir, case.float.config.outputs).expect("a shipped tokenizer") {
+            None => text.bytes().map(u32::from).collect(),
+            Some(compiled) => {
+                let tokenizer = Tokenizer::read(compiled.section()).expect("a fresh section");
+                tokenizer::encode(&tokenizer, &text[..text.len() / 2], true)
+            }
+        };
+        let on_card = card["held_out_tokens"].as_u64().expect("a number of tokens") as usize;
+        let here = on_card.min(ids.len() / ROW_TOKENS * ROW_TOKENS);
+        let r = figures(&case, &Rows::ids(&ids[..here]));
         let (float, fixed) = (r.nll_float.expect("text").exp(), r.nll_fixed.expect("text").exp());
-        let on_card = card["float"]["perplexity"].as_f64().expect("a perplexity");
-        eprintln!("{name:30} perplexity {float:.3}, on the card {on_card:.3}, x {:.5}", fixed / float);
-        assert!((float / on_card - 1.0).abs() < 0.05, "{name}: {float}, on the card {on_card}");
+        let wanted = card["float"]["perplexity"].as_f64().expect("a perplexity");
+        eprintln!("{name:30} perplexity {float:.5}, on the card {wanted:.5}, x {:.5}", fixed / float);
         assert!(fixed / float <= PERPLEXITY, "{name}: x {}", fixed / float);
         assert_eq!(r.saturated, 0, "{name}");
+        let has_the_rows = here == on_card;
+        assert!(
+            (float / wanted - 1.0).abs() < if has_the_rows { 1e-6 } else { 0.15 },
+            "{name}: {float}, on the card {wanted}"
+        );
+        has_the_rows
     });
+    assert_eq!(exact.iter().filter(|exact| **exact).count(), 14, "of 15");
 }
 
 /// The recordings are of the test split of the same data set.

@@ -8,7 +8,11 @@ use common::{Split, case, clips};
 use sla_digits::{HOP, Outcome, Settings};
 use sla_tests::needs::Tried;
 
-sla_tests::tests![words_are_found_in_continuous_audio, nothing_is_heard_where_nothing_is_said, a_new_background_is_learned,];
+sla_tests::tests![
+    words_are_found_in_continuous_audio,
+    nothing_is_heard_where_nothing_is_said,
+    a_new_background_is_learned,
+];
 
 /// A scene and what has to come of it: right at least, wrong at most, false alarms at most, of 300 words.
 struct Row(Background, f64, Between, [usize; 3]);

@@ -1,6 +1,5 @@
 //! Commands around the model: plan, compare, export, flash, completions, man pages.
 
-
 use serde_json::Value;
 use sla_converter::checkpoint::synth;
 use sla_reference::{Backbone, Config};

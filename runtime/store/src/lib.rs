@@ -1,7 +1,15 @@
 //! One value in two slots of NOR flash: a write that power loss interrupts, at any moment, leaves the value from before or the new
 //! one, whole. `docs/snapshot.md` S3 is normative.
 //!
-//! ```ignore
+//! ```
+//! # use sla_store::Store;
+//! # fn example<F: embedded_storage::nor_flash::NorFlash>(
+//! #     flash: F,
+//! #     session: &mut sla_runtime::Session,
+//! # ) -> Result<(), Box<dyn std::error::Error>>
+//! # where
+//! #     F::Error: 'static,
+//! # {
 //! let mut store = Store::open(flash, 0x0c_0000..0x0e_0000)?;    // two slots of 64 KiB
 //! if store.bytes().is_some() {
 //!     session.restore_with(|at, out| store.read(at, out))?;     // go on where the power went
@@ -9,6 +17,8 @@
 //! // ...
 //! let snapshot = session.snapshot();
 //! store.write(snapshot.bytes(), |at, out| { snapshot.read(at, out); })?;
+//! # Ok(())
+//! # }
 //! ```
 //!
 //! The flash is any [`NorFlash`]; no write unit is programmed twice between erasures, as flash with error correction demands.

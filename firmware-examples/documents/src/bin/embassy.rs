@@ -46,11 +46,19 @@ async fn generate(mut session: Session<'static, 'static>, mut token: u32) {
     }
 }
 
+#[embassy_executor::task]
+async fn blink() {
+    loop {
+        toggle();
+        yield_now().await;
+    }
+}
+
 #[embassy_executor::main]
 async fn main(spawner: Spawner) {
     let model = MODEL.init(Model::parse(&FILE.0).expect("a model for this runtime"));
     let session = Session::new(model, STATE.take(), SCRATCH.take()).expect("buffers of the planned sizes");
-    spawner.spawn(generate(session, b'\n'.into()).expect("the first of its kind"));
+    spawner.spawn(generate(session, b'R'.into()).expect("the first of its kind"));
     spawner.spawn(blink().expect("the first of its kind"));
 }
 // [end]
@@ -67,10 +75,7 @@ fn hear(token: u32) {
     }
 }
 
-#[embassy_executor::task]
-async fn blink() {
-    loop {
-        BLINKS.fetch_add(1, Ordering::Relaxed);
-        yield_now().await;
-    }
+/// The other task's work.
+fn toggle() {
+    BLINKS.fetch_add(1, Ordering::Relaxed);
 }

@@ -4,9 +4,9 @@
 #![no_main]
 
 use documents::{Uart, done, include_bytes, show};
-use embedded_io::Write;
 
 // [README.md]
+use embedded_io::Write;
 use sla_runtime::{Aligned, MemoryPlan, Model, Sampler, SamplerConfig, Session};
 use static_cell::ConstStaticCell;
 

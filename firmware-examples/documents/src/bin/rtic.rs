@@ -17,7 +17,7 @@ static SCRATCH: ConstStaticCell<[u32; PLAN.scratch_words]> = ConstStaticCell::ne
 static MODEL: StaticCell<sla_runtime::Model> = StaticCell::new();
 
 // [docs/realtime.md]
-#[rtic::app(device = lm3s6965, peripherals = false, dispatchers = [UART0, UART1])]
+#[rtic::app(device = lm3s6965, peripherals = false, dispatchers = [UART0])]
 mod app {
     use super::*;
     use sla_runtime::{Model, Session};
@@ -35,10 +35,11 @@ mod app {
         let model = MODEL.init(Model::parse(&FILE.0).expect("a model for this runtime"));
         let session = Session::new(model, STATE.take(), SCRATCH.take()).expect("buffers of the planned sizes");
         generate::spawn().expect("the first of its kind");
+        blink::spawn().expect("the first of its kind");
         (Shared {}, Local { session })
     }
 
-    #[task(local = [session, token: u32 = 10], priority = 1)]
+    #[task(local = [session, token: u32 = b'R' as u32], priority = 1)]
     async fn generate(cx: generate::Context) {
         let (session, token) = (cx.local.session, cx.local.token);
         while let Ok(mut step) = session.slices(*token) {
@@ -49,16 +50,30 @@ mod app {
             hear(*token);
         }
     }
+
+    #[task(priority = 1)]
+    async fn blink(_: blink::Context) {
+        loop {
+            toggle();
+            yield_now().await;
+        }
+    }
 }
 // [end]
 
 static HEARD: AtomicUsize = AtomicUsize::new(0);
+static BLINKS: AtomicUsize = AtomicUsize::new(0);
 
 /// What the firmware does with a token.
 fn hear(token: u32) {
     ::app::semihost::write(::app::semihost::Channel::Output, &[token as u8]);
     if HEARD.fetch_add(1, Ordering::Relaxed) + 1 == TOKENS {
-        show("blinks", 0);
+        show("blinks", BLINKS.load(Ordering::Relaxed));
         done()
     }
+}
+
+/// The other task's work.
+fn toggle() {
+    BLINKS.fetch_add(1, Ordering::Relaxed);
 }
