@@ -5,7 +5,7 @@ use std::error::Error;
 use sla_converter::convert;
 use sla_converter::owned_model::OwnedModel;
 use sla_converter::{ConvertOptions, checkpoint, tokenizer};
-use sla_runtime::{Decoder, Model, Session, encode_words};
+use sla_runtime::{ControlTokens, Decoder, Model, Session, Template, encode_words};
 use sla_tests::material::models;
 
 const MAX_PROMPT_BYTES: usize = 64;
@@ -23,7 +23,8 @@ fn talk(model: &Model, session: &mut Session, uart: &mut Uart) -> Result<(), Box
     // [README.md]
     let tokenizer = model.tokenizer().ok_or("a model of bytes")?;
     let mut ids = [0; encode_words(MAX_PROMPT_BYTES)];
-    let len = tokenizer.encode("Once upon a time", true, &mut ids)?; // the ids of Hugging Face's library, in place
+    let prompt = "Once upon a time"; // what a user wrote: a control token in it stays text
+    let len = tokenizer.encode(prompt, Template::Add, ControlTokens::AsText, &mut ids)?; // the ids of Hugging Face's library
     let mut token = session.prefill(&ids[..len])?.argmax();
     let mut decoder = Decoder::new(tokenizer, true);
     for _ in 0..TOKENS {
