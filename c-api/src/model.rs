@@ -167,10 +167,11 @@ pub unsafe extern "C" fn sla_label(
     status(label())
 }
 
-/// Runs the file's self-test in buffers of a session that is not open: the converter's input must give the converter's logits.
+/// Runs the file's self-test: the converter's input must give the converter's logits. Scratch may be that of sessions, as if one more
+/// used it; the state buffer is no session's.
 ///
 /// # Safety
-/// `state` and `scratch` point to as many words as announced, which nobody else uses.
+/// `state` and `scratch` point to as many words as announced, which nobody else uses during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sla_self_test(
     model: *const sla_model,

@@ -14,7 +14,7 @@ pub enum sla_status {
     SLA_NULL = 1,
     /// A buffer or structure is not aligned for its type.
     SLA_MISALIGNED = 2,
-    /// The model, session or sampler was never opened.
+    /// The model, session, sampler or decoder was never opened, the session's model is another by now, or the decoder is in a call.
     SLA_NOT_OPEN = 3,
     /// The model does not start at a multiple of 16 bytes.
     SLA_MODEL_MISALIGNED = 4,
@@ -71,7 +71,7 @@ const TEXTS: [&CStr; sla_status::SLA_OVERLAP as usize + 1] = [
     c"success",
     c"a pointer is null",
     c"a buffer is not aligned",
-    c"the model, session or sampler has not been opened",
+    c"the model, session, sampler or decoder is not open",
     c"the model does not start at a multiple of 16 bytes",
     c"the model is cut off, or something was appended",
     c"not a .sla file",

@@ -25,7 +25,7 @@ fn most(outputs: &[String]) -> Result<BTreeMap<&str, u64>> {
     let mut most = BTreeMap::new();
     for line in outputs.iter().flat_map(|output| output.lines()) {
         let (name, bytes) = line.split_once(' ').with_context(|| format!("the stack: {line:?}"))?;
-        let bytes = bytes.parse().with_context(|| format!("the stack: {line:?}"))?;
+        let bytes: u64 = bytes.parse().with_context(|| format!("the stack: {line:?}"))?;
         let entry = most.entry(name).or_insert(0);
         *entry = bytes.max(*entry);
     }
