@@ -198,7 +198,10 @@ fn text_is_encoded_and_decoded_and_sessions_saved_and_restored() {
 
         let room = ids.len();
         let into = ids.as_mut_ptr();
-        assert_eq!(sla_encode(&mut *without, from, text.len(), true, text_is_text, into, room, &mut count), SLA_NO_TOKENIZER);
+        assert_eq!(
+            sla_encode(&mut *without, from, text.len(), true, text_is_text, into, room, &mut count),
+            SLA_NO_TOKENIZER
+        );
         assert_eq!(sla_encode(&mut *model, from, text.len(), true, text_is_text, into, 3, &mut count), SLA_ROOM);
         assert_eq!(sla_encode(&mut *model, from, text.len() - 2, true, text_is_text, into, room, &mut count), SLA_UTF8);
         assert_eq!(sla_encode(&mut *model, from, text.len(), true, text_is_text, into, room, &mut count), SLA_OK);
@@ -211,7 +214,10 @@ fn text_is_encoded_and_decoded_and_sessions_saved_and_restored() {
             assert_eq!(sla_encode(&mut *model, from, len, false, choice, into, room, &mut length), SLA_OK);
             lengths.push(length);
         }
-        assert!(lengths[0] == 1 && lengths[1] > 1 && lengths[1..].iter().all(|&length| length == lengths[1]), "{lengths:?}");
+        assert!(
+            lengths[0] == 1 && lengths[1] > 1 && lengths[1..].iter().all(|&length| length == lengths[1]),
+            "{lengths:?}"
+        );
         assert_eq!(sla_encode(&mut *model, from, text.len(), true, text_is_text, into, room, &mut count), SLA_OK);
         assert_eq!(sla_decoder_open(&mut *decoder, &mut *without, true), SLA_NO_TOKENIZER);
         assert_eq!(sla_decode(&mut *decoder, 0, Some(collect), context), SLA_NOT_OPEN);
