@@ -38,7 +38,8 @@ pub use snapshot::{sla_restore, sla_save, sla_snapshot_bytes};
 pub use status::{sla_status, sla_status_text};
 #[cfg(feature = "tokenizer")]
 pub use tokenizer::{
-    sla_control_tokens, sla_decode, sla_decode_end, sla_decoder, sla_decoder_open, sla_encode, sla_encode_words, sla_text,
+    sla_control_tokens, sla_decode, sla_decode_end, sla_decoder, sla_decoder_open, sla_encode, sla_encode_words,
+    sla_text,
 };
 
 /// Nothing in the library panics (`cargo xtask proof`); a static library without a standard library has to have this all the same.

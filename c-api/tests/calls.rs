@@ -187,7 +187,10 @@ fn text_is_encoded_and_decoded_and_sessions_saved_and_restored() {
 
         let room = ids.len();
         let into = ids.as_mut_ptr();
-        assert_eq!(sla_encode(without.at(), from, text.len(), true, text_is_text, into, room, &mut count), SLA_NO_TOKENIZER);
+        assert_eq!(
+            sla_encode(without.at(), from, text.len(), true, text_is_text, into, room, &mut count),
+            SLA_NO_TOKENIZER
+        );
         assert_eq!(sla_encode(model.at(), from, text.len(), true, text_is_text, into, 3, &mut count), SLA_ROOM);
         assert_eq!(sla_encode(model.at(), from, text.len() - 2, true, text_is_text, into, room, &mut count), SLA_UTF8);
         assert_eq!(sla_encode(model.at(), from, text.len(), true, text_is_text, into, room, &mut count), SLA_OK);
@@ -200,7 +203,10 @@ fn text_is_encoded_and_decoded_and_sessions_saved_and_restored() {
             assert_eq!(sla_encode(model.at(), from, len, false, choice, into, room, &mut length), SLA_OK);
             lengths.push(length);
         }
-        assert!(lengths[0] == 1 && lengths[1] > 1 && lengths[1..].iter().all(|&length| length == lengths[1]), "{lengths:?}");
+        assert!(
+            lengths[0] == 1 && lengths[1] > 1 && lengths[1..].iter().all(|&length| length == lengths[1]),
+            "{lengths:?}"
+        );
         assert_eq!(sla_encode(model.at(), from, text.len(), true, text_is_text, into, room, &mut count), SLA_OK);
         assert_eq!(sla_decoder_open(decoder.at(), without.at(), true), SLA_NO_TOKENIZER);
         assert_eq!(sla_decode(decoder.at(), 0, Some(collect), context), SLA_NOT_OPEN);

@@ -69,7 +69,8 @@ pub(super) fn ids(
 fn first_control_token(tokenizer: &Tokenizer, ids: &[u32], parsed: &[u32]) -> Option<String> {
     let same = ids.iter().zip(parsed).take_while(|(a, b)| a == b).count();
     let id = *parsed.get(same..)?.iter().find(|&&id| tokenizer.is_special(id))?;
-    (ids != parsed).then(|| tokenizer.added().find(|(token, _)| token.id == id).map(|(_, content)| format!("{content:?}")))?
+    (ids != parsed)
+        .then(|| tokenizer.added().find(|(token, _)| token.id == id).map(|(_, content)| format!("{content:?}")))?
 }
 
 /// What stands in a file, or in standard input for `-`.
@@ -99,9 +100,13 @@ mod tests {
 
     #[test]
     fn a_line_end_closes_a_text_on_a_terminal_once() {
-        for (on_terminal, last, end) in
-            [(true, Some('a'), "\n"), (true, None, "\n"), (true, Some('\n'), ""), (false, Some('a'), ""), (false, None, "")]
-        {
+        for (on_terminal, last, end) in [
+            (true, Some('a'), "\n"),
+            (true, None, "\n"),
+            (true, Some('\n'), ""),
+            (false, Some('a'), ""),
+            (false, None, ""),
+        ] {
             assert_eq!(closing(on_terminal, last), end, "{on_terminal} {last:?}");
         }
     }

@@ -79,7 +79,9 @@ fn parse(text: &str, source: &str) -> Outcome<Vec<u32>> {
     let words = text.split(|c: char| c == ',' || c.is_whitespace()).filter(|word| !word.is_empty());
     let number = |word: &str| match word.parse() {
         Ok(id) => Ok(id),
-        Err(_) => fail(format!("{source}: {word:?} is no id; ids are whole numbers with commas or white space between them")),
+        Err(_) => {
+            fail(format!("{source}: {word:?} is no id; ids are whole numbers with commas or white space between them"))
+        }
     };
     words.map(number).collect()
 }

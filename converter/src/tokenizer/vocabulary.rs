@@ -162,7 +162,9 @@ fn added(
         };
         if content.len() > MAX_TOKEN_BYTES {
             let bytes = content.len();
-            return Err(invalid(format!("added token {id} has {bytes} bytes; {MAX_TOKEN_BYTES} are the most that the format has")));
+            return Err(invalid(format!(
+                "added token {id} has {bytes} bytes; {MAX_TOKEN_BYTES} are the most that the format has"
+            )));
         }
         if flag("single_word")? {
             return Err(refuse("single_word"));

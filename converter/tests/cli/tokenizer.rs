@@ -138,7 +138,11 @@ fn a_prompt_comes_from_a_file_or_from_standard_input() {
         ("run m.sla --prompt-file latin1", 1, "latin1: byte 3 is not UTF-8; save the text as UTF-8"),
         ("run m.sla --prompt-file missing", 1, "missing: no such file; check the path"),
         ("run m.sla --prompt-file .", 1, ".: is a folder, and a file is needed"),
-        ("run m.sla --prompt-file empty", 1, "empty: there is no text in it; without --prompt-file the model begins by itself"),
+        (
+            "run m.sla --prompt-file empty",
+            1,
+            "empty: there is no text in it; without --prompt-file the model begins by itself",
+        ),
         ("run m.sla --prompt-file digits", 1, "--prompt-file: the tokenizer has no token for this text"),
         ("run m.sla --prompt-file prompt.txt --prompt be", 2, "cannot be used with"),
         ("run m.sla --prompt-file prompt.txt --prompt-ids 1", 2, "cannot be used with"),
@@ -202,14 +206,18 @@ fn tokenize_without_a_tokenizer() {
     assert_eq!(tokenize(&["--decode", "97,195"]).ok(), "a\u{fffd}");
     assert!(tokenize(&["--decode", "256"]).error(1).contains("outside the vocabulary of 256"));
     case.write("prompt", "ROMEO:");
-    let both = ["--prompt ROMEO:", "--prompt-file prompt"].map(|prompt| case.sla(&format!("run m.sla -n 9 {prompt}")).ok());
+    let both =
+        ["--prompt ROMEO:", "--prompt-file prompt"].map(|prompt| case.sla(&format!("run m.sla -n 9 {prompt}")).ok());
     assert_eq!(both[0], both[1]);
 
     let config = Config { outputs: VOCAB, input: Input::Tokens { vocab: VOCAB }, ..synth::small(Backbone::Gla) };
     let case = Case::converted(&config);
     for arguments in ["tokenize m.sla text", "tokenize m.sla --decode 1", "run m.sla --prompt text"] {
         let message = case.sla(arguments).error(1);
-        assert!(message.contains("m.sla: the file has no tokenizer and a vocabulary of 30, so"), "{arguments}: {message}");
+        assert!(
+            message.contains("m.sla: the file has no tokenizer and a vocabulary of 30, so"),
+            "{arguments}: {message}"
+        );
     }
     let case = Case::converted(&crate::features_config());
     let message = case.sla("tokenize m.sla text").error(1);

@@ -31,6 +31,6 @@ pub use snapshot::{SNAPSHOT_MAGIC, SNAPSHOT_VERSION, SnapshotHeader};
 pub use state::{MAX_INT16_ROWS, StateKind, States};
 pub use tensor::{Expected, GLOBAL_ROLES, LAYER_ROLES, Role, TensorDesc, TensorKind};
 pub use tokenizer::{
-    ANCHOR_EVERY, AddedToken, BYTE_RECORD, FEW_ADDED, MAX_TOKEN_BYTES, MAX_TOKENS, Prefix, Split, Strip, Symbols, TokenizerDesc,
-    TokenizerTable, index_at,
+    ANCHOR_EVERY, AddedToken, BYTE_RECORD, FEW_ADDED, MAX_TOKEN_BYTES, MAX_TOKENS, Prefix, Split, Strip, Symbols,
+    TokenizerDesc, TokenizerTable, index_at,
 };

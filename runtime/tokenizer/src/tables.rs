@@ -5,8 +5,8 @@ use crate::error::{SectionError, some};
 use crate::scan::work;
 use core::cmp::Ordering;
 use sla_format::{
-    ANCHOR_EVERY, AddedToken, BYTE_RECORD, FEW_ADDED, MAX_TOKEN_BYTES, MAX_TOKENS, NONE, Prefix, Split, Symbols, TokenizerDesc, TokenizerTable,
-    index_at, word_at,
+    ANCHOR_EVERY, AddedToken, BYTE_RECORD, FEW_ADDED, MAX_TOKEN_BYTES, MAX_TOKENS, NONE, Prefix, Split, Symbols,
+    TokenizerDesc, TokenizerTable, index_at, word_at,
 };
 
 /// A tokenizer section, checked and ready to use in place: references and counts.
@@ -213,7 +213,9 @@ impl<'s> Tokenizer<'s> {
                 && let Some(&other) = self.few.get(before)
                 && self.added_key(other.into()) > key
             {
-                self.few.copy_within(before..at, at);
+                if let Some(place) = self.few.get_mut(at) {
+                    *place = other;
+                }
                 at = before;
             }
             if let Some(place) = self.few.get_mut(at) {
@@ -264,7 +266,8 @@ impl<'s> Tokenizer<'s> {
         work(1);
         let table = self.table(TokenizerTable::Added);
         let token = AddedToken::read(table, index)?;
-        let from = index.checked_sub(1).and_then(|before| AddedToken::read(table, before)).map_or(0, |before| before.end);
+        let from =
+            index.checked_sub(1).and_then(|before| AddedToken::read(table, before)).map_or(0, |before| before.end);
         Some((token, self.table(TokenizerTable::AddedText).get(from as usize..token.end as usize)?))
     }
 

@@ -56,8 +56,30 @@ fn check(parts: &Parts, text: &str) {
 }
 
 const CONTENTS: [&str; 24] = [
-    "<", "<<", "<|", "<|a|>", "<|a|", "<|b|>", "<|ab|>", "|>", "a", "ab", "aba", "abab", "b", " ", "  ", "\t", "é", "é>", "世", ">",
-    "<|a|><|b|>", "<a", "<b", "ba",
+    "<",
+    "<<",
+    "<|",
+    "<|a|>",
+    "<|a|",
+    "<|b|>",
+    "<|ab|>",
+    "|>",
+    "a",
+    "ab",
+    "aba",
+    "abab",
+    "b",
+    " ",
+    "  ",
+    "\t",
+    "é",
+    "é>",
+    "世",
+    ">",
+    "<|a|><|b|>",
+    "<a",
+    "<b",
+    "ba",
 ];
 
 /// Few tokens, which the reader sorts, and many, which the section has in order.

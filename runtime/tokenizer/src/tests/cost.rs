@@ -52,10 +52,16 @@ fn sections() -> Vec<(String, Parts, f64)> {
         for content in [" ", "a", "<"] {
             let mut parts = base(Split::Gpt2);
             parts.add(content, AddedToken { lstrip, rstrip, normalized, ..PLAIN });
-            sections.push((format!("{content:?}, lstrip {lstrip}, rstrip {rstrip}, normalized {normalized}"), parts, 20.0));
+            sections.push((
+                format!("{content:?}, lstrip {lstrip}, rstrip {rstrip}, normalized {normalized}"),
+                parts,
+                20.0,
+            ));
         }
     }
-    for (count, flags) in [(16, SPECIAL), (250, SPECIAL), (2000, PLAIN), (250, AddedToken { normalized: true, ..PLAIN })] {
+    for (count, flags) in
+        [(16, SPECIAL), (250, SPECIAL), (2000, PLAIN), (250, AddedToken { normalized: true, ..PLAIN })]
+    {
         let mut parts = base(Split::Gpt2);
         for at in 0..count {
             parts.add(&format!("<|reserved_special_token_{at}|>"), flags);
@@ -93,7 +99,10 @@ fn work_a_byte_is_bounded() {
             let (short, long, shown) = (each(short), each(&long), short.chars().take(6).collect::<String>());
             assert!(short <= bound, "{name}: {shown:?}…: {short:.1} a byte");
             let growth = if name == "merges" { 2.0 } else { 1.4 };
-            assert!(long <= growth * short + 2.0, "{name}: {shown:?}…: {short:.1} a byte, and {long:.1} where it is longer");
+            assert!(
+                long <= growth * short + 2.0,
+                "{name}: {shown:?}…: {short:.1} a byte, and {long:.1} where it is longer"
+            );
         }
     }
 }

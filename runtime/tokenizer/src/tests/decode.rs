@@ -18,7 +18,9 @@ fn characters_appear_when_they_are_complete() {
         }
     }
     let (mut decoder, mut text) = (Decoder::new(tokenizer, true), String::new());
-    for (byte, shown) in [(0xf0, ""), (0x9f, ""), (0xa6, ""), (0x80, "🦀"), (0x61, "🦀a"), (0xe2, "🦀a"), (0x61, "🦀a\u{fffd}a")] {
+    for (byte, shown) in
+        [(0xf0, ""), (0x9f, ""), (0xa6, ""), (0x80, "🦀"), (0x61, "🦀a"), (0xe2, "🦀a"), (0x61, "🦀a\u{fffd}a")]
+    {
         decoder.push(byte, &mut |part| text.push_str(part));
         assert_eq!(text, shown);
     }

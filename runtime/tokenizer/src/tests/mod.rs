@@ -49,8 +49,7 @@ struct Parts {
 }
 
 /// No flags.
-const PLAIN: AddedToken =
-    AddedToken { id: 0, special: false, normalized: false, lstrip: false, rstrip: false, end: 0 };
+const PLAIN: AddedToken = AddedToken { id: 0, special: false, normalized: false, lstrip: false, rstrip: false, end: 0 };
 const SPECIAL: AddedToken = AddedToken { special: true, ..PLAIN };
 
 impl Parts {

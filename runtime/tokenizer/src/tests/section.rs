@@ -199,7 +199,9 @@ fn counts_agree_with_the_length() {
     }
     let wide = Parts { wide: true, ..Parts::of_bytes(Split::Gpt2) }.section();
     let have = wide.len();
-    for (word, value, refused) in [(6, (1 << 24) + 1, true), (8, 1 << 31, true), (6, 1 << 24, false), (8, (1 << 24) + 9, false)] {
+    for (word, value, refused) in
+        [(6, (1 << 24) + 1, true), (8, 1 << 31, true), (6, 1 << 24, false), (8, (1 << 24) + 9, false)]
+    {
         let found = refusal(&with_word(&wide, 4 * word, value));
         let wrong = Some(Length { need: 0, have });
         assert_eq!(found == wrong, refused, "{word} {value}: {found:?}");

@@ -4,12 +4,13 @@ use crate::split::first_len;
 
 const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const QWEN2: &str =
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
 /// Characters of every class, of one to four bytes, and the parts of contractions.
 const ALPHABET: [&str; 31] = [
-    " ", " ", "  ", "\t", "\n", "\r\n", "\u{a0}", "\u{3000}", "a", "Z", "é", "世", "𝒜", "1", "²", "٣", "𝟘", "!", "'", "’",
-    "🦀", "\u{301}", "'s", "'T", "'re", "'VE", "'ll", "'\u{17f}", "'m", "'d", "\u{2581}",
+    " ", " ", "  ", "\t", "\n", "\r\n", "\u{a0}", "\u{3000}", "a", "Z", "é", "世", "𝒜", "1", "²", "٣", "𝟘", "!", "'",
+    "’", "🦀", "\u{301}", "'s", "'T", "'re", "'VE", "'ll", "'\u{17f}", "'m", "'d", "\u{2581}",
 ];
 
 fn pre_tokens(split: Split, text: &str) -> Vec<&str> {
