@@ -19,12 +19,9 @@ pub struct Aligned<T: ?Sized>(pub T);
 pub struct Model<'m> {
     desc: ModelDesc,
     states: States<'m>,
-    ends: Ends<'m>,
     plan: MemoryPlan,
     crc: u32,
-    tensors: &'m [u8],
-    weights: &'m [u8],
-    optional: [&'m [u8]; 4],
+    sections: Sections<'m>,
 }
 
 impl<'m> Model<'m> {
@@ -55,7 +52,8 @@ impl<'m> Model<'m> {
         if computed != header.crc {
             return Err(ParseError::Checksum { stored: header.crc, computed });
         }
-        let sections = Sections::read(file, header.sections as usize)?;
+        let mut sections = Sections([&[]; SectionKind::ALL.len() + 1]);
+        sections.read(file, header.sections as usize)?;
         let desc = ModelDesc::read(sections.require(SectionKind::Model)?, 0)
             .filter(ModelDesc::is_consistent)
             .ok_or(ParseError::Description)?;
@@ -69,21 +67,12 @@ impl<'m> Model<'m> {
             states if states == States::default() => States::default(),
             _ => return Err(ParseError::Feature { feature: "state-int16" }),
         };
-        let model = Model {
-            desc,
-            states,
-            ends: Ends::read(sections.get(SectionKind::Ends), &desc).ok_or(ParseError::Ends)?,
-            plan: MemoryPlan::of(&desc, states),
-            crc: header.crc,
-            tensors: sections.require(SectionKind::Tensors)?,
-            weights: sections.require(SectionKind::Weights)?,
-            optional: [
-                sections.get(SectionKind::Tokenizer),
-                sections.get(SectionKind::Provenance),
-                sections.get(SectionKind::SelfTest),
-                sections.get(SectionKind::Labels),
-            ],
-        };
+        sections.require(SectionKind::Tensors)?;
+        sections.require(SectionKind::Weights)?;
+        if Ends::read(sections.get(SectionKind::Ends), &desc).is_none() {
+            return Err(ParseError::Ends);
+        }
+        let model = Model { desc, states, plan: MemoryPlan::of(&desc, states), crc: header.crc, sections };
         model.check_tensors()?;
         #[cfg(feature = "tokenizer")]
         model.check_tokenizer()?;
@@ -103,14 +92,14 @@ impl<'m> Model<'m> {
 
     fn check_tensors(&self) -> Result<(), ParseError> {
         let layers = self.desc.layers as usize;
-        if self.tensors.len() != (layers * LAYER_ROLES + GLOBAL_ROLES) * TensorDesc::BYTES {
+        if self.tensors().len() != (layers * LAYER_ROLES + GLOBAL_ROLES) * TensorDesc::BYTES {
             return Err(ParseError::Missing { kind: SectionKind::Tensors as u32 });
         }
         for &role in &Role::ALL {
             let global = role as usize >= LAYER_ROLES;
             for layer in if global { layers..layers + 1 } else { 0..layers } {
                 let at = role.index(layer, layers) * TensorDesc::BYTES;
-                let entry = TensorDesc::read(self.tensors, at).filter(|t| self.tensor_fits(role, t));
+                let entry = TensorDesc::read(self.tensors(), at).filter(|t| self.tensor_fits(role, t));
                 let Some(entry) = entry else { return Err(ParseError::Tensor { layer, role }) };
                 if entry.kind == TensorKind::I4 && !cfg!(feature = "int4") {
                     return Err(ParseError::Feature { feature: "int4" });
@@ -126,7 +115,7 @@ impl<'m> Model<'m> {
             (offset as usize).is_multiple_of(SECTION_ALIGN)
                 && bytes
                     .and_then(|bytes| (offset as usize).checked_add(bytes))
-                    .is_some_and(|end| end <= self.weights.len())
+                    .is_some_and(|end| end <= self.sections.get(SectionKind::Weights).len())
         };
         let channels = Some(4 * t.channels(role));
         expected.fits(t)
@@ -150,7 +139,8 @@ impl<'m> Model<'m> {
 
     /// Tokens that end a text, the description's `eos` first.
     pub fn ends_of_text(&self) -> impl Iterator<Item = u32> + 'm {
-        self.ends.ids(&self.desc)
+        let ends = Ends::read(self.sections.get(SectionKind::Ends), &self.desc);
+        ends.unwrap_or_default().ids(&self.desc)
     }
 
     /// Whether a text ends with `token`.
@@ -174,7 +164,7 @@ impl<'m> Model<'m> {
     /// The tokenizer section; empty without one.
     #[must_use]
     pub fn tokenizer_section(&self) -> &'m [u8] {
-        self.optional[0]
+        self.sections.get(SectionKind::Tokenizer)
     }
 
     /// The tokenizer; `None` for models that read bytes, ids or feature vectors. Checks the section again, so keep it.
@@ -187,19 +177,19 @@ impl<'m> Model<'m> {
     /// Provenance: UTF-8 lines `key=value`.
     #[must_use]
     pub fn provenance(&self) -> &'m str {
-        core::str::from_utf8(self.optional[1]).unwrap_or("")
+        core::str::from_utf8(self.sections.get(SectionKind::Provenance)).unwrap_or("")
     }
 
     /// The self-test section.
     #[must_use]
     pub fn self_test_section(&self) -> &'m [u8] {
-        self.optional[2]
+        self.sections.get(SectionKind::SelfTest)
     }
 
     /// The name of label `index` of a classifier: a line of the section.
     #[must_use]
     pub fn label(&self, index: u32) -> Option<&'m str> {
-        let mut rest = self.optional[3];
+        let mut rest = self.sections.get(SectionKind::Labels);
         for _ in 0..index {
             rest = line(rest)?.1;
         }
@@ -223,7 +213,7 @@ impl<'m> Model<'m> {
     #[must_use]
     pub fn tensor(&self, layer: usize, role: Role) -> TensorDesc {
         let at = role.index(layer, self.desc.layers as usize) * TensorDesc::BYTES;
-        TensorDesc::read(self.tensors, at).unwrap_or(TensorDesc::ABSENT)
+        TensorDesc::read(self.tensors(), at).unwrap_or(TensorDesc::ABSENT)
     }
 
     /// The matrix of a role.
@@ -252,10 +242,14 @@ impl<'m> Model<'m> {
         (self.slice(t.multiplier, channels), if t.bias == NONE { &[] } else { self.slice(t.bias, channels) })
     }
 
+    fn tensors(&self) -> &'m [u8] {
+        self.sections.get(SectionKind::Tensors)
+    }
+
     fn slice<T: bytemuck::Pod>(&self, offset: u32, len: usize) -> &'m [T] {
         let from = offset as usize;
         let to = from.saturating_add(len.saturating_mul(size_of::<T>()));
-        let bytes = self.weights.get(from..to).unwrap_or(&[]);
+        let bytes = self.sections.get(SectionKind::Weights).get(from..to).unwrap_or(&[]);
         bytemuck::try_cast_slice(bytes).unwrap_or(&[])
     }
 }
@@ -268,11 +262,12 @@ fn line(text: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// The section table, resolved.
+#[derive(Clone, Copy)]
 struct Sections<'m>([&'m [u8]; SectionKind::ALL.len() + 1]);
 
 impl<'m> Sections<'m> {
-    fn read(file: &'m [u8], count: usize) -> Result<Self, ParseError> {
-        let mut found = [&[][..]; SectionKind::ALL.len() + 1];
+    /// Fills the empty table in place: the model is large, and each copy of it is code.
+    fn read(&mut self, file: &'m [u8], count: usize) -> Result<(), ParseError> {
         for index in 0..count {
             let invalid = ParseError::Section { index };
             let entry = Section::read(file, index).ok_or(invalid)?;
@@ -283,13 +278,13 @@ impl<'m> Sections<'m> {
             }
             let to = from.checked_add(entry.bytes as usize).ok_or(invalid)?;
             let bytes = file.get(from..to).ok_or(invalid)?;
-            let slot = found.get_mut(kind as usize).ok_or(invalid)?;
+            let slot = self.0.get_mut(kind as usize).ok_or(invalid)?;
             if !slot.is_empty() || bytes.is_empty() {
                 return Err(invalid);
             }
             *slot = bytes;
         }
-        Ok(Self(found))
+        Ok(())
     }
 
     fn get(&self, kind: SectionKind) -> &'m [u8] {

@@ -78,7 +78,7 @@ fn the_python_model_reads_the_ends_of_a_text() {
             .env("PYTHONPATH", workspace().join("docs/model"));
         let read = command.output().expect("python3 runs");
         let none = [sla_format::NONE];
-        let expected = if ends.is_empty() { &none } else { ends };
+        let expected = if ends.is_empty() { &none[..] } else { ends };
         assert_eq!(String::from_utf8_lossy(&read.stdout).trim(), format!("{expected:?}"));
     }
 }

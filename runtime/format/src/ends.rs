@@ -1,6 +1,6 @@
 //! Which tokens end a text (F12).
 
-use crate::model::{InputKind, ModelDesc, NONE};
+use crate::model::{ModelDesc, NONE};
 
 /// The largest number of tokens that end a text (F12.1).
 pub const MAX_ENDS: usize = 64;
@@ -15,8 +15,7 @@ impl<'f> Ends<'f> {
     pub fn read(bytes: &'f [u8], m: &ModelDesc) -> Option<Ends<'f>> {
         let (ids, rest) = bytes.as_chunks();
         let is_token = |id: &[u8; 4]| u32::from_le_bytes(*id) < m.inputs;
-        let fits = rest.is_empty() && ids.len() <= MAX_ENDS && ids.iter().all(is_token);
-        (fits && (ids.is_empty() || m.input == InputKind::Tokens)).then_some(Ends(ids))
+        (rest.is_empty() && ids.len() <= MAX_ENDS && ids.iter().all(is_token)).then_some(Ends(ids))
     }
 
     /// The tokens that end a text of the model `m`, `eos` first, each once if the section has each once (F12.2).
