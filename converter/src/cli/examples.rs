@@ -11,7 +11,7 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ("snapshot", "snapshot shakespeare.sla --prompt ROMEO: -o romeo.slas"),
     ("tokenize", "tokenize classics.sla Hello --json"),
     ("plan", "plan shakespeare.sla --chip nRF52840"),
-    ("export", "export shakespeare.sla --format hex --address 0x08040000 --chip STM32F405 -o shakespeare.hex"),
+    ("export", "export shakespeare.sla --format hex --address 0x08020000 --chip STM32F405 -o shakespeare.hex"),
     ("flash", "flash shakespeare.sla --chip STM32F405 --address 0x08020000 --firmware firmware.elf --dry-run"),
     ("completions", "completions bash > ~/.local/share/bash-completion/completions/sla"),
     ("man", "man -o ~/.local/share/man/man1"),

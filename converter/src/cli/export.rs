@@ -86,7 +86,9 @@ pub(super) fn command(options: &Options) -> Outcome {
     }
     let written = region.whole(erased)?;
     if let Some(path) = &options.firmware {
-        region.clear_of(&firmware(path)?, memory.as_ref().map_or(&ADDRESSES, |memory| &memory.region), erased)?;
+        let mut parts = firmware(path)?;
+        parts.iter_mut().for_each(|part| part.region = chip.map_or(part.region, |chip| chip.taken(part.region)));
+        region.clear_of(&parts, memory.as_ref().map_or(&ADDRESSES, |memory| &memory.region), erased)?;
     }
     let image = Image { address: options.address as u32, bytes };
     let contents = match options.format {

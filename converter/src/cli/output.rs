@@ -48,8 +48,14 @@ impl OutputFile {
         if existing.as_ref().is_some_and(|metadata| !metadata.is_file()) || is_descriptor(&behind) {
             return Ok(Self { shown, target: Target::Stream(path.into()) });
         }
-        if existing.is_some_and(|metadata| metadata.permissions().readonly()) {
-            return refused("is read-only; make it writable, or choose another name");
+        if let Some(metadata) = existing {
+            // A folder lets a file be replaced that may not be written.
+            if metadata.permissions().readonly() {
+                return refused("is read-only; make it writable, or choose another name");
+            }
+            if let Err(e) = File::options().write(true).open(&behind) {
+                return refused(&format!("cannot be written: {}", not_written(&e)));
+            }
         }
         if path.as_os_str().to_string_lossy().ends_with(std::path::is_separator) {
             return refused("no such folder; give the name of the file to write");
@@ -206,4 +212,41 @@ pub(super) fn print_json(value: &serde_json::Value) -> Outcome {
     let mut text = serde_json::to_string_pretty(value)?;
     text.push('\n');
     print(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn temporary_names_differ_and_are_no_longer_than_the_target() {
+        let folder = tempfile::tempdir().unwrap();
+        for len in [1, 2, 5, 12, 13, 255] {
+            let name = "n".repeat(len);
+            let kept = [(); 3].map(|()| temporary(folder.path(), OsStr::new(&name)).unwrap());
+            let names = kept.each_ref().map(|file| file.path().file_name().unwrap().len());
+            assert!(names.iter().all(|&bytes| bytes == len.min(12)), "{len}: {names:?}");
+            assert!(kept[0].path() != kept[1].path() && kept[1].path() != kept[2].path());
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    /// As processes of several containers do, which have the same process id.
+    #[test]
+    fn writers_with_one_process_id_never_mix() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.sla");
+        let contents: Vec<Vec<u8>> = (0..8).map(|n| vec![n; 1 << 18 >> (n % 4)]).collect();
+        std::thread::scope(|scope| {
+            for bytes in &contents {
+                scope.spawn(|| {
+                    for _ in 0..10 {
+                        assert!(OutputFile::new(&path).unwrap().write(bytes).is_ok());
+                        assert!(contents.contains(&fs::read(&path).unwrap()));
+                    }
+                });
+            }
+        });
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
 }

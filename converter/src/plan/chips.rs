@@ -68,6 +68,8 @@ pub struct Chip {
     pub parts: Vec<String>,
     /// Length of the pages in which the flash is mapped to addresses; none where every byte of it has one.
     pub page: Option<u64>,
+    /// Where code is read that is mapped by the pages of the same numbers, if not where data is.
+    pub code: Option<u64>,
     /// Name of the target in probe-rs.
     pub probe_rs: Option<String>,
     /// Family of UF2 files.
@@ -119,6 +121,15 @@ impl Chip {
             start = run.end;
         }
         None
+    }
+
+    /// What a part of a firmware takes of the addresses where data is read: of mapped flash whole pages, code those of its own window.
+    pub fn taken(&self, part: image::Region) -> image::Region {
+        let Some(page) = self.page else { return part };
+        let is_code = |code: &u64| (*code..code + self.flash.bytes).contains(&part.start);
+        let window = self.code.filter(is_code).unwrap_or(self.flash.address);
+        let as_data = |address: u64| address.wrapping_sub(window).wrapping_add(self.flash.address);
+        image::Region { start: as_data(part.start) / page * page, end: as_data(part.end).next_multiple_of(page) }
     }
 
     /// Its core.
@@ -185,6 +196,16 @@ mod tests {
         assert_eq!(at(0x0803_0000), Some((0x0802_0000, 128 << 10)));
         assert_eq!(at(0x080f_ffff), Some((0x080e_0000, 128 << 10)));
         assert_eq!([at(0x07ff_ffff), at(0x0810_0000)], [None; 2]);
+    }
+
+    #[test]
+    fn firmware_takes_pages_of_mapped_flash() {
+        let taken = |chip: &str, start, bytes| Chip::find(chip).unwrap().taken(image::Region::new(start, bytes));
+        for (chip, start) in [("ESP32-C3", 0x3c01_0020), ("ESP32-C3", 0x4201_0020), ("ESP32-S3", 0x4201_0020)] {
+            assert_eq!(taken(chip, start, 0x1_0000), image::Region::new(0x3c01_0000, 0x2_0000), "{chip} {start:#x}");
+        }
+        assert_eq!(taken("ESP32-C6", 0x4201_0020, 16), image::Region::new(0x4201_0000, 0x1_0000));
+        assert_eq!(taken("STM32F405", 0x0801_0020, 16), image::Region::new(0x0801_0020, 16));
     }
 
     #[test]

@@ -195,7 +195,7 @@ fn what_is_replaced_keeps_its_permissions() {
     assert_eq!(fs::read(case.file("new")).unwrap(), fs::read(case.file("m.sla")).unwrap());
 }
 
-/// The last of several conversions wins whole, also where processes have one id, as in containers.
+/// The last of several conversions wins whole.
 #[test]
 fn writers_of_one_output_never_mix() {
     let case = case();

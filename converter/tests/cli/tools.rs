@@ -297,6 +297,27 @@ fn a_uf2_file_keeps_off_the_sectors_of_the_firmware() {
 }
 
 #[test]
+fn mapped_flash_keeps_off_the_pages_of_the_firmware() {
+    let case = Case::converted(&features_config());
+    let export = |address: &str| {
+        case.sla(&format!(
+            "export m.sla --format elf --chip ESP32-C3 --firmware firmware.elf -o out --address {address}"
+        ))
+    };
+    // Code that is mapped from 0x42000000 on takes the pages of the same numbers.
+    for start in [0x3c01_0020, 0x4201_0020] {
+        firmware(&case, start, 16);
+        let error = export("0x3c010000").error(1);
+        contains(&error, &["0x3c010000 to 0x3c020000", "with room for the model is 0x3c020000"]);
+        export("0x3c020000").ok();
+        export("0x3c000000").ok();
+    }
+    // Behind the model, in its last page.
+    firmware(&case, 0x4200_fff0, 16);
+    contains(&export("0x3c000000").error(1), &["0x3c000000 to 0x3c010000", "is 0x3c010000"]);
+}
+
+#[test]
 fn what_is_no_firmware_is_refused() {
     let case = Case::converted(&features_config());
     let elf = firmware(&case, 0x0800_0000, 16);
