@@ -301,7 +301,7 @@ fn buffers_that_overlap_are_refused() {
 
         let mut count = 0;
         let text = words.at().cast();
-        assert_eq!(sla_encode(model, text, 4, true, words.at(), 16, &mut count), SLA_OVERLAP);
+        assert_eq!(sla_encode(model, text, 4, true, 0, words.at(), 16, &mut count), SLA_OVERLAP);
     }
 }
 
