@@ -24,8 +24,8 @@ mod storage;
 mod tokenizer;
 
 pub use model::{
-    sla_file_bytes, sla_info, sla_label, sla_model, sla_model_info, sla_model_open, sla_model_plan, sla_plan,
-    sla_self_test,
+    sla_file_bytes, sla_info, sla_is_end_of_text, sla_label, sla_model, sla_model_info, sla_model_open, sla_model_plan,
+    sla_plan, sla_self_test,
 };
 pub use sampler::{
     sla_sample, sla_sampler, sla_sampler_config, sla_sampler_defaults, sla_sampler_observe, sla_sampler_open,

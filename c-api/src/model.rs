@@ -138,10 +138,8 @@ pub unsafe extern "C" fn sla_model_info(model: *const sla_model, out: *mut sla_i
 /// The pointers are null or point to their types.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sla_is_end_of_text(model: *const sla_model, token: u32, out: *mut bool) -> sla_status {
-    // SAFETY: the caller's promises; nothing is written through the pointer to the model.
-    status(
-        unsafe { sla_model::get(model.cast_mut()) }.and_then(|model| unsafe { put(out, model.is_end_of_text(token)) }),
-    )
+    // SAFETY: the caller's promises.
+    status(unsafe { sla_model::get(model) }.and_then(|model| unsafe { put(out, model.is_end_of_text(token)) }))
 }
 
 /// The name of label `index` of a classifier: `*bytes` bytes of UTF-8 at `*text`, without a final zero.

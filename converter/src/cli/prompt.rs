@@ -71,9 +71,10 @@ impl Prompt {
 /// All of `ids` are of a vocabulary.
 pub(super) fn check(ids: &[u32], vocabulary: u32, source: &str) -> Outcome {
     match ids.iter().position(|&id| id >= vocabulary) {
-        Some(at) => {
-            fail(format!("{source}: id {} at position {at} is outside the vocabulary of {vocabulary}; ids are below that", ids[at]))
-        }
+        Some(at) => fail(format!(
+            "{source}: id {} at position {at} is outside the vocabulary of {vocabulary}; ids are below that",
+            ids[at]
+        )),
         None => Ok(()),
     }
 }
