@@ -88,7 +88,7 @@ fn language_models_have_the_perplexity_on_their_cards() {
             None => text.bytes().map(u32::from).collect(),
             Some(compiled) => {
                 let tokenizer = Tokenizer::read(compiled.section()).expect("a fresh section");
-                tokenizer::encode(&tokenizer, &text[..text.len() / 2], true)
+                tokenizer::encode(&tokenizer, &text[..text.len() / 2], Template::Add, ControlTokens::Parse)
             }
         };
         let on_card = card["held_out_tokens"].as_u64().expect("a number of tokens") as usize;

@@ -1,5 +1,7 @@
 //! Commands around the model: plan, compare, export, flash, completions, man pages.
 
+use std::path::Path;
+
 use serde_json::Value;
 use sla_converter::checkpoint::synth;
 use sla_reference::{Backbone, Config};
