@@ -2,7 +2,7 @@
 //
 // Every function returns a status, 0 for success; results are written behind the last pointers. Nothing is allocated: models, sessions,
 // samplers and decoders live in storage that the caller owns, begins as zeros or opens before use, and neither moves nor copies while it is open.
-// One session belongs to one thread at a time; any number of them read one model.
+// One session belongs to one thread at a time; any number of threads and sessions read one model.
 //
 // Scratch. Sessions can share a scratch buffer: they are opened with the same pointer to it, and no two of them run at the same time. What the
 // last step of a session left there (logits, the rest of a step in slices, part of a snapshot) is gone when another session uses it. Then what
@@ -13,12 +13,13 @@
 // Stack. No function blocks or recurses. On a Cortex-M4F they take at most so many bytes below the caller's (sla_decode and sla_decode_end: and
 // what the text function takes); `cargo xtask c-api --check` measures them:
 //
-//     192 sla_file_bytes sla_model_plan sla_model_info sla_label sla_position sla_reset sla_snapshot_bytes sla_status_text
-//     192 sla_encode_words sla_sampler_defaults sla_sampler_open sla_sampler_observe sla_decode sla_decode_end sla_decoder_open
-//    1024 sla_model_open sla_session_open
-//    1024 sla_self_test sla_step sla_step_features sla_prefill sla_step_begin sla_step_features_begin sla_slice sla_logits sla_argmax
-//    1024 sla_save sla_restore sla_encode
-//    4096 sla_sample
+//    128 sla_file_bytes sla_model_plan sla_encode_words sla_sampler_defaults sla_sampler_observe sla_decode_end sla_status_text
+//    384 sla_decode sla_label
+//   1152 sla_model_info sla_session_open sla_position sla_reset sla_snapshot_bytes sla_save sla_restore sla_step_begin
+//   1152 sla_step_features_begin sla_logits sla_argmax sla_sampler_open
+//   2048 sla_step sla_step_features sla_prefill sla_slice sla_self_test sla_encode sla_decoder_open
+//   2560 sla_model_open
+//   8192 sla_sample
 
 #ifndef SLA_H
 #define SLA_H
@@ -37,7 +38,7 @@ typedef enum {
   SLA_NULL = 1,
   // A buffer or structure is not aligned for its type.
   SLA_MISALIGNED = 2,
-  // The model, session or sampler was never opened.
+  // The model, session, sampler or decoder was never opened, the session's model is another by now, or the decoder is in a call.
   SLA_NOT_OPEN = 3,
   // The model does not start at a multiple of 16 bytes.
   SLA_MODEL_MISALIGNED = 4,
@@ -211,10 +212,11 @@ sla_status sla_is_end_of_text(const sla_model *model, uint32_t token, bool *out)
 // The pointers are null or point to their types.
 sla_status sla_label(const sla_model *model, uint32_t index, const char **text, size_t *bytes);
 
-// Runs the file's self-test in buffers of a session that is not open: the converter's input must give the converter's logits.
+// Runs the file's self-test: the converter's input must give the converter's logits. Scratch may be that of sessions, as if one more
+// used it; the state buffer is no session's.
 //
 // The caller promises:
-// `state` and `scratch` point to as many words as announced, which nobody else uses.
+// `state` and `scratch` point to as many words as announced, which nobody else uses during the call.
 sla_status sla_self_test(const sla_model *model,
                          uint32_t *state,
                          size_t state_words,

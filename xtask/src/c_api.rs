@@ -142,7 +142,7 @@ fn check(targets: impl Iterator<Item = &'static str>) -> Result<Vec<String>> {
         notes.push(format!("{}: the same {} bytes from C on host and M4, digest {digest}", model.name, host.len()));
     }
     // Labels and a language model of a usual size, and everything else that a file can have.
-    let mut measured = vec![models::shipped_as("digits-sla-gla")?, models::shipped_as(models::DEFAULT)?];
+    let mut measured = vec![models::shipped_as("zoo/digits-sla-gdn")?, models::shipped_as(models::DEFAULT)?];
     measured.extend(models::small()?);
     let outputs = measured.iter().map(|model| example(model, "stack")).collect::<Result<Vec<_>>>()?;
     let header = std::fs::read_to_string(paths::root().join("c-api/include/sla.h"))?;
