@@ -45,7 +45,11 @@ impl<'m> Model<'m> {
         }
         let (need, have) = (header.file_bytes as usize, file.len());
         if need != have {
-            return Err(if need > have { ParseError::Truncated { need, have } } else { ParseError::TooLong { need, have } });
+            return Err(if need > have {
+                ParseError::Truncated { need, have }
+            } else {
+                ParseError::TooLong { need, have }
+            });
         }
         if !(file.as_ptr() as usize).is_multiple_of(SECTION_ALIGN) {
             return Err(ParseError::Misaligned);

@@ -3,8 +3,8 @@
 
 use crate::logits::Logits;
 use fixed::types::I16F16;
-use heapless::binary_heap::{BinaryHeap, Min};
 use heapless::Vec;
+use heapless::binary_heap::{BinaryHeap, Min};
 use micromath::F32Ext;
 
 /// The most candidates that are kept; `top_k` is limited to it. It covers byte-level vocabularies whole.
@@ -193,7 +193,8 @@ mod tests {
             f32::from_bits(bits)
         });
         let halves = (-70_000..70_000).map(|n| n as f32 / 131_072.0);
-        let edges = [f32::MAX, f32::MIN, f32::INFINITY, f32::NEG_INFINITY, 0.0, -0.0, 32_767.998, -32_768.0, 63.999_996];
+        let edges =
+            [f32::MAX, f32::MIN, f32::INFINITY, f32::NEG_INFINITY, 0.0, -0.0, 32_767.998, -32_768.0, 63.999_996];
         for x in random.chain(halves).chain(edges).filter(|x| !x.is_nan()) {
             assert_eq!(to_q16(x), I16F16::saturating_from_num(x).to_bits(), "{x}");
         }

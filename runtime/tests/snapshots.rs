@@ -5,9 +5,7 @@
 mod made;
 
 use made::{Aligned, BACKBONES, desc, file};
-use sla_format::{
-    Backbone, Checksum, MemoryPlan, ModelDesc, SectionKind, SnapshotHeader, StateKind, States, seal,
-};
+use sla_format::{Backbone, Checksum, MemoryPlan, ModelDesc, SectionKind, SnapshotHeader, StateKind, States, seal};
 use sla_runtime::{Model, Session, SnapshotError};
 
 const KINDS: [StateKind; 2] = [StateKind::Int32, StateKind::Int16];
@@ -112,8 +110,7 @@ fn mask(words: impl Iterator<Item = u32>, kind: StateKind) -> u32 {
             mask | ((1u64 << bits) - 1) as u32
         }
         StateKind::Int16 => {
-            mask | [word, word >> 16].into_iter().fold(0, |mask, half| mask | (half ^ half >> 1) & 0x7fff)
-                & 0x7fff
+            mask | [word, word >> 16].into_iter().fold(0, |mask, half| mask | (half ^ half >> 1) & 0x7fff) & 0x7fff
         }
     })
 }
@@ -470,7 +467,10 @@ fn a_source_that_fails_changes_nothing_or_resets() {
             unchanged += 1;
         } else {
             assert_eq!(session.position(), 0);
-            assert_eq!(saved(&mut session)[20..], [&vec![0; good.len() - 24][..], &saved(&mut session)[good.len() - 4..]].concat());
+            assert_eq!(
+                saved(&mut session)[20..],
+                [&vec![0; good.len() - 24][..], &saved(&mut session)[good.len() - 4..]].concat()
+            );
             reset += 1;
         }
     }

@@ -4,9 +4,7 @@
 mod made;
 
 use made::{BACKBONES, Random, desc, file, panic_of};
-use sla_format::{
-    HEADER_BYTES, Header, MemoryPlan, ModelDesc, Section, SectionKind, StateKind, States, file_bytes,
-};
+use sla_format::{HEADER_BYTES, Header, MemoryPlan, ModelDesc, Section, SectionKind, StateKind, States, file_bytes};
 
 const SENTENCES: [&str; 9] = [
     "not a .sla file: shorter than its header",
@@ -89,8 +87,29 @@ fn every_prefix_is_refused_with_a_sentence() {
 #[test]
 fn every_forged_word_is_refused_with_a_sentence_or_planned() {
     let extremes = [
-        0, 1, 2, 3, 7, 255, 256, 257, 4_095, 4_096, 4_097, 65_535, 65_536, 65_537, 1 << 24, 1 << 28, 1 << 31,
-        (1 << 31) - 1, u32::MAX, u32::MAX - 1, u32::MAX - 15, u32::MAX / 16, u32::MAX / 16 + 1,
+        0,
+        1,
+        2,
+        3,
+        7,
+        255,
+        256,
+        257,
+        4_095,
+        4_096,
+        4_097,
+        65_535,
+        65_536,
+        65_537,
+        1 << 24,
+        1 << 28,
+        1 << 31,
+        (1 << 31) - 1,
+        u32::MAX,
+        u32::MAX - 1,
+        u32::MAX - 15,
+        u32::MAX / 16,
+        u32::MAX / 16 + 1,
     ];
     let mut random = Random(1);
     for backbone in BACKBONES {

@@ -69,8 +69,11 @@ pub const BACKBONES: [Backbone; 3] = [Backbone::RetNet, Backbone::Gla, Backbone:
 /// A file of that description with random weights, and these sections besides.
 pub fn file(desc: &ModelDesc, more: &[(SectionKind, &[u8])]) -> Vec<u8> {
     let (tensors, weights) = tensors(desc);
-    let mut sections =
-        vec![(SectionKind::Model, desc.emit().to_vec()), (SectionKind::Tensors, tensors), (SectionKind::Weights, weights)];
+    let mut sections = vec![
+        (SectionKind::Model, desc.emit().to_vec()),
+        (SectionKind::Tensors, tensors),
+        (SectionKind::Weights, weights),
+    ];
     sections.extend(more.iter().map(|(kind, bytes)| (*kind, bytes.to_vec())));
     assemble(&sections)
 }
@@ -85,8 +88,13 @@ pub fn assemble(sections: &[(SectionKind, Vec<u8>)]) -> Vec<u8> {
         file[at..at + Section::BYTES].copy_from_slice(&entry.emit());
         file.extend(bytes);
     }
-    let header =
-        Header { magic: MAGIC, version: VERSION, crc: 0, file_bytes: file.len() as u32, sections: sections.len() as u32 };
+    let header = Header {
+        magic: MAGIC,
+        version: VERSION,
+        crc: 0,
+        file_bytes: file.len() as u32,
+        sections: sections.len() as u32,
+    };
     file[..HEADER_BYTES].copy_from_slice(&header.emit());
     seal(&mut file);
     file
@@ -182,7 +190,11 @@ pub fn panic_of<T>(call: impl FnOnce() -> T) -> Option<String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let usual = panic::take_hook();
-        panic::set_hook(Box::new(move |info| if !IS_EXPECTED.get() { usual(info) }));
+        panic::set_hook(Box::new(move |info| {
+            if !IS_EXPECTED.get() {
+                usual(info)
+            }
+        }));
     });
     IS_EXPECTED.set(true);
     let outcome = panic::catch_unwind(panic::AssertUnwindSafe(call));
