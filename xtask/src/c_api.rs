@@ -3,12 +3,14 @@
 
 mod stack;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use object::read::archive::ArchiveFile;
+use object::{Object, ObjectSymbol};
 
 use crate::models::{self, Model};
 use crate::{paths, process, qemu, setup};
@@ -94,11 +96,31 @@ fn build(target: &str) -> Result<PathBuf> {
     if !output.success() {
         bail!("the C library for {target}: {}", output.last_error_line());
     }
+    if target != HOST && has_panic_path(&folder.join("libsla.a"))? {
+        bail!("the C library for {target} can panic");
+    }
     let library = library(target);
     std::fs::create_dir_all(library.parent().unwrap_or(&library))?;
     std::fs::copy(folder.join("libsla.a"), &library)
         .with_context(|| format!("cannot copy to {}", library.display()))?;
     Ok(library)
+}
+
+/// Whether anything that panics is in a library, which holds what its functions reach and nothing else.
+fn has_panic_path(library: &Path) -> Result<bool> {
+    let data = std::fs::read(library).with_context(|| format!("cannot read {}", library.display()))?;
+    let (mut symbols, mut panics) = (0, false);
+    for member in ArchiveFile::parse(&*data)?.members() {
+        let file = object::File::parse(member?.data(&*data)?)?;
+        for symbol in file.symbols() {
+            symbols += 1;
+            panics |= symbol.name().is_ok_and(|name| name.contains("panicking") || name.contains("rust_begin_unwind"));
+        }
+    }
+    if symbols < 100 {
+        bail!("{} holds {symbols} symbols: it is not the library", library.display());
+    }
+    Ok(panics)
 }
 
 /// Builds the library of every target, runs the example and compares.
