@@ -162,3 +162,6 @@ impl Sampler {
         mixed.rotate_right((old >> 59) as u32)
     }
 }
+
+#[cfg(test)]
+mod tests;
