@@ -182,21 +182,4 @@ fn to_q16(x: f32) -> i32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn conversions_round_and_saturate_as_fixed_point_does() {
-        let mut bits = 1u32;
-        let random = (0..200_000).map(|_| {
-            bits = bits.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            f32::from_bits(bits)
-        });
-        let halves = (-70_000..70_000).map(|n| n as f32 / 131_072.0);
-        let edges =
-            [f32::MAX, f32::MIN, f32::INFINITY, f32::NEG_INFINITY, 0.0, -0.0, 32_767.998, -32_768.0, 63.999_996];
-        for x in random.chain(halves).chain(edges).filter(|x| !x.is_nan()) {
-            assert_eq!(to_q16(x), I16F16::saturating_from_num(x).to_bits(), "{x}");
-        }
-    }
-}
+mod tests;
