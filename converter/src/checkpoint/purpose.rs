@@ -34,7 +34,7 @@ impl Purpose {
         let a_weight = match self {
             Self::Run => 4,
             // The float weights, and twice the integers in each of their forms.
-            Self::Convert | Self::ConvertByMoments => 9,
+            Self::Convert | Self::ConvertByMoments => 10,
             // Two float models and the file.
             Self::Evaluate => 10,
         };

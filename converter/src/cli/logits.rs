@@ -26,7 +26,7 @@ pub(super) struct Options {
     #[arg(short, long, value_name = "OUT.safetensors")]
     output: PathBuf,
     /// Take the embedding as the head of a checkpoint without lm_head.weight, as `sla convert --tied-head` does
-    #[arg(long, requires = "checkpoint")]
+    #[arg(long, conflicts_with = "model")]
     tied_head: bool,
 }
 
