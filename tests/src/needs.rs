@@ -88,3 +88,45 @@ pub fn emulator(target: &str, emulator: &str) -> Result<(), Missing> {
     }
     program(emulator, "`cargo xtask setup` installs it")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_ignored_and_said() {
+        let log = std::env::temp_dir().join(format!("sla-needs-{}", std::process::id()));
+        let arguments = Arguments { logfile: Some(log.display().to_string()), ..Arguments::default() };
+        let lacks = trial("lacks", || Err::<(), _>(Missing("no such machine".into())));
+        let trials = vec![trial("returns", || {}), trial("has", || Tried::Ok(())), lacks];
+        let conclusion = libtest_mimic::run(&arguments, trials);
+        let said = std::fs::read_to_string(&log).expect("a log");
+        std::fs::remove_file(&log).expect("a log");
+        assert_eq!((conclusion.num_passed, conclusion.num_ignored, conclusion.num_failed), (2, 1, 0));
+        assert!(said.contains("ignored") && said.contains("no such machine"), "{said}");
+    }
+
+    /// A test that leaves early says why by [`Missing`].
+    #[test]
+    fn no_test_skips_itself() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a folder in the repository");
+        let mut folders: Vec<PathBuf> = ["applications", "c-api", "converter", "kernels-simd", "runtime", "tests"]
+            .map(|name| root.join(name))
+            .to_vec();
+        let mut sources = 0;
+        while let Some(folder) = folders.pop() {
+            for path in std::fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+                if path.is_dir() && !path.ends_with("target") {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|ending| ending == "rs")
+                    && path != root.join("tests/src/needs.rs")
+                {
+                    let text = std::fs::read_to_string(&path).expect("a source");
+                    assert!(!text.contains("println!(\"skipped"), "{}", path.display());
+                    sources += 1;
+                }
+            }
+        }
+        assert!(sources > 200, "{sources}");
+    }
+}
