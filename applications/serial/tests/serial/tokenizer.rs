@@ -6,7 +6,7 @@ use sla_converter::checkpoint::synth;
 use sla_converter::tokenizer::compile;
 use sla_converter::{ConvertOptions, convert};
 use sla_reference::{Backbone, Config, Input};
-use sla_runtime::{Decoder, Sampler, SamplerConfig};
+use sla_runtime::{ControlTokens, Decoder, Sampler, SamplerConfig, Template};
 use sla_tests::{Case, checkpoint};
 
 use crate::line::{IDS, answers, continuation, dialogue, fresh, pictured, typed};
@@ -37,7 +37,8 @@ fn ending(ends: &[u32]) -> Case {
 
 fn encode(case: &Case, text: &str, begins: bool) -> Vec<u32> {
     let tokenizer = case.file.model().tokenizer().expect("a tokenizer");
-    sla_converter::tokenizer::encode(&tokenizer, text, begins)
+    let template = if begins { Template::Add } else { Template::Omit };
+    sla_converter::tokenizer::encode(&tokenizer, text, template, ControlTokens::AsText)
 }
 
 /// How the last ids are written that follow on the others.
