@@ -34,7 +34,7 @@ impl<'s, 'm> Session<'s, 'm> {
         state: &'s mut [u32],
         scratch: &'s mut [u32],
     ) -> Result<Session<'s, 'm>, StepError> {
-        let mut session = Self::resume(model, state, scratch, 0)?;
+        let mut session = Self::attach(model, state, scratch)?;
         session.reset();
         Ok(session)
     }
@@ -53,6 +53,17 @@ impl<'s, 'm> Session<'s, 'm> {
         scratch: &'s mut [u32],
         left: usize,
     ) -> Result<Session<'s, 'm>, StepError> {
+        let mut session = Self::attach(model, state, scratch)?;
+        session.done = session.slice_count().saturating_sub(left);
+        Ok(session)
+    }
+
+    /// A session in these buffers, all of whose slices are left.
+    fn attach(
+        model: &'s Model<'m>,
+        state: &'s mut [u32],
+        scratch: &'s mut [u32],
+    ) -> Result<Session<'s, 'm>, StepError> {
         let plan = model.plan();
         let have = state.len();
         let state = state.get_mut(..plan.state_words).ok_or(StepError::State { need: plan.state_words, have })?;
@@ -61,9 +72,7 @@ impl<'s, 'm> Session<'s, 'm> {
             return Err(StepError::Scratch { need: plan.scratch_words, have });
         }
         let scratch = Workspace::new(scratch, model.desc(), plan);
-        let mut session = Session { model, state: State::new(state), scratch, done: 0 };
-        session.done = session.slice_count().saturating_sub(left);
-        Ok(session)
+        Ok(Session { model, state: State::new(state), scratch, done: 0 })
     }
 
     /// Back to the start of a stream.
