@@ -1,6 +1,7 @@
 //! The binary from the outside: what it prints, writes and refuses.
 
 mod data_files;
+mod forged;
 mod refusals;
 mod report;
 mod report_browser;
