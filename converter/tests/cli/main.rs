@@ -2,6 +2,7 @@
 
 mod checkpoints;
 mod data_files;
+mod forged;
 mod memory;
 mod outputs;
 mod refusals;
