@@ -24,6 +24,7 @@ static sla_status status;
 static const char *label;
 static const char text[] = "Hello world, it's 2026:\n  \xe4\xb8\x96\xf0\x9f\xa6\x80!";
 static uint32_t token;
+static bool ends;
 static uint64_t position;
 static size_t bytes, left, count;
 
@@ -42,6 +43,7 @@ CALL(sla_file_bytes, model_begin, 16, &bytes)
 CALL(sla_model_open, &model, model_begin, FILE_BYTES)
 CALL(sla_model_plan, &model, &plan)
 CALL(sla_model_info, &model, &info)
+CALL(sla_is_end_of_text, &model, 1, &ends)
 CALL(sla_label, &model, 0, &label, &bytes)
 CALL(sla_self_test, &model, BUFFERS)
 CALL(sla_session_open, &session, &model, BUFFERS)
@@ -61,7 +63,7 @@ CALL(sla_snapshot_bytes, &session, &bytes)
 CALL(sla_save, &session, snapshot, sizeof snapshot)
 CALL(sla_restore, &session, snapshot, bytes)
 CALL(sla_reset, &session)
-CALL(sla_encode, &model, text, sizeof text - 1, true, words, WORDS, &count)
+CALL(sla_encode, &model, text, sizeof text - 1, true, SLA_CONTROL_PARSE, words, WORDS, &count)
 CALL(sla_decoder_open, &decoder, &model, true)
 CALL(sla_decode, &decoder, token, take, 0)
 CALL(sla_decode_end, &decoder, take, 0)
@@ -118,6 +120,7 @@ int main(void) {
     MEASURE(sla_model_open);
     MEASURE(sla_model_plan);
     MEASURE(sla_model_info);
+    MEASURE(sla_is_end_of_text);
     MEASURE(sla_label);
     MEASURE(sla_self_test);
     MEASURE(sla_session_open);

@@ -177,7 +177,7 @@ struct Output<'o> {
 impl Output<'_> {
     fn extend(&mut self, ids: impl ExactSizeIterator<Item = u32>) -> Result<(), EncodeError> {
         let (need, have) = (self.len.saturating_add(ids.len()), self.ids.len());
-        work(ids.len() + 1);
+        work(ids.len());
         let places = self.ids.get_mut(self.len..need).ok_or(EncodeError::BufferTooSmall { need, have })?;
         places.iter_mut().zip(ids).for_each(|(place, id)| *place = id);
         self.len = need;

@@ -3,14 +3,14 @@
 /// Bytes of the characters at the start of `text` that are `of` a kind.
 pub(crate) fn prefix(text: &str, of: impl FnMut(char) -> bool) -> usize {
     let len = text.len() - text.trim_start_matches(of).len();
-    work(len + 1);
+    work(len.max(1));
     len
 }
 
 /// Where the characters at the end of `text` begin that are `of` a kind.
 pub(crate) fn suffix(text: &str, of: impl Fn(char) -> bool) -> usize {
-    let from = text.trim_end_matches(|c| of(c)).len();
-    work(text.len() - from + 1);
+    let from = text.trim_end_matches(of).len();
+    work((text.len() - from).max(1));
     from
 }
 

@@ -296,7 +296,7 @@ impl<'s> Tokenizer<'s> {
             let ((token, first), (_, last)) = (self.ordered(from)?, self.ordered(to - 1)?);
             let tails = first.iter().zip(last).zip(rest).skip(depth);
             let shared = tails.take_while(|&((first, last), byte)| first == last && first == byte).count();
-            work(shared + 1);
+            work(shared.max(1));
             depth += shared;
             if first.len() == depth {
                 // The shortest stands first.

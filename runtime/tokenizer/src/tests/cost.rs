@@ -97,6 +97,7 @@ fn work_a_byte_is_bounded() {
         for (short, long) in texts(240).iter().zip(texts(2400)) {
             let each = |text: &str| work(tokenizer, text) as f64 / text.len() as f64;
             let (short, long, shown) = (each(short), each(&long), short.chars().take(6).collect::<String>());
+            assert!(short >= 2.0, "{name}: {shown:?}…: {short:.1} a byte, and each is looked at");
             assert!(short <= bound, "{name}: {shown:?}…: {short:.1} a byte");
             let growth = if name == "merges" { 2.0 } else { 1.4 };
             assert!(
