@@ -4,9 +4,10 @@ mod made;
 
 use made::{BACKBONES, desc};
 use sla_format::{
-    ANCHOR_EVERY, AddedToken, Backbone, Checksum, Expected, InputKind, KeyGate, MemoryPlan, ModelDesc, NONE,
-    OutputGate, Prefix, QueryGate, Role, Section, SectionKind, SnapshotHeader, Split, StateKind, States, Strip,
-    Symbols, TensorDesc, TensorKind, TokenizerDesc, TokenizerTable, crc32, index_at, seal, word_at, words_at,
+    ANCHOR_EVERY, AddedToken, Backbone, Checksum, Expected, GLOBAL_ROLES, GROUP, HEADER_BYTES, InputKind, KeyGate,
+    LAYER_ROLES, LOGIT_TILE, MemoryPlan, ModelDesc, NONE, OutputGate, Prefix, QueryGate, Role, Section, SectionKind,
+    SnapshotHeader, Split, StateKind, States, Strip, Symbols, TensorDesc, TensorKind, TokenizerDesc, TokenizerTable,
+    crc32, index_at, pad_cols, pad_input, pad_rows, seal, word_at, words_at,
 };
 
 fn words(words: &[u32]) -> Vec<u8> {
@@ -233,6 +234,23 @@ fn checksums_are_ieee() {
     seal(&mut short);
     assert_eq!(short, *b"12345678901");
     assert_eq!(crc32(b"12345678901"), crc32(b"12345678"), "a cut header is not read twice");
+}
+
+#[test]
+fn records_have_the_documented_lengths() {
+    let lengths = [
+        HEADER_BYTES,
+        Section::BYTES,
+        ModelDesc::BYTES,
+        TensorDesc::BYTES,
+        SnapshotHeader::BYTES,
+        TokenizerDesc::BYTES,
+        AddedToken::BYTES,
+    ];
+    assert_eq!(lengths, [32, 16, 132, 36, 20, 64, 8]);
+    assert_eq!((LAYER_ROLES, GLOBAL_ROLES, LOGIT_TILE, GROUP, ANCHOR_EVERY), (18, 5, 32, 32, 16));
+    assert_eq!([1, 4, 5].map(pad_rows), [4, 4, 8]);
+    assert_eq!(([1, 16, 17].map(pad_cols), [1, 32, 33].map(pad_input)), ([16, 16, 32], [32, 32, 64]));
 }
 
 #[test]
