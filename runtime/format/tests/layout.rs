@@ -210,7 +210,7 @@ fn tensor_entries_are_those_of_f5() {
     for rows in [u32::MAX, u32::MAX - 2, 1 << 31] {
         for kind in [TensorKind::I8, TensorKind::I4, TensorKind::I16, TensorKind::U64] {
             let bytes = of(kind, rows, u32::MAX).data_bytes();
-            assert!(bytes.is_none_or(|bytes| bytes > 1 << 40), "{kind:?}: {bytes:?}");
+            assert!(bytes.is_none_or(|bytes| bytes as u64 > 1 << 40), "{kind:?}: {bytes:?}");
         }
     }
 }
@@ -359,9 +359,9 @@ fn a_tokenizer_s_tables_are_those_of_f11() {
     for table in TokenizerTable::ALL {
         let _ = (table.bytes(&huge), table.range(&huge));
     }
-    assert!(TokenizerTable::section_bytes(&huge).is_none_or(|bytes| bytes > 1 << 34));
+    assert!(TokenizerTable::section_bytes(&huge).is_none_or(|bytes| bytes as u64 > 1 << 34));
     let first = TokenizerTable::First.bytes(&TokenizerDesc { wide: true, ..huge });
-    assert!(first.is_none_or(|bytes| bytes == 1 << 34), "{first:?}");
+    assert!(first.is_none_or(|bytes| bytes as u64 == 1 << 34), "{first:?}");
 }
 
 #[test]
