@@ -139,6 +139,9 @@ fn the_section_table_is_checked() {
     }
 }
 
+/// Changes one field.
+type Set<T> = fn(&mut ModelDesc, T);
+
 #[test]
 fn every_field_of_the_description_has_its_limits() {
     for backbone in BACKBONES {
@@ -152,8 +155,7 @@ fn every_field_of_the_description_has_its_limits() {
             assert_eq!(desc.is_consistent(), is_good, "{backbone:?}: {what}: {desc:?}");
             assert_eq!(ModelDesc::read(&desc.emit(), 0), Some(desc), "{what}");
         };
-        type Set = fn(&mut ModelDesc, u32);
-        let limits: [(&str, Set, u32, u32); 7] = [
+        let limits: [(&str, Set<u32>, u32, u32); 7] = [
             ("hidden", |d, x| d.hidden = x, 1, 1 << 16),
             ("intermediate", |d, x| d.intermediate = x, 1, 1 << 16),
             ("inputs", |d, x| d.inputs = x, 1, 1 << 24),
@@ -185,7 +187,7 @@ fn every_field_of_the_description_has_its_limits() {
         holds(false, ModelDesc { inputs: 0, ..features }, "features");
         holds(false, ModelDesc { flags: ModelDesc::TIED, outputs: features.inputs, ..features }, "tied features");
         holds(false, ModelDesc { flags: ModelDesc::TIED, ..base }, "tied to another length");
-        let fracs: [(&str, fn(&mut ModelDesc, i32), i32, i32); 3] = [
+        let fracs: [(&str, Set<i32>, i32, i32); 3] = [
             ("residual_frac", |d, x| d.residual_frac = x, -30, 30),
             ("feature_frac", |d, x| d.feature_frac = x, -30, 30),
             ("unit_frac", |d, x| d.unit_frac = x, 8, 15),
@@ -204,7 +206,7 @@ fn every_field_of_the_description_has_its_limits() {
                 holds(is_good, desc, name);
             }
         }
-        let reals: [fn(&mut ModelDesc, RealBits); 4] =
+        let reals: [Set<RealBits>; 4] =
             [|d, x| d.norm_eps = x, |d, x| d.head_eps = x, |d, x| d.query_scale = x, |d, x| d.key_scale = x];
         for set in reals {
             for (bits, is_good) in [

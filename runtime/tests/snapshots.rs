@@ -485,7 +485,9 @@ fn a_step_in_slices_is_finished_by_a_snapshot_and_dropped_by_a_restore() {
     let whole = |tokens: &[u32]| {
         let mut memory = Memory::of(&model);
         let mut session = memory.session(&model);
-        tokens.iter().for_each(|&token| drop(session.step(token).expect("a token of the vocabulary")));
+        for &token in tokens {
+            session.step(token).expect("a token of the vocabulary");
+        }
         saved(&mut session)
     };
     let (one, two) = (whole(&[1]), whole(&[1, 2]));

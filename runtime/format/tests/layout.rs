@@ -4,9 +4,10 @@ mod made;
 
 use made::{BACKBONES, desc};
 use sla_format::{
-    ANCHOR_EVERY, AddedToken, Backbone, Checksum, Expected, InputKind, KeyGate, MemoryPlan, ModelDesc, NONE,
-    OutputGate, Prefix, QueryGate, Role, Section, SectionKind, SnapshotHeader, Split, StateKind, States, Strip,
-    Symbols, TensorDesc, TensorKind, TokenizerDesc, TokenizerTable, crc32, index_at, seal, word_at, words_at,
+    ANCHOR_EVERY, AddedToken, Backbone, Checksum, Expected, GLOBAL_ROLES, GROUP, HEADER_BYTES, InputKind, KeyGate,
+    LAYER_ROLES, LOGIT_TILE, MemoryPlan, ModelDesc, NONE, OutputGate, Prefix, QueryGate, Role, Section, SectionKind,
+    SnapshotHeader, Split, StateKind, States, Strip, Symbols, TensorDesc, TensorKind, TokenizerDesc, TokenizerTable,
+    crc32, index_at, pad_cols, pad_input, pad_rows, seal, word_at, words_at,
 };
 
 fn words(words: &[u32]) -> Vec<u8> {
@@ -209,7 +210,7 @@ fn tensor_entries_are_those_of_f5() {
     for rows in [u32::MAX, u32::MAX - 2, 1 << 31] {
         for kind in [TensorKind::I8, TensorKind::I4, TensorKind::I16, TensorKind::U64] {
             let bytes = of(kind, rows, u32::MAX).data_bytes();
-            assert!(bytes.is_none_or(|bytes| bytes > 1 << 40), "{kind:?}: {bytes:?}");
+            assert!(bytes.is_none_or(|bytes| bytes as u64 > 1 << 40), "{kind:?}: {bytes:?}");
         }
     }
 }
@@ -233,6 +234,23 @@ fn checksums_are_ieee() {
     seal(&mut short);
     assert_eq!(short, *b"12345678901");
     assert_eq!(crc32(b"12345678901"), crc32(b"12345678"), "a cut header is not read twice");
+}
+
+#[test]
+fn records_have_the_documented_lengths() {
+    let lengths = [
+        HEADER_BYTES,
+        Section::BYTES,
+        ModelDesc::BYTES,
+        TensorDesc::BYTES,
+        SnapshotHeader::BYTES,
+        TokenizerDesc::BYTES,
+        AddedToken::BYTES,
+    ];
+    assert_eq!(lengths, [32, 16, 132, 36, 20, 64, 8]);
+    assert_eq!((LAYER_ROLES, GLOBAL_ROLES, LOGIT_TILE, GROUP, ANCHOR_EVERY), (18, 5, 32, 32, 16));
+    assert_eq!([1, 4, 5].map(pad_rows), [4, 4, 8]);
+    assert_eq!(([1, 16, 17].map(pad_cols), [1, 32, 33].map(pad_input)), ([16, 16, 32], [32, 32, 64]));
 }
 
 #[test]
@@ -341,9 +359,9 @@ fn a_tokenizer_s_tables_are_those_of_f11() {
     for table in TokenizerTable::ALL {
         let _ = (table.bytes(&huge), table.range(&huge));
     }
-    assert!(TokenizerTable::section_bytes(&huge).is_none_or(|bytes| bytes > 1 << 34));
+    assert!(TokenizerTable::section_bytes(&huge).is_none_or(|bytes| bytes as u64 > 1 << 34));
     let first = TokenizerTable::First.bytes(&TokenizerDesc { wide: true, ..huge });
-    assert!(first.is_none_or(|bytes| bytes == 1 << 34), "{first:?}");
+    assert!(first.is_none_or(|bytes| bytes as u64 == 1 << 34), "{first:?}");
 }
 
 #[test]
