@@ -42,10 +42,7 @@ macro_rules! tests {
 }
 
 /// A test by its name.
-pub fn trial<V: Verdict>(name: &str, test: fn() -> V) -> Trial
-where
-    V: 'static,
-{
+pub fn trial<V: Verdict + 'static>(name: &str, test: fn() -> V) -> Trial {
     Trial::ignorable_test(name, move || {
         let missing = test().missing();
         Ok(missing.map_or(Completion::Completed, |Missing(why)| Completion::ignored_with(why)))

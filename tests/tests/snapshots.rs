@@ -2,7 +2,6 @@
 //! what is torn, foreign or hostile is refused before anything changes, or does no harm.
 
 #[path = "../../runtime/store/tests/common/mod.rs"]
-#[allow(dead_code, reason = "each test file uses a part")]
 mod flash;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -16,7 +16,9 @@ fn forged_files_are_refused_in_one_line() {
     let file = std::fs::read(case.file("m.sla")).unwrap();
     let (model, tensors) = (section(&file, SectionKind::Model), section(&file, SectionKind::Tensors));
     let description = "the model description contradicts itself";
-    let words: [(usize, &[(usize, u32)], &str); 6] = [
+    // Where the section begins, words of it with their new values, and what the refusal says.
+    type Forgery = (usize, &'static [(usize, u32)], &'static str);
+    let words: [Forgery; 6] = [
         (model, &[(6, u32::MAX)], description),
         // The largest layer that the other limits allow, and so many of them that no integer holds their state.
         (model, &[(6, u32::MAX), (10, 1), (11, 1), (12, 1), (13, 1 << 16), (14, 1 << 16), (17, u32::MAX)], description),

@@ -79,7 +79,7 @@ fn tokens_are_drawn_by_their_probability() {
 #[test]
 fn top_p_keeps_the_fewest_that_have_it() {
     // 8, 4, 2 and 1 of 15, to a thousandth.
-    let values: List<i32> = [0.0f64, -0.693_147_18, -1.386_294_36, -2.079_441_54].map(|v| (v * 65_536.0) as i32).into();
+    let values: List<i32> = [1.0f64, 0.5, 0.25, 0.125].map(|share| (share.ln() * 65_536.0) as i32).into();
     for (top_p, kept) in
         [(0.1, 1), (0.5, 1), (0.55, 2), (0.79, 2), (0.81, 3), (0.92, 3), (0.95, 4), (1.0, 4), (2.0, 4), (0.0, 1)]
     {
@@ -155,7 +155,7 @@ fn the_generator_is_pcg() {
         let mut next = || {
             let old = state;
             state = (old * 6_364_136_223_846_793_005 + 1_442_695_040_888_963_407) % (1 << 64);
-            let mixed = ((old / (1 << 18) ^ old) / (1 << 27)) % (1 << 32);
+            let mixed = (((old / (1 << 18)) ^ old) / (1 << 27)) % (1 << 32);
             let turn = (old / (1 << 59)) as u32;
             ((mixed >> turn) | (mixed << (32 - turn) & 0xFFFF_FFFF)) as u32
         };

@@ -9,7 +9,6 @@ use sla_store::Store;
 use crate::snapshot::flash::Nor;
 
 #[path = "../../../runtime/store/tests/common/mod.rs"]
-#[allow(dead_code, reason = "each test file uses a part")]
 mod flash;
 
 static FILE: &Aligned<[u8]> = &Aligned(*include_bytes!("../../data/format-v1.sla"));
@@ -66,7 +65,9 @@ fn a_session_is_kept_forked_and_rolled_back() {
     let mut store = Store::open(Nor::<4, 16, 4096>::new(vec![0xff; 0x2_0000]), 0..0x2_0000).expect("two slots");
     resume(&mut session, &mut store).expect("nothing to go on from");
     assert_eq!(session.position(), 0);
-    (1..5).for_each(|token| drop(session.step(token).expect("a token of the model")));
+    for token in 1..5 {
+        session.step(token).expect("a token of the model");
+    }
     keep(&mut session, &mut store).expect("a whole flash");
     resume(&mut later, &mut store).expect("what was kept");
     assert_eq!(later.position(), 4);
