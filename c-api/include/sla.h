@@ -14,7 +14,7 @@
 // what the text function takes); `cargo xtask c-api --check` measures them:
 //
 //    128 sla_file_bytes sla_model_plan sla_encode_words sla_sampler_defaults sla_sampler_observe sla_decode_end sla_status_text
-//    384 sla_decode sla_label
+//    384 sla_decode sla_label sla_is_end_of_text
 //   1152 sla_model_info sla_session_open sla_position sla_reset sla_snapshot_bytes sla_save sla_restore sla_step_begin
 //   1152 sla_step_features_begin sla_logits sla_argmax sla_sampler_open
 //   2048 sla_step sla_step_features sla_prefill sla_slice sla_self_test sla_encode sla_decoder_open
@@ -95,7 +95,7 @@ typedef enum {
   // They are text like any other: for what a user wrote.
   SLA_CONTROL_AS_TEXT = 0,
   // They become their ids: for a text that its author has put them into.
-  SLA_CONTROL_PARSE = 1,
+  SLA_CONTROL_PARSE = 1
 } sla_control_tokens;
 
 // Storage of a model. Where it lives it has to stay while sessions use it.
