@@ -114,7 +114,10 @@ impl<'m> Model<'m> {
     }
 
     fn tensor_fits(&self, role: Role, t: &TensorDesc) -> bool {
-        let expected = role.expected(&self.desc);
+        // First: sizes of what does not fit may be more than a target can count.
+        if !role.expected(&self.desc).fits(t) {
+            return false;
+        }
         let inside = |offset: u32, bytes: Option<usize>| {
             (offset as usize).is_multiple_of(SECTION_ALIGN)
                 && bytes
@@ -122,8 +125,7 @@ impl<'m> Model<'m> {
                     .is_some_and(|end| end <= self.sections.get(SectionKind::Weights).len())
         };
         let channels = Some(4 * t.channels(role));
-        expected.fits(t)
-            && inside(t.data, t.data_bytes())
+        inside(t.data, t.data_bytes())
             && inside(t.multiplier, channels)
             && (t.bias == NONE || inside(t.bias, channels))
             && (-1_000..=1_000).contains(&t.out_frac)
