@@ -135,7 +135,9 @@ fn restore(session: &mut Session, path: &Path) -> Outcome {
     let restored = session.restore(&bytes);
     let is_other = |e| matches!(e, SnapshotError::NotASnapshot | SnapshotError::Truncated { .. });
     restored.map_err(|e| match foreign::what(&bytes).filter(|_| is_other(e)) {
-        Some(what) => Failure::Error(format!("{shown}: not a snapshot but {what}")),
+        Some(what) => {
+            Failure::Error(format!("{shown}: not a snapshot but {what}; `sla snapshot` makes one of this model"))
+        }
         None => Failure::Error(format!("{shown}: {e}; `sla snapshot` makes one of this model")),
     })?;
     if session.position() == 0 {

@@ -43,7 +43,7 @@ fn forged_files_are_refused_in_one_line() {
     case.write("region.sla", [&file[..], &[0xff; 1_024]].concat());
     let error = case.sla("inspect region.sla").error(1);
     let (have, need) = (file.len() + 1_024, file.len());
-    assert!(error.contains(&format!("{have} bytes where the header says {need}")), "{error}");
+    assert!(error.contains(&format!("{have} bytes, and the model is the first {need} of them")), "{error}");
     case.write("cut.sla", &file[..file.len() - 1]);
     assert!(case.sla("inspect cut.sla").error(1).contains("cut off"));
 }

@@ -364,7 +364,7 @@ fn snapshots_that_cannot_be_made_or_gone_on_from() {
         error
     };
     contains(&run(&good[..good.len() - 4]), &["needed"]);
-    contains(&run(b""), &["0 bytes, 20 needed"]);
+    contains(&run(b""), &["not a snapshot but empty"]);
     contains(&run(&[0; 64]), &["not a snapshot"]);
     let with = |at: usize, value: u8| {
         let mut bytes = good.clone();
