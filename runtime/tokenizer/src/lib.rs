@@ -2,7 +2,7 @@
 //! in place, without a heap.
 //!
 //! ```
-//! # use sla_tokenizer::{Decoder, Tokenizer, encode_words};
+//! # use sla_tokenizer::{ControlTokens, Decoder, Template, Tokenizer, encode_words};
 //! # const MAX_PROMPT_BYTES: usize = 64;
 //! # fn example(section: &[u8], id: u32, uart: &mut dyn FnMut(&[u8])) -> Result<(), Box<dyn std::error::Error>> {
 //! let tokenizer = Tokenizer::read(section)?;                  // every byte checked, once
