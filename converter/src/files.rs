@@ -81,6 +81,21 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     Ok(bytes)
 }
 
+/// All of a regular file of at most `most` bytes; what grows meanwhile is cut there and one byte behind.
+///
+/// # Errors
+/// [`FileError`], also for what is no regular file, whose reading may never end.
+pub fn read_regular(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
+    let failed = |source| FileError::new(path, source);
+    // Opening a pipe would wait for its writer.
+    if fs::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir()) {
+        return Err(failed(io::Error::other("a pipe or a device where a file belongs")));
+    }
+    let mut bytes = Vec::new();
+    open(path)?.take(most + 1).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes)
+}
+
 /// What the system said about an output, with a way out.
 pub fn not_written(error: &io::Error) -> String {
     match error.kind() {

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::CheckpointError;
-use crate::files::{self, FileError};
+use crate::files;
 use crate::foreign;
 
 /// Longer files are no configs.
@@ -29,11 +29,10 @@ pub(super) fn read_object(path: &Path) -> Result<Map<String, Value>, CheckpointE
 pub(crate) fn read_text(path: &Path) -> Result<String, CheckpointError> {
     let io = |source| CheckpointError::Io { path: path.into(), source };
     let json = |reason: String| CheckpointError::Json { path: path.into(), reason };
-    let length = files::open(path).map_err(io)?.metadata().map_err(|e| io(FileError::new(path, e)))?.len();
-    if length > MAX_BYTES {
-        return Err(json(format!("{length} bytes; a config has at most {MAX_BYTES}")));
+    let raw = files::read_regular(path, MAX_BYTES).map_err(io)?;
+    if raw.len() as u64 > MAX_BYTES {
+        return Err(json(format!("more than {MAX_BYTES} bytes, which none has; fetch it again")));
     }
-    let raw = files::read(path).map_err(io)?;
     let text = String::from_utf8(raw).map_err(|e| match foreign::what(e.as_bytes()) {
         Some(what) => json(format!("not JSON but {what}")),
         None => json(format!("not UTF-8: {e}")),

@@ -45,7 +45,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "N", value_parser = steps)]
     stream: Option<u64>,
     /// Draw the KL along the stream; - for stdout
-    #[arg(long, value_name = "OUT.svg", requires = "stream")]
+    #[arg(long, value_name = "OUT.svg", requires = "stream", conflicts_with = "report")]
     plot: Option<PathBuf>,
     /// Write a page that shows all of it: plots, gates over the text, ranges, memory; - for stdout
     #[arg(long, value_name = "OUT.html", conflicts_with = "stream")]

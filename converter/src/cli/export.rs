@@ -128,7 +128,12 @@ pub(super) fn flash_of(chip: &Chip) -> Named {
 fn family(options: &Options, chip: Option<&Chip>) -> Outcome<u32> {
     match (options.format, chip, options.family) {
         (Format::Uf2, Some(chip), _) => chip.uf2_family.ok_or_else(|| {
-            Failure::Usage(format!("no UF2 family of {} is known; give --family instead of --chip", chip.name))
+            Failure::Usage(match chip.page {
+                Some(_) => {
+                    format!("{} maps its flash, and UF2 has no addresses for that; export bin or elf", chip.name)
+                }
+                None => format!("no UF2 family of {} is known; give --family instead of --chip", chip.name),
+            })
         }),
         (Format::Uf2, None, Some(family)) => Ok(family),
         (Format::Uf2, None, None) => usage("--format uf2 needs the chip: give --chip or --family"),

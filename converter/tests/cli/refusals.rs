@@ -90,6 +90,7 @@ fn command_lines_that_make_no_sense() {
         ("convert model -o x.sla --state int16,", &["--state", "int32 or int16"]),
         ("eval m.sla", &["--checkpoint"]),
         ("eval m.sla --checkpoint model --tokens a --text b", &["--text", "--tokens"]),
+        ("eval m.sla --checkpoint model --report a --plot b", &["--report", "--plot"]),
         ("eval m.sla --checkpoint model --stream 0", &["--stream"]),
         ("eval m.sla --checkpoint model --stream -1", &["--stream", "1 or above"]),
         ("eval m.sla --checkpoint model --stream 1e6", &["--stream", "a whole number of steps"]),
@@ -392,4 +393,17 @@ fn snapshots_that_cannot_be_made_or_gone_on_from() {
         (ids.list(), features.list()),
         (vec!["m.sla".into(), "model".into()], vec!["m.sla".into(), "model".into()])
     );
+}
+
+/// A config or tokenizer that never ends, or that nobody writes, is refused at once.
+#[test]
+#[cfg(unix)]
+fn devices_in_place_of_small_files_are_refused() {
+    for name in ["config.json", "generation_config.json", "tokenizer.json"] {
+        let case = Case::new(&bytes_config(Backbone::Gla));
+        let _ = std::fs::remove_file(case.file("model").join(name));
+        std::os::unix::fs::symlink("/dev/zero", case.file("model").join(name)).unwrap();
+        let error = case.sla("convert model -o m.sla").error(1);
+        assert!(error.contains(name) && error.contains("a pipe or a device where a file belongs"), "{error}");
+    }
 }

@@ -207,7 +207,7 @@ fn exports_that_cannot_be_used_are_refused() {
         ("--format hex --address 0x08000008", 1, &["multiple of 16", "0x8000010"][..]),
         ("--format uf2 --family 1 --address 0x08000100", 1, &["inside a sector", "0x8001000"]),
         ("--format uf2 --chip STM32F405 --address 0x08021000", 1, &["inside a sector", "0x8040000"]),
-        ("--format uf2 --chip ESP32-C3 --address 0x42000000", 2, &["no UF2 family of ESP32-C3", "--family"]),
+        ("--format uf2 --chip ESP32-C3 --address 0x42000000", 2, &["ESP32-C3 maps its flash", "export bin or elf"]),
         ("--format uf2 --family 0x100000000 --address 0", 2, &["32 bits"]),
         ("--format hex --address 0xfffffff0", 1, &["32-bit"]),
         ("--format hex --address 0xffffffffffffffff", 1, &["32-bit"]),
