@@ -71,8 +71,9 @@ fn build(target: &str) -> Result<PathBuf> {
     if target == HOST {
         process::clean_cargo_environment(&mut command);
     }
-    command.current_dir(paths::root()).args(["build", "--quiet", "--locked", "--package", "sla-c", "--target-dir"]);
-    command.arg(paths::target_dir());
+    // As a static library alone it is optimised as a whole, so it holds what its functions reach and nothing else.
+    command.current_dir(paths::root()).args(["rustc", "--quiet", "--locked", "--package", "sla-c", "--lib"]);
+    command.args(["--crate-type", "staticlib", "--target-dir"]).arg(paths::target_dir());
     let folder = match target {
         HOST => {
             command.arg("--release");
@@ -106,12 +107,14 @@ fn build(target: &str) -> Result<PathBuf> {
     Ok(library)
 }
 
-/// Whether anything that panics is in a library, which holds what its functions reach and nothing else.
+/// Whether anything that panics is in a library.
 fn has_panic_path(library: &Path) -> Result<bool> {
     let data = std::fs::read(library).with_context(|| format!("cannot read {}", library.display()))?;
     let (mut symbols, mut panics) = (0, false);
     for member in ArchiveFile::parse(&*data)?.members() {
-        let file = object::File::parse(member?.data(&*data)?)?;
+        // A copy, since members lie at any even address.
+        let member = member?.data(&*data)?.to_vec();
+        let file = object::File::parse(&*member)?;
         for symbol in file.symbols() {
             symbols += 1;
             panics |= symbol.name().is_ok_and(|name| name.contains("panicking") || name.contains("rust_begin_unwind"));
