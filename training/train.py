@@ -8,16 +8,25 @@
 """
 
 import argparse
+import hashlib
+import math
 import os
+import shutil
 import sys
 from pathlib import Path
 
-import torch
+from sla import threads
 
-from sla import audio, checkpoint, loop, quantize, tasks, text
-from sla import config as configuration
-from sla.config import SIZES, ConfigError, UsageError
-from sla.model import Model
+try:
+    import torch
+
+    from sla import audio, checkpoint, loop, quantize, tasks, text
+    from sla import config as configuration
+    from sla.config import SIZES, ConfigError, UsageError
+    from sla.model import Model
+except ModuleNotFoundError as e:
+    needs = Path(__file__).with_name("requirements.txt")
+    sys.exit(f"train.py: the Python package {e.name} is not installed; pip install -r {needs}")
 
 RATES = {32: 8e-3, 64: 5e-3, 128: 4e-3, 256: 2.5e-3}
 
@@ -32,13 +41,15 @@ def arguments(argv):
     parser.add_argument("--size", choices=SIZES, help="0.25M if not given")
     parser.add_argument("--hidden", type=int, help="width, instead of --size's")
     parser.add_argument("--layers", type=int, help="layers, instead of --size's")
+    parser.add_argument("--gate-rank", type=int, help="rank of GLA's decays (16)")
     parser.add_argument("--tokenizer", metavar="bytes|bpe:N", help="bytes if not given; bpe:1024 ties embedding and head")
+    parser.add_argument("--encoding", help="what the texts are in, such as latin-1, if not UTF-8; bytes are taken as they are without it")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--steps", type=int, help="steps to train (default 2000)")
     length.add_argument("--minutes", type=float, help="minutes to train, instead of --steps")
     parser.add_argument("--batch", type=int, help="rows a step (default 32 on a GPU, 8 on a CPU; clips 64)")
-    parser.add_argument("--length", type=int, default=256, help="tokens of a row; rows go on where the last ended")
-    parser.add_argument("--rate", type=float, help="peak learning rate")
+    parser.add_argument("--length", type=int, help="tokens of a row (256); rows go on where the last ended")
+    parser.add_argument("--rate", type=float, help="peak learning rate (by the model's width; a 24th of it for --qat)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--init", metavar="DIR", help="start from this checkpoint")
     parser.add_argument("--qat", choices=["int8", "int4"], help="fine-tune --init on this grid, towards its own outputs")
@@ -47,6 +58,7 @@ def arguments(argv):
     again.add_argument("--resume", action="store_true", help="go on from where --output stopped; nothing if it is done")
     again.add_argument("--replace", action="store_true", help="start again where --output has a model already")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, help="CPU threads (OMP_NUM_THREADS, or by the model's width)")
     parser.add_argument("--no-graph", action="store_true", help="do not record steps as CUDA graphs")
     args = parser.parse_args(argv)
     if args.qat and not args.init:
@@ -58,16 +70,22 @@ def arguments(argv):
         parser.error(f"--truth {args.truth}: must be 0 to 1")
     if not 0 <= args.seed < 2**63:
         parser.error(f"--seed {args.seed}: must be 0 to 2^63 - 1")
-    for name in ("backbone", "size", "tokenizer", "hidden", "layers"):
+    for name in ("backbone", "size", "tokenizer", "hidden", "layers", "gate_rank"):
         if args.init and getattr(args, name) is not None:
-            parser.error(f"--{name}: --init {args.init} says it")
+            parser.error(f"--{name.replace('_', '-')}: --init {args.init} says it")
+    for name in ("tokenizer", "encoding", "length"):
+        if args.audio and getattr(args, name) is not None:
+            parser.error(f"--{name} is for --text")
+    if args.gate_rank and args.backbone not in (None, "gla"):
+        parser.error(f"--gate-rank: only gla has it, not {args.backbone}")
     if args.init and Path(args.init).resolve() == Path(args.output).resolve():
         parser.error(f"--output {args.output}: name another directory than --init, which stays as it is")
     args.backbone, args.size, args.tokenizer = args.backbone or "gla", args.size or "0.25M", args.tokenizer or "bytes"
-    for name in ("steps", "minutes", "batch", "length", "rate", "hidden", "layers"):
+    for name in ("steps", "minutes", "batch", "length", "rate", "hidden", "layers", "gate_rank", "threads"):
         value = getattr(args, name)
-        if value is not None and not value > 0:
-            parser.error(f"--{name} {value}: must be more than 0")
+        if value is not None and not 0 < value < math.inf:
+            parser.error(f"--{name.replace('_', '-')} {value}: must be more than 0{'' if value <= 0 else ', and a number'}")
+    args.length = args.length or 256
     if not args.steps and not args.minutes:
         args.steps = 2000
     try:
@@ -77,9 +95,16 @@ def arguments(argv):
     return args
 
 
-WRITTEN = ["model.safetensors", "config.json", "tokenizer.json", "eval.safetensors", loop.LOG, loop.RESUME]
-FREE = ("output", "resume", "replace", "device", "no_graph")
+COPIED = ["tokenizer_config.json", "special_tokens_map.json", "generation_config.json"]
+"""What belongs to a model beside weights and tokenizer: how texts end, among others."""
+WRITTEN = ["model.safetensors", "config.json", "tokenizer.json", *COPIED, "eval.safetensors", loop.LOG, loop.RESUME]
+FREE = ("output", "resume", "replace", "device", "no_graph", "threads")
 """Options that another run of the same training may have otherwise."""
+
+
+def same(options, earlier):
+    """The first option that another run had otherwise; one that it did not know yet is no difference."""
+    return next((k for k in options if k in earlier and earlier[k] != options[k]), None)
 
 
 def begin(args, options):
@@ -87,9 +112,9 @@ def begin(args, options):
     output = Path(args.output)
     if args.resume:
         log, saved = loop.earlier(output)
-        if log is not None and log.get("options") != options:
-            other = next((k for k in options if (log.get("options") or {}).get(k) != options[k]), "text")
-            raise ConfigError(f"--resume: {output} was trained with another --{other}; give the same options, or --replace to start again")
+        if log is not None and (other := same(options, log.get("options") or {})):
+            what = "other data" if other == "data" else f"another --{other.replace('_', '-')}"
+            raise ConfigError(f"--resume: {output} was trained with {what}; give the same options, or --replace to start again")
         if log is not None:
             return saved, None if saved else log
     there = [name for name in WRITTEN if (output / name).exists()]
@@ -102,43 +127,81 @@ def begin(args, options):
 
 
 def prepare(args, device):
-    """The model, its config.json, and a function that makes its task from a teacher."""
-    hidden, layers = args.hidden or SIZES[args.size][0], args.layers or SIZES[args.size][1]
+    """The model, its config.json, a function that makes its task from a teacher, one that writes what belongs to the data, and
+    the data's hash."""
     model, raw = checkpoint.load(args.init) if args.init else (None, None)
-    output = Path(args.output)
-    if args.audio:
-        clips, labels, names, held_out, rate = audio.read(args.audio)
-        train = [clips[i] for i in (~held_out).nonzero()[:, 0]]
-        mean, std = audio.standard(train)
-        if raw is None:
-            raw = configuration.make(args.backbone, hidden, layers, input_size=audio.BANDS, labels=len(names))
-            raw |= {"id2label": {str(i): name for i, name in enumerate(names)}, "feature_mean": mean, "feature_std": std,
-                    "sample_rate": rate, "n_fft": audio.N_FFT, "hop_length": audio.HOP}  # fmt: skip
-            model = Model(configuration.parse(raw), mean, std)
-        elif model.c.labels != len(names):
-            raise ConfigError(f"--audio {args.audio}: {len(names)} labels; {args.init} has {model.c.labels}")
-        test = held_out.nonzero()[:, 0]
-        return model, raw, lambda teacher: tasks.Clips(
-            clips, labels, held_out, args.batch or 64, args.seed, device, teacher, args.truth
-        ), lambda: audio.save_eval(output / "eval.safetensors", [clips[i] for i in test], labels[test])
-    train, held_out = text.split(text.read(args.text))
-    tokenizer = text.of_checkpoint(args.init) if args.init else text.tokenizer(args.tokenizer, train)
+    for note in checkpoint.notes(args.init, raw) if args.init else []:
+        print(f"train.py: {note}", file=sys.stderr)
+    if model and bool(model.c.labels) != bool(args.audio):
+        raise ConfigError(f"--init {args.init}: {'a classifier learns from --audio' if model.c.labels else 'a language model learns from --text'}")
+    return (prepare_clips if args.audio else prepare_text)(args, model, raw, device)
+
+
+def shape(args):
+    return args.hidden or SIZES[args.size][0], args.layers or SIZES[args.size][1]
+
+
+def prepare_clips(args, model, raw, device):
+    clips, labels, names, held_out, rate = audio.read(args.audio)
+    train, test = (~held_out).nonzero()[:, 0], held_out.nonzero()[:, 0]
     if raw is None:
-        tied = tokenizer.vocab > 256
-        raw = configuration.make(args.backbone, hidden, layers, vocab=tokenizer.vocab, tied=tied)
+        mean, std = audio.standard([clips[i] for i in train])
+        raw = configuration.make(args.backbone, *shape(args), input_size=audio.BANDS, labels=len(names), gate_rank=args.gate_rank)
+        raw |= {"id2label": {str(i): name for i, name in enumerate(names)}, "feature_mean": mean, "feature_std": std,
+                "sample_rate": rate, "n_fft": audio.N_FFT, "hop_length": audio.HOP}  # fmt: skip
+        model = Model(configuration.parse(raw), mean, std)
+    else:
+        labels = audio.as_labelled(raw, labels, names, rate, f"--audio {args.audio}", args.init)
+
+    def extras():
+        audio.save_eval(Path(args.output) / "eval.safetensors", [clips[i] for i in test], labels[test])
+
+    def task(teacher):
+        return tasks.Clips(clips, labels, held_out, args.batch or 64, args.seed, device, teacher, args.truth)
+
+    return model, raw, task, extras, digest([*clips, labels])
+
+
+def prepare_text(args, model, raw, device):
+    kind = text.check_kind(args.tokenizer)
+    tokenizer = text.of_checkpoint(args.init, model.c.vocab) if args.init else text.Bytes() if kind == 256 else None
+    texts = text.read(args.text, args.encoding)
+    if not isinstance(tokenizer, text.Bytes):
+        text.check_utf8(args.text, texts)
+    train, held_out = text.split(texts)
+    tokenizer = tokenizer or text.Tokenizer.train(train, kind)
+    if raw is None:
+        if tokenizer.vocab < kind:
+            print(f"train.py: --tokenizer {args.tokenizer}: these texts make no more than {tokenizer.vocab} tokens", file=sys.stderr)
+        raw = configuration.make(args.backbone, *shape(args), vocab=tokenizer.vocab, tied=tokenizer.vocab > 256, gate_rank=args.gate_rank)
         model = Model(configuration.parse(raw))
-    elif model.c.vocab != tokenizer.vocab:
-        raise ConfigError(f"--init {args.init}: a vocabulary of {model.c.vocab}; its tokenizer has {tokenizer.vocab}")
-    ids, tail = tokenizer.encode(train), tokenizer.encode(held_out)
+    ids, tail = text.encode(tokenizer, train), text.encode(tokenizer, held_out)
     batch = args.batch or (32 if device.type == "cuda" else 8)
 
     def extras():
-        tokenizer.save(output)
-        text.save_eval(output / "eval.safetensors", tail)
+        tokenizer.save(args.output)
+        text.save_eval(Path(args.output) / "eval.safetensors", tail)
+        for path in [Path(args.init) / name for name in COPIED] if args.init else []:
+            if path.exists():
+                shutil.copyfile(path, Path(args.output) / path.name)
 
-    return model, raw, lambda teacher: tasks.Text(
-        ids, tail, batch, args.length, args.seed, device, teacher, args.truth
-    ), extras  # fmt: skip
+    def task(teacher):
+        return tasks.Text(ids, tail, batch, args.length, args.seed, device, teacher, args.truth)
+
+    return model, raw, task, extras, digest([ids, tail])
+
+
+def digest(tensors):
+    """A hash of the data, so that a run does not go on with other data."""
+    sha = hashlib.sha256()
+    for x in tensors:
+        sha.update(x.numpy().tobytes())
+    return sha.hexdigest()[:16]
+
+
+def peak(hidden):
+    """The learning rate by width: that of the next width in [`RATES`], and less for wider ones."""
+    return next((rate for width, rate in RATES.items() if hidden <= width), 2.5e-3 * 256 / hidden)
 
 
 def main(argv=None):
@@ -147,15 +210,17 @@ def main(argv=None):
     torch.manual_seed(args.seed)
     torch.set_float32_matmul_precision("high")
     options = {name: value for name, value in vars(args).items() if name not in FREE}
-    model, raw, make_task, extras = prepare(args, device)
+    model, raw, make_task, extras, options["data"] = prepare(args, device)
+    if count := threads.choose(args.threads, model.c.hidden):
+        torch.set_num_threads(count)
     saved, done = begin(args, options)
     if done:
         return tell(args.output, done)
     os.makedirs(args.output, exist_ok=True)
     extras()
     model = model.to(device)
-    note = {"backbone": configuration.parse(raw).backbone, "data": args.text or args.audio, "options": options}
-    rate = args.rate or RATES.get(configuration.parse(raw).hidden, 2e-3)
+    note = {"backbone": model.c.backbone, "data": args.text or args.audio, "options": options}
+    rate = args.rate or peak(model.c.hidden)
     if args.qat:
         teacher = model.eval().requires_grad_(False)
         model, rate = quantize.Quantized(model, args.qat).to(device), args.rate or rate / 24
@@ -188,12 +253,25 @@ def tell(output, log):
     print(f"{output}: held-out loss {log['loss']:.4f} nats{accuracy}; {log['parameters']} parameters, {log['steps']} steps")
 
 
-if __name__ == "__main__":
+def command():
+    """[`main`] with one line for what goes wrong, and an exit code."""
     try:
         main()
     except (ConfigError, FloatingPointError) as e:
-        print(f"train.py: {e}", file=sys.stderr)
-        sys.exit(2 if isinstance(e, UsageError) else 1)
+        code, line = 2 if isinstance(e, UsageError) else 1, str(e)
     except OSError as e:
-        print(f"train.py: {e.filename}: {e.strerror}", file=sys.stderr)
-        sys.exit(1)
+        code, line = 1, f"{e.filename}: {e.strerror}" if e.filename else str(e)
+    except KeyboardInterrupt:
+        code, line = 130, "stopped; --resume goes on from the last evaluation"
+    except (RuntimeError, MemoryError) as e:
+        if "memory" not in str(e) and not isinstance(e, MemoryError):
+            raise
+        code, line = 1, "out of memory; use a smaller --batch or --length"
+    else:
+        return
+    print(f"train.py: {line}", file=sys.stderr)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    command()

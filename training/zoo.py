@@ -86,6 +86,8 @@ def main():
     parser.add_argument("--only", metavar="PART", help="only models with this in their names")
     parser.add_argument("--no-graph", action="store_true")
     args = parser.parse_args()
+    if not list(Path(args.data).glob("*.txt")):
+        parser.error(f"--data {args.data}: no texts *.txt; python3 {HERE / 'data.py'} fetches them")
     Path(args.output).mkdir(parents=True, exist_ok=True)
     results, workers = {}, []
     for name, options in commands(args):
@@ -96,6 +98,8 @@ def main():
         time.sleep(0.2)
     for worker in workers:
         worker.join()
+    if not results:
+        parser.error(f"--only {args.only}: no model of wave {args.wave} has this in its name")
     good = sum(code == 0 for code in results.values())
     print(f"zoo: {good} of {len(results)}")
     return 0 if good == len(results) else 1

@@ -1,16 +1,34 @@
-// C interface of the SLA runtime. Made by cbindgen from c-api/src; do not edit.
+// C interface of the SLA runtime. Made by cbindgen from c-api/src; do not edit. C99, C++98 and later.
 //
 // Every function returns a status, 0 for success; results are written behind the last pointers. Nothing is allocated: models, sessions,
 // samplers and decoders live in storage that the caller owns, begins as zeros or opens before use, and neither moves nor copies while it is open.
-// No function of the library blocks, recurses or uses more stack than docs/kernels.md says. Calls on different sessions may run at the same time if
-// they share no scratch; one session belongs to one thread at a time.
+// One session belongs to one thread at a time; any number of threads and sessions read one model.
+//
+// Scratch. Sessions can share a scratch buffer: they are opened with the same pointer to it, and no two of them run at the same time. What the
+// last step of a session left there (logits, the rest of a step in slices, part of a snapshot) is gone when another session uses it. Then what
+// needs it returns SLA_DISPLACED, until the session takes a new step, which is right, or is reset or restored. A step that had begun is lost:
+// if none of it had run, one call says so and the next step goes on from before it; if some had, only sla_reset and sla_restore lead on.
+// Between calls the buffer can be used for something else by a program that leaves no copy of its first four words in them.
+//
+// Stack. No function blocks or recurses. On a Cortex-M4F they take at most so many bytes below the caller's (sla_decode and sla_decode_end: and
+// what the text function takes); `cargo xtask c-api --check` measures them:
+//
+//    128 sla_file_bytes sla_model_plan sla_encode_words sla_sampler_defaults sla_sampler_observe sla_decode_end sla_status_text
+//    384 sla_decode sla_label sla_is_end_of_text
+//   1152 sla_model_info sla_session_open sla_position sla_reset sla_snapshot_bytes sla_save sla_restore sla_step_begin
+//   1152 sla_step_features_begin sla_logits sla_argmax sla_sampler_open
+//   2048 sla_step sla_step_features sla_prefill sla_slice sla_self_test sla_encode sla_decoder_open
+//   2560 sla_model_open
+//   8192 sla_sample
 
 #ifndef SLA_H
 #define SLA_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#ifndef __cplusplus
+#include <stdbool.h>
+#endif
 
 // Result of a call. 0 is success.
 typedef enum {
@@ -20,7 +38,7 @@ typedef enum {
   SLA_NULL = 1,
   // A buffer or structure is not aligned for its type.
   SLA_MISALIGNED = 2,
-  // The model, session or sampler was never opened.
+  // The model, session, sampler or decoder was never opened, the session's model is another by now, or the decoder is in a call.
   SLA_NOT_OPEN = 3,
   // The model does not start at a multiple of 16 bytes.
   SLA_MODEL_MISALIGNED = 4,
@@ -66,7 +84,19 @@ typedef enum {
   SLA_UTF8 = 24,
   // No logits yet: the session has taken no step.
   SLA_NO_STEP = 25,
+  // What the session left in its scratch buffer is gone: another session has used it since, or its owner has.
+  SLA_DISPLACED = 26,
+  // Two buffers overlap, or one is longer than memory.
+  SLA_OVERLAP = 27
 } sla_status;
+
+// What becomes of control tokens, such as `<|im_end|>`, that are written out in a text.
+typedef enum {
+  // They are text like any other: for what a user wrote.
+  SLA_CONTROL_AS_TEXT = 0,
+  // They become their ids: for a text that its author has put them into.
+  SLA_CONTROL_PARSE = 1
+} sla_control_tokens;
 
 // Storage of a model. Where it lives it has to stay while sessions use it.
 typedef struct {
@@ -78,9 +108,9 @@ typedef struct {
 typedef struct {
   // State of one session.
   size_t state_words;
-  // Scratch; it can be shared by sessions that do not run at the same time.
+  // Scratch, four words more than `sla inspect` says: they name the session that used it last.
   size_t scratch_words;
-  // Scratch with which a prompt takes fewer instructions.
+  // Scratch with which a prompt takes fewer instructions, with these words.
   size_t prompt_scratch_words;
 } sla_plan;
 
@@ -127,7 +157,7 @@ typedef struct {
 // Storage of a session.
 typedef struct {
   // Not for use.
-  uint64_t opaque[64];
+  uint64_t opaque[16];
 } sla_session;
 
 // Storage of a decoder.
@@ -143,6 +173,15 @@ typedef void (*sla_text)(void *context, const char *text, size_t bytes);
 extern "C" {
 #endif // __cplusplus
 
+// Length of the model file that begins with these bytes, of which 16 suffice: for a program that knows no more than where in flash the
+// file is. Only magic and version are looked at; `sla_model_open` checks the rest.
+//
+// The caller promises:
+// `start` points to `have` bytes; `bytes` is null or points to its type.
+sla_status sla_file_bytes(const uint8_t *start,
+                          size_t have,
+                          size_t *bytes);
+
 // Checks a file of `bytes` bytes, which stays where it is, and opens the model in it.
 //
 // The caller promises:
@@ -153,13 +192,13 @@ sla_status sla_model_open(sla_model *model, const uint8_t *file, size_t bytes);
 //
 // The caller promises:
 // The pointers are null or point to their types.
-sla_status sla_model_plan(sla_model *model, sla_plan *out);
+sla_status sla_model_plan(const sla_model *model, sla_plan *out);
 
 // What the model is.
 //
 // The caller promises:
 // The pointers are null or point to their types.
-sla_status sla_model_info(sla_model *model, sla_info *out);
+sla_status sla_model_info(const sla_model *model, sla_info *out);
 
 // Whether a text ends with `token`: `eos` of `sla_info`, or another one of several.
 //
@@ -171,13 +210,14 @@ sla_status sla_is_end_of_text(const sla_model *model, uint32_t token, bool *out)
 //
 // The caller promises:
 // The pointers are null or point to their types.
-sla_status sla_label(sla_model *model, uint32_t index, const char **text, size_t *bytes);
+sla_status sla_label(const sla_model *model, uint32_t index, const char **text, size_t *bytes);
 
-// Runs the file's self-test in buffers of a session that is not open: the converter's input must give the converter's logits.
+// Runs the file's self-test: the converter's input must give the converter's logits. Scratch may be that of sessions, as if one more
+// used it; the state buffer is no session's.
 //
 // The caller promises:
-// `state` and `scratch` point to as many words as announced, which nobody else uses.
-sla_status sla_self_test(sla_model *model,
+// `state` and `scratch` point to as many words as announced, which nobody else uses during the call.
+sla_status sla_self_test(const sla_model *model,
                          uint32_t *state,
                          size_t state_words,
                          uint32_t *scratch,
@@ -204,12 +244,13 @@ sla_status sla_sampler_observe(sla_sampler *sampler, uint32_t token);
 // As `sla_sampler_observe` and `sla_reset`; `token` is null or points to its type.
 sla_status sla_sample(sla_sampler *sampler, sla_session *session, uint32_t *token);
 
-// Opens a session at the start of a stream. The buffers are of the sizes of `sla_model_plan` or longer and may hold anything.
+// Opens a session at the start of a stream. The buffers are of the sizes of `sla_model_plan` or longer and may hold anything; they are
+// buffers of their own, but for scratch, which sessions can share.
 //
 // The caller promises:
-// Model, buffers and session stay where they are, and nobody else uses the buffers, while the session is used.
+// Model, buffers and session stay where they are, and only the session's calls change its state buffer, while the session is used.
 sla_status sla_session_open(sla_session *session,
-                            sla_model *model,
+                            const sla_model *model,
                             uint32_t *state,
                             size_t state_words,
                             uint32_t *scratch,
@@ -225,7 +266,7 @@ sla_status sla_reset(sla_session *session);
 //
 // The caller promises:
 // As `sla_reset`; `position` is null or points to its type.
-sla_status sla_position(sla_session *session, uint64_t *position);
+sla_status sla_position(const sla_session *session, uint64_t *position);
 
 // Advances by one token. Logits are computed when they are asked for.
 //
@@ -282,7 +323,7 @@ sla_status sla_argmax(sla_session *session, uint32_t *best);
 //
 // The caller promises:
 // `session` is null or points to an open or zeroed session, `bytes` is null or points to its type.
-sla_status sla_snapshot_bytes(sla_session *session, size_t *bytes);
+sla_status sla_snapshot_bytes(const sla_session *session, size_t *bytes);
 
 // Writes the session to `out`: what `sla_restore` goes on from, here or on another machine. A step in slices is finished first.
 //
@@ -304,15 +345,17 @@ const char *sla_status_text(int32_t status);
 // Words of a buffer in which every text of so many bytes can be encoded.
 size_t sla_encode_words(size_t text_bytes);
 
-// Encodes `bytes` bytes of UTF-8 with the model's tokenizer, and with what its template puts around them if `with_template`. The first
-// `*count` words of `ids` are the tokens; the rest is used for the work.
+// Encodes `bytes` bytes of UTF-8 with the model's tokenizer, and with what its template puts around them if `with_template`.
+// `control_tokens` is a `sla_control_tokens`; every number but `SLA_CONTROL_PARSE` is `SLA_CONTROL_AS_TEXT`. The first `*count` words of `ids`
+// are the tokens; the rest is used for the work.
 //
 // The caller promises:
 // The pointers are null or point to as much as announced.
-sla_status sla_encode(sla_model *model,
+sla_status sla_encode(const sla_model *model,
                       const char *text,
                       size_t bytes,
                       bool with_template,
+                      uint32_t control_tokens,
                       uint32_t *ids,
                       size_t words,
                       size_t *count);
@@ -321,13 +364,16 @@ sla_status sla_encode(sla_model *model,
 //
 // The caller promises:
 // The pointers are null or point to their types; the model's file stays while the decoder is used.
-sla_status sla_decoder_open(sla_decoder *decoder, sla_model *model, bool skip_special);
+sla_status sla_decoder_open(sla_decoder *decoder, const sla_model *model, bool skip_special);
 
 // Gives `text` what a token completes, perhaps in several parts, perhaps nothing yet.
 //
 // The caller promises:
-// `decoder` is null or points to an open or zeroed decoder; `text` may be called with `context`.
-sla_status sla_decode(sla_decoder *decoder, uint32_t id, sla_text text, void *context);
+// `decoder` is null or points to an open or zeroed decoder; `text` may be called with `context`, and does not use the decoder.
+sla_status sla_decode(sla_decoder *decoder,
+                      uint32_t id,
+                      sla_text text,
+                      void *context);
 
 // The end of the text: a replacement for a character that is not complete.
 //

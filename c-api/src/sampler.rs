@@ -1,7 +1,8 @@
 //! Choosing the next token.
 
-use sla_runtime::{Sampler, SamplerConfig};
+use sla_runtime::{Sampler, SamplerConfig, Session};
 
+use crate::attach::{Use, with_buffer};
 use crate::pointers::put;
 use crate::session::{logits, sla_session};
 use crate::status::{sla_status, status};
@@ -61,7 +62,7 @@ pub unsafe extern "C" fn sla_sampler_open(sampler: *mut sla_sampler, config: sla
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sla_sampler_observe(sampler: *mut sla_sampler, token: u32) -> sla_status {
     // SAFETY: the caller's promise.
-    status(unsafe { sla_sampler::get(sampler) }.map(|sampler| sampler.observe(token)))
+    status(unsafe { sla_sampler::get_mut(sampler) }.map(|sampler| sampler.observe(token)))
 }
 
 /// Chooses the next token from the session's logits and remembers it.
@@ -74,11 +75,12 @@ pub unsafe extern "C" fn sla_sample(
     session: *mut sla_session,
     token: *mut u32,
 ) -> sla_status {
-    let sample = || {
-        // SAFETY: the caller's promises.
-        let (sampler, session) = unsafe { (sla_sampler::get(sampler)?, sla_session::get(session)?) };
+    let mut sample = |session: &mut Session<'_, 'static>| {
         // SAFETY: the caller's promise.
-        unsafe { put(token, sampler.sample(&mut logits(session)?)) }
+        let sampler = unsafe { sla_sampler::get_mut(sampler) }?;
+        // SAFETY: the caller's promise; the session has no part of it.
+        unsafe { put(token, sampler.sample(&mut logits(session))) }
     };
-    status(sample())
+    // SAFETY: the caller's promise.
+    unsafe { with_buffer(session, Use::Logits, (token, 1), &mut sample) }
 }

@@ -14,7 +14,7 @@ pub enum sla_status {
     SLA_NULL = 1,
     /// A buffer or structure is not aligned for its type.
     SLA_MISALIGNED = 2,
-    /// The model, session or sampler was never opened.
+    /// The model, session, sampler or decoder was never opened, the session's model is another by now, or the decoder is in a call.
     SLA_NOT_OPEN = 3,
     /// The model does not start at a multiple of 16 bytes.
     SLA_MODEL_MISALIGNED = 4,
@@ -60,14 +60,18 @@ pub enum sla_status {
     SLA_UTF8 = 24,
     /// No logits yet: the session has taken no step.
     SLA_NO_STEP = 25,
+    /// What the session left in its scratch buffer is gone: another session has used it since, or its owner has.
+    SLA_DISPLACED = 26,
+    /// Two buffers overlap, or one is longer than memory.
+    SLA_OVERLAP = 27,
 }
 
 /// What each says, by number.
-const TEXTS: [&CStr; sla_status::SLA_NO_STEP as usize + 1] = [
+const TEXTS: [&CStr; sla_status::SLA_OVERLAP as usize + 1] = [
     c"success",
     c"a pointer is null",
     c"a buffer is not aligned",
-    c"the model, session or sampler has not been opened",
+    c"the model, session, sampler or decoder is not open",
     c"the model does not start at a multiple of 16 bytes",
     c"the model is cut off, or something was appended",
     c"not a .sla file",
@@ -90,6 +94,8 @@ const TEXTS: [&CStr; sla_status::SLA_NO_STEP as usize + 1] = [
     c"the model has no tokenizer, or the library was built without the feature",
     c"the text is not UTF-8",
     c"no logits before the first step",
+    c"the session's scratch buffer was used by another since its last step: take a step, reset or restore",
+    c"buffers overlap, or one is longer than memory",
 ];
 
 /// One line of English about a status, as a static string; "unknown status" for other numbers.
@@ -103,7 +109,7 @@ impl From<ParseError> for sla_status {
     fn from(error: ParseError) -> Self {
         match error {
             ParseError::Misaligned => Self::SLA_MODEL_MISALIGNED,
-            ParseError::Truncated { .. } => Self::SLA_MODEL_LENGTH,
+            ParseError::Truncated { .. } | ParseError::TooLong { .. } => Self::SLA_MODEL_LENGTH,
             ParseError::NotSla => Self::SLA_NOT_SLA,
             ParseError::Version { .. } => Self::SLA_VERSION,
             ParseError::Checksum { .. } => Self::SLA_CHECKSUM,

@@ -41,12 +41,12 @@ pub(crate) unsafe trait Storage: Sized {
         Ok(())
     }
 
-    /// The value in open storage.
+    /// The value in open storage, which others may read too.
     ///
     /// # Safety
-    /// A pointer that is not null points to initialised memory of the storage's size, which nobody else uses and whose value, if it is
-    /// open, is still where it was opened.
-    unsafe fn get<'a>(at: *mut Self) -> Result<&'a mut Self::Value, sla_status> {
+    /// A pointer that is not null points to initialised memory of the storage's size, which nobody writes during `'a` and whose value, if
+    /// it is open, is still where it was opened.
+    unsafe fn get<'a>(at: *const Self) -> Result<&'a Self::Value, sla_status> {
         const { Self::FITS };
         check(at)?;
         let slot = at.cast::<Slot<Self::Value>>();
@@ -55,6 +55,34 @@ pub(crate) unsafe trait Storage: Sized {
             return Err(sla_status::SLA_NOT_OPEN);
         }
         // SAFETY: only `open` writes the mark, together with a value.
-        Ok(unsafe { &mut (*slot).value })
+        Ok(unsafe { &(*slot).value })
+    }
+
+    /// As [`Storage::get`], to be changed.
+    ///
+    /// # Safety
+    /// As [`Storage::get`], and nobody else reads it during `'a`.
+    unsafe fn get_mut<'a>(at: *mut Self) -> Result<&'a mut Self::Value, sla_status> {
+        // SAFETY: the caller's promise. The reference is gone before the next one is made.
+        unsafe { Self::get(at) }?;
+        // SAFETY: it is open, and the caller's promise.
+        Ok(unsafe { &mut (*at.cast::<Slot<Self::Value>>()).value })
+    }
+
+    /// Calls `f`, which runs the caller's code, with the value. The storage is not open meanwhile, so that code cannot use it.
+    ///
+    /// # Safety
+    /// As [`Storage::get_mut`].
+    unsafe fn lend(at: *mut Self, f: impl FnOnce(&mut Self::Value)) -> Result<(), sla_status> {
+        // SAFETY: the caller's promise.
+        let value = unsafe { Self::get_mut(at) }?;
+        // SAFETY: it is open; the value has no part of the mark.
+        let mark = unsafe { &raw mut (*at.cast::<Slot<Self::Value>>()).open };
+        // SAFETY: as above.
+        unsafe { mark.write(0) };
+        f(value);
+        // SAFETY: as above.
+        unsafe { mark.write(OPEN) };
+        Ok(())
     }
 }

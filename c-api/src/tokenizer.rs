@@ -2,12 +2,21 @@
 
 use core::ffi::{c_char, c_void};
 
-use sla_runtime::{Decoder, encode_words};
+use sla_runtime::{ControlTokens, Decoder, Template, encode_words};
 
 use crate::model::sla_model;
-use crate::pointers::{check, put, slice, slice_mut};
+use crate::pointers::{Span, apart, check, put, slice, slice_mut};
 use crate::status::{sla_status, status};
 use crate::storage::Storage;
+
+/// What becomes of control tokens, such as `<|im_end|>`, that are written out in a text.
+#[repr(C)]
+pub enum sla_control_tokens {
+    /// They are text like any other: for what a user wrote.
+    SLA_CONTROL_AS_TEXT = 0,
+    /// They become their ids: for a text that its author has put them into.
+    SLA_CONTROL_PARSE = 1,
+}
 
 /// Storage of a decoder.
 #[repr(C)]
@@ -30,30 +39,36 @@ pub extern "C" fn sla_encode_words(text_bytes: usize) -> usize {
     encode_words(text_bytes)
 }
 
-/// Encodes `bytes` bytes of UTF-8 with the model's tokenizer, and with what its template puts around them if `with_template`. The first
-/// `*count` words of `ids` are the tokens; the rest is used for the work.
+/// Encodes `bytes` bytes of UTF-8 with the model's tokenizer, and with what its template puts around them if `with_template`.
+/// `control_tokens` is a `sla_control_tokens`; every number but `SLA_CONTROL_PARSE` is `SLA_CONTROL_AS_TEXT`. The first `*count` words of `ids`
+/// are the tokens; the rest is used for the work.
 ///
 /// # Safety
 /// The pointers are null or point to as much as announced.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sla_encode(
-    model: *mut sla_model,
+    model: *const sla_model,
     text: *const c_char,
     bytes: usize,
     with_template: bool,
+    control_tokens: u32,
     ids: *mut u32,
     words: usize,
     count: *mut usize,
 ) -> sla_status {
     let encode = || {
         check(count)?;
+        apart(&[Span::of(text, bytes)?, Span::of(ids, words)?])?;
         // SAFETY: the caller's promises.
         let (model, text) = unsafe { (sla_model::get(model)?, slice(text.cast::<u8>(), bytes)?) };
         let text = core::str::from_utf8(text).map_err(|_| sla_status::SLA_UTF8)?;
         let tokenizer = model.tokenizer().ok_or(sla_status::SLA_NO_TOKENIZER)?;
         // SAFETY: the caller's promise.
         let ids = unsafe { slice_mut(ids, words) }?;
-        let encoded = tokenizer.encode(text, with_template, ids).map_err(|_| sla_status::SLA_ROOM)?;
+        let template = if with_template { Template::Add } else { Template::Omit };
+        let parse = control_tokens == sla_control_tokens::SLA_CONTROL_PARSE as u32;
+        let control = if parse { ControlTokens::Parse } else { ControlTokens::AsText };
+        let encoded = tokenizer.encode(text, template, control, ids).map_err(|_| sla_status::SLA_ROOM)?;
         // SAFETY: the caller's promise.
         unsafe { put(count, encoded) }
     };
@@ -67,7 +82,7 @@ pub unsafe extern "C" fn sla_encode(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sla_decoder_open(
     decoder: *mut sla_decoder,
-    model: *mut sla_model,
+    model: *const sla_model,
     skip_special: bool,
 ) -> sla_status {
     let open = || {
@@ -82,7 +97,7 @@ pub unsafe extern "C" fn sla_decoder_open(
 /// Gives `text` what a token completes, perhaps in several parts, perhaps nothing yet.
 ///
 /// # Safety
-/// `decoder` is null or points to an open or zeroed decoder; `text` may be called with `context`.
+/// `decoder` is null or points to an open or zeroed decoder; `text` may be called with `context`, and does not use the decoder.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sla_decode(
     decoder: *mut sla_decoder,
@@ -114,11 +129,12 @@ unsafe fn decode(
 ) -> sla_status {
     let decode = || {
         let text = text.ok_or(sla_status::SLA_NULL)?;
+        let mut sink = |part: &str| {
+            // SAFETY: the caller's promise.
+            unsafe { text(context, part.as_ptr().cast(), part.len()) }
+        };
         // SAFETY: the caller's promise.
-        let decoder = unsafe { sla_decoder::get(decoder) }?;
-        // SAFETY: the caller's promise.
-        work(decoder, &mut |part| unsafe { text(context, part.as_ptr().cast(), part.len()) });
-        Ok(())
+        unsafe { sla_decoder::lend(decoder, |decoder| work(decoder, &mut sink)) }
     };
     status(decode())
 }

@@ -28,10 +28,18 @@ const LEAST_STEPS: usize = 64;
 /// The most steps of given data that second moments are taken from.
 const MOST_STEPS: usize = 16_384;
 
+/// Steps of drawn rows together, at most and at least, and in each row.
+const DRAWN_STEPS: std::ops::RangeInclusive<usize> = 32..=8192;
+const DRAWN_ROW: usize = 64;
+/// Multiplications that they may cost.
+const DRAWN_BUDGET: usize = 200_000_000;
+
 /// What conversion looks at.
 pub struct Data {
     /// For ranges, drift and the self-test.
     pub rows: Rows,
+    /// The residual stream over these rows, where sampling saw it.
+    pub residual: Option<Residual>,
     /// For second moments, where weights are rounded by them.
     pub moments: Option<Rows>,
     /// What the provenance calls it.
@@ -42,7 +50,7 @@ pub struct Data {
 pub fn data(meta: &Meta, model: &Model, calibration: &Calibration, moments: bool, done: &mut dyn FnMut(f64)) -> Data {
     let given = |rows: Rows, name: &str| {
         let part = moments.then(|| spread(&rows, (64 * OWN_BUDGET / parameters(model).max(1)).min(MOST_STEPS)));
-        Data { rows, moments: part, name: name.into() }
+        Data { rows, residual: None, moments: part, name: name.into() }
     };
     match (calibration, &model.config.input) {
         (Calibration::Tokens(rows), _) => given(tokens(rows.clone()), "given tokens"),
@@ -51,27 +59,54 @@ pub fn data(meta: &Meta, model: &Model, calibration: &Calibration, moments: bool
             let count = if moments { OWN_ROWS } else { 1 };
             let rows: Vec<_> = (0..count).map(|i| synthetic(mean, std, i as u64)).collect();
             let first = features(rows[..1].to_vec());
-            Data { rows: first, moments: moments.then(|| features(rows)), name: "synthetic frames and silence".into() }
+            let name = "synthetic frames and silence".into();
+            Data { rows: first, residual: None, moments: moments.then(|| features(rows)), name }
         }
         (Calibration::Own, Input::Tokens { .. }) => {
             let affordable = OWN_BUDGET / parameters(model).max(1);
             let first = meta.bos_token_id.unwrap_or(10.min(model.config.outputs as u32 - 1));
             if !moments {
                 let steps = affordable.clamp(32, OWN_STEPS);
+                let mut residual = Residual::default();
                 return Data {
-                    rows: tokens(vec![sample(model, 0, first, steps, done)]),
+                    rows: tokens(vec![sample(model, 0, first, steps, &mut residual, done)]),
+                    residual: Some(residual),
                     moments: None,
                     name: format!("{steps} tokens sampled from the float model"),
                 };
             }
             let steps = affordable.clamp(LEAST_STEPS, OWN_STEPS);
-            let rows = parallel(OWN_ROWS, |i| sample(model, i as u64, first, steps, &mut |_| ()));
+            let rows = parallel(OWN_ROWS, |i| sample(model, i as u64, first, steps, &mut (), &mut |_| ()));
             let measured = affordable.clamp(32, OWN_STEPS);
             Data {
                 rows: tokens(vec![rows[0][..measured.min(rows[0].len())].to_vec()]),
+                residual: None,
                 name: format!("{OWN_ROWS} x {steps} tokens sampled from the float model"),
                 moments: Some(tokens(rows)),
             }
+        }
+    }
+}
+
+/// What own samples and given data may never reach: every token of the vocabulary as often as any other, in random order; for
+/// feature models noise with the mean and deviation of the training features. Each row is from a fresh state.
+pub fn drawn(model: &Model) -> Rows {
+    let affordable = (DRAWN_BUDGET / parameters(model).max(1)).clamp(*DRAWN_STEPS.start(), *DRAWN_STEPS.end());
+    let steps = if affordable < DRAWN_ROW { affordable } else { affordable / DRAWN_ROW * DRAWN_ROW };
+    // Own samples have the streams before.
+    let mut generator = Generator::stream(OWN_ROWS as u64);
+    match &model.config.input {
+        Input::Tokens { vocab } => {
+            let mut vocabulary: Vec<u32> = (0..*vocab as u32).collect();
+            generator.shuffle(&mut vocabulary);
+            let mut ids: Vec<u32> = vocabulary.iter().copied().cycle().take(steps).collect();
+            generator.shuffle(&mut ids);
+            tokens(ids.chunks(DRAWN_ROW).map(<[u32]>::to_vec).collect())
+        }
+        Input::Features { mean, std, .. } => {
+            let mut frame = || mean.iter().zip(std).map(|(mean, std)| mean + std * generator.normal()).collect();
+            let frames: Vec<Vec<f64>> = (0..steps).map(|_| frame()).collect();
+            features(frames.chunks(DRAWN_ROW).map(<[_]>::to_vec).collect())
         }
     }
 }
@@ -130,6 +165,12 @@ impl Generator {
         (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
     }
 
+    fn shuffle(&mut self, ids: &mut [u32]) {
+        for i in (1..ids.len()).rev() {
+            ids.swap(i, (self.uniform() * (i + 1) as f64) as usize);
+        }
+    }
+
     /// An index, drawn with the probabilities of `logits` at temperature 1.
     pub(crate) fn draw(&mut self, logits: &[f64]) -> u32 {
         let top = logits.iter().fold(f64::NEG_INFINITY, |m, &l| m.max(l));
@@ -143,12 +184,21 @@ impl Generator {
     }
 }
 
-fn sample(model: &Model, stream: u64, first: u32, steps: usize, done: &mut dyn FnMut(f64)) -> Vec<u32> {
+fn sample(
+    model: &Model,
+    stream: u64,
+    first: u32,
+    steps: usize,
+    tap: &mut impl Tap,
+    done: &mut dyn FnMut(f64),
+) -> Vec<u32> {
     let mut generator = Generator::stream(stream);
     let mut session = Session::new(model);
     let mut tokens = vec![first];
-    while tokens.len() < steps {
-        let Ok(logits) = session.step_token(tokens[tokens.len() - 1], &mut ()) else { break };
+    while let Ok(logits) = session.step_token(tokens[tokens.len() - 1], tap) {
+        if tokens.len() >= steps {
+            break;
+        }
         tokens.push(generator.draw(logits));
         done(tokens.len() as f64 / steps as f64);
     }
@@ -196,6 +246,13 @@ pub struct Residual {
     pub largest: f64,
 }
 
+impl Default for Residual {
+    /// Nothing seen.
+    fn default() -> Self {
+        Self { smallest_rms: f64::INFINITY, largest: 0.0 }
+    }
+}
+
 impl Tap for Residual {
     fn tap(&mut self, _: usize, op: Op, x: &[f64]) {
         if matches!(op, Op::LayerIn | Op::MidResidual | Op::Residual) {
@@ -222,7 +279,7 @@ pub(crate) fn step<'s>(session: &'s mut Session, row: Row, t: usize, tap: &mut i
 
 /// Runs the rows through the float model.
 pub fn measure(model: &Model, rows: &Rows) -> Residual {
-    let mut residual = Residual { smallest_rms: f64::INFINITY, largest: 0.0 };
+    let mut residual = Residual::default();
     let mut session = Session::new(model);
     for r in 0..rows.len() {
         session.reset();

@@ -140,16 +140,16 @@ pub fn load_with(dir: &Path, options: LoadOptions) -> Result<Checkpoint, Checkpo
 fn warn_contraction(c: &Config, warnings: &mut Vec<String>) {
     let Some(sla) = c.sla.as_ref().filter(|_| c.backbone == Backbone::GatedDeltaNet) else { return };
     let beta = if c.allow_neg_eigval { 2.0 } else { 1.0 };
-    let (bound, gate) = match sla.key_gate {
-        Some(KeyGate::Key) => (beta * sla.key_gate_scale * sla.key_gate_scale, "key"),
-        Some(KeyGate::Beta) => (beta * sla.key_gate_scale, "beta"),
+    let (bound, gate, safe) = match sla.key_gate {
+        Some(KeyGate::Key) => (beta * sla.key_gate_scale * sla.key_gate_scale, "key", (2.0 / beta).sqrt()),
+        Some(KeyGate::Beta) => (beta * sla.key_gate_scale, "beta", 2.0 / beta),
         None => return,
     };
     if bound > 2.0 {
         warnings.push(format!(
             "sla: key_gate \"{gate}\" with key_gate_scale {} lets beta*|k|^2 reach {bound:.4}, above 2: the state may grow \
-             without bound; the fixed-point state follows it with its exponent, and its predictions saturate at 65,536 (counted \
-             by `sla eval`)",
+             without bound; the fixed-point state follows it with its exponent, and its predictions saturate at 65,536: \
+             `sla eval --stream 100000` shows whether they do, and a model trained with a key_gate_scale of at most {safe:.3} cannot",
             sla.key_gate_scale
         ));
     }

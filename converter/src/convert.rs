@@ -2,7 +2,7 @@
 
 use crate::calibrate::{self, Calibration, Data, Residual};
 use crate::checkpoint::{Checkpoint, Meta};
-use crate::eval::{EvalError, Rows, compare, fixed_features};
+use crate::eval::{EvalError, Rows, compare, fixed_features, worst_row};
 use crate::lower::{describe, exponent_above, lower};
 use crate::numbers::percent;
 use crate::owned_model::{ModelFileError, OwnedModel};
@@ -11,6 +11,7 @@ use crate::quantize::model::Quantized;
 use crate::quantize::sequential::{Cost, Plan, quantize};
 use crate::quantize::{Bits, LEAST_IN_BITS};
 use crate::tokenizer;
+use crate::warnings::Measured;
 use crate::write::{self, Extras, self_test, write};
 use sla_format::{Checksum, InputKind, MAX_INT16_ROWS, ModelDesc, Role, StateKind};
 use sla_reference::{Model, ModelError};
@@ -37,7 +38,8 @@ pub enum WeightBits {
     /// 8, rounded to the nearest.
     #[default]
     Int8,
-    /// 4, but 8 for the few that are smaller than a group ([`crate::quantize::choose::can_be_int4`]); rounded by second moments.
+    /// 4, but 8 for those that steer and for the few that are smaller than a group ([`crate::quantize::choose::can_be_int4`]);
+    /// rounded by second moments.
     Int4,
     /// 4 or 8 by measured sensitivity, so that the file stays within a budget; rounded by second moments.
     Mixed(Budget),
@@ -70,7 +72,7 @@ pub enum ConvertError {
     /// The format has limits: format.md F4.3.
     #[error(
         "the model exceeds a limit of the format: 65,536 channels a tensor, 256 heads, 4,096 layers, 64 convolution taps, \
-         16,777,216 tokens, 4 GiB (docs/format.md F4.3)"
+         16,777,216 tokens, 4 GiB (docs/format.md F4.3); a smaller model is needed"
     )]
     Limit,
     /// A decay above 1.
@@ -102,7 +104,7 @@ pub enum ConvertError {
         hint: &'static str,
     },
     /// A tokenizer with more ids than the model, or for a model that reads no tokens.
-    #[error("the tokenizer does not fit the model: {0}")]
+    #[error("the tokenizer does not fit the model: {0}; --no-tokenizer converts the model without it")]
     Tokenizer(SectionError),
     /// Calibration data of the wrong kind or content.
     #[error("calibration: {0}")]
@@ -120,7 +122,7 @@ pub enum ConvertError {
     #[error("the fresh file fails its own test ({0}): please report this")]
     SelfTest(#[from] SelfTestError),
     /// The fresh file does not run.
-    #[error("the fresh file does not run: {0}")]
+    #[error("the fresh file does not run ({0}): please report this")]
     Step(#[from] StepError),
 }
 
@@ -146,10 +148,10 @@ pub fn convert(
     let states = states(&options.state, config.layers, config.d_k)?;
     let mut model = Model::new(config, weights)?;
     let by_moments = options.weights != WeightBits::Int8;
-    let Data { rows, moments, name } =
+    let Data { rows, residual, moments, name } =
         calibrate::data(&meta, &model, &options.calibration, by_moments, &mut |x| progress("calibrate", x));
     rows.check(&model.config).map_err(ConvertError::Calibration)?;
-    let residual = calibrate::measure(&model, &rows);
+    let residual = residual.unwrap_or_else(|| calibrate::measure(&model, &rows));
 
     let (bos, eos) = (meta.bos_token_id, meta.eos_token_ids.first().copied());
     let trial_desc = describe(&model.config, 16, LEAST_IN_BITS, bos, eos);
@@ -171,34 +173,20 @@ pub fn convert(
     drop(trial);
     let lowered = lower(config, weights, &desc, &rounded.matrices, &mut |x| progress("lower", x))?;
 
-    if !proven {
-        warnings.push(format!(
-            "the residual stream's proven bound {:.3e} leaves too few bits; its format is calibrated (64 times the \
-             largest value seen, {:.3e}) and saturates beyond",
-            lowered.residual_bound, residual.largest
-        ));
-    }
-    if let Some(first) = lowered.unproven.first() {
-        warnings.push(format!(
-            "the bounds of {} tensors ({first} first) exceed their results' format: beyond ±32,768 they saturate, which `sla \
-             eval` counts",
-            lowered.unproven.len()
-        ));
-    }
     // The file is run before it is finished: its self-test and the measured drift are part of it.
     let fresh = OwnedModel::from_bytes(&write(&desc, &lowered.tensors, &extras)?)?;
     extras.self_test = run_self_test(&fresh, &rows)?;
     let drift = compare(&model, &fresh.model(), &rows, &mut |x| progress("measure", x))?;
-    if drift.relative_rms > 0.1 {
-        warnings.push(format!(
-            "the integer model is {} (relative RMS of the logits) away from the float model on the calibration data; \
-             `sla eval` shows in which layer, and whether the weights or the arithmetic cost it",
-            percent(drift.relative_rms)
-        ));
-    }
-    if drift.saturated > 0 {
-        warnings.push(format!("{} values saturated on the calibration data", drift.saturated));
-    }
+    let drawn = calibrate::drawn(&model);
+    let measured = Measured {
+        options,
+        drift: &drift,
+        worst: worst_row(&model, &fresh.model(), &drawn)?,
+        drawn: &drawn,
+        calibrated: (!proven).then_some(residual.largest),
+        unproven: &lowered.unproven,
+    };
+    warnings.extend(measured.warnings());
     let residual_format = format!("Q{residual_frac} {}", if proven { "proven" } else { "calibrated" });
     extras.provenance = [
         ("source", meta.name.clone()),

@@ -4,21 +4,23 @@
 //! cost.
 
 use crate::checkpoint::Checkpoint;
-use crate::recipe::{Target, pow2, recipe};
+use crate::recipe::{Target, conv, pow2, recipe, tap_step};
 use sla_format::{ModelDesc, Role};
-use sla_reference::{Conv, InputWeights, LayerWeights, Matrix, Weights};
+use sla_reference::{InputWeights, LayerWeights, Matrix, Weights};
 use sla_runtime::Model;
 
 /// The checkpoint and the file do not describe the same model.
 #[derive(Debug, thiserror::Error)]
-#[error("the file was not converted from this checkpoint: {what} differs")]
+#[error(
+    "the file was not converted from this checkpoint: {what} differs; give the one that it is from, or convert this one"
+)]
 pub struct Mismatch {
     /// First thing that differs.
     pub what: String,
 }
 
-/// Weights for the checkpoint's own config (norms and biases as they are, every matrix and convolution as
-/// the file has it).
+/// Weights for the checkpoint's own config (norms and biases as they are, every matrix and convolution as the file has it, with
+/// what was folded into it taken back). A weight that a zero of norm or taps multiplies stays as it is: the file lost it.
 ///
 /// # Errors
 /// [`Mismatch`] when sizes differ.
@@ -37,56 +39,64 @@ pub fn dequantize(model: &Model, checkpoint: &Checkpoint) -> Result<Weights, Mis
             let table = |role: Role| model.tensor(layer, role);
             let Some(recipe) = recipe(config, &checkpoint.weights, desc, layer, role, &table) else { continue };
             let entry = model.matrix(layer, role);
-            let (shift, frac) = match recipe.target {
-                Target::Int16 => (0, 0),
-                _ => (i32::from(entry.desc().shift), entry.desc().out_frac),
+            let (shift, frac, channels) = match recipe.target {
+                Target::Int16 => (0, 0, channel_scales(model, &checkpoint.weights.layers[layer], layer, role)),
+                _ => (i32::from(entry.desc().shift), entry.desc().out_frac, vec![1.0; recipe.matrix.rows]),
             };
             let input = recipe.source.scale(entry.desc().kind);
-            let mut data = Vec::with_capacity(recipe.matrix.data.len());
-            for r in 0..recipe.matrix.rows {
-                let unit = f64::from(entry.multiplier().get(r).copied().unwrap_or(0)) * pow2(shift - 32 - frac)
-                    / (input * recipe.gain);
+            let Some(slot) = slot(&mut out, layer, role) else { continue };
+            for (r, (channel, row)) in channels.iter().zip(slot.data.chunks_exact_mut(slot.cols.max(1))).enumerate() {
+                let unit =
+                    channel * f64::from(entry.multiplier().get(r).copied().unwrap_or(0)) * pow2(shift - 32 - frac)
+                        / (input * recipe.gain);
                 entry.for_each_in_row(r, |c, w| {
-                    if c < recipe.matrix.cols {
-                        let column = recipe.columns.as_ref().map_or(1.0, |columns| columns[c]);
-                        data.push(if column == 0.0 { 0.0 } else { (f64::from(w) * unit / column) as f32 });
+                    let column = recipe.columns.as_ref().map_or(1.0, |columns| columns.get(c).copied().unwrap_or(0.0));
+                    // What a zero multiplies is not in the file, and nothing reads it.
+                    if let Some(weight) = row.get_mut(c).filter(|_| *channel != 0.0 && column != 0.0) {
+                        *weight = (f64::from(w) * unit / column) as f32;
                     }
                 });
             }
-            if let Some(slot) = slot(&mut out, layer, role)
-                && data.len() == slot.data.len()
-            {
-                slot.data = data;
-            }
         }
     }
-    for (layer, w) in out.layers.iter_mut().enumerate() {
-        for (role, conv) in
-            [(Role::QueryConv, &mut w.q_conv), (Role::KeyConv, &mut w.k_conv), (Role::ValueConv, &mut w.v_conv)]
-        {
-            if let Some(conv) = conv {
-                dequantize_conv(model, layer, role, conv);
+    for layer in 0..config.layers {
+        for (_, role) in CONVS {
+            if let Some(taps) = slot(&mut out, layer, role) {
+                dequantize_taps(model, layer, role, taps);
             }
         }
     }
     Ok(out)
 }
 
-/// Taps in units of the int16 projections, whose own scale [`Target::Int16`] leaves out.
-fn dequantize_conv(model: &Model, layer: usize, role: Role, conv: &mut Conv) {
+/// Matrices and the convolutions that read what they give.
+const CONVS: [(Role, Role); 3] =
+    [(Role::Query, Role::QueryConv), (Role::Key, Role::KeyConv), (Role::Value, Role::ValueConv)];
+
+/// Real value of one unit of each row of a [`Target::Int16`] matrix: only its convolution's multipliers have it, multiplied
+/// by the step of the taps, which the checkpoint tells. 0 where all taps are.
+fn channel_scales(model: &Model, w: &LayerWeights, layer: usize, role: Role) -> Vec<f64> {
+    let Some((&(_, reader), conv)) = CONVS.iter().find(|c| c.0 == role).zip(conv(w, role)) else { return Vec::new() };
+    let (multiplier, _) = model.channel_constants(layer, reader);
+    let entry = model.tensor(layer, reader);
+    let unit = pow2(i32::from(entry.shift) - 32 - entry.out_frac);
+    let scale = |(c, &multiplier): (usize, &i32)| match tap_step(conv.weight.row(c)) {
+        0.0 => 0.0,
+        step => f64::from(multiplier) * unit / step,
+    };
+    multiplier.iter().take(conv.weight.rows).enumerate().map(scale).collect()
+}
+
+fn dequantize_taps(model: &Model, layer: usize, role: Role, weight: &mut Matrix) {
     let taps: &[i16] = model.elements(layer, role);
-    let (multiplier, _) = model.channel_constants(layer, role);
-    let entry = model.tensor(layer, role);
-    let (channels, width) = (conv.weight.rows, conv.weight.cols);
-    for c in 0..channels {
-        let unit = f64::from(multiplier[c]) * pow2(i32::from(entry.shift) - 32 - entry.out_frac);
-        for j in 0..width {
-            conv.weight.data[c * width + j] = (f64::from(taps[j * channels + c]) * unit) as f32;
-        }
+    let channels = weight.rows;
+    for (c, row) in weight.data.chunks_exact_mut(weight.cols.max(1)).enumerate() {
+        let step = tap_step(row);
+        row.iter_mut().enumerate().for_each(|(j, w)| *w = (f64::from(taps[j * channels + c]) * step) as f32);
     }
 }
 
-/// A role's matrix among the weights; `None` for roles that are no matrix or that the model lacks, a tied head among them.
+/// A role's matrix or taps among the weights; `None` for roles that are neither or that the model lacks, a tied head among them.
 pub fn slot(weights: &mut Weights, layer: usize, role: Role) -> Option<&mut Matrix> {
     match role {
         Role::Input => {
@@ -101,7 +111,7 @@ pub fn slot(weights: &mut Weights, layer: usize, role: Role) -> Option<&mut Matr
     layer_slot(weights.layers.get_mut(layer)?, role)
 }
 
-/// A role's matrix among a layer's weights.
+/// A role's matrix or taps among a layer's weights.
 pub fn layer_slot(w: &mut LayerWeights, role: Role) -> Option<&mut Matrix> {
     match role {
         Role::Query => Some(&mut w.q),
@@ -118,6 +128,9 @@ pub fn layer_slot(w: &mut LayerWeights, role: Role) -> Option<&mut Matrix> {
         Role::MlpGate => Some(&mut w.gate),
         Role::MlpUp => Some(&mut w.up),
         Role::MlpDown => Some(&mut w.down),
+        Role::QueryConv => w.q_conv.as_mut().map(|conv| &mut conv.weight),
+        Role::KeyConv => w.k_conv.as_mut().map(|conv| &mut conv.weight),
+        Role::ValueConv => w.v_conv.as_mut().map(|conv| &mut conv.weight),
         _ => None,
     }
 }

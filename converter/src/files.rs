@@ -1,4 +1,4 @@
-//! Opening files: what the system says about one, with a way out.
+//! Opening files: what the system says about one, with a way out. The path `-` is stdin or stdout.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -59,13 +59,25 @@ pub fn open(path: &Path) -> Result<File, FileError> {
     if is_folder { Err(failed(ErrorKind::IsADirectory.into())) } else { Ok(file) }
 }
 
-/// All of a file.
+/// Whether the path is `-`: stdin of what reads, stdout of what writes.
+pub fn is_dash(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// The name of what is read, for messages.
+pub fn shown(path: &Path) -> String {
+    if is_dash(path) { "stdin".into() } else { path.display().to_string() }
+}
+
+/// All of a file, or of stdin.
 ///
 /// # Errors
 /// [`FileError`]
 pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     let mut bytes = Vec::new();
-    open(path)?.read_to_end(&mut bytes).map_err(|source| FileError::new(path, source))?;
+    let read =
+        if is_dash(path) { io::stdin().lock().read_to_end(&mut bytes) } else { open(path)?.read_to_end(&mut bytes) };
+    read.map_err(|source| FileError::new(path, source))?;
     Ok(bytes)
 }
 
@@ -77,6 +89,8 @@ pub fn not_written(error: &io::Error) -> String {
             "no permission to write there; write elsewhere, or change the permissions".into()
         }
         ErrorKind::ReadOnlyFilesystem => "the disk is read-only; write elsewhere".into(),
+        ErrorKind::InvalidFilename => "the name is too long for this disk; choose a shorter one".into(),
+        ErrorKind::NotADirectory => "a part of this path is no folder; check the path".into(),
         _ => format!("{error}; choose another name or folder"),
     }
 }

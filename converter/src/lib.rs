@@ -19,6 +19,7 @@ pub mod foreign;
 pub mod image;
 pub mod lower;
 pub mod memory;
+pub mod names;
 pub mod numbers;
 pub mod owned_model;
 pub mod parallel;
@@ -27,6 +28,7 @@ pub mod quantize;
 pub mod recipe;
 pub mod report;
 pub mod tokenizer;
+mod warnings;
 pub mod write;
 
 pub use calibrate::Calibration;

@@ -3,7 +3,7 @@
 use crate::convert::ConvertError;
 use crate::quantize::model::Quantized;
 use crate::quantize::{Lowered, lower_matrix, saturate};
-use crate::recipe::{FEATURE_FRAC, Source, largest, needs_alignment, pow2, recipe};
+use crate::recipe::{FEATURE_FRAC, Source, conv, largest, needs_alignment, pow2, recipe, tap_step};
 use sla_format::{
     Backbone, FeatureMap, GLOBAL_ROLES, InputKind, KeyGate, LAYER_ROLES, ModelDesc, NONE, OutputGate, QueryGate,
     RealBits, Role, TensorDesc, TensorKind,
@@ -236,14 +236,14 @@ fn vector<const N: usize>(kind: TensorKind, elements: impl Iterator<Item = [u8; 
 /// Roles that are no matrix.
 fn other(config: &Config, weights: &Weights, desc: &ModelDesc, layer: usize, role: Role, made: &[Lowered]) -> Lowered {
     let w = weights.layers.get(layer);
-    let conv = |conv: Option<&Conv>, input: Role| match conv {
+    let conv = |input: Role| match w.and_then(|w| conv(w, role)) {
         Some(conv) => lower_conv(conv, &made[input as usize].channel_scale),
         None => absent(),
     };
     match role {
-        Role::QueryConv => conv(w.and_then(|w| w.q_conv.as_ref()), Role::Query),
-        Role::KeyConv => conv(w.and_then(|w| w.k_conv.as_ref()), Role::Key),
-        Role::ValueConv => conv(w.and_then(|w| w.v_conv.as_ref()), Role::Value),
+        Role::QueryConv => conv(Role::Query),
+        Role::KeyConv => conv(Role::Key),
+        Role::ValueConv => conv(Role::Value),
         Role::DecayScale if desc.backbone == Backbone::RetNet => {
             // -log2(1 - 2^(-5-h)) in Q27.
             let decay = |head: usize| {
@@ -299,21 +299,18 @@ fn lower_features(mean: &[f64], std: &[f64], feature_frac: i32) -> Lowered {
     t
 }
 
-/// int16 taps, tap-major, with a multiplier to Q16 a channel: Σ|w| ≤ 65,535 keeps every sum in 32 bits (N8.2).
+/// int16 taps, tap-major, with a multiplier to Q16 a channel, which has the input's own unit in it; every sum fits 32 bits (N8.2).
 fn lower_conv(conv: &Conv, input_scale: &[f64]) -> Lowered {
     let (channels, width) = (conv.weight.rows, conv.weight.cols);
     let mut taps = vec![0i16; channels * width];
     let mut unit = Vec::with_capacity(channels);
     let (mut acc_bound, mut bound) = (0u32, 0.0f64);
     for c in 0..channels {
-        let row: Vec<f64> = conv.weight.row(c).iter().map(|&w| f64::from(w)).collect();
-        let sum: f64 = row.iter().map(|w| w.abs()).sum();
-        let max = row.iter().fold(0.0f64, |m, w| m.max(w.abs()));
-        // Rounding adds at most half a unit a tap.
-        let step = (max / 32_767.0).max(sum / (65_535.0 - width as f64));
+        let row = conv.weight.row(c);
+        let step = tap_step(row);
         let mut l1 = 0;
-        for (j, w) in row.iter().enumerate() {
-            let integer = if step > 0.0 { (w / step).round() as i16 } else { 0 };
+        for (j, &w) in row.iter().enumerate() {
+            let integer = if step > 0.0 { (f64::from(w) / step).round() as i16 } else { 0 };
             taps[j * channels + c] = integer;
             l1 += u32::from(integer.unsigned_abs());
         }

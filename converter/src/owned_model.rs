@@ -26,12 +26,20 @@ pub enum ModelFileError {
     /// The file could not be read.
     #[error("{0}")]
     Io(#[from] FileError),
-    /// The path is a directory (perhaps the checkpoint) or a device.
+    /// The path is a directory, perhaps the checkpoint.
     #[error("not a file; give the .sla file that `sla convert` wrote")]
     NotAFile,
     /// The bytes are something else.
     #[error("not a .sla file but {0}")]
     Foreign(String),
+    /// More than a model, as a region that was read from a flash.
+    #[error("{have} bytes, and the model is the first {need} of them; `head -c {need}` keeps those")]
+    Longer {
+        /// Bytes of the model.
+        need: usize,
+        /// Bytes there.
+        have: usize,
+    },
     /// The bytes are not a model that this runtime can run.
     #[error("{0}{hint}", hint = way_out(.0))]
     Parse(#[from] ParseError),
@@ -57,7 +65,7 @@ impl OwnedModel {
     pub fn read(path: &Path) -> Result<Self, ModelFileError> {
         let failed = |source| FileError::new(path, source);
         let mut file = File::open(path).map_err(failed)?;
-        if !file.metadata().map_err(failed)?.is_file() {
+        if file.metadata().map_err(failed)?.is_dir() {
             return Err(ModelFileError::NotAFile);
         }
         // The format's lengths are 32-bit; whatever is longer is cut and then refused.
@@ -79,7 +87,7 @@ impl OwnedModel {
     /// Checks the bytes of a file.
     ///
     /// # Errors
-    /// [`ModelFileError::Parse`]
+    /// [`ModelFileError::Parse`] or [`ModelFileError::Longer`]
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ModelFileError> {
         Self::align(bytes.to_vec())
     }
@@ -93,8 +101,13 @@ impl OwnedModel {
         buffer.resize(start + len, 0);
         buffer.copy_within(..len, start);
         let owned = Self { buffer, start };
-        Model::parse(owned.bytes())?;
-        Ok(owned)
+        match Model::parse(owned.bytes()) {
+            Ok(_) => Ok(owned),
+            Err(ParseError::TooLong { need, have }) if Model::parse(&owned.bytes()[..need]).is_ok() => {
+                Err(ModelFileError::Longer { need, have })
+            }
+            Err(refusal) => Err(refusal.into()),
+        }
     }
 
     /// The file.

@@ -3,7 +3,7 @@
 //! [`crate::dequantize`] reads integers back by it, so the two cannot disagree.
 
 use sla_format::{ModelDesc, Role, TensorDesc, TensorKind};
-use sla_reference::{Backbone, Config, InputWeights, Matrix, OutputGate, QueryGate, Weights};
+use sla_reference::{Backbone, Config, Conv, InputWeights, LayerWeights, Matrix, OutputGate, QueryGate, Weights};
 use sla_runtime::scales::{ARG_FRAC, LOGIT_FRAC, hidden_frac, y_frac};
 
 /// Fraction bits of standardised features.
@@ -189,6 +189,23 @@ pub fn recipe<'w>(
         }
         _ => return None,
     })
+}
+
+/// The convolution that a role is, or that reads what the role's matrix gives.
+pub fn conv(w: &LayerWeights, role: Role) -> Option<&Conv> {
+    match role {
+        Role::Query | Role::QueryConv => w.q_conv.as_ref(),
+        Role::Key | Role::KeyConv => w.k_conv.as_ref(),
+        Role::Value | Role::ValueConv => w.v_conv.as_ref(),
+        _ => None,
+    }
+}
+
+/// Real value of one unit of a channel's int16 taps; 0 where all taps are. Rounding adds at most half a unit a tap, so
+/// Σ|w| ≤ 65,535 (N8.2).
+pub fn tap_step(taps: &[f32]) -> f64 {
+    let taps = || taps.iter().map(|&w| f64::from(w).abs());
+    (taps().fold(0.0, f64::max) / 32_767.0).max(taps().sum::<f64>() / (65_535.0 - taps().len() as f64))
 }
 
 /// The largest |x|, at least the smallest normal number.

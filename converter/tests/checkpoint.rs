@@ -5,25 +5,16 @@ use std::path::{Path, PathBuf};
 use safetensors::{Dtype, SafeTensors};
 use sla_converter::checkpoint::load;
 use sla_reference::{Model, Session};
+use sla_tests::material::{goldens, models, supported};
+use sla_tests::needs::{Tried, shared};
+use sla_tests::{directories, name};
 
-/// `../shared/NAME` beside the workspace, or `None` with a printed line.
-fn shared(name: &str) -> Option<PathBuf> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared").join(name);
-    if dir.is_dir() {
-        return Some(dir);
-    }
-    println!("skipped: no ../shared ({})", dir.display());
-    None
-}
-
-/// Directories in `dir`, sorted.
-fn cases(dir: &Path) -> Vec<PathBuf> {
-    let mut cases: Vec<PathBuf> = std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().path()).collect();
-    cases.retain(|p| p.is_dir());
-    cases.sort();
-    assert!(!cases.is_empty(), "{} is empty", dir.display());
-    cases
-}
+sla_tests::tests![
+    committed_goldens_match_fla,
+    shipped_models_match_their_logits,
+    goldens_match_fla,
+    trained_checkpoints_match_their_logits,
+];
 
 fn floats(file: &SafeTensors<'_>, name: &str) -> (Vec<usize>, Vec<f64>) {
     let t = file.tensor(name).unwrap();
@@ -91,28 +82,45 @@ fn compare(model: &Model, file: &SafeTensors<'_>) -> Relative {
     relative
 }
 
-fn check_folder(name: &str, logits: &str, count: usize, bound: f64) {
-    let Some(dir) = shared(name) else { return };
-    let cases = cases(&dir);
-    assert!(cases.len() >= count, "{} of {count} cases in {}", cases.len(), dir.display());
-    for case in cases {
-        let checkpoint = load(&case).unwrap_or_else(|e| panic!("{}: {e}", case.display()));
-        assert!(checkpoint.warnings.len() <= 1, "{:?}", checkpoint.warnings);
-        let (name, warnings) = (checkpoint.meta.name.clone(), checkpoint.warnings.clone());
-        let model = checkpoint.into_model().unwrap();
-        let bytes = std::fs::read(case.join(logits)).unwrap();
-        let relative = compare(&model, &SafeTensors::deserialize(&bytes).unwrap());
-        println!("{name:24} relative RMS {:.3e} over {} logits {warnings:?}", relative.rms(), relative.count);
-        assert!(relative.rms() < bound, "{name}: {} is not below {bound}", relative.rms());
+/// Relative RMS of the checkpoint's logits.
+fn error(dir: &Path, logits: &str) -> f64 {
+    let checkpoint = load(dir).unwrap_or_else(|e| panic!("{}: {e}", dir.display()));
+    assert!(checkpoint.warnings.len() <= 1, "{:?}", checkpoint.warnings);
+    let model = checkpoint.into_model().unwrap();
+    let bytes = std::fs::read(dir.join(logits)).unwrap();
+    let relative = compare(&model, &SafeTensors::deserialize(&bytes).unwrap());
+    println!("{:24} relative RMS {:.3e} over {} logits", name(dir), relative.rms(), relative.count);
+    relative.rms()
+}
+
+fn check(dirs: &[PathBuf], logits: &str, bound: f64) {
+    for dir in dirs {
+        let error = error(dir, logits);
+        assert!(error < bound, "{}: {error} is not below {bound}", name(dir));
     }
 }
 
-#[test]
-fn goldens_match_fla() {
-    check_folder("goldens", "golden.safetensors", 8, 1e-5);
+fn committed_goldens_match_fla() {
+    check(&directories(&goldens(), ""), "golden.safetensors", 1e-5);
 }
 
-#[test]
-fn trained_checkpoints_match_their_logits() {
-    check_folder("checkpoints", "eval.safetensors", 9, 1e-4);
+fn goldens_match_fla() -> Tried {
+    let cases = supported(&shared()?, "goldens", "");
+    assert!(cases.len() >= 8, "{} goldens", cases.len());
+    check(&cases, "golden.safetensors", 1e-5);
+    Ok(())
+}
+
+/// The logits are those of training/sla/model.py in float64 (`training/eval_logits.py`).
+fn shipped_models_match_their_logits() {
+    for name in ["shakespeare-sla-gdn", "shakespeare-sla-retnet", "shakespeare-sla-gla", "digits-sla-gla"] {
+        check(&[models().join(name)], "eval.safetensors", 1e-5);
+    }
+}
+
+fn trained_checkpoints_match_their_logits() -> Tried {
+    let cases = supported(&shared()?, "checkpoints", "");
+    assert!(cases.len() >= 9, "{} checkpoints", cases.len());
+    check(&cases, "eval.safetensors", 1e-4);
+    Ok(())
 }

@@ -9,7 +9,8 @@
 extern const uint8_t model_begin[];
 extern const uint8_t model_end[];
 
-// RAM of one session. The plan of a model says how much it needs: `sla inspect FILE.sla` tells before anything is flashed.
+// RAM of one session. The plan of a model says how much it needs: `sla inspect FILE.sla` tells before anything is flashed; the stamp of
+// scratch is 4 words more.
 #define STATE_WORDS 16384
 #define SCRATCH_WORDS 4096
 #define STEPS 64

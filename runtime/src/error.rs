@@ -15,6 +15,13 @@ pub enum ParseError {
         /// Bytes there.
         have: usize,
     },
+    /// There are bytes behind the file's end, as in a region of flash that is longer than the file ([`sla_format::file_bytes`]).
+    TooLong {
+        /// Bytes of the file.
+        need: usize,
+        /// Bytes there.
+        have: usize,
+    },
     /// The first four bytes are not a `.sla` file's.
     NotSla,
     /// Another version of the format.
@@ -70,10 +77,10 @@ impl core::fmt::Display for ParseError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match *self {
             ParseError::Misaligned => write!(f, "the model does not start at a multiple of 16 bytes"),
-            ParseError::Truncated { need, have } if have > need => {
+            ParseError::Truncated { need, have } => write!(f, "cut off: {need} bytes needed, {have} there"),
+            ParseError::TooLong { need, have } => {
                 write!(f, "{have} bytes where the header says {need}: something was appended")
             }
-            ParseError::Truncated { need, have } => write!(f, "cut off: {need} bytes needed, {have} there"),
             ParseError::NotSla => write!(f, "not a .sla file"),
             ParseError::Version { found } => write!(
                 f,

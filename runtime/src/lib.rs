@@ -1,13 +1,17 @@
 //! Fixed-point runtime for Softmax Linear Attention models: constant memory, no heap, no float on the
 //! token path.
 //!
-//! ```ignore
+//! ```
+//! # macro_rules! include_bytes {
+//! #     ("model.sla") => { core::include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/format-v1.sla")) };
+//! # }
 //! use sla_runtime::{Aligned, MemoryPlan, Model, Session};
 //!
 //! static MODEL: &Aligned<[u8]> = &Aligned(*include_bytes!("model.sla"));
 //! const PLAN: MemoryPlan = MemoryPlan::of_file(&MODEL.0);
 //! const _: () = assert!(PLAN.state_bytes() + PLAN.scratch_bytes() <= 48 * 1024, "the RAM budget");
 //!
+//! // Statics in firmware, which has no stack for them.
 //! let mut state = [0u32; PLAN.state_words];
 //! let mut scratch = [0u32; PLAN.scratch_words];
 //! let model = Model::parse(&MODEL.0).unwrap();
@@ -64,9 +68,9 @@ pub use model::{Aligned, Model};
 pub use probe::{NoProbe, Op, Probe};
 pub use sampler::{MAX_CANDIDATES, Sampler, SamplerConfig};
 pub use session::Session;
-pub use sla_format::{Checksum, InputKind, MemoryPlan, ModelDesc};
+pub use sla_format::{Checksum, InputKind, MemoryPlan, ModelDesc, file_bytes};
 pub use sla_kernels::Real;
 #[cfg(feature = "tokenizer")]
-pub use sla_tokenizer::{Decoder, EncodeError, SectionError, Tokenizer, encode_words};
+pub use sla_tokenizer::{ControlTokens, Decoder, EncodeError, SectionError, Template, Tokenizer, encode_words};
 pub use slices::Slices;
 pub use snapshot::Snapshot;

@@ -25,7 +25,8 @@ pub struct Model<'m> {
 }
 
 impl<'m> Model<'m> {
-    /// Checks a file and returns the model in it, or the first thing that is wrong.
+    /// Checks a file and returns the model in it, or the first thing that is wrong. `file` is the file and nothing else: of a
+    /// region of flash that holds one it is the first [`sla_format::file_bytes`].
     ///
     /// Reads every byte once (the checksum). After it, no weight, no input and no sequence of calls can
     /// make a step panic or touch memory outside its buffers.
@@ -40,8 +41,13 @@ impl<'m> Model<'m> {
         if header.version != VERSION {
             return Err(ParseError::Version { found: header.version });
         }
-        if header.file_bytes as usize != file.len() {
-            return Err(ParseError::Truncated { need: header.file_bytes as usize, have: file.len() });
+        let (need, have) = (header.file_bytes as usize, file.len());
+        if need != have {
+            return Err(if need > have {
+                ParseError::Truncated { need, have }
+            } else {
+                ParseError::TooLong { need, have }
+            });
         }
         if !(file.as_ptr() as usize).is_multiple_of(SECTION_ALIGN) {
             return Err(ParseError::Misaligned);
@@ -108,7 +114,10 @@ impl<'m> Model<'m> {
     }
 
     fn tensor_fits(&self, role: Role, t: &TensorDesc) -> bool {
-        let expected = role.expected(&self.desc);
+        // First: sizes of what does not fit may be more than a target can count.
+        if !role.expected(&self.desc).fits(t) {
+            return false;
+        }
         let inside = |offset: u32, bytes: Option<usize>| {
             (offset as usize).is_multiple_of(SECTION_ALIGN)
                 && bytes
@@ -116,8 +125,7 @@ impl<'m> Model<'m> {
                     .is_some_and(|end| end <= self.sections.get(SectionKind::Weights).len())
         };
         let channels = Some(4 * t.channels(role));
-        expected.fits(t)
-            && inside(t.data, t.data_bytes())
+        inside(t.data, t.data_bytes())
             && inside(t.multiplier, channels)
             && (t.bias == NONE || inside(t.bias, channels))
             && (-1_000..=1_000).contains(&t.out_frac)
@@ -184,10 +192,14 @@ impl<'m> Model<'m> {
         self.sections.get(SectionKind::SelfTest)
     }
 
-    /// The name of label `index` of a classifier.
+    /// The name of label `index` of a classifier: a line of the section.
     #[must_use]
     pub fn label(&self, index: u32) -> Option<&'m str> {
-        core::str::from_utf8(self.sections.get(SectionKind::Labels)).ok()?.lines().nth(index as usize)
+        let mut rest = self.sections.get(SectionKind::Labels);
+        for _ in 0..index {
+            rest = line(rest)?.1;
+        }
+        core::str::from_utf8(line(rest)?.0).ok()
     }
 
     /// Multiplications of matrix weights in a token, the head included: no embedding, convolution or state.
@@ -246,6 +258,13 @@ impl<'m> Model<'m> {
         let bytes = self.sections.get(SectionKind::Weights).get(from..to).unwrap_or(&[]);
         bytemuck::try_cast_slice(bytes).unwrap_or(&[])
     }
+}
+
+/// The first line of a text, and what follows its end; `None` of nothing. Unlike `str::lines` this cannot panic.
+fn line(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = text.iter().position(|&byte| byte == b'\n').unwrap_or(text.len());
+    let (line, rest) = text.split_at_checked(end)?;
+    (!text.is_empty()).then_some((line, rest.get(1..).unwrap_or_default()))
 }
 
 /// The section table, resolved.

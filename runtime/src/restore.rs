@@ -39,7 +39,8 @@ impl<'s, 'm> Session<'s, 'm> {
     }
 
     /// [`Session::restore`] from where the bytes are not in memory: `read(at, out)` fills `out` with the bytes from `at`
-    /// on. It is called with at most 64 bytes at offsets that are multiples of 4, three times for each byte.
+    /// on. It is called with at most 64 bytes at offsets that are multiples of 4, up to three times for each byte, and need not be
+    /// trusted to give the same ones each time: what the session then holds is checked where it lies.
     ///
     /// # Errors
     /// As [`Session::restore`], and [`SnapshotError::Read`] where `read` fails. The session is then as it was, but for one
@@ -50,13 +51,25 @@ impl<'s, 'm> Session<'s, 'm> {
         mut read: impl FnMut(usize, &mut [u8]) -> Result<(), E>,
     ) -> Result<(), SnapshotError> {
         let mut source = Source { read: &mut |at, out| read(at, out).is_ok() };
-        source.check(self.model)?;
-        let copied = source.copy(self);
-        match copied {
-            Ok(()) => self.forget_step(),
-            Err(_) => self.reset(),
+        let stored = source.check(self.model)?;
+        let copied = source.copy(self).and_then(|()| self.check_copy(stored));
+        if copied.is_err() {
+            self.reset();
         }
         copied
+    }
+
+    /// That the session is now what was checked: its own snapshot has that checksum, and holds a state that a step could have left.
+    fn check_copy(&mut self, stored: u32) -> Result<(), SnapshotError> {
+        self.forget_step();
+        let model = self.model;
+        let copy = self.snapshot();
+        let computed = copy.crc();
+        if stored != computed {
+            return Err(SnapshotError::Checksum { stored, computed });
+        }
+        // Equal checksums prove nothing where somebody chose the bytes.
+        Source { read: &mut |at, out| copy.read(at, out) == out.len() }.check_state(model)
     }
 }
 
@@ -119,8 +132,8 @@ impl Source<'_> {
         Ok(array)
     }
 
-    /// Everything that S2 asks for.
-    fn check(&mut self, model: &Model) -> Result<(), SnapshotError> {
+    /// Everything that S2 asks for; the checksum that was right.
+    fn check(&mut self, model: &Model) -> Result<u32, SnapshotError> {
         let [magic, version, bytes, model_crc, model_digest] = self.array::<{ SnapshotHeader::WORDS }>(0)?;
         let found = SnapshotHeader { magic: magic.to_le_bytes(), version, bytes, model_crc, model_digest };
         check_header(model, &found)?;
@@ -131,13 +144,14 @@ impl Source<'_> {
         if stored != computed {
             return Err(SnapshotError::Checksum { stored, computed });
         }
-        self.check_state(model)
+        self.check_state(model)?;
+        Ok(stored)
     }
 
     /// That a step could have left this (S2.3).
     fn check_state(&mut self, model: &Model) -> Result<(), SnapshotError> {
         let (desc, layers) = (model.desc(), model.desc().layers as usize);
-        let [_, _, slot, reserved] = self.array::<GLOBAL_STATE_WORDS>(SnapshotHeader::WORDS)?;
+        let [low, high, slot, reserved] = self.array::<GLOBAL_STATE_WORDS>(SnapshotHeader::WORDS)?;
         if slot >= desc.conv_width.saturating_sub(1).max(1) || reserved != 0 {
             return Err(SnapshotError::State { layer: layers });
         }
@@ -156,7 +170,8 @@ impl Source<'_> {
             square += low * low + high * high;
         })?;
         let most = (1u64 << desc.unit_frac.clamp(0, 15)) + u64::from(desc.hidden.isqrt()) + 1;
-        if square > most * most { Err(SnapshotError::State { layer: layers }) } else { Ok(()) }
+        let most = if low | high == 0 { 0 } else { most * most };
+        if square > most { Err(SnapshotError::State { layer: layers }) } else { Ok(()) }
     }
 
     /// The same of one layer, whose state begins at word `at`.
@@ -179,25 +194,18 @@ impl Source<'_> {
 
     /// Copies state and activations.
     fn copy(&mut self, session: &mut Session) -> Result<(), SnapshotError> {
-        let [act, ..] = &mut session.scratch.act;
-        let (mut state, mut act) = (session.state.words_mut().iter_mut(), act.as_chunks_mut::<2>().0.iter_mut());
-        let (mut left, mut crc) = (SnapshotHeader::WORDS, Checksum::default());
-        let words = session.model.plan().snapshot_bytes(session.model.desc()) / 4;
-        let mut take = |word| {
-            if left > 0 {
-                left -= 1;
-            } else if let Some(place) = state.next() {
+        let act_words = MemoryPlan::snapshot_act_words(session.model.desc());
+        let state = session.state.words_mut();
+        let (state_words, [act, ..]) = (state.len(), &mut session.scratch.act);
+        let (mut state, mut act) = (state.iter_mut(), act.as_chunks_mut::<2>().0.iter_mut());
+        self.words(SnapshotHeader::WORDS, state_words + act_words, |word| {
+            if let Some(place) = state.next() {
                 *place = word;
             } else if let Some(place) = act.next() {
                 *place = halves(word);
             }
-        };
-        let end = self.blocks(0, words.saturating_sub(1), &mut |bytes| {
-            crc.add_bytes(bytes);
-            each_word(bytes).for_each(&mut take);
         })?;
-        let ([stored], computed) = (self.array(end)?, crc.finish());
-        if stored == computed { Ok(()) } else { Err(SnapshotError::Checksum { stored, computed }) }
+        Ok(())
     }
 }
 

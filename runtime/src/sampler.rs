@@ -3,8 +3,8 @@
 
 use crate::logits::Logits;
 use fixed::types::I16F16;
+use heapless::Vec;
 use heapless::binary_heap::{BinaryHeap, Min};
-use heapless::{HistoryBuf, Vec};
 use micromath::F32Ext;
 
 /// The most candidates that are kept; `top_k` is limited to it. It covers byte-level vocabularies whole.
@@ -37,7 +37,12 @@ impl Default for SamplerConfig {
 pub struct Sampler {
     config: SamplerConfig,
     generator: u64,
-    recent: HistoryBuf<u32, WINDOW>,
+    /// The last tokens, in a ring.
+    recent: [u32; WINDOW],
+    /// How many there are.
+    known: u8,
+    /// Where the next one goes.
+    next: u8,
 }
 
 /// Ordered by logit, then (better first) by lower token.
@@ -55,20 +60,24 @@ impl Sampler {
     #[must_use]
     pub fn new(config: SamplerConfig) -> Self {
         let generator = config.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x853c_49e6_748f_ea9b;
-        let mut sampler = Self { config, generator, recent: HistoryBuf::new() };
+        let mut sampler = Self { config, generator, recent: [0; WINDOW], known: 0, next: 0 };
         sampler.random();
         sampler
     }
 
     /// Tells the sampler of a token that was not its choice (a prompt), for the repetition penalty.
     pub fn observe(&mut self, token: u32) {
-        self.recent.write(token);
+        if let Some(place) = self.recent.get_mut(usize::from(self.next)) {
+            *place = token;
+        }
+        self.known = self.known.max(self.next + 1);
+        self.next = (self.next + 1) % WINDOW as u8;
     }
 
     /// Chooses a token and remembers it.
     pub fn sample(&mut self, logits: &mut Logits) -> u32 {
         let token = self.choose(logits);
-        self.recent.write(token);
+        self.observe(token);
         token
     }
 
@@ -145,13 +154,13 @@ impl Sampler {
 
     fn penalize(&self, token: u32, logit: i32) -> i32 {
         let penalty = self.config.repetition_penalty;
-        if penalty == 1.0 || !self.recent.oldest_ordered().any(|&t| t == token) {
+        if penalty == 1.0 || !self.recent.iter().take(self.known.into()).any(|&t| t == token) {
             return logit;
         }
         let x = I16F16::from_bits(logit).to_num::<f32>();
         let y = if x > 0.0 { x / penalty } else { x * penalty };
         // Only a senseless penalty makes it NaN, which has no fixed-point value.
-        if y.is_nan() { logit } else { I16F16::saturating_from_num(y).to_bits() }
+        if y.is_nan() { logit } else { to_q16(y) }
     }
 
     /// PCG-XSH-RR 64/32.
@@ -162,3 +171,15 @@ impl Sampler {
         mixed.rotate_right((old >> 59) as u32)
     }
 }
+
+/// A number in Q16, to the nearest, of two the even one, and saturated. Unlike `fixed`'s conversion this cannot panic.
+fn to_q16(x: f32) -> i32 {
+    /// From here on an f32 has no fraction.
+    const WHOLE: f32 = 8_388_608.0;
+    let x = x * 65_536.0;
+    let whole = WHOLE.copysign(x);
+    (if x.abs() < WHOLE { (x + whole) - whole } else { x }) as i32
+}
+
+#[cfg(test)]
+mod tests;

@@ -34,6 +34,36 @@ impl<'s, 'm> Session<'s, 'm> {
         state: &'s mut [u32],
         scratch: &'s mut [u32],
     ) -> Result<Session<'s, 'm>, StepError> {
+        let mut session = Self::attach(model, state, scratch)?;
+        session.reset();
+        Ok(session)
+    }
+
+    /// Goes on where a session of the same model stopped, in buffers of the same lengths that hold what it left there and with as many
+    /// slices of its last step left ([`Slices::left`] of [`Session::pending`]). For sessions that share scratch: none has to keep its borrow.
+    ///
+    /// Between steps the next one needs only the state. With slices left, and for the last step's logits or a snapshot, scratch has to hold
+    /// what was there too. A state that something else could have changed is for [`Session::restore`], which checks it; here nothing does.
+    ///
+    /// # Errors
+    /// As [`Session::new`].
+    pub fn resume(
+        model: &'s Model<'m>,
+        state: &'s mut [u32],
+        scratch: &'s mut [u32],
+        left: usize,
+    ) -> Result<Session<'s, 'm>, StepError> {
+        let mut session = Self::attach(model, state, scratch)?;
+        session.done = session.slice_count().saturating_sub(left);
+        Ok(session)
+    }
+
+    /// A session in these buffers, all of whose slices are left.
+    fn attach(
+        model: &'s Model<'m>,
+        state: &'s mut [u32],
+        scratch: &'s mut [u32],
+    ) -> Result<Session<'s, 'm>, StepError> {
         let plan = model.plan();
         let have = state.len();
         let state = state.get_mut(..plan.state_words).ok_or(StepError::State { need: plan.state_words, have })?;
@@ -42,9 +72,7 @@ impl<'s, 'm> Session<'s, 'm> {
             return Err(StepError::Scratch { need: plan.scratch_words, have });
         }
         let scratch = Workspace::new(scratch, model.desc(), plan);
-        let mut session = Session { model, state: State::new(state), scratch, done: 0 };
-        session.reset();
-        Ok(session)
+        Ok(Session { model, state: State::new(state), scratch, done: 0 })
     }
 
     /// Back to the start of a stream.

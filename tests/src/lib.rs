@@ -2,6 +2,8 @@
 //! reference.
 
 pub mod fuzz;
+pub mod material;
+pub mod needs;
 pub mod recall;
 pub mod untrusted;
 
@@ -17,16 +19,6 @@ use sla_converter::{ConvertOptions, convert};
 use sla_format::StateKind;
 use sla_reference::{Config, Input, InputWeights, Matrix, Model as FloatModel, Weights};
 use sla_runtime::Session;
-
-/// The folder of trained checkpoints, goldens and data beside the workspace; `None` (said on stderr) without one.
-pub fn shared() -> Option<PathBuf> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
-    if dir.is_dir() {
-        return Some(dir);
-    }
-    eprintln!("skipped: no ../shared");
-    None
-}
 
 /// The directories in `dir` whose names begin with `prefix`, by name.
 ///

@@ -5,7 +5,9 @@ use sla_converter::tokenizer;
 use sla_converter::{Calibration, ConvertOptions, WeightBits};
 use sla_format::{InputKind, LOGIT_TILE, MAX_ENDS, MemoryPlan, NONE, StateKind};
 use sla_reference::{Backbone, Config, FeatureMap, Input, KeyGate, QueryGate, Sla};
-use sla_runtime::{Decoder, I16F16, Model, Sampler, SamplerConfig, Session, Tokenizer, encode_words};
+use sla_runtime::{
+    ControlTokens, Decoder, I16F16, Model, Sampler, SamplerConfig, Session, Template, Tokenizer, encode_words,
+};
 
 use crate::{Case, checkpoint, with_state};
 
@@ -93,6 +95,11 @@ pub fn small_files() -> Vec<(&'static str, Vec<u8>)> {
         Case::new(&checkpoint, &options).file.bytes().to_vec()
     };
     models.into_iter().map(|(name, config, options)| (name, file(name, config, options))).collect()
+}
+
+/// The name of a small file as that of a file, which no shell and no make has to be told of.
+pub fn file_name(name: &str) -> String {
+    name.replace(", ", "-").replace(' ', "-")
 }
 
 /// Calibration data that costs next to nothing.
@@ -198,8 +205,12 @@ const TEXT: &str =
 /// If an id is not below the number of tokens, or the tokenizer does what it must not.
 pub fn try_tokenizer(tokenizer: Tokenizer, text: &str) {
     let mut ids = vec![SENTINEL; encode_words(text.len())];
-    let Ok(len) = tokenizer.encode(text, true, &mut ids) else { return };
-    assert!(ids[..len].iter().all(|&id| id < tokenizer.tokens()), "ids outside the vocabulary");
+    let mut len = 0;
+    for control in [ControlTokens::AsText, ControlTokens::Parse] {
+        let Ok(encoded) = tokenizer.encode(text, Template::Add, control, &mut ids) else { return };
+        len = encoded;
+        assert!(ids[..len].iter().all(|&id| id < tokenizer.tokens()), "ids outside the vocabulary");
+    }
     let mut decoder = Decoder::new(tokenizer, false);
     ids[..len].iter().chain(&[0, 1, 255, SENTINEL]).for_each(|&id| decoder.push(id, &mut |_| {}));
     decoder.finish(&mut |_| {});

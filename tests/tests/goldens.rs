@@ -1,12 +1,29 @@
 //! flash-linear-attention's own logits against the integer runtime, for every golden model: what all of conversion costs.
 
-use sla_converter::data::{TensorFile, tokens};
-use sla_tests::{Case, Stream, directories, name, parallel, relative_rms, shared};
+use std::path::PathBuf;
 
-#[test]
-fn every_golden_within_two_per_cent() {
-    let Some(shared) = shared() else { return };
-    let dirs = directories(&shared.join("goldens"), "");
+use sla_converter::checkpoint::load;
+use sla_converter::data::{TensorFile, tokens};
+use sla_tests::material::{UNSUPPORTED, goldens, supported};
+use sla_tests::needs::{Tried, shared};
+use sla_tests::{Case, Stream, directories, name, parallel, relative_rms};
+
+sla_tests::tests![
+    committed_goldens_are_within_two_per_cent,
+    every_golden_is_within_two_per_cent,
+    families_that_are_not_read_are_refused_by_name,
+];
+
+fn committed_goldens_are_within_two_per_cent() {
+    within_two_per_cent(&directories(&goldens(), ""));
+}
+
+fn every_golden_is_within_two_per_cent() -> Tried {
+    within_two_per_cent(&supported(&shared()?, "goldens", ""));
+    Ok(())
+}
+
+fn within_two_per_cent(dirs: &[PathBuf]) {
     let errors = parallel(dirs.len(), |i| {
         let golden = TensorFile::read(&dirs[i].join("golden.safetensors")).expect("golden logits");
         let case = Case::load(&dirs[i]);
@@ -23,4 +40,16 @@ fn every_golden_within_two_per_cent() {
     }
     assert!(errors.iter().all(|(total, _)| *total <= 0.02), "the bound is 0.02");
     assert!(errors.iter().all(|(_, arithmetic)| *arithmetic <= 0.001), "the arithmetic's bound is 0.001");
+}
+
+fn families_that_are_not_read_are_refused_by_name() -> Tried {
+    let shared = shared()?;
+    for (folder, words) in UNSUPPORTED {
+        let error = match load(&shared.join(folder)) {
+            Ok(_) => panic!("{folder} is read: take it off the list of what is not supported"),
+            Err(error) => error.to_string(),
+        };
+        assert!(error.contains(words) && error.lines().count() == 1, "{folder}: {error}");
+    }
+    Ok(())
 }

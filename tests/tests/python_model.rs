@@ -10,23 +10,30 @@ use sla_converter::checkpoint::synth::{self, Rng, TempDir};
 use sla_format::StateKind;
 use sla_reference::{Backbone, Config, FeatureMap, Input, InputWeights, KeyGate, OutputGate, QueryGate, Sla, Weights};
 use sla_runtime::{Checksum, Exercise};
+use sla_tests::needs::{Missing, Tried};
 use sla_tests::{Case, STATES, checkpoint, matrices, name, parallel};
+
+sla_tests::tests![
+    trained_models_give_the_digests_of_the_python_model,
+    random_models_give_the_digests_of_the_python_model,
+    mixed_states_give_the_digests_of_the_python_model,
+    extreme_models_give_the_digests_of_the_python_model,
+];
 
 const STEPS: usize = 64;
 const TRAINED: [&str; 4] = ["recall-sla-gla", "recall-sla-gdn", "recall-sla-retnet", "digits-sla-gla"];
 
-#[test]
-fn trained_models_give_the_digests_of_the_python_model() {
-    let Some(python) = python() else { return };
+fn trained_models_give_the_digests_of_the_python_model() -> Tried {
+    let python = python()?;
     parallel(2 * TRAINED.len(), |i| {
         let dir = workspace().join("models").join(TRAINED[i / 2]);
         compare(&python, &name(&dir), &Case::load_state(&dir, STATES[i % 2]));
     });
+    Ok(())
 }
 
-#[test]
-fn random_models_give_the_digests_of_the_python_model() {
-    let Some(python) = python() else { return };
+fn random_models_give_the_digests_of_the_python_model() -> Tried {
+    let python = python()?;
     let seeds = covering_seeds();
     parallel(4 * seeds.len(), |i| {
         let (seed, wild, state) = (seeds[i / 4], i / 2 % 2 == 1, STATES[i % 2]);
@@ -35,12 +42,12 @@ fn random_models_give_the_digests_of_the_python_model() {
         let case = Case::of_state(config.clone(), weights, state);
         compare(&python, &format!("case {seed}, wild: {wild}, {state:?}, {config:?}"), &case);
     });
+    Ok(())
 }
 
 /// Every layer has a choice of its own, written in the file.
-#[test]
-fn mixed_states_give_the_digests_of_the_python_model() {
-    let Some(python) = python() else { return };
+fn mixed_states_give_the_digests_of_the_python_model() -> Tried {
+    let python = python()?;
     for backbone in [Backbone::RetNet, Backbone::Gla, Backbone::GatedDeltaNet] {
         let config = Config { layers: 3, d_k: 6, sla: Some(gates(backbone)), ..synth::small(backbone) };
         let weights = synth::weights(&config, 5);
@@ -48,6 +55,7 @@ fn mixed_states_give_the_digests_of_the_python_model() {
         let options = ConvertOptions { state, ..ConvertOptions::default() };
         compare(&python, &format!("{backbone:?}"), &Case::new(&checkpoint(config, weights), &options));
     }
+    Ok(())
 }
 
 /// The section of tokens that end a text, and its absence.
@@ -76,9 +84,8 @@ fn the_python_model_reads_the_ends_of_a_text() {
 }
 
 /// What random weights do not reach.
-#[test]
-fn extreme_models_give_the_digests_of_the_python_model() {
-    let Some(python) = python() else { return };
+fn extreme_models_give_the_digests_of_the_python_model() -> Tried {
+    let python = python()?;
     let backbones = [Backbone::RetNet, Backbone::Gla, Backbone::GatedDeltaNet];
     parallel(2 * backbones.len() * EXTREMES.len(), |i| {
         let (state, i) = (STATES[i % 2], i / 2);
@@ -88,6 +95,7 @@ fn extreme_models_give_the_digests_of_the_python_model() {
         change(&mut config, &mut weights);
         compare(&python, &format!("{backbone:?}, {name}, {state:?}"), &Case::of_state(config, weights, state));
     });
+    Ok(())
 }
 
 type Change = fn(&mut Config, &mut Weights);
@@ -231,30 +239,26 @@ fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests lie in the workspace")
 }
 
-/// A python3 with NumPy: the system's, or one in `target/python-model`, made here; `None` (said on stderr) without.
-fn python() -> Option<PathBuf> {
-    static PYTHON: std::sync::OnceLock<Option<PathBuf>> = std::sync::OnceLock::new();
+/// A python3 with NumPy: the system's, or one in `target/python-model`, made here.
+fn python() -> Result<PathBuf, Missing> {
+    static PYTHON: std::sync::OnceLock<Result<PathBuf, Missing>> = std::sync::OnceLock::new();
     PYTHON.get_or_init(find_python).clone()
 }
 
-fn find_python() -> Option<PathBuf> {
+fn find_python() -> Result<PathBuf, Missing> {
     let venv = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("python-model");
     let (system, own) = (PathBuf::from("python3"), venv.join("bin/python3"));
     if let Some(found) = [&system, &own].into_iter().find(|python| succeeds(python, &["-c", "import numpy"])) {
-        return Some(found.clone());
+        return Ok(found.clone());
     }
     if !succeeds(&system, &["--version"]) {
-        eprintln!("skipped: no python3");
-        return None;
+        return Err(Missing("no python3".into()));
     }
     let requirements = workspace().join("docs/model/requirements.txt");
     let made = succeeds(&system, &["-m", "venv", &venv.to_string_lossy()])
         && succeeds(&own, &["-m", "pip", "install", "--quiet", "-r", &requirements.to_string_lossy()]);
-    if made {
-        return Some(own);
-    }
-    eprintln!("skipped: python3 has no NumPy, and it could not be installed into {}", venv.display());
-    None
+    let missing = || Missing(format!("python3 has no NumPy, and it could not be installed into {}", venv.display()));
+    made.then_some(own).ok_or_else(missing)
 }
 
 fn succeeds(program: &Path, arguments: &[&str]) -> bool {

@@ -108,6 +108,35 @@ fn converting_twice_gives_the_same_file() {
 }
 
 #[test]
+fn sessions_resume_in_shared_scratch() {
+    for (backbone, case) in cases() {
+        let model = case.file.model();
+        let plan = *model.plan();
+        let texts = [tokens(4), tokens(5)];
+        let wants = texts.each_ref().map(|text| bits(&mut case.file.memory().session(&model).unwrap(), text));
+        let (mut states, mut scratch) = ([(); 2].map(|()| vec![0; plan.state_words]), vec![9; plan.scratch_words]);
+        for step in 0..STEPS {
+            for ((state, text), want) in states.iter_mut().zip(&texts).zip(&wants) {
+                let mut left =
+                    Session::resume(&model, state, &mut scratch, 0).unwrap().slices(text[step]).unwrap().left();
+                assert!(left > 2);
+                while left > 0 {
+                    let mut session = Session::resume(&model, state, &mut scratch, left).unwrap();
+                    assert!(session.pending().run_next());
+                    left = session.pending().left();
+                }
+                let mut got = vec![I16F16::ZERO; want[step].len()];
+                Session::resume(&model, state, &mut scratch, 0).unwrap().logits().write(&mut got);
+                assert_eq!(got, want[step], "{backbone:?}, step {step}");
+            }
+        }
+        let mut short = vec![0; plan.scratch_words - 1];
+        let error = Session::resume(&model, &mut states[0], &mut short, 0).err();
+        assert_eq!(error, Some(StepError::Scratch { need: plan.scratch_words, have: short.len() }));
+    }
+}
+
+#[test]
 fn prefill_equals_stepping() {
     for (backbone, case) in cases() {
         let model = case.file.model();

@@ -143,34 +143,6 @@ fn a_restored_session_goes_on_with_the_same_bits() {
     }
 }
 
-/// The other instruction set that this machine has; the emulated machines are compared in `cargo xtask test`.
-#[test]
-fn kernels_of_another_kind_write_the_same_snapshot_and_go_on_from_it() {
-    if sla_kernels::backend() == "scalar" {
-        eprintln!("skipped: this processor has scalar kernels only");
-        return;
-    }
-    for (name, file) in files() {
-        let model = file.model();
-        let make = || {
-            let mut memory = file.memory();
-            let mut session = memory.session(&model).unwrap();
-            run(&mut session, 0, 30);
-            (saved(&mut session), run(&mut session, 30, 50))
-        };
-        let (scalar, simd) = (with_scalar(make), make());
-        assert_eq!(scalar, simd, "{name}");
-        let go_on = || {
-            let mut memory = file.memory();
-            let mut session = memory.session(&model).unwrap();
-            session.restore(&simd.0).unwrap();
-            run(&mut session, 30, 50)
-        };
-        assert_eq!(with_scalar(go_on), simd.1, "{name}");
-        assert_eq!(go_on(), scalar.1, "{name}");
-    }
-}
-
 /// CRC-32 bit by bit, as IEEE 802.3 has it.
 fn crc(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, &byte| {

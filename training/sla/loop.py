@@ -164,6 +164,9 @@ def train(task, model, save, directory, *, budget, rate, seed, decay=0.1, memory
             model.eval()
             held_out = task.evaluate(model)
             model.train()
+            if not math.isfinite(held_out["loss"]):
+                bar.close()
+                raise FloatingPointError(f"{directory.name}: the held-out loss is {held_out['loss']} at step {step}; lower --rate")
             log["evaluations"].append({"step": step, "seconds": round(budget.seconds(), 1), **held_out})
             if held_out["loss"] < best:
                 best = held_out["loss"]

@@ -34,16 +34,17 @@ class RMSNorm(nn.Module):
 class ShortConv(nn.Module):
     """Depthwise causal convolution and SiLU; tap W-1 is the current token."""
 
-    def __init__(self, channels, width):
+    def __init__(self, channels, width, bias=False):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(channels, 1, width).uniform_(-(width**-0.5), width**-0.5))
+        self.bias = nn.Parameter(torch.zeros(channels)) if bias else None
 
     def forward(self, x, history):
         """x `[B, T, C]`, history `[B, W-1, C]`: the result and the new history."""
         length = x.shape[1]
         x = torch.cat([history, wide(x)], 1)
         y = sum(tap * x[:, j : j + length] for j, tap in enumerate(self.weight[:, 0].unbind(-1)))
-        return F.silu(y), x[:, length:]
+        return F.silu(y if self.bias is None else y + self.bias), x[:, length:]
 
 
 def linear(rows_in, rows_out, bias=False):
@@ -70,7 +71,7 @@ class Mixer(nn.Module):
             self.g_proj = linear(c.hidden, values)
         self.widths = [keys, kv_keys, kv_values]
         if c.conv:
-            self.q_conv1d, self.k_conv1d, self.v_conv1d = (ShortConv(w, c.conv) for w in self.widths)
+            self.q_conv1d, self.k_conv1d, self.v_conv1d = (ShortConv(w, c.conv, c.conv_bias) for w in self.widths)
         if c.backbone == "gla":
             self.gk_proj = nn.Sequential(linear(c.hidden, c.gate_rank), linear(c.gate_rank, kv_keys, bias=True))
             # Decays of every speed from the start: half-lives of about 4 to 1,600 tokens.

@@ -81,13 +81,17 @@ def fold(model):
         norm.weight.requires_grad_(False)
 
 
+STEERING = {"a_proj", "b_proj", "gk_proj", "query_gate_proj", "key_gate_proj"}
+"""Modules whose matrices stay at int8 whatever their size, as in the converter: decays, β, gates over heads."""
+
+
 def bits_of(model, bits):
     """4 or 8 for each matrix, by its parameter's name: as `sla convert --weights` with `--head int8`."""
     chosen = {}
     for name, p in model.named_parameters():
         if p.ndim == 2:
             wide = p.shape[0] >= GROUP and p.shape[1] >= 2 * GROUP
-            four = bits == "int4" and wide and ".layers." in name and ".gk_proj." not in name
+            four = bits == "int4" and wide and ".layers." in name and STEERING.isdisjoint(name.split("."))
             chosen[name] = 4 if four else 8
     return chosen
 

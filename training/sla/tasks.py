@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from . import audio, text
+from .config import ConfigError
 
 
 def autocast(device):
@@ -34,6 +35,8 @@ class Text:
         self.generator = torch.Generator(device).manual_seed(seed)
         self.device, self.batch_size, self.teacher, self.truth = device, batch, teacher, truth
         self.streams = text.Streams(train_ids.to(device), batch, length, self.generator)
+        if len(held_out_ids) < 2:
+            raise ConfigError(f"--text: {len(held_out_ids)} held-out tokens; use more text")
         length, most = (1024, 96) if device.type == "cuda" else (512, 16)
         rows = max(1, min(most, len(held_out_ids) // length))
         length = min(length, len(held_out_ids) // rows)

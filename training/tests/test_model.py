@@ -8,7 +8,7 @@ from sla import checkpoint, recurrence
 from sla import config as configuration
 from sla.model import Model
 
-GOLDENS = ["retnet", "gla-tied", "gla-nogate", "gdn", "sla-retnet-o", "sla-gla-q", "sla-gdn-q", "sla-gdn-beta"]
+GOLDENS = ["retnet", "gla-tied", "gla-nogate", "gdn", "gdn-32h", "sla-retnet-o", "sla-retnet-read-bias", "sla-gla-q", "sla-gdn-q", "sla-gdn-beta"]
 
 
 def relative(a, b):

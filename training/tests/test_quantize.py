@@ -1,5 +1,6 @@
 """Grids, folding, and fine-tuning that wins back what a grid loses."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,16 @@ def test_small_matrices_and_the_ends_of_the_model_stay_int8():
     assert low == attn | {f"mlp.{n}_proj.weight" for n in ("gate", "up", "down")}
     assert bits["lm_head.weight"] == 8 and bits["model.embeddings.weight"] == 8
     assert set(quantize.bits_of(model_of("gla"), "int8").values()) == {8}
+
+
+@pytest.mark.parametrize("backbone", ["retnet", "gla", "gdn"])
+def test_what_steers_stays_int8_at_any_size(backbone):
+    raw = configuration.make(backbone, 512, 1, vocab=40)  # 32 heads
+    c = dataclasses.replace(configuration.parse(raw), gate_rank=64)
+    bits = quantize.bits_of(Model(c), "int4")
+    own = {"retnet": set(), "gla": {"gk_proj.0", "gk_proj.1"}, "gdn": {"a_proj", "b_proj"}}
+    eight = {f"attn.{name}.weight" for name in own[backbone] | {"query_gate_proj", "key_gate_proj"}}
+    assert {name.split("layers.0.")[1] for name, b in bits.items() if b == 8 and "layers.0." in name} == eight
 
 
 def test_fine_tuning_brings_a_rounded_model_back_to_its_teacher(tmp_path):

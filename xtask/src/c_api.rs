@@ -1,11 +1,16 @@
-//! `cargo xtask c-api`: the C library for every target, and the example in C on the host and on the emulated Cortex-M4.
+//! `cargo xtask c-api`: the C library for every target, and the example in C on the host and on the emulated Cortex-M4, which also measures
+//! the stack of every function.
 
-use std::path::PathBuf;
+mod stack;
+
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use object::read::archive::ArchiveFile;
+use object::{Object, ObjectSymbol};
 
 use crate::models::{self, Model};
 use crate::{paths, process, qemu, setup};
@@ -24,7 +29,7 @@ pub struct Options {
     /// `host` or a bare-metal target, with commas or several times; all without this
     #[arg(long, value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(targets()))]
     target: Vec<String>,
-    /// Build all, run the example in C on the host and in the emulator, and compare
+    /// Build all, run the example in C on the host and in the emulator, compare, and measure the stack that sla.h bounds
     #[arg(long, conflicts_with = "target")]
     check: bool,
 }
@@ -91,11 +96,31 @@ fn build(target: &str) -> Result<PathBuf> {
     if !output.success() {
         bail!("the C library for {target}: {}", output.last_error_line());
     }
+    if target != HOST && has_panic_path(&folder.join("libsla.a"))? {
+        bail!("the C library for {target} can panic");
+    }
     let library = library(target);
     std::fs::create_dir_all(library.parent().unwrap_or(&library))?;
     std::fs::copy(folder.join("libsla.a"), &library)
         .with_context(|| format!("cannot copy to {}", library.display()))?;
     Ok(library)
+}
+
+/// Whether anything that panics is in a library, which holds what its functions reach and nothing else.
+fn has_panic_path(library: &Path) -> Result<bool> {
+    let data = std::fs::read(library).with_context(|| format!("cannot read {}", library.display()))?;
+    let (mut symbols, mut panics) = (0, false);
+    for member in ArchiveFile::parse(&*data)?.members() {
+        let file = object::File::parse(member?.data(&*data)?)?;
+        for symbol in file.symbols() {
+            symbols += 1;
+            panics |= symbol.name().is_ok_and(|name| name.contains("panicking") || name.contains("rust_begin_unwind"));
+        }
+    }
+    if symbols < 100 {
+        bail!("{} holds {symbols} symbols: it is not the library", library.display());
+    }
+    Ok(panics)
 }
 
 /// Builds the library of every target, runs the example and compares.
@@ -123,12 +148,6 @@ fn check(targets: impl Iterator<Item = &'static str>) -> Result<Vec<String>> {
         notes.push(format!("skipped: the example in C: {missing}"));
         return Ok(notes);
     }
-    let mut syntax = Command::new("c++");
-    syntax.args(["-std=c++11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-x", "c++"]);
-    let output = process::run(syntax.arg(paths::root().join("c-api/include/sla.h")), LIMIT)?;
-    if !output.success() {
-        bail!("sla.h is no C++: {}", String::from_utf8_lossy(&output.stderr).trim());
-    }
     for model in ["shakespeare-sla-gla", "digits-sla-gla"].map(models::shipped_as) {
         let model = model?;
         let (host, machine) = (example(&model, "host")?, example(&model, "run")?);
@@ -144,10 +163,16 @@ fn check(targets: impl Iterator<Item = &'static str>) -> Result<Vec<String>> {
         }
         notes.push(format!("{}: the same {} bytes from C on host and M4, digest {digest}", model.name, host.len()));
     }
+    // Labels and a language model of a usual size, and everything else that a file can have.
+    let mut measured = vec![models::shipped_as("zoo/digits-sla-gdn")?, models::shipped_as(models::DEFAULT)?];
+    measured.extend(models::small()?);
+    let outputs = measured.iter().map(|model| example(model, "stack")).collect::<Result<Vec<_>>>()?;
+    let header = std::fs::read_to_string(paths::root().join("c-api/include/sla.h"))?;
+    notes.extend(stack::check(&header, &outputs)?);
     Ok(notes)
 }
 
-/// Output of the example with a model.
+/// Output of a goal of the example with a model.
 fn example(model: &Model, goal: &str) -> Result<String> {
     let mut command = Command::new("make");
     command.current_dir(paths::root().join("firmware-examples/c-m4")).args(["--silent", goal]);

@@ -1,5 +1,5 @@
 //! `cargo xtask fuzz`: the targets of tests/fuzz under libFuzzer, with coverage guidance, overflow checks and the address
-//! sanitizer, and the mutation tests under the same sanitizer.
+//! sanitizer, the mutation tests under the same sanitizer, and the device crates' tests where sizes have 32 bits.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use sla_tests::fuzz::{TARGETS, Target, corpus};
 
-use crate::{paths, process};
+use crate::{paths, process, setup};
 
 /// Options of `cargo xtask fuzz`.
 #[derive(Args)]
@@ -46,6 +46,11 @@ const LONGEST_INPUT: usize = 32 * 1024;
 const MEMORY_MIB: u64 = 2_048;
 /// Seconds in which the canary must be found.
 const CANARY_SECONDS: u64 = 120;
+
+/// What is tested on 32 bits: crates whose tests need no C compiler.
+const NARROW_CRATES: [&str; 3] = ["sla-format", "sla-runtime", "sla-store"];
+/// Mutations a file that a second is worth, roughly.
+const NARROW_MUTATIONS_A_SECOND: u64 = 200;
 
 /// What a run did.
 pub struct Report {
@@ -101,7 +106,37 @@ pub fn command(options: &Options) -> Result<()> {
     if failed > 0 {
         bail!("{failed} of {} targets have findings", reports.len())
     }
+    match narrow(Some(NARROW_MUTATIONS_A_SECOND * options.seconds))? {
+        None => println!("{}: nothing found", setup::NARROW),
+        Some(why) => println!("{}: skipped: {why}", setup::NARROW),
+    }
     Ok(())
+}
+
+/// The tests of the device crates, random mutations and the committed corpus among them, with overflow checks on a target whose sizes have 32
+/// bits; so many mutations a file, or the tests' own number. Returns why it cannot be done here.
+pub fn narrow(mutations: Option<u64>) -> Result<Option<String>> {
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        return Ok(Some("programs of 32 bits are run on x86-64 Linux".into()));
+    }
+    if let Some(missing) = setup::ensure_targets(&[setup::NARROW])?.first() {
+        return Ok(Some(missing.to_string()));
+    }
+    let mut command = setup::device_cargo(setup::NARROW).context("no standard library")?;
+    let linker = format!("CARGO_TARGET_{}_LINKER", setup::NARROW.to_uppercase().replace('-', "_"));
+    command.current_dir(paths::root()).env(linker, "rust-lld");
+    if let Some(mutations) = mutations {
+        command.env("SLA_MUTATIONS", mutations.to_string());
+    }
+    command.args(["test", "--locked", "--target", setup::NARROW, "--lib", "--tests", "--target-dir"]);
+    command.arg(paths::target_dir());
+    for package in NARROW_CRATES {
+        command.args(["--package", package]);
+    }
+    match process::run_visible(&mut command)? {
+        true => Ok(None),
+        false => bail!("the device crates' tests fail on {}", setup::NARROW),
+    }
 }
 
 /// What is missing for fuzzing on this machine.

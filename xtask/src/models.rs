@@ -11,6 +11,7 @@ use sla_converter::{ConvertOptions, WeightBits};
 use sla_format::StateKind;
 use sla_reference::Config;
 use sla_runtime::Exercise;
+use sla_tests::untrusted::small_files;
 
 use crate::paths;
 
@@ -162,6 +163,20 @@ pub fn random() -> Result<Vec<Model>> {
         }
     }
     Ok(models)
+}
+
+/// The small files of the tests, in `target/models/small/`: between them every backbone, representation and optional section.
+pub fn small() -> Result<Vec<Model>> {
+    let folder = converted_folder().join("small");
+    fs::create_dir_all(&folder)?;
+    let write = |(name, file): (&str, Vec<u8>)| {
+        let path = folder.join(format!("{}.sla", sla_tests::untrusted::file_name(name)));
+        if fs::read(&path).ok().as_ref() != Some(&file) {
+            fs::write(&path, &file).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        Model::open(&path)
+    };
+    small_files().into_iter().map(write).collect()
 }
 
 /// A model of random weights, converted into `target/models/PLACE.sla`.

@@ -1,8 +1,10 @@
-//! `cargo xtask proof`: the token path has no float, no allocator and no panic path.
+//! `cargo xtask proof`: nothing that a firmware calls has a panic path or an allocator, and nothing but the sampler a float.
 //!
-//! `firmware-examples/proof` links the token path alone. Its panic handler calls a function that does not exist, so a panic
-//! path that the compiler could not remove is a linker error; it has no allocator; and the targets have no floating-point
-//! unit, so a float shows as a call of a software routine. That each of the three is caught is shown by planting it.
+//! `firmware-examples/proof` links what a firmware calls and nothing else. Its panic handler calls a function that does not exist, so a
+//! panic path that the compiler could not remove is a linker error; it has no allocator; and on a target without a floating-point unit
+//! a float shows as a call of a software routine. That each of the three is caught is shown by planting it.
+//!
+//! Floats are looked for where they show. Other targets run the same code but for the kernels' instructions of their own, which are integers'.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,8 +16,48 @@ use object::{Object, ObjectSymbol};
 use crate::qemu::image::code_bytes;
 use crate::{paths, process, setup};
 
-/// Targets without a floating-point unit: one with DSP kernels, two with the scalar ones.
-pub const TARGETS: [&str; 3] = ["thumbv7em-none-eabi", "thumbv6m-none-eabi", "riscv32imac-unknown-none-elf"];
+/// A kind of processor that the project has firmware for.
+pub struct Processor {
+    /// The target that it is built for.
+    pub target: &'static str,
+    /// Its name for the compiler; `None` for the target's own.
+    name: Option<&'static str>,
+}
+
+impl Processor {
+    const fn of(target: &'static str, name: Option<&'static str>) -> Self {
+        Self { target, name }
+    }
+
+    /// Whether floats are calls.
+    fn has_soft_floats(&self) -> bool {
+        !self.target.ends_with("hf")
+    }
+
+    fn flags(&self) -> Option<String> {
+        self.name.map(|name| format!("-C target-cpu={name}"))
+    }
+
+    fn text(&self) -> String {
+        self.name.map_or_else(|| self.target.to_owned(), |name| format!("{} ({name})", self.target))
+    }
+}
+
+/// All of them: DSP kernels, scalar ones, and Helium; the first one in more detail.
+pub const PROCESSORS: [Processor; 8] = [
+    Processor::of("thumbv7em-none-eabi", None),
+    Processor::of("thumbv6m-none-eabi", None),
+    Processor::of("thumbv7m-none-eabi", None),
+    Processor::of("riscv32imac-unknown-none-elf", None),
+    Processor::of("riscv32imc-unknown-none-elf", None),
+    Processor::of("thumbv7em-none-eabihf", Some("cortex-m7")),
+    Processor::of("thumbv8m.main-none-eabihf", Some("cortex-m33")),
+    Processor::of("thumbv8m.main-none-eabihf", Some("cortex-m55")),
+];
+/// What must not use a float: the token path, opening a model, snapshots, the tokenizer, the store, and the applications without a sampler.
+const INTEGER: [&str; 7] = ["digits", "parse", "rest", "sensor", "snapshot", "store", "tokenizer"];
+/// What may: the sampler, and the serial shell, which has one.
+const SAMPLING: [&str; 2] = ["sampler", "shell"];
 /// What the panic handler calls.
 const UNDEFINED: &str = "the_token_path_can_panic";
 /// Less code than this cannot hold the token path.
@@ -29,8 +71,8 @@ enum Verdict {
     Clean(u64),
     /// It does not link for a panic path.
     Panics,
-    /// These symbols do software floating point.
-    Floats(Vec<String>),
+    /// These symbols do software floating point, in an image of this many bytes.
+    Floats(Vec<String>, u64),
     /// It needs, or has, an allocator.
     Allocates,
 }
@@ -38,9 +80,14 @@ enum Verdict {
 /// One line of the proof; `Err` where it does not hold.
 pub type Line = Result<String, String>;
 
+/// The targets.
+pub fn targets() -> impl Iterator<Item = &'static str> {
+    PROCESSORS.iter().map(|processor| processor.target)
+}
+
 /// Runs `cargo xtask proof`.
 pub fn command() -> Result<()> {
-    setup::require_targets(&TARGETS)?;
+    setup::require_targets(&targets().collect::<Vec<_>>())?;
     let mut failures = 0;
     prove(|line| match line {
         Ok(text) => println!("{text}"),
@@ -57,20 +104,19 @@ pub fn command() -> Result<()> {
 
 /// Proves it on every target that is there, and on the first that plants are caught. `say` gets each line at once.
 pub fn prove(mut say: impl FnMut(Line)) -> Result<()> {
-    let targets = TARGETS.iter().filter(|target| setup::device_cargo(target).is_some());
-    for (index, target) in targets.enumerate() {
-        say(expect_clean(target, &[], "the token path")?);
-        say(expect_clean(target, &["parse"], "the token path and opening a model")?);
-        say(expect_clean(target, &["snapshot"], "the token path and snapshots")?);
-        say(expect_clean(target, &["tokenizer"], "the same and the tokenizer")?);
-        let applications =
-            "the token path, spoken digits and a sensor, from samples to words and from registers to logits";
-        say(expect_clean(target, &["digits", "sensor"], applications)?);
+    let processors = PROCESSORS.iter().filter(|processor| setup::device_cargo(processor.target).is_some());
+    for (index, processor) in processors.enumerate() {
         if index == 0 {
-            say(expect_caught(target, "plant-panic", |verdict| *verdict == Verdict::Panics)?);
-            say(expect_caught(target, "plant-float", |verdict| matches!(verdict, Verdict::Floats(_)))?);
-            say(expect_caught(target, "plant-alloc", |verdict| *verdict == Verdict::Allocates)?);
+            say(expect_clean(processor, &[], "the token path")?);
+            say(expect_clean(processor, &["parse"], "the token path and opening a model")?);
+            say(expect_caught(processor, "plant-panic", |verdict| *verdict == Verdict::Panics)?);
+            say(expect_caught(processor, "plant-float", |verdict| matches!(verdict, Verdict::Floats(..)))?);
+            say(expect_caught(processor, "plant-alloc", |verdict| *verdict == Verdict::Allocates)?);
         }
+        if processor.has_soft_floats() {
+            say(expect_clean(processor, &INTEGER, "everything but the sampler and the serial shell")?);
+        }
+        say(expect_clean(processor, &[&INTEGER[..], &SAMPLING].concat(), "everything")?);
     }
     Ok(())
 }
@@ -84,22 +130,28 @@ pub fn token_path_bytes(target: &str, backbone: Option<&str>, flags: Option<&str
     }
 }
 
-fn expect_clean(target: &str, features: &[&str], what: &str) -> Result<Line> {
-    Ok(match examine(target, features, true, None)? {
-        Verdict::Clean(bytes) => {
-            Ok(format!("{target}: {what}: no float, no allocator, no panic path in {bytes} bytes of code"))
+fn expect_clean(processor: &Processor, features: &[&str], what: &str) -> Result<Line> {
+    let name = processor.text();
+    let may_use_floats = SAMPLING.iter().any(|feature| features.contains(feature)) || !processor.has_soft_floats();
+    Ok(match examine(processor.target, features, true, processor.flags().as_deref())? {
+        Verdict::Clean(bytes) if !may_use_floats => {
+            Ok(format!("{name}: {what}: no float, no allocator, no panic path in {bytes} bytes of code"))
         }
-        Verdict::Panics => Err(format!("{target}: {what} can panic")),
-        Verdict::Floats(symbols) => Err(format!("{target}: {what} uses floats: {}", symbols.join(" "))),
-        Verdict::Allocates => Err(format!("{target}: {what} allocates")),
+        Verdict::Clean(bytes) | Verdict::Floats(_, bytes) if may_use_floats => {
+            Ok(format!("{name}: {what}: no allocator, no panic path in {bytes} bytes of code"))
+        }
+        Verdict::Floats(symbols, _) => Err(format!("{name}: {what} uses floats: {}", symbols.join(" "))),
+        Verdict::Panics => Err(format!("{name}: {what} can panic")),
+        Verdict::Allocates | Verdict::Clean(_) => Err(format!("{name}: {what} allocates")),
     })
 }
 
-fn expect_caught(target: &str, plant: &str, is_caught: impl Fn(&Verdict) -> bool) -> Result<Line> {
-    let verdict = examine(target, &[plant], true, None)?;
+fn expect_caught(processor: &Processor, plant: &str, is_caught: impl Fn(&Verdict) -> bool) -> Result<Line> {
+    let verdict = examine(processor.target, &[plant], true, processor.flags().as_deref())?;
+    let name = processor.text();
     Ok(match is_caught(&verdict) {
-        true => Ok(format!("{target}: {plant}: caught ({})", verdict.summary())),
-        false => Err(format!("{target}: {plant} is not caught: {}", verdict.summary())),
+        true => Ok(format!("{name}: {plant}: caught ({})", verdict.summary())),
+        false => Err(format!("{name}: {plant} is not caught: {}", verdict.summary())),
     })
 }
 
@@ -108,7 +160,7 @@ impl Verdict {
         match self {
             Self::Clean(_) => "nothing found".to_owned(),
             Self::Panics => format!("linker: undefined symbol {UNDEFINED}"),
-            Self::Floats(symbols) => format!("symbols {}", symbols.join(", ")),
+            Self::Floats(symbols, _) => format!("symbols {}", symbols.join(", ")),
             Self::Allocates => "compiler: no global memory allocator".to_owned(),
         }
     }
@@ -167,7 +219,7 @@ fn found(path: &PathBuf) -> Result<Verdict> {
     let mut floats: Vec<String> = names.iter().filter(|name| is_float(name)).map(|name| (*name).to_owned()).collect();
     floats.sort();
     floats.dedup();
-    Ok(if floats.is_empty() { Verdict::Clean(code_bytes) } else { Verdict::Floats(floats) })
+    Ok(if floats.is_empty() { Verdict::Clean(code_bytes) } else { Verdict::Floats(floats, code_bytes) })
 }
 
 /// Whether a symbol is a routine of software floating point, by Arm's names, by GCC's, or by the Rust path of its body.

@@ -5,6 +5,7 @@
 
 mod emulator;
 mod library;
+mod miri;
 mod python;
 mod targets;
 mod toolchain;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 pub use emulator::{ensure_aarch64, ensure_browser, ensure_c, ensure_qemu};
+pub use miri::{MIRI_TOOLCHAIN, ensure_miri};
 pub use python::ensure_training;
 pub use targets::{device_cargo, device_rustc, ensure_targets};
 
@@ -32,6 +34,8 @@ pub const TARGETS: [&str; 8] = [
 
 /// The target of the tests under user-mode emulation, which needs a standard library, a linker and an emulator.
 pub const AARCH64: &str = "aarch64-unknown-linux-gnu";
+/// A target with 32-bit sizes whose programs run on x86-64 Linux as they are, and which the compiler's own linker links.
+pub const NARROW: &str = "i686-unknown-linux-musl";
 /// Its linker.
 pub const AARCH64_LINKER: &str = "aarch64-linux-gnu-gcc";
 /// Its emulator.
@@ -74,11 +78,12 @@ pub fn command() -> Result<()> {
     missing.extend(qemu.missing.iter().chain(&browser.missing).cloned());
     missing.extend(ensure_aarch64());
     missing.extend(ensure_c());
+    missing.extend(ensure_targets(&[NARROW])?);
     match ensure_training() {
         Ok(python) => println!("{:32} ready: {}", "Python with PyTorch", python.display()),
         Err(entry) => missing.push(entry),
     }
-    for target in TARGETS.into_iter().chain([AARCH64, AARCH64_LINKER, AARCH64_EMULATOR]) {
+    for target in TARGETS.into_iter().chain([AARCH64, AARCH64_LINKER, AARCH64_EMULATOR, NARROW]) {
         if !missing.iter().any(|entry| entry.what == target) {
             println!("{target:32} ready");
         }
@@ -95,6 +100,6 @@ pub fn command() -> Result<()> {
     bail!(
         "{} of {} parts are missing; what needs them will be skipped",
         missing.len(),
-        TARGETS.len() + emulator::PROGRAMS.len() + 7
+        TARGETS.len() + emulator::PROGRAMS.len() + 8
     )
 }

@@ -1,15 +1,15 @@
 //! `cargo xtask soak`: the long versions of what the tests do: streams of a million tokens and a large conversion on the host, the feature `flash`, the C
-//! library of every target, and 10,000 tokens of every shipped model on every emulated machine, whose digest is the host's.
+//! library of every target and its tests under Miri, and 10,000 tokens of every shipped model on every emulated machine, whose digest is the host's.
 
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::qemu::{self, Outcome, Report, Shown};
 use crate::test::emulated::SPREAD_PERCENT;
-use crate::{c_api, models, paths, process};
+use crate::{c_api, models, paths, process, setup};
 
 /// Options of `cargo xtask soak`.
 #[derive(Args)]
@@ -47,6 +47,38 @@ fn host(arguments: &[&str], tokens: u32) -> Result<()> {
     Ok(())
 }
 
+/// Models of aliasing that the C interface is checked against, by Miri's flags.
+const BORROWS: [&str; 2] = ["", "-Zmiri-tree-borrows"];
+
+/// Runs the C tests under Miri, which sees undefined behaviour that no sanitizer does.
+fn interpreted(borrows: &str) -> Result<()> {
+    println!("C: its tests under Miri {}", if borrows.is_empty() { "with stacked borrows" } else { borrows });
+    if let Some(missing) = setup::ensure_miri() {
+        println!("skipped: {missing}");
+        return Ok(());
+    }
+    let files = models::small()?;
+    let folder = files.first().and_then(|file| file.path.parent()).context("no small files")?;
+    let mut command = Command::new("rustup");
+    process::clean_cargo_environment(&mut command);
+    // Conversion takes Miri hours.
+    command.current_dir(paths::root()).env("SLA_SMALL_FILES", folder);
+    command.env("MIRIFLAGS", format!("-Zmiri-disable-isolation {borrows}"));
+    command.args(["run", setup::MIRI_TOOLCHAIN, "cargo", "miri", "test", "--package", "sla-c"]);
+    let output = process::run(command.args(["--test", "calls", "--test", "sharing"]), HOST_LIMIT)?;
+    let text = output.stdout_text();
+    print!("{text}");
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    if !output.success() {
+        let what = errors.lines().find(|line| line.starts_with("error: Undefined Behavior"));
+        bail!("the C tests under Miri: {}", what.unwrap_or(&output.last_error_line()));
+    }
+    if tests_passed(&text) == 0 {
+        bail!("the C tests under Miri: nothing was tested");
+    }
+    Ok(())
+}
+
 /// Runs everything.
 pub fn command(options: &Options) -> Result<()> {
     println!("host: streams of {} tokens", options.tokens);
@@ -63,6 +95,9 @@ pub fn command(options: &Options) -> Result<()> {
     host(&["sla-converter", "--features", "flash", "--bin", "sla", "--test", "cli", "flash"], options.tokens)?;
     println!("C: the library for every target; the example on host and M4");
     c_api::check_all()?;
+    for model in BORROWS {
+        interpreted(model)?;
+    }
 
     println!("emulated machines: {EMULATED_TOKENS} tokens of every shipped model");
     let emulated =

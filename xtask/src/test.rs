@@ -54,12 +54,16 @@ impl Part {
         match self {
             Self::Workspace => "workspace tests: cargo test --workspace".into(),
             Self::Device => format!("device crates: {}", DEVICE_CRATES.join(", ")),
-            Self::Proof => "proof: no float, no allocator, no panic path between opening a model and the logits".into(),
+            Self::Proof => {
+                "proof: no allocator and no panic path in what a firmware calls, no float but in the sampler".into()
+            }
             Self::Size => "code size on the M4".into(),
             Self::Boards => {
                 "boards: every image, its memory map, and docs/boards.md; a conversation with one in QEMU".into()
             }
-            Self::Fuzz => format!("fuzz targets: {FUZZ_SECONDS} seconds each, and a canary that has to be found"),
+            Self::Fuzz => {
+                format!("fuzz targets: {FUZZ_SECONDS} seconds each, and a canary that has to be found; 32-bit sizes")
+            }
             Self::Training => {
                 "training: its tests; from a text to a trained, converted, evaluated, running model".into()
             }
@@ -215,7 +219,7 @@ fn device_crates(findings: &mut Findings) -> Result<()> {
 }
 
 fn proofs(findings: &mut Findings) -> Result<()> {
-    for target in proof::TARGETS.iter().filter(|target| setup::device_cargo(target).is_none()) {
+    for target in proof::targets().filter(|target| setup::device_cargo(target).is_none()) {
         findings.skipped(format_args!("no core for {target}"));
     }
     proof::prove(|line| match line {
@@ -225,6 +229,10 @@ fn proofs(findings: &mut Findings) -> Result<()> {
 }
 
 fn fuzzing(findings: &mut Findings) -> Result<()> {
+    match fuzz::narrow(None)? {
+        None => findings.note(format_args!("{}: the device crates' tests pass", setup::NARROW)),
+        Some(why) => findings.skipped(why),
+    }
     if let Some(missing) = fuzz::missing() {
         findings.skipped(missing);
         return Ok(());

@@ -6,6 +6,13 @@ mod common;
 use common::stream::{Background, Between, Scene, Tally, events, record, tally};
 use common::{Split, case, clips};
 use sla_digits::{HOP, Outcome, Settings};
+use sla_tests::needs::Tried;
+
+sla_tests::tests![
+    words_are_found_in_continuous_audio,
+    nothing_is_heard_where_nothing_is_said,
+    a_new_background_is_learned,
+];
 
 /// A scene and what has to come of it: right at least, wrong at most, false alarms at most, of 300 words.
 struct Row(Background, f64, Between, [usize; 3]);
@@ -27,9 +34,8 @@ const ROWS: [Row; 14] = [
     Row(Background::Pink, 30.0, Between::Reversed, [291, 3, 166]),
 ];
 
-#[test]
-fn words_are_found_in_continuous_audio() {
-    let Some(clips) = clips(Split::Test) else { return };
+fn words_are_found_in_continuous_audio() -> Tried {
+    let clips = clips(Split::Test)?;
     let case = case();
     let tallies: Vec<Tally> = sla_tests::parallel(ROWS.len(), |i| {
         let Row(background, snr_db, between, _) = ROWS[i];
@@ -55,10 +61,10 @@ fn words_are_found_in_continuous_audio() {
         let is_good = t.right >= *right && t.wrong <= *wrong && t.false_alarms <= *alarms;
         assert!(is_good, "{background:?} {snr_db} dB, {between:?}: {t:?}");
     }
+    Ok(())
 }
 
 /// Four minutes of each background without a word.
-#[test]
 fn nothing_is_heard_where_nothing_is_said() {
     let case = case();
     for (i, background) in [Background::White, Background::Pink, Background::Hum].into_iter().enumerate() {
@@ -72,9 +78,8 @@ fn nothing_is_heard_where_nothing_is_said() {
 }
 
 /// A background that becomes 20 dB louder all at once is learned, and words are heard again in front of it.
-#[test]
-fn a_new_background_is_learned() {
-    let Some(mut clips) = clips(Split::Tuning) else { return };
+fn a_new_background_is_learned() -> Tried {
+    let mut clips = clips(Split::Tuning)?;
     clips.truncate(20);
     let case = case();
     let scene = |snr_db| Scene { background: Background::Pink, snr_db, between: Between::Nothing };
@@ -88,4 +93,5 @@ fn a_new_background_is_learned() {
     let later = heard.iter().filter(|event| event.onset >= first && matches!(event.outcome, Outcome::Digit(_))).count();
     // The first two seconds of each recording are background: learning takes 1.5 s and a quarter.
     assert!((18..=20).contains(&later), "{later} of 20 words in {heard:?}");
+    Ok(())
 }

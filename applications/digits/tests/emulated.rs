@@ -6,12 +6,23 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use common::stream::{Background, Between, Scene, events, record};
 use common::{Clip, Split, case, clips, fixed_features};
 use sla_digits::{Exercise, FrontEnd, HOP, Settings};
 use sla_runtime::Checksum;
 use sla_tests::Case;
+use sla_tests::needs::{Tried, emulator};
+
+sla_tests::tests![
+    the_host_has_the_documented_features,
+    the_m0_has_the_hosts_features,
+    the_m4_has_the_hosts_features,
+    the_rv32_has_the_hosts_features,
+    the_m4_labels_clips_as_the_host_does,
+    the_m4_hears_the_hosts_words,
+];
 
 /// Cut clips on the M4: each tenth of the 300. `SLA_CLIPS` is another number.
 const CLIPS: usize = 30;
@@ -32,20 +43,8 @@ const RV32: Machine =
     Machine { folder: "qemu-rv32", target: "riscv32imac-unknown-none-elf", emulator: "qemu-system-riscv32" };
 
 impl Machine {
-    /// Whether it can be built for and run here; if not, that is said.
-    fn is_here(&self) -> bool {
-        let folder = Command::new("rustc").args(["--print", "target-libdir", "--target", self.target]).output();
-        let folder = folder.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-        if !folder.is_ok_and(|folder| Path::new(&folder).is_dir()) {
-            eprintln!("skipped: this compiler has no core for {}; `cargo xtask setup` installs it", self.target);
-            return false;
-        }
-        let is_found =
-            Command::new(self.emulator).arg("--version").output().is_ok_and(|output| output.status.success());
-        if !is_found {
-            eprintln!("skipped: no {}; `cargo xtask setup` installs it", self.emulator);
-        }
-        is_found
+    fn is_here(&self) -> Tried {
+        emulator(self.target, self.emulator)
     }
 
     /// Standard output of a run of `binary`.
@@ -69,10 +68,14 @@ fn scratch(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
 }
 
-fn model(case: &Case) -> PathBuf {
-    let path = scratch("digits.sla");
-    fs::write(&path, case.file.bytes()).expect("a writable target folder");
-    path
+/// The shipped model as a file, written once: several builds read it.
+fn model() -> &'static Path {
+    static MODEL: OnceLock<PathBuf> = OnceLock::new();
+    MODEL.get_or_init(|| {
+        let path = scratch("digits.sla");
+        fs::write(&path, case().file.bytes()).expect("a writable target folder");
+        path
+    })
 }
 
 fn write_wav(path: &Path, samples: &[i16]) {
@@ -90,22 +93,41 @@ fn value<'a>(text: &'a str, kind: &str, key: &str) -> &'a str {
     word.unwrap_or_else(|| panic!("no {key} in {line}"))
 }
 
-#[test]
-fn machines_have_the_hosts_features() {
+/// Hops of the exercise.
+const HOPS: usize = 384;
+
+/// Digest of the host's features of the exercise.
+fn features() -> String {
     let (mut front, mut exercise, mut digest) = (FrontEnd::new(), Exercise::default(), Checksum::default());
-    let hops = 384;
-    for _ in 0..hops {
+    for _ in 0..HOPS {
         front.hop(&exercise.next_hop()).logs_q27().for_each(|log| digest.add(log));
     }
-    let wanted = format!("{:08x}", digest.finish());
-    // The signal and the arithmetic as they are: a change of either is a change of docs/frontend.md.
-    assert_eq!(wanted, "3b3b6984");
-    let case = case();
-    for machine in [M0, M4, RV32].iter().filter(|machine| machine.is_here()) {
-        let text = machine.run(&model(&case), "frontend", &format!("hops={hops}"));
-        eprintln!("{}", text.trim());
-        assert_eq!(value(&text, "@frontend", "digest"), wanted, "{}", machine.folder);
-    }
+    format!("{:08x}", digest.finish())
+}
+
+/// The signal and the arithmetic as they are: a change of either is a change of docs/frontend.md.
+fn the_host_has_the_documented_features() {
+    assert_eq!(features(), "3b3b6984");
+}
+
+fn has_the_hosts_features(machine: &Machine) -> Tried {
+    machine.is_here()?;
+    let text = machine.run(model(), "frontend", &format!("hops={HOPS}"));
+    eprintln!("{}", text.trim());
+    assert_eq!(value(&text, "@frontend", "digest"), features(), "{}", machine.folder);
+    Ok(())
+}
+
+fn the_m0_has_the_hosts_features() -> Tried {
+    has_the_hosts_features(&M0)
+}
+
+fn the_m4_has_the_hosts_features() -> Tried {
+    has_the_hosts_features(&M4)
+}
+
+fn the_rv32_has_the_hosts_features() -> Tried {
+    has_the_hosts_features(&RV32)
 }
 
 /// Labels and the digest of the last logits of each clip.
@@ -124,12 +146,9 @@ fn labels(case: &Case, clips: &[&Clip]) -> (String, u32) {
     (clips.iter().map(&mut label).collect(), digest.finish())
 }
 
-#[test]
-fn the_m4_labels_clips_as_the_host_does() {
-    let Some(clips) = clips(Split::Test) else { return };
-    if !M4.is_here() {
-        return;
-    }
+fn the_m4_labels_clips_as_the_host_does() -> Tried {
+    let clips = clips(Split::Test)?;
+    M4.is_here()?;
     let count = std::env::var("SLA_CLIPS").map_or(CLIPS, |n| n.parse().expect("SLA_CLIPS is a number"));
     let chosen: Vec<&Clip> = clips.iter().step_by(clips.len() / count.clamp(1, clips.len())).collect();
     let folder = scratch("clips");
@@ -142,21 +161,19 @@ fn the_m4_labels_clips_as_the_host_does() {
     let list = folder.join("list.txt");
     fs::write(&list, paths.collect::<String>()).expect("a writable target folder");
     let case = case();
-    let text = M4.run(&model(&case), "digits", &format!("clips={}", list.display()));
+    let text = M4.run(model(), "digits", &format!("clips={}", list.display()));
     let (labels, digest) = labels(&case, &chosen);
     let right = labels.bytes().zip(&chosen).filter(|(label, clip)| label - b'0' == clip.label).count();
     eprintln!("{right} of {} labels right; {}", chosen.len(), text.lines().last().unwrap_or_default());
     assert_eq!(text.lines().next(), Some(format!("@labels {labels}").as_str()));
     assert_eq!(value(&text, "@clips", "digest"), format!("{digest:08x}"));
     assert!(right + 1 >= chosen.len());
+    Ok(())
 }
 
-#[test]
-fn the_m4_hears_the_hosts_words() {
-    let Some(clips) = clips(Split::Test) else { return };
-    if !M4.is_here() {
-        return;
-    }
+fn the_m4_hears_the_hosts_words() -> Tried {
+    let clips = clips(Split::Test)?;
+    M4.is_here()?;
     let some: Vec<Clip> = clips.into_iter().step_by(300 / WORDS).collect();
     let recording = record(&some, Scene { background: Background::Pink, snr_db: 20.0, between: Between::Clicks }, 1);
     let (path, case) = (scratch("recording.wav"), case());
@@ -176,11 +193,12 @@ fn the_m4_hears_the_hosts_words() {
             event.digest(&mut digest);
         }
     }
-    let text = M4.run(&model(&case), "digits", &format!("wav={}", path.display()));
+    let text = M4.run(model(), "digits", &format!("wav={}", path.display()));
     eprintln!("{text}");
     assert!(heard.len() >= WORDS);
     assert_eq!(text.lines().filter(|line| line.starts_with("@word")).count(), heard.len());
     assert_eq!(value(&text, "@digits", "digest"), format!("{:08x}", digest.finish()));
     let at_most: u64 = value(&text, "@digits", "insns_per_second_at_most").parse().expect("a number");
     assert!(at_most <= M4_AT_MOST, "{at_most} instructions a second");
+    Ok(())
 }

@@ -4,6 +4,9 @@ mod common;
 
 use common::{Split, clips, float_frames, hops};
 use sla_digits::{BANDS, FrontEnd};
+use sla_tests::needs::Tried;
+
+sla_tests::tests![hard_signals_are_within_the_bound, speech_is_within_the_bound];
 
 /// Largest error of any band of any frame, dB: docs/frontend.md.
 const WORST_DB: f64 = 0.02;
@@ -39,7 +42,6 @@ fn largest(errors: &[Vec<f64>], f: fn(&[f64]) -> f64) -> f64 {
     errors.iter().map(|band| f(band)).fold(0.0, f64::max)
 }
 
-#[test]
 fn hard_signals_are_within_the_bound() {
     let len = 40 * 128;
     let mut noise = 1u32;
@@ -74,9 +76,8 @@ fn hard_signals_are_within_the_bound() {
     }
 }
 
-#[test]
-fn speech_is_within_the_bound() {
-    let Some(clips) = clips(Split::Test) else { return };
+fn speech_is_within_the_bound() -> Tried {
+    let clips = clips(Split::Test)?;
     let mut all = vec![Vec::new(); BANDS];
     for clip in clips.iter().step_by(3) {
         for (all, errors) in all.iter_mut().zip(errors(&clip.samples)) {
@@ -89,4 +90,5 @@ fn speech_is_within_the_bound() {
     }
     let (worst, rms) = (largest(&all, worst), largest(&all, rms));
     assert!(worst <= WORST_DB && rms <= RMS_DB, "{worst} dB, {rms} dB");
+    Ok(())
 }

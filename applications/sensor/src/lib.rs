@@ -6,7 +6,14 @@
 //! SPI    yours               yours
 //! ```
 //!
-//! ```ignore
+//! ```
+//! # use sla_sensor::*;
+//! # fn example(
+//! #     (model, session, i2c): (&sla_runtime::Model, sla_runtime::Session, impl embedded_hal::i2c::I2c),
+//! #     (act, wait_for_interrupt): (fn(Option<&str>), fn()),
+//! # ) -> Result<(), Unfit> {
+//! # let log = |_| ();
+//! let mut features = [0; 96];
 //! let sensor = Lis3dh::new(I2cBus::new(i2c, 0x18), Config { rate: Rate::Hz100, range: Range::G4, retries: 2 });
 //! let source = Windows::<_, 3, 32>::new(sensor, Settings { hop: 16, ..Settings::default() });    // 96 features, every 160 ms
 //! let mut monitor = Monitor::new(session, source, &mut features)?;
@@ -17,6 +24,7 @@
 //!         Err(trouble) => log(trouble),                                    // the next poll starts the sensor anew
 //!     }
 //! }
+//! # }
 //! ```
 //!
 //! * Another sensor implements [`Sensor`]; one that computes its own features implements [`FeatureSource`].

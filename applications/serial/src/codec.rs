@@ -2,7 +2,7 @@
 
 use sla_runtime::Model;
 #[cfg(feature = "tokenizer")]
-use sla_runtime::{Decoder, EncodeError, Tokenizer};
+use sla_runtime::{ControlTokens, Decoder, EncodeError, Template, Tokenizer};
 
 use crate::error::Unfit;
 
@@ -97,7 +97,8 @@ impl<'m> Codec<'m> {
         true
     }
 
-    /// The ids of a text that is not empty, perhaps in `ids`; with those that begin a text, where it begins one.
+    /// The ids of a text that is not empty, perhaps in `ids`; with those that begin a text, where it begins one. Control tokens
+    /// that are typed are text.
     #[cfg_attr(
         not(feature = "tokenizer"),
         expect(clippy::unnecessary_wraps, unused_variables, reason = "bytes are ids")
@@ -105,7 +106,8 @@ impl<'m> Codec<'m> {
     pub fn encode<'a>(&self, text: &'a str, begins: bool, ids: &'a mut [u32]) -> Result<Prompt<'a>, NoIds> {
         #[cfg(feature = "tokenizer")]
         if let Some((tokenizer, _)) = &self.tokens {
-            let len = tokenizer.encode(text, begins, ids).map_err(NoIds::Encode)?;
+            let template = if begins { Template::Add } else { Template::Omit };
+            let len = tokenizer.encode(text, template, ControlTokens::AsText, ids).map_err(NoIds::Encode)?;
             return match ids.get(..len) {
                 Some([]) | None => Err(NoIds::Empty),
                 Some(ids) => Ok(Prompt::Ids(ids)),
@@ -160,8 +162,10 @@ impl Utf8 {
                     // One character at most is pending, so nothing valid stands before what is wrong.
                     let Some(wrong) = e.error_len() else { return };
                     sink("\u{fffd}");
+                    // Never more than all; said again, so that no panic is left in.
+                    let wrong = wrong.min(self.len).min(4);
                     self.pending.rotate_left(wrong);
-                    self.len = self.len.saturating_sub(wrong);
+                    self.len -= wrong;
                 }
             }
         }

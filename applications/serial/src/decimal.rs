@@ -50,7 +50,8 @@ impl Decimal {
     }
 
     fn denominator(self) -> u64 {
-        10u64.pow(self.places.into())
+        // Of at most nine places; that it is not 0 is for the compiler, which else leaves a panic in.
+        10u64.pow(self.places.into()).max(1)
     }
 
     /// The nearest float, ties to even: what `str::parse` gives for the same text.

@@ -197,8 +197,8 @@ fn tell<U: Read + ReadReady + Write>(
 fn help<U: Read + ReadReady + Write>(terminal: &mut Terminal<U>) -> Result<(), Failure<U::Error>> {
     let _ = writeln!(terminal, "A line of text is gone on from; an empty line goes on. Ctrl-C ends an answer.");
     for entry in &COMMANDS {
-        let _ =
-            writeln!(terminal, "/{} {:width$} {}", entry.name, entry.value, entry.about, width = 18 - entry.name.len());
+        let width = 18usize.saturating_sub(entry.name.len());
+        let _ = writeln!(terminal, "/{} {:width$} {}", entry.name, entry.value, entry.about);
     }
     terminal.settle()
 }

@@ -446,7 +446,7 @@ fn features(keys: &Keys, warnings: &mut Vec<String>) -> Result<Features, Checkpo
     let (mean, std) = match (keys.numbers("feature_mean", size)?, keys.numbers("feature_std", size)?) {
         (Some(mean), Some(std)) => (mean, std),
         (None, None) => {
-            warnings.push("config.json: no feature_mean and feature_std; features are taken as they are".into());
+            warnings.push("config.json: no feature_mean and feature_std, so features are taken as they are; give both if training scaled them".into());
             (vec![0.0; size], vec![1.0; size])
         }
         (Some(_), None) => return Err(missing("feature_std", "feature_mean is given, so this must be")),
@@ -513,15 +513,20 @@ fn warn_keys(keys: &Keys, plan: &Plan, warnings: &mut Vec<String>) -> Result<(),
         let elsewhere = FEATURES.contains(&name) || families.iter().any(|f| family_keys(*f).contains(&name));
         let (value, kind) = (keys.show(name), &plan.model_type);
         if !read && !elsewhere {
-            warnings.push(format!("config.json: unknown key {} = {value} is ignored", name.escape_debug()));
+            warnings.push(format!(
+                "config.json: unknown key {} = {value} is ignored; correct its name, or remove it",
+                name.escape_debug()
+            ));
         } else if !read && keys.get(name).is_some_and(|v| v.as_bool() != Some(false)) {
             let what = if plan.features.is_some() { "classifier" } else { "language model" };
-            warnings.push(format!("config.json: {name} = {value} has no effect on a {kind} {what}"));
+            warnings.push(format!(
+                "config.json: {name} = {value} has no effect on a {kind} {what}; remove it, or correct model_type"
+            ));
         }
     }
     let mut dead = |key: &str, live: bool, why: &str| {
         if live {
-            warnings.push(format!("config.json: {key} = {} has no effect: {why}", keys.show(key)));
+            warnings.push(format!("config.json: {key} = {} has no effect: {why}; remove it", keys.show(key)));
         }
     };
     let is = |key: &str, value: bool| keys.get(key).and_then(|v| v.as_bool()) == Some(value);

@@ -46,7 +46,9 @@ pub(super) fn in_vocabulary(
     for id in ids {
         match u32::try_from(id).ok().filter(|&id| (id as usize) < vocab) {
             Some(id) => inside.push(id),
-            None => warnings.push(format!("{file}: {key} = {id} is outside the vocabulary of {vocab}; ignored")),
+            None => warnings.push(format!(
+                "{file}: {key} = {id} is outside the vocabulary of {vocab} and ignored; correct it, or set it to null"
+            )),
         }
     }
     inside

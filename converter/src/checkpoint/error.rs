@@ -167,7 +167,7 @@ pub enum CheckpointError {
         value: f32,
     },
     /// `num_hidden_layers` is not the number of layers in the files.
-    #[error("config.json: num_hidden_layers = {config}{}, but the tensors hold {found} layers", if *defaulted { " (the default)" } else { "" })]
+    #[error("config.json: num_hidden_layers = {config}{}, but the tensors hold {found} layers; correct it, or give all shards", if *defaulted { " (the default)" } else { "" })]
     Layers {
         /// The config's number.
         config: usize,

@@ -114,7 +114,9 @@ fn conv_width(plan: &Plan, tensors: &Tensors, warnings: &mut Vec<String>) -> Res
     let name = "layers.0.attn.q_conv1d.weight";
     let width = size_of(tensors, name, 2, &[&channels, "1", "any"], "use_short_conv asks for it")?;
     if let Some(size) = plan.conv_size.filter(|&s| s != width) {
-        warnings.push(format!("config.json: conv_size = {size}, but the kernels are {width} wide; {width} is used"));
+        warnings.push(format!(
+            "config.json: conv_size = {size}, but the kernels are {width} wide, which is used; correct the key"
+        ));
     }
     Ok(Some(width))
 }
@@ -135,7 +137,9 @@ fn input(
     let name = "embeddings.weight";
     let vocab = size_of(tensors, name, 0, &["any", &h.to_string()], "every language model has it")?;
     if let Some(size) = plan.vocab.filter(|&v| v != vocab) {
-        warnings.push(format!("config.json: vocab_size = {size}, but the embedding has {vocab} rows; {vocab} is used"));
+        warnings.push(format!(
+            "config.json: vocab_size = {size}, but the embedding has {vocab} rows, which is used; correct the key"
+        ));
     }
     let data = tensors.take(name, &[vocab, h], ALWAYS)?;
     Ok((Input::Tokens { vocab }, InputWeights::Embedding(Matrix::new(vocab, h, data))))

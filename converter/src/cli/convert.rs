@@ -15,21 +15,22 @@ use sla_reference::Input;
 use sla_tokenizer::Tokenizer;
 
 use super::failure::{Outcome, usage, warn};
-use super::output::{OutputFile, print};
+use super::output::{OutputFile, tell};
 use super::progress::Progress;
 use super::table::Table;
 use super::terminal::is_verbose;
 
 /// Options of `sla convert`.
 #[derive(Args)]
+#[command(allow_negative_numbers = true)]
 pub(super) struct Options {
     /// Checkpoint: a folder with config.json and model.safetensors (or shards and their index)
     dir: PathBuf,
-    /// File to write
+    /// File to write; - for stdout
     #[arg(short, long, value_name = "FILE.sla")]
     output: PathBuf,
-    /// Data to measure activation ranges and drift on: a text (byte-level models and tokenizers) or a .safetensors file with input_ids,
-    /// features or features.N. Default: the model's own samples; synthetic frames for feature models
+    /// Data to measure activation ranges and drift on: a text (byte-level models and tokenizers; - for stdin) or a .safetensors file with
+    /// input_ids, features or features.N. Default: the model's own samples; synthetic frames for feature models
     #[arg(long, value_name = "FILE")]
     calibration: Option<PathBuf>,
     /// Representation of the recurrent state: int32, or int16 for half the memory; one for all layers, or one a layer,
@@ -76,7 +77,7 @@ fn budget(text: &str) -> Result<Budget, String> {
     }
     match text.parse::<f64>() {
         Ok(ratio) if ratio > 0.0 && ratio <= 1.0 => Ok(Budget::Ratio(ratio)),
-        _ => Err("neither a number of bytes nor a share above 0.0 and up to 1.0".into()),
+        _ => Err("it must be a number of bytes, or a share of the int8 file's size above 0.0 and up to 1.0".into()),
     }
 }
 
@@ -122,7 +123,7 @@ pub(super) fn command(options: &Options) -> Outcome {
         converted.choices.iter().for_each(|row| table.row(row));
         text += &format!("\n{}", table.render());
     }
-    print(&text)
+    tell(Some(&output), &text)
 }
 
 fn state_kind(name: &str) -> Result<StateKind, String> {

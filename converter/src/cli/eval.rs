@@ -17,14 +17,16 @@ use sla_reference::Model as FloatModel;
 use sla_runtime::Model;
 use sla_tokenizer::Text;
 
-use super::failure::{Failure, Outcome, fail, read_model_to_run, warn};
+use super::failure::{Failure, Outcome, fail, read_model_to_run, usage, warn};
 use super::inspect::provenance;
-use super::output::{OutputFile, print, print_json};
+use super::number::number;
+use super::output::{OutputFile, print_json, tell};
 use super::progress::Progress;
 use super::table::{Table, decibel, figure, grouped, percent};
 
 /// Options of `sla eval`.
 #[derive(Args)]
+#[command(allow_negative_numbers = true)]
 pub(super) struct Options {
     /// File to evaluate
     #[arg(value_name = "FILE.sla")]
@@ -36,41 +38,56 @@ pub(super) struct Options {
     /// --stream the float model's own samples, or synthetic frames
     #[arg(long, value_name = "X.safetensors", conflicts_with = "text")]
     tokens: Option<PathBuf>,
-    /// Text for byte-level models and files with a tokenizer, cut into rows of 1,024 tokens that each start from a fresh state
+    /// Text for byte-level models and files with a tokenizer, cut into rows of 1,024 tokens that each start from a fresh state; - for stdin
     #[arg(long, value_name = "FILE")]
     text: Option<PathBuf>,
     /// One stream of N steps without a reset, in windows of its positions; the input is repeated as often as it takes
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = steps)]
     stream: Option<u64>,
-    /// Draw the KL along the stream
+    /// Draw the KL along the stream; - for stdout
     #[arg(long, value_name = "OUT.svg", requires = "stream")]
     plot: Option<PathBuf>,
-    /// Write a page that shows all of it: plots, gates over the text, ranges, memory
+    /// Write a page that shows all of it: plots, gates over the text, ranges, memory; - for stdout
     #[arg(long, value_name = "OUT.html", conflicts_with = "stream")]
     report: Option<PathBuf>,
     /// Print JSON, and nothing else, on stdout
     #[arg(long)]
     json: bool,
     /// Name the first vector whose signal-to-noise ratio, arithmetic alone, is below this
-    #[arg(long, value_name = "DB", default_value_t = 40.0, conflicts_with = "stream", allow_negative_numbers = true, value_parser = finite)]
+    #[arg(long, value_name = "DB", default_value_t = 40.0, conflicts_with = "stream", value_parser = finite)]
     tolerance: f64,
 }
 
 fn finite(text: &str) -> Result<f64, String> {
-    text.parse::<f64>().ok().filter(|v| v.is_finite()).ok_or_else(|| "it must be a finite number".into())
+    number(text, "a finite number", |v: f64| v.is_finite())
+}
+
+fn steps(text: &str) -> Result<u64, String> {
+    number(text, "a whole number of steps, 1 or above", |steps: u64| steps > 0)
+}
+
+/// The file that `--report` or `--plot` names; refused if the command reads it, or prints where it goes.
+fn output(options: &Options) -> Outcome<Option<OutputFile>> {
+    let Some(path) = options.report.as_ref().or(options.plot.as_ref()) else { return Ok(None) };
+    let output = OutputFile::new(path)?;
+    if options.json && output.is_stdout() {
+        return usage("--json prints on stdout, and so would the drawing or page; give a file for that");
+    }
+    output.spare(Some(&options.checkpoint), [&options.file].into_iter().chain(&options.tokens).chain(&options.text))?;
+    Ok(Some(output))
 }
 
 /// Compares and prints.
 pub(super) fn command(options: &Options) -> Outcome {
-    let page = report::output(options)?;
+    let output = output(options)?;
     let file = read_model_to_run(&options.file)?;
     let model = file.model();
     let checkpoint = checkpoint(&options.checkpoint, &model)?;
     warn(&checkpoint.warnings);
     check_same(&checkpoint.config, &model)?;
     match options.stream {
-        Some(steps) => stream::command(options, steps, &model, checkpoint),
-        None => rows_command(options, &file, checkpoint, page),
+        Some(steps) => stream::command(options, steps, &model, checkpoint, output.as_ref()),
+        None => rows_command(options, &file, checkpoint, output.as_ref()),
     }
 }
 
@@ -80,7 +97,7 @@ pub(super) fn checkpoint(dir: &Path, model: &Model) -> Outcome<Checkpoint> {
     Ok(checkpoint::load_with(dir, how)?)
 }
 
-fn rows_command(options: &Options, file: &OwnedModel, checkpoint: Checkpoint, page: Option<OutputFile>) -> Outcome {
+fn rows_command(options: &Options, file: &OwnedModel, checkpoint: Checkpoint, page: Option<&OutputFile>) -> Outcome {
     let model = file.model();
     let rows = rows(&options.checkpoint, options.tokens.as_ref(), options.text.as_ref(), &model, &checkpoint)?;
     let bytes = options.text.as_ref().map(|_| scored_bytes(&model, &rows)).filter(|&bytes| bytes > 0);
@@ -95,10 +112,10 @@ fn rows_command(options: &Options, file: &OwnedModel, checkpoint: Checkpoint, pa
         json["bits_per_byte_float"] = json!(total.nll_float.map(|nll| bits_per_byte(total, nll, bytes)));
         json["bits_per_byte_fixed"] = json!(total.nll_fixed.map(|nll| bits_per_byte(total, nll, bytes)));
     }
-    if let Some(page) = &page {
+    if let Some(page) = page {
         report::write(page, options, file, &rows, &floats, &comparison, &json)?;
     }
-    if options.json { print_json(&json) } else { print(&text(options, &comparison, bytes)) }
+    if options.json { print_json(&json) } else { tell(page, &text(options, &comparison, bytes)) }
 }
 
 /// The float model, and the same over the weights that the file means.
@@ -113,7 +130,10 @@ pub(super) fn check_source(checkpoint: &Checkpoint, model: &Model) {
     let have: String = checkpoint.meta.source_sha256.iter().map(|b| format!("{b:02x}")).collect();
     let made_from = provenance(model).find(|(key, _)| *key == "source_sha256").map(|(_, value)| value);
     if made_from.is_some_and(|hash| hash != have) {
-        warn(&["the file was converted from other weights than the checkpoint's (source_sha256 differs)"]);
+        warn(&[
+            "the file was converted from other weights than the checkpoint's (source_sha256 differs), so the figures compare two \
+               models; give the checkpoint that it is from, or convert this one",
+        ]);
     }
 }
 
@@ -130,7 +150,7 @@ pub(super) fn rows(
     }
     let own = dir.join("eval.safetensors");
     if tokens.is_none() && !own.exists() {
-        return fail(format!("{}: no such file; give the input with --tokens or --text", own.display()));
+        return fail(format!("{}: no such file; give the input with --text or --tokens", own.display()));
     }
     data::eval_rows(tokens.unwrap_or(&own), &checkpoint.config).map_err(Failure::from)
 }

@@ -9,7 +9,7 @@ use sla_converter::plan::Chip;
 
 use super::address::{address, firmware};
 use super::failure::{Failure, Outcome, read_model, usage};
-use super::output::{OutputFile, print};
+use super::output::{OutputFile, tell};
 use super::plan::chip;
 use super::table::grouped;
 
@@ -23,13 +23,13 @@ pub(super) struct Options {
     /// a drive; bin: the bytes alone, for tools that take the address apart
     #[arg(long, value_enum)]
     format: Format,
-    /// Where the model will lie: a multiple of 16 (uf2: the start of a sector), such as 0x08080000
+    /// Where the model will lie: a multiple of 16 (uf2: the start of a sector; ESP32: of a page of 64 KiB), such as 0x08080000
     #[arg(long, value_name = "ADDR", value_parser = address, allow_negative_numbers = true)]
     address: u64,
-    /// File to write
+    /// File to write; - for stdout
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
-    /// Chip of `sla plan`: its flash is checked, and it gives elf its machine and uf2 its family
+    /// Chip of `sla plan`, by its name there or its part number: its flash is checked, and it gives elf its machine and uf2 its family
     #[arg(long, value_name = "NAME")]
     chip: Option<String>,
     /// Firmware that the model must not overwrite. A uf2 file replaces whole sectors: those of the chip or family, else of 4 KiB
@@ -38,7 +38,7 @@ pub(super) struct Options {
     /// Instruction set of an elf file, without --chip [default: arm]
     #[arg(long, value_enum, conflicts_with = "chip")]
     machine: Option<MachineName>,
-    /// Family of a uf2 file, without --chip, such as 0xe48bff56
+    /// Family of a uf2 file, without --chip: a name of the published list such as RP2040, or a number such as 0xe48bff56
     #[arg(long, value_name = "ID", value_parser = super::address::family, allow_negative_numbers = true, conflicts_with = "chip")]
     family: Option<u32>,
 }
@@ -75,14 +75,20 @@ pub(super) fn command(options: &Options) -> Outcome {
     let of_family = |family| Chip::all().iter().find(|chip| chip.uf2_family == Some(family));
     let erasing = chip.or_else(|| options.family.and_then(of_family));
     let sector_at = |address| erasing.and_then(|chip| chip.sector_at(address)).or(Some(small_sector(address)));
-    let erased = if options.format == Format::Uf2 { Erased::Sectors(&sector_at) } else { Erased::Bytes };
+    let erased = match chip.and_then(|chip| chip.page) {
+        _ if options.format == Format::Uf2 => Erased::Sectors(&sector_at),
+        Some(page) => Erased::Pages(page),
+        None => Erased::Bytes,
+    };
     let memory = chip.map(flash_of);
     if let Some(memory) = &memory {
         region.within(memory, erased)?;
     }
     let written = region.whole(erased)?;
     if let Some(path) = &options.firmware {
-        region.clear_of(&firmware(path)?, memory.as_ref().map_or(&ADDRESSES, |memory| &memory.region), erased)?;
+        let mut parts = firmware(path)?;
+        parts.iter_mut().for_each(|part| part.region = chip.map_or(part.region, |chip| chip.taken(part.region)));
+        region.clear_of(&parts, memory.as_ref().map_or(&ADDRESSES, |memory| &memory.region), erased)?;
     }
     let image = Image { address: options.address as u32, bytes };
     let contents = match options.format {
@@ -94,12 +100,13 @@ pub(super) fn command(options: &Options) -> Outcome {
     output.write(&contents)?;
     let Region { start, end } = region;
     let sectors = if written == region { String::new() } else { format!(" in sectors up to {:#010x}", written.end) };
-    print(&format!(
+    let told = format!(
         "wrote {}: {} bytes of model for {start:#010x} to {end:#010x}{sectors}, id {:08x}\n",
         output.shown(),
         grouped(region.bytes()),
         file.model().id()
-    ))
+    );
+    tell(Some(&output), &told)
 }
 
 /// The sector of 4 KiB that holds `address`: what most boot loaders erase at once.
@@ -110,7 +117,11 @@ fn small_sector(address: u64) -> Region {
 /// The flash of a chip as a memory with a name.
 pub(super) fn flash_of(chip: &Chip) -> Named {
     let flash = &chip.flash;
-    Named { name: format!("the {} of {}", flash.name, chip.name), region: Region::new(flash.address, flash.bytes) }
+    let mapped = if chip.page.is_some() { ", mapped as data" } else { "" };
+    Named {
+        name: format!("the {} of {}{mapped}", flash.name, chip.name),
+        region: Region::new(flash.address, flash.bytes),
+    }
 }
 
 /// The family of a UF2 file; 0 for other formats.

@@ -14,6 +14,7 @@ mod failure;
 mod flash;
 mod inspect;
 mod logits;
+mod number;
 mod output;
 mod plan;
 mod progress;
@@ -22,6 +23,8 @@ mod run;
 mod snapshot;
 mod table;
 mod terminal;
+mod text;
+mod tokenize;
 mod utf8;
 
 use std::process::ExitCode;
@@ -56,6 +59,8 @@ enum Command {
     Run(run::Options),
     /// Read a prompt and write the session, for a firmware that starts behind it
     Snapshot(snapshot::Options),
+    /// Print the ids of a text, or the text of ids
+    Tokenize(tokenize::Options),
     /// Tell whether a .sla file fits a chip and estimate how fast it runs there
     Plan(plan::Options),
     /// Write a .sla file as Intel HEX, ELF, UF2 or plain bytes for a flash address
@@ -98,6 +103,7 @@ fn run_command(command: &Command) -> Outcome {
         Command::Logits(options) => logits::command(options),
         Command::Run(options) => run::command(options),
         Command::Snapshot(options) => snapshot::command(options),
+        Command::Tokenize(options) => tokenize::command(options),
         Command::Plan(options) => plan::command(options),
         Command::Export(options) => export::command(options),
         Command::Flash(options) => flash::command(options),

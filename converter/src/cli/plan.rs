@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Value, json};
+use sla_converter::names;
 use sla_converter::plan::savings::Savings;
 use sla_converter::plan::{Chip, CostTable, Demand, Fit, ONE_BACKBONE_BYTES, Plan, Range, Speed};
 
@@ -18,7 +19,7 @@ pub(super) struct Options {
     /// File to plan for
     #[arg(value_name = "FILE.sla")]
     file: PathBuf,
-    /// One chip in detail; exit code 1 where the model does not fit it. Without, one row for each chip that is known
+    /// One chip in detail, by its name or part number; exit code 1 where the model does not fit it. Without, one row for each chip that is known
     #[arg(long, value_name = "NAME")]
     chip: Option<String>,
     /// Print JSON, and nothing else, on stdout
@@ -26,19 +27,15 @@ pub(super) struct Options {
     json: bool,
 }
 
-/// The chip that an option names, or one line with similar names.
+/// The chip that an option names, or one line with the names that there are.
 pub(super) fn chip(name: &str) -> Outcome<&'static Chip> {
     Chip::find(name).ok_or_else(|| Failure::Usage(no_chip(name)))
 }
 
-/// That no chip has this name, and which have others.
+/// That no chip has this name, and which names there are.
 pub(super) fn no_chip(name: &str) -> String {
-    let similar = Chip::similar(name);
-    let names: Vec<&str> = Chip::all().iter().map(|chip| chip.name.as_str()).collect();
-    match similar.is_empty() {
-        false => format!("no chip is called {name}; similar: {}", similar.join(", ")),
-        true => format!("no chip is called {name}; the known ones are {}", names.join(", ")),
-    }
+    let known = names::nearest(name, Chip::all().iter().map(|chip| chip.name.as_str()));
+    format!("no chip is called {name}; the known ones, nearest first: {known}")
 }
 
 /// Plans and prints.

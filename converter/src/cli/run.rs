@@ -9,8 +9,10 @@ use sla_format::InputKind;
 use sla_runtime::{Decoder, MAX_CANDIDATES, Model, Sampler, SamplerConfig, Session, SnapshotError};
 
 use super::failure::{Failure, Outcome, fail, read_model_to_run, warn};
+use super::number::{number, whole};
 use super::output::print;
-use super::prompt::{Prompt, reads_bytes};
+use super::prompt::Prompt;
+use super::text::{closing, reads_bytes};
 use super::utf8::Utf8Stream;
 
 /// Options of `sla run`.
@@ -23,43 +25,56 @@ pub(super) struct Options {
     #[command(flatten)]
     prompt: Prompt,
     /// Go on from a session that `sla snapshot` or a device wrote, in place of a prompt
-    #[arg(long, value_name = "FILE.slas", conflicts_with_all = ["prompt", "prompt_ids"])]
+    #[arg(long, value_name = "FILE.slas", conflicts_with_all = ["prompt", "prompt_file", "prompt_ids", "control_tokens"])]
     snapshot: Option<PathBuf>,
     /// Number of new tokens
-    #[arg(short = 'n', long = "tokens", value_name = "TOKENS", default_value_t = 256)]
+    #[arg(short = 'n', long = "tokens", value_name = "TOKENS", default_value_t = 256, value_parser = tokens)]
     tokens: u64,
     /// Divides the logits; 0 takes the most likely token every time
     #[arg(long, value_name = "F", default_value_t = SamplerConfig::default().temperature, value_parser = temperature)]
     temperature: f32,
-    /// Draw from the N most likely tokens; 0 for as many as the sampler keeps (256)
-    #[arg(long, value_name = "N", default_value_t = SamplerConfig::default().top_k)]
+    /// Draw from the N most likely tokens; 0 or -1 for as many as the sampler keeps (256)
+    #[arg(long, value_name = "N", default_value_t = SamplerConfig::default().top_k, value_parser = top_k)]
     top_k: usize,
-    /// Draw from the fewest tokens that have this probability together
+    /// Draw from the fewest tokens that have this probability together; 1 for no limit
     #[arg(long, value_name = "F", default_value_t = SamplerConfig::default().top_p, value_parser = top_p)]
     top_p: f32,
     /// Makes the last 64 tokens less likely; 1 for no change
     #[arg(long, value_name = "F", default_value_t = SamplerConfig::default().repetition_penalty, value_parser = penalty)]
     repetition_penalty: f32,
     /// The same seed gives the same text on every machine
-    #[arg(long, value_name = "N", default_value_t = SamplerConfig::default().seed)]
+    #[arg(long, value_name = "N", default_value_t = SamplerConfig::default().seed, value_parser = seed)]
     seed: u64,
 }
 
-fn number(text: &str, rule: &str, valid: impl Fn(f32) -> bool) -> Result<f32, String> {
-    let value = text.parse::<f32>().ok().filter(|&v| valid(v));
-    value.ok_or_else(|| format!("it must be {rule}"))
+fn tokens(text: &str) -> Result<u64, String> {
+    whole(text, "a whole number from 0 to 2^64-1; a large one goes on until the model ends the text, or Ctrl-C does")
+}
+
+fn top_k(text: &str) -> Result<usize, String> {
+    if text == "-1" {
+        Ok(0)
+    } else {
+        whole(text, "a whole number, 1 or above; 0 or -1 for as many as the sampler keeps")
+    }
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    whole(text, "a whole number from 0 to 2^64-1; another one gives another text")
 }
 
 fn temperature(text: &str) -> Result<f32, String> {
-    number(text, "a finite number, 0 or above", |v| v.is_finite() && v >= 0.0)
+    number(text, "a finite number, 0 or above; 0 takes the most likely token every time", |v: f32| {
+        v.is_finite() && v >= 0.0
+    })
 }
 
 fn top_p(text: &str) -> Result<f32, String> {
-    number(text, "above 0 and at most 1", |v| v > 0.0 && v <= 1.0)
+    number(text, "above 0 and at most 1; 1 for no limit", |v: f32| v > 0.0 && v <= 1.0)
 }
 
 fn penalty(text: &str) -> Result<f32, String> {
-    number(text, "a finite number above 0", |v| v.is_finite() && v > 0.0)
+    number(text, "a finite number above 0; 1 for no change", |v: f32| v.is_finite() && v > 0.0)
 }
 
 /// Generates and prints, token by token.
@@ -74,7 +89,8 @@ pub(super) fn command(options: &Options) -> Outcome {
         ));
     }
     if options.top_k > MAX_CANDIDATES {
-        warn(&[format!("--top-k {}: the sampler keeps {MAX_CANDIDATES} candidates", options.top_k)]);
+        let most = format!("--top-k {}: the sampler keeps {MAX_CANDIDATES} candidates", options.top_k);
+        warn(&[format!("{most}, and draws from those; give at most {MAX_CANDIDATES}")]);
     }
     let mut session = memory.session(&model)?;
     let prompt = match &options.snapshot {
@@ -119,7 +135,9 @@ fn restore(session: &mut Session, path: &Path) -> Outcome {
     let restored = session.restore(&bytes);
     let is_other = |e: SnapshotError| matches!(e, SnapshotError::NotASnapshot | SnapshotError::Truncated { .. });
     restored.map_err(|e| match foreign::what(&bytes).filter(|_| is_other(e)) {
-        Some(what) => Failure::Error(format!("{shown}: not a snapshot but {what}")),
+        Some(what) => {
+            Failure::Error(format!("{shown}: not a snapshot but {what}; `sla snapshot` makes one of this model"))
+        }
         None => Failure::Error(format!("{shown}: {e}; `sla snapshot` makes one of this model")),
     })?;
     if session.position() == 0 {
@@ -132,7 +150,8 @@ fn restore(session: &mut Session, path: &Path) -> Outcome {
 struct Printer<'m> {
     tokens: Option<Decoder<'m>>,
     bytes: Option<Utf8Stream>,
-    first: bool,
+    /// The last character.
+    last: Option<char>,
 }
 
 impl<'m> Printer<'m> {
@@ -143,7 +162,7 @@ impl<'m> Printer<'m> {
         if let Some(decoder) = &mut tokens {
             prompt.iter().for_each(|&id| decoder.push(id, &mut |_| {}));
         }
-        Self { tokens, bytes: reads_bytes(model).then(Utf8Stream::default), first: true }
+        Self { tokens, bytes: reads_bytes(model).then(Utf8Stream::default), last: None }
     }
 
     fn token(&mut self, token: u32) -> Outcome {
@@ -151,14 +170,18 @@ impl<'m> Printer<'m> {
         match (&mut self.tokens, &mut self.bytes) {
             (Some(decoder), _) => decoder.push(token, &mut |part| text.push_str(part)),
             (None, Some(stream)) => stream.push(token.to_le_bytes()[0], &mut text),
-            (None, None) if self.first => text = token.to_string(),
+            (None, None) if self.last.is_none() => text = token.to_string(),
             (None, None) => text = format!(" {token}"),
         }
-        self.first = false;
-        if text.is_empty() { Ok(()) } else { print(&text) }
+        self.print(&text)
     }
 
-    /// What is left; a line break where a prompt follows on the same screen.
+    fn print(&mut self, text: &str) -> Outcome {
+        self.last = text.chars().next_back().or(self.last);
+        if text.is_empty() { Ok(()) } else { print(text) }
+    }
+
+    /// What is left; a line end behind ids, and where a prompt follows on the same screen.
     fn finish(mut self) -> Outcome {
         let mut text = String::new();
         if let Some(stream) = &mut self.bytes {
@@ -167,9 +190,8 @@ impl<'m> Printer<'m> {
         if let Some(decoder) = &mut self.tokens {
             decoder.finish(&mut |part| text.push_str(part));
         }
-        if (self.bytes.is_none() && self.tokens.is_none()) || std::io::stdout().is_terminal() {
-            text.push('\n');
-        }
-        print(&text)
+        self.print(&text)?;
+        let ids = self.bytes.is_none() && self.tokens.is_none();
+        print(closing(ids || std::io::stdout().is_terminal(), self.last))
     }
 }

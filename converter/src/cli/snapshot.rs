@@ -7,18 +7,19 @@ use sla_converter::owned_model::Memory;
 use sla_format::InputKind;
 
 use super::failure::{Outcome, fail, read_model_to_run};
-use super::output::{OutputFile, print};
+use super::output::{OutputFile, tell};
 use super::prompt::Prompt;
 
 /// Options of `sla snapshot`.
 #[derive(Args)]
+#[command(allow_negative_numbers = true)]
 pub(super) struct Options {
     /// Model that reads the prompt
     #[arg(value_name = "FILE.sla")]
     file: PathBuf,
     #[command(flatten)]
     prompt: Prompt,
-    /// File to write: a firmware embeds it beside the model, and `sla run --snapshot` goes on from it
+    /// File to write: a firmware embeds it beside the model, and `sla run --snapshot` goes on from it; - for stdout
     #[arg(short, long, value_name = "OUT.slas")]
     output: PathBuf,
 }
@@ -30,7 +31,9 @@ pub(super) fn command(options: &Options) -> Outcome {
     let file = read_model_to_run(&options.file)?;
     let (model, shown) = (file.model(), options.file.display());
     if model.desc().input == InputKind::Features {
-        return fail(format!("{shown}: the model reads feature vectors, and a prompt is text"));
+        return fail(format!(
+            "{shown}: the model reads feature vectors, and a prompt is text; its session can be saved in firmware (docs/snapshot.md)"
+        ));
     }
     let tokens = options.prompt.tokens(&model, &options.file)?;
     let mut memory = Memory::for_prompts(&model);
@@ -40,5 +43,6 @@ pub(super) fn command(options: &Options) -> Outcome {
     session.save(&mut bytes)?;
     output.write(&bytes)?;
     let (count, place) = (tokens.len(), if tokens.len() == 1 { "token" } else { "tokens" });
-    print(&format!("wrote {}: {} bytes, {count} {place} of {shown}\n", output.shown(), bytes.len()))
+    let told = format!("wrote {}: {} bytes, {count} {place} of {shown}\n", output.shown(), bytes.len());
+    tell(Some(&output), &told)
 }

@@ -54,7 +54,7 @@ pub enum DataError {
         need: &'static str,
     },
     /// A tensor of another shape.
-    #[error("{file}: {tensor} has shape {have:?} where {need} is needed")]
+    #[error("{file}: {tensor} has shape {have:?} where {need} is needed; save it in that shape")]
     Shape {
         /// The file.
         file: String,
@@ -76,7 +76,9 @@ pub enum DataError {
         have: Vec<usize>,
     },
     /// An id outside the vocabulary.
-    #[error("{file}: input_ids[{place}] = {id} is outside the model's vocabulary of {vocab}")]
+    #[error(
+        "{file}: input_ids[{place}] = {id} is outside the model's vocabulary of {vocab}; encode the text with this model's tokenizer"
+    )]
     Token {
         /// The file.
         file: String,
@@ -88,7 +90,7 @@ pub enum DataError {
         vocab: usize,
     },
     /// A target or label outside the outputs.
-    #[error("{file}: {tensor} holds {value}, outside the model's {outputs} outputs")]
+    #[error("{file}: {tensor} holds {value}, outside the model's {outputs} outputs; give the data of this model")]
     Label {
         /// The file.
         file: String,

@@ -15,7 +15,7 @@ use sla_reference::{Config, Input};
 
 use crate::files;
 use crate::tokenizer::encode;
-use sla_tokenizer::Tokenizer;
+use sla_tokenizer::{ControlTokens, Template, Tokenizer};
 
 use crate::eval::{FeatureRow, Rows, TokenRow};
 
@@ -164,7 +164,8 @@ fn feature_rows(file: &TensorFile, size: usize, outputs: usize) -> Result<Rows, 
     Ok(Rows::Features(rows))
 }
 
-/// The ids of a text file: those of the tokenizer, without its template, or the bytes for a model with a vocabulary of 256.
+/// The ids of a text file: those of the tokenizer, without its template and with control
+/// tokens where the text has them, as in training, or the bytes for a model with a vocabulary of 256.
 ///
 /// # Errors
 /// [`DataError::NotBytes`] for another model without a tokenizer, [`DataError::NotUtf8`] with one, otherwise when the file
@@ -176,11 +177,11 @@ pub fn text(path: &Path, config: &Config, tokenizer: Option<&Tokenizer>) -> Resu
         Input::Tokens { vocab } => return Err(DataError::NotBytes { have: format!("a vocabulary of {vocab}") }),
         Input::Features { .. } => return Err(DataError::NotBytes { have: "feature vectors as input".into() }),
     }
-    let file = path.display().to_string();
+    let file = files::shown(path);
     let bytes = files::read(path).map_err(|source| DataError::Io { file: file.clone(), source })?;
     let ids = match tokenizer {
         Some(tokenizer) => match std::str::from_utf8(&bytes) {
-            Ok(text) => encode(tokenizer, text, false),
+            Ok(text) => encode(tokenizer, text, Template::Omit, ControlTokens::Parse),
             Err(e) => return Err(DataError::NotUtf8 { file, at: e.valid_up_to() }),
         },
         None => bytes.into_iter().map(u32::from).collect(),

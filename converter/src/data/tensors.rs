@@ -34,7 +34,7 @@ impl TensorFile {
     /// # Errors
     /// [`DataError::Io`] or [`DataError::Safetensors`]
     pub fn read(path: &Path) -> Result<Self, DataError> {
-        let name = path.display().to_string();
+        let name = files::shown(path);
         let bytes = files::read(path).map_err(|source| DataError::Io { file: name.clone(), source })?;
         Self::from_bytes(name, bytes)
     }

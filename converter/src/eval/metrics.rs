@@ -118,7 +118,7 @@ impl Sums {
         self.last = row.last;
     }
 
-    /// RMS of the difference over the RMS of the float logits.
+    /// RMS of the difference over the RMS of the float logits; 0 without a difference.
     pub(super) fn relative_rms(&self) -> f64 {
         share(self.error_square.sqrt(), self.float_square.sqrt())
     }
@@ -130,12 +130,12 @@ fn share(error: f64, signal: f64) -> f64 {
 }
 
 impl LastPosition {
-    /// RMS of the difference over the RMS of the float logits.
+    /// RMS of the difference over the RMS of the float logits; 0 without a difference.
     pub(super) fn relative_rms(&self) -> f64 {
         share(self.error_square.sqrt(), self.float_square.sqrt())
     }
 
-    /// Largest difference over the RMS of the float logits.
+    /// Largest difference over the RMS of the float logits; 0 without a difference.
     pub(super) fn relative_max(&self) -> f64 {
         share(self.max_abs, (self.float_square / self.outputs as f64).sqrt())
     }

@@ -18,6 +18,7 @@ mod stream;
 mod tensors;
 #[cfg(test)]
 mod tests;
+mod worst;
 
 pub use feed::Source;
 pub use histogram::{Bin, Histogram};
@@ -30,6 +31,7 @@ pub use rows::{EvalError, FeatureRow, ROW_TOKENS, Rows, TokenRow, fixed_features
 pub use run::check_same;
 pub use stream::{Distance, StreamReport, Window, stream};
 pub use tensors::{Spread, TensorFigures, tensor_figures};
+pub use worst::{WorstRow, worst_row};
 
 use sla_reference::Model as FloatModel;
 use sla_runtime::Model;

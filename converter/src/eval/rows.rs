@@ -107,7 +107,9 @@ pub enum EvalError {
         index: usize,
     },
     /// The float model and the file differ in something that conversion keeps.
-    #[error("the checkpoint's {what} is {float}, the .sla file's is {fixed}: it was converted from another checkpoint")]
+    #[error(
+        "the checkpoint's {what} is {float}, the .sla file's is {fixed}: it was converted from another checkpoint, give that one"
+    )]
     Mismatch {
         /// The quantity.
         what: &'static str,

@@ -1,11 +1,11 @@
-//! What rounding did to each matrix: the float weights against what the file means.
+//! What rounding did to each matrix and convolution: the float weights against what the file means.
 
 use sla_format::{LAYER_ROLES, Role, TensorKind};
 use sla_reference::{Config, Model as FloatModel};
 use sla_runtime::Model;
 
 use crate::parallel::parallel;
-use crate::recipe::recipe;
+use crate::recipe::{conv, recipe};
 
 /// Where the weights of a tensor lie.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,7 +22,7 @@ pub struct Spread {
     pub max: f64,
 }
 
-/// One matrix.
+/// One matrix, or the taps of a convolution.
 #[derive(Clone, Debug)]
 pub struct TensorFigures {
     /// Its layer; `None` for tensors that the model has once.
@@ -39,7 +39,7 @@ pub struct TensorFigures {
     pub snr: Option<f64>,
 }
 
-/// Figures of all matrices, in the table's order. `dequantized` has the config of `reference` and the weights that the file
+/// Figures of all matrices and convolutions, in the table's order. `dequantized` has the config of `reference` and the weights that the file
 /// means. A tied head is its embedding and has no entry.
 pub fn tensor_figures<'w>(reference: &'w FloatModel, dequantized: &'w FloatModel, model: &Model) -> Vec<TensorFigures> {
     let places = places(&reference.config, model.desc().tied());
@@ -47,7 +47,10 @@ pub fn tensor_figures<'w>(reference: &'w FloatModel, dequantized: &'w FloatModel
         let (layer, role) = places[i];
         let at = layer.unwrap_or(0);
         let table = |role: Role| model.tensor(at, role);
-        let matrix = |of: &'w FloatModel| Some(recipe(&of.config, &of.weights, model.desc(), at, role, &table)?.matrix);
+        let matrix = |of: &'w FloatModel| match role {
+            Role::QueryConv | Role::KeyConv | Role::ValueConv => Some(&conv(of.weights.layers.get(at)?, role)?.weight),
+            _ => Some(recipe(&of.config, &of.weights, model.desc(), at, role, &table)?.matrix),
+        };
         let (float, file) = (matrix(reference)?, matrix(dequantized)?);
         let kind = model.tensor(at, role).kind;
         let shape = [float.rows, float.cols];

@@ -1,11 +1,13 @@
 //! A model as a file that programmers, debuggers and boot loaders can write into flash.
 
 mod elf;
+mod families;
 mod hex;
 pub mod region;
 mod uf2;
 
 pub use elf::{Machine, elf};
+pub use families::{FAMILIES, family};
 pub use hex::hex;
 pub use region::{Region, RegionError};
 pub use uf2::{UF2_BLOCK, uf2};

@@ -34,14 +34,29 @@ pub enum RegionError {
         /// The start of the next sector, or of the one that holds the address where that is the last.
         near: u64,
     },
+    /// Not the start of a page.
+    #[error(
+        "{address:#x} is inside a page, and the flash is mapped in pages of {page} bytes; {near:#x} is the start of one"
+    )]
+    InsidePage {
+        /// Address asked for.
+        address: u64,
+        /// Length of a page.
+        page: u64,
+        /// The start of the next page, or of the one that holds the address where that is the last.
+        near: u64,
+    },
     /// Beyond the 32-bit addresses.
-    #[error("the model would end at {end:#x}, beyond the 32-bit addresses")]
+    #[error("the model would end at {end:#x}, beyond the 32-bit addresses; choose a lower address")]
     Address {
         /// One past the last address.
         end: u64,
     },
     /// Not in the flash.
-    #[error("{start:#x} is not in {memory}, which is {from:#x} to {to:#x}")]
+    #[error("{start:#x} is not in {memory}, which is {from:#x} to {to:#x}{}", match from.saturating_add(*start) {
+        address if address < *to => format!("; {start:#x} from its start is {address:#x}"),
+        _ => String::new(),
+    })]
     Outside {
         /// Address asked for.
         start: u64,
@@ -100,6 +115,8 @@ pub enum RegionError {
 pub enum Erased<'s> {
     /// What the model's own bytes replace.
     Bytes,
+    /// The same in flash that is mapped in pages of this length: a model begins one.
+    Pages(u64),
     /// Every sector that the model touches: the one that holds an address, none outside the flash.
     Sectors(&'s dyn Fn(u64) -> Option<Region>),
 }
@@ -131,6 +148,7 @@ impl Erased<'_> {
     fn next(&self, address: u64) -> Option<u64> {
         match self {
             Self::Bytes => address.checked_next_multiple_of(SECTION_ALIGN as u64),
+            Self::Pages(page) => address.checked_next_multiple_of(*page),
             Self::Sectors(sector_at) => {
                 let sector = sector_at(address)?;
                 Some(if sector.start == address { address } else { sector.end })
@@ -142,6 +160,7 @@ impl Erased<'_> {
     fn last(&self, address: u64) -> Option<u64> {
         match self {
             Self::Bytes => Some(address / SECTION_ALIGN as u64 * SECTION_ALIGN as u64),
+            Self::Pages(page) => Some(address / page * page),
             Self::Sectors(sector_at) => sector_at(address).map(|sector| sector.start),
         }
     }
@@ -219,14 +238,17 @@ impl Region {
     /// All of what is erased for this model, which has to begin where that does.
     ///
     /// # Errors
-    /// [`RegionError::InsideSector`]
+    /// [`RegionError::InsideSector`] or [`RegionError::InsidePage`].
     pub fn whole(&self, erased: Erased) -> Result<Self, RegionError> {
-        let whole = erased.hull(self);
-        if whole.start == self.start {
-            return Ok(whole);
+        let (whole, address) = (erased.hull(self), self.start);
+        let near = erased.next(address).filter(|next| *next < ADDRESSES.end);
+        match erased {
+            Erased::Pages(page) if !address.is_multiple_of(page) => {
+                Err(RegionError::InsidePage { address, page, near: near.unwrap_or(address / page * page) })
+            }
+            _ if whole.start == address => Ok(whole),
+            _ => Err(RegionError::InsideSector { address, near: near.unwrap_or(whole.start) }),
         }
-        let next = erased.next(self.start).filter(|next| *next < ADDRESSES.end);
-        Err(RegionError::InsideSector { address: self.start, near: next.unwrap_or(whole.start) })
     }
 
     /// Checks that writing this model into `memory` loses none of `parts`.
@@ -378,6 +400,25 @@ mod tests {
         let pages = |address: u64| Some(Region::new(address / 4096 * 4096, 4096));
         let last = Region::new(0xffff_ff00, 16).whole(Erased::Sectors(&pages));
         assert_eq!(last, inside(0xffff_ff00, 0xffff_f000));
+    }
+
+    #[test]
+    fn a_model_in_mapped_flash_begins_a_page() {
+        let (memory, pages) =
+            (Named { name: "flash".into(), region: Region::new(0x3c00_0000, 0x40_0000) }, Erased::Pages(0x1_0000));
+        let model = |start| Region::new(start, 0x2_8000);
+        assert_eq!(model(0x3c01_0000).whole(pages), Ok(model(0x3c01_0000)));
+        let error = model(0x3c01_1000).whole(pages).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "0x3c011000 is inside a page, and the flash is mapped in pages of 65536 bytes; 0x3c020000 is the start of one"
+        );
+        let error = model(0x3c3e_0000).within(&memory, pages);
+        assert!(matches!(error, Err(RegionError::TooLong { last: Some(0x3c3d_0000), .. })), "{error:?}");
+        assert_eq!(next(model(0x3c01_0000), &[part(0x3c00_0020, 0x1_8000)], memory.region, pages), Some(0x3c02_0000));
+        let error = model(0x1_0000).within(&memory, pages).unwrap_err().to_string();
+        let text = "0x10000 is not in flash, which is 0x3c000000 to 0x3c400000; 0x10000 from its start is 0x3c010000";
+        assert_eq!(error, text);
     }
 
     #[test]

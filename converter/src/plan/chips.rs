@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use crate::image;
+use crate::{image, names};
 
 /// Everything in `chips.toml`.
 #[derive(Debug, Deserialize)]
@@ -63,6 +63,13 @@ pub struct Chip {
     pub line_cycles: [u32; 2],
     /// The cache or line buffer that instructions go through.
     pub cache_bytes: u32,
+    /// Its part numbers, as [`names::plain`] writes them: a `?` is any character, a `*` at the end whatever follows.
+    #[serde(default)]
+    pub parts: Vec<String>,
+    /// Length of the pages in which the flash is mapped to addresses; none where every byte of it has one.
+    pub page: Option<u64>,
+    /// Where code is read that is mapped by the pages of the same numbers, if not where data is.
+    pub code: Option<u64>,
     /// Name of the target in probe-rs.
     pub probe_rs: Option<String>,
     /// Family of UF2 files.
@@ -85,22 +92,19 @@ impl Chip {
         &FILE.chip
     }
 
-    /// The chip of that name, whatever its case and dashes.
+    /// The chip of that name, target in probe-rs or part number, whatever its case and dashes.
     pub fn find(name: &str) -> Option<&'static Chip> {
-        let plain = plain(name);
-        Self::all().iter().find(|chip| self::plain(&chip.name) == plain)
+        let wanted = names::plain(name);
+        let is_named = |name: &String| names::plain(name) == wanted;
+        let has_part = |chip: &Chip| chip.parts.iter().any(|part| matches(part, &wanted));
+        Self::all()
+            .iter()
+            .find(|chip| is_named(&chip.name) || chip.probe_rs.as_ref().is_some_and(is_named) || has_part(chip))
     }
 
     /// The chips whose names are nearest to `name`, nearest first, where any is near.
     pub fn similar(name: &str) -> Vec<&'static str> {
-        let wanted = plain(name);
-        let distance = |chip: &Chip| strsim::damerau_levenshtein(&plain(&chip.name), &wanted);
-        let is_part = |chip: &Chip| {
-            let own = plain(&chip.name);
-            wanted.len() >= 3 && (own.contains(&wanted) || wanted.contains(&own))
-        };
-        let mut near: Vec<_> =
-            Self::all().iter().map(|chip| (if is_part(chip) { 0 } else { distance(chip) }, chip)).collect();
+        let mut near: Vec<_> = Self::all().iter().map(|chip| (names::distance(&chip.name, name), chip)).collect();
         near.retain(|(distance, _)| *distance <= 2);
         near.sort_by_key(|(distance, _)| *distance);
         near.into_iter().take(3).map(|(_, chip)| chip.name.as_str()).collect()
@@ -119,6 +123,15 @@ impl Chip {
         None
     }
 
+    /// What a part of a firmware takes of the addresses where data is read: of mapped flash whole pages, code those of its own window.
+    pub fn taken(&self, part: image::Region) -> image::Region {
+        let Some(page) = self.page else { return part };
+        let is_code = |code: &u64| (*code..code + self.flash.bytes).contains(&part.start);
+        let window = self.code.filter(is_code).unwrap_or(self.flash.address);
+        let as_data = |address: u64| address.wrapping_sub(window).wrapping_add(self.flash.address);
+        image::Region { start: as_data(part.start) / page * page, end: as_data(part.end).next_multiple_of(page) }
+    }
+
     /// Its core.
     ///
     /// # Panics
@@ -128,9 +141,11 @@ impl Chip {
     }
 }
 
-/// Letters and digits alone, in lower case.
-fn plain(name: &str) -> String {
-    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+/// Whether a pattern of [`Chip::parts`] is one of `name`.
+fn matches(pattern: &str, name: &str) -> bool {
+    let (pattern, is_open) = pattern.strip_suffix('*').map_or((pattern, false), |start| (start, true));
+    let fits = pattern.len() == name.len() || (is_open && pattern.len() < name.len());
+    fits && pattern.bytes().zip(name.bytes()).all(|(p, n)| p == b'?' || p == n)
 }
 
 #[cfg(test)]
@@ -159,6 +174,11 @@ mod tests {
             let mut regions: Vec<&Region> = chip.ram.iter().chain([&chip.flash]).collect();
             regions.sort_by_key(|region| region.address);
             assert!(regions.windows(2).all(|two| two[0].address + two[0].bytes <= two[1].address), "{name}: overlap");
+            // A page ends where a sector does.
+            assert!(
+                chip.page.is_none_or(|page| page.is_power_of_two() && chip.flash.address.is_multiple_of(page)),
+                "{name}"
+            );
             assert!(std::ptr::eq(Chip::find(name).expect("its own name"), chip), "{name}: not the only one");
         }
         let used = |core: &String| Chip::all().iter().any(|chip| chip.core == *core);
@@ -179,10 +199,45 @@ mod tests {
     }
 
     #[test]
+    fn firmware_takes_pages_of_mapped_flash() {
+        let taken = |chip: &str, start, bytes| Chip::find(chip).unwrap().taken(image::Region::new(start, bytes));
+        for (chip, start) in [("ESP32-C3", 0x3c01_0020), ("ESP32-C3", 0x4201_0020), ("ESP32-S3", 0x4201_0020)] {
+            assert_eq!(taken(chip, start, 0x1_0000), image::Region::new(0x3c01_0000, 0x2_0000), "{chip} {start:#x}");
+        }
+        assert_eq!(taken("ESP32-C6", 0x4201_0020, 16), image::Region::new(0x4201_0000, 0x1_0000));
+        assert_eq!(taken("STM32F405", 0x0801_0020, 16), image::Region::new(0x0801_0020, 16));
+    }
+
+    #[test]
     fn names_are_matched_and_suggested() {
         assert_eq!(Chip::find("esp32c3").map(|chip| chip.name.as_str()), Some("ESP32-C3"));
         assert_eq!(Chip::find("NRF52840").map(|chip| chip.name.as_str()), Some("nRF52840"));
         assert!(Chip::find("nRF52").is_none());
+        // As probe-rs, CubeMX, embassy and the makers write them.
+        for (name, chip) in [
+            ("nRF52840_xxAA", "nRF52840"),
+            ("nRF52840-QIAA", "nRF52840"),
+            ("nRF5340_xxAA", "nRF5340"),
+            ("nrf54l15-qfaa", "nRF54L15"),
+            ("STM32F405RG", "STM32F405"),
+            ("stm32f405rgtx", "STM32F405"),
+            ("STM32F405VGT6", "STM32F405"),
+            ("STM32F446RETx", "STM32F446"),
+            ("STM32H743ZITx", "STM32H743"),
+            ("STM32H743VIT6", "STM32H743"),
+            ("STM32U575ZITxQ", "STM32U575"),
+            ("STM32N657X0HxQ", "STM32N6"),
+            ("RP235x", "RP2350"),
+            ("RP2350A", "RP2350"),
+            ("ESP32-C3", "ESP32-C3"),
+            ("esp32s3", "ESP32-S3"),
+        ] {
+            assert_eq!(Chip::find(name).map(|chip| chip.name.as_str()), Some(chip), "{name}");
+        }
+        // Half the flash, another chip, and what is no part of this one.
+        for name in ["STM32F405RE", "STM32H743ZG", "STM32F407VG", "nRF52832_xxAA", "RP2354A", "STM32F405R", ""] {
+            assert!(Chip::find(name).is_none(), "{name}");
+        }
         assert_eq!(Chip::similar("nrf52841"), ["nRF52840"]);
         assert_eq!(Chip::similar("STM32F405RG"), ["STM32F405"]);
         assert!(Chip::similar("z80").is_empty());

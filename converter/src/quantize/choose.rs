@@ -15,10 +15,39 @@ const BUDGET: usize = 100_000_000_000;
 /// Steps that a sensitivity is measured on.
 const STEPS: std::ops::RangeInclusive<usize> = 32..=512;
 
-/// The rule for matrices within layers: a matrix narrower or lower than one group (decays, betas, head gates) stays at
-/// int8. It is a few bytes, and steers everything else.
-pub fn can_be_int4(rows: usize, cols: usize) -> bool {
-    rows >= sla_format::GROUP && cols >= 2 * sla_format::GROUP
+/// Whether a role steers what the state keeps and who reads it: the gates over heads, β, and the decays with every half of
+/// a low rank. It is a fraction of a per cent of the file, and its error meets everything else.
+pub const fn steers(role: Role) -> bool {
+    match role {
+        Role::DecayDown
+        | Role::DecayUp
+        | Role::DeltaDecay
+        | Role::DeltaBeta
+        | Role::QueryHeadGate
+        | Role::KeyHeadGate
+        | Role::DecayScale => true,
+        Role::Query
+        | Role::Key
+        | Role::Value
+        | Role::OutputGate
+        | Role::Output
+        | Role::MlpGate
+        | Role::MlpUp
+        | Role::MlpDown
+        | Role::QueryConv
+        | Role::KeyConv
+        | Role::ValueConv
+        | Role::Input
+        | Role::Head
+        | Role::FinalNorm
+        | Role::FeatureMean
+        | Role::Rotary => false,
+    }
+}
+
+/// The rule for matrices: what steers stays at int8 whatever its size, and so does what is narrower or lower than a group.
+pub fn can_be_int4(role: Role, rows: usize, cols: usize) -> bool {
+    !steers(role) && rows >= sla_format::GROUP && cols >= 2 * sla_format::GROUP
 }
 
 /// What int4 saves of a matrix's int8 bytes in the file.
@@ -51,14 +80,13 @@ pub fn candidates(model: &Model, desc: &ModelDesc, head: Bits) -> Vec<Candidate>
         let matrix = folding(config, weights, desc, layer, role)?.matrix;
         let (rows, cols) = (matrix.rows, matrix.cols);
         let allowed = match role {
-            // Raw features have any range, and GLA's second decay matrix has a group's width at most.
+            // Raw features have any range.
             Role::Input if features => false,
-            Role::DecayUp => false,
             Role::Input | Role::Head => head == Bits::Int4,
             _ => true,
         };
         let candidate = Candidate { layer, role, saving: saving(rows, cols), sensitivity: 0.0 };
-        (allowed && can_be_int4(rows, cols) && candidate.saving > 0).then_some(candidate)
+        (allowed && can_be_int4(role, rows, cols) && candidate.saving > 0).then_some(candidate)
     });
     all.collect()
 }

@@ -1,4 +1,4 @@
-//! The weights of every matrix: where they lie, and how close the file's integers are.
+//! The weights of every matrix and convolution: where they lie, and how close the file's integers are.
 
 use maud::{Markup, html};
 use sla_format::{GROUP, Role, TensorKind};
@@ -21,7 +21,7 @@ pub(super) fn section(s: &Subject) -> Markup {
     let global: Vec<&TensorFigures> = s.tensors.iter().filter(|t| t.layer.is_none()).collect();
     html! {
         p { "How much of each matrix survives rounding: the ratio of the weights to their rounding error, in dB. An int8 matrix has about 40 dB or more, "
-            "an int4 matrix about 20 dB; a low value means a few large weights among many small ones." }
+            "an int4 matrix about 20 dB, the int16 taps of a convolution about 95 dB; a low value means a few large weights among many small ones." }
         (heat_legend())
         figure {
             figcaption { "Weights against their rounding error, dB" }
@@ -83,6 +83,7 @@ fn short(role: Role) -> &'static str {
 fn bits(kind: TensorKind) -> String {
     match kind {
         TensorKind::I4 => format!("{:.2}", 4.0 + 8.0 / GROUP as f64),
+        TensorKind::I16 => "16".into(),
         _ => "8".into(),
     }
 }

@@ -17,7 +17,7 @@ use crate::checkpoint::json;
 use crate::files;
 use serde_json::Value;
 use sla_format::Split;
-use sla_tokenizer::{EncodeError, SectionError, Tokenizer};
+use sla_tokenizer::{ControlTokens, EncodeError, SectionError, Template, Tokenizer};
 
 /// A compiled tokenizer.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,7 +102,7 @@ pub fn compile(text: &str, vocabulary: usize) -> Result<Compiled, TokenizerError
     let mut warnings = Vec::new();
     for key in ["truncation", "padding"] {
         if root.get(key).is_some_and(|value| !value.is_null()) {
-            warnings.push(format!("tokenizer.json: {key} has no effect here"));
+            warnings.push(format!("tokenizer.json: {key} has no effect here, texts are taken as they are; remove it"));
         }
     }
     let model = root.get("model").and_then(Value::as_object).ok_or_else(|| invalid("no model"))?;
@@ -114,10 +114,10 @@ pub fn compile(text: &str, vocabulary: usize) -> Result<Compiled, TokenizerError
 }
 
 /// The ids of a text, in as much memory as it takes.
-pub fn encode(tokenizer: &Tokenizer, text: &str, template: bool) -> Vec<u32> {
+pub fn encode(tokenizer: &Tokenizer, text: &str, template: Template, control: ControlTokens) -> Vec<u32> {
     let mut ids = vec![0; text.len() + 1024];
     loop {
-        match tokenizer.encode(text, template, &mut ids) {
+        match tokenizer.encode(text, template, control, &mut ids) {
             Ok(len) => {
                 ids.truncate(len);
                 return ids;

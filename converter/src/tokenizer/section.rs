@@ -1,7 +1,7 @@
 //! Laying out the section (format.md F11).
 
 use sla_format::{
-    ANCHOR_EVERY, BYTE_RECORD, MAX_TOKEN_BYTES, NONE, Split, Strip, Symbols, TokenizerDesc, TokenizerTable,
+    ANCHOR_EVERY, BYTE_RECORD, FEW_ADDED, MAX_TOKEN_BYTES, NONE, Split, Strip, Symbols, TokenizerDesc, TokenizerTable,
 };
 use sla_tokenizer::{SectionError, Tokenizer};
 
@@ -125,6 +125,12 @@ fn lay_out(parts: &Parts, vocabulary: &Vocabulary, words: &[u32]) -> Vec<u8> {
         added.extend(sla_format::AddedToken { end, ..*token }.emit());
     }
 
+    let mut order = Vec::new();
+    if vocabulary.added.len() > FEW_ADDED {
+        order.extend((0..).zip(vocabulary.added.values()));
+        order.sort_unstable_by_key(|(_, (token, content))| token.order(content.as_bytes()));
+    }
+
     let [before, after] = &vocabulary.template;
     let desc = TokenizerDesc {
         symbols: parts.symbols,
@@ -165,6 +171,7 @@ fn lay_out(parts: &Parts, vocabulary: &Vocabulary, words: &[u32]) -> Vec<u8> {
             TokenizerTable::Added => std::mem::take(&mut added),
             TokenizerTable::AddedText => contents.clone().into_bytes(),
             TokenizerTable::Template => before.iter().chain(after).flat_map(|id| id.to_le_bytes()).collect(),
+            TokenizerTable::Order => index(&mut order.iter().map(|(at, _)| *at)),
         };
         section.resize(section.len().next_multiple_of(4), 0);
         section.extend(bytes);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value};
-use sla_format::{AddedToken, Symbols};
+use sla_format::{AddedToken, MAX_TOKEN_BYTES, Symbols};
 
 use super::alphabet::of_byte;
 use super::parts::Parts;
@@ -160,6 +160,12 @@ fn added(
             rstrip: flag("rstrip")?,
             end: 0,
         };
+        if content.len() > MAX_TOKEN_BYTES {
+            let bytes = content.len();
+            return Err(invalid(format!(
+                "added token {id} has {bytes} bytes; {MAX_TOKEN_BYTES} are the most that the format has"
+            )));
+        }
         if flag("single_word")? {
             return Err(refuse("single_word"));
         }

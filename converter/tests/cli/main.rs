@@ -2,14 +2,16 @@
 
 mod checkpoints;
 mod data_files;
+mod forged;
 mod memory;
+mod outputs;
 mod refusals;
 mod report;
-mod report_browser;
 mod tokenizer;
 mod tools;
 mod work;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -61,6 +63,12 @@ fn sla(dir: &Path, arguments: &[&str]) -> Run {
     Run::of(command.unwrap())
 }
 
+/// Asserts that `text` has all of the `parts`.
+#[track_caller]
+fn contains(text: &str, parts: &[&str]) {
+    parts.iter().for_each(|part| assert!(text.contains(part), "{text} lacks {part}"));
+}
+
 /// A folder with a checkpoint `model`, and room for what the commands write.
 struct Case {
     dir: TempDir,
@@ -86,6 +94,15 @@ impl Case {
     /// Runs `sla` with `arguments`, which are separated by spaces.
     fn sla(&self, arguments: &str) -> Run {
         sla(self.path(), &arguments.split_whitespace().collect::<Vec<_>>())
+    }
+
+    /// The same with `input` on its standard input.
+    fn sla_with(&self, arguments: &str, input: &[u8]) -> Run {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sla"));
+        command.args(arguments.split_whitespace()).current_dir(self.path());
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        Run::of(child.wait_with_output().unwrap())
     }
 
     fn path(&self) -> &Path {

@@ -185,6 +185,15 @@ fn generation_repeats_itself() {
     // Without a prompt a byte-level model starts from a line break; greedy needs no seed.
     assert_eq!(greedy, case.sla("run m.sla -n 40 --temperature 0 --seed 9 --prompt-ids 10").ok());
     assert_eq!(case.sla("run m.sla -n 0").ok(), "");
+    // All that the sampler keeps: by our number, and by that of others.
+    let all = case.sla("run m.sla -n 40 --top-k 0").ok();
+    assert_eq!(all, case.sla("run m.sla -n 40 --top-k -1").ok());
+    let many = case.sla("run m.sla -n 40 --top-k 1000");
+    assert!(
+        many.stderr
+            .ends_with("--top-k 1000: the sampler keeps 256 candidates, and draws from those; give at most 256\n")
+    );
+    assert_eq!(many.ok(), all);
     assert_ne!(text, case.sla(&format!("{sampled} --repetition-penalty 1.5")).ok());
 }
 
@@ -323,4 +332,25 @@ fn bits_are_chosen_within_the_budget() {
         let kl = |report: &Value| report["kl_mean"].as_f64().unwrap();
         assert!(kl(&report["dequantized"]) < kl(&report) / 20.0, "{name}: {report}");
     }
+}
+
+#[test]
+fn a_model_of_zeros_has_figures() {
+    let case = Case::new(&bytes_config(Backbone::Gla));
+    let path = case.file("model/model.safetensors");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    bytes[8 + header..].fill(0);
+    std::fs::write(&path, bytes).unwrap();
+    case.write("text", "some text to look at");
+    for line in [
+        "convert model -o m.sla",
+        "eval m.sla --checkpoint model --text text",
+        "eval m.sla --checkpoint model --stream 9",
+    ] {
+        let run = case.sla(line);
+        let told = run.stderr.clone() + &run.ok();
+        assert!(!told.contains("NaN") && !told.contains("inf"), "{told}");
+    }
+    assert_eq!(case.sla("eval m.sla --checkpoint model --text text --json").json()["relative_rms"], 0.0);
 }

@@ -49,6 +49,5 @@ pub fn bytes() -> &'static [u8] {
     let (start, end) = (&raw const _model_start, &raw const _model_end);
     // SAFETY: the linker script gives the bounds of a region that holds nothing of this image and that nobody writes.
     let region = unsafe { core::slice::from_raw_parts(start, end.addr() - start.addr()) };
-    let file = sla_format::Header::read(region).and_then(|header| region.get(..header.file_bytes as usize));
-    file.unwrap_or(region)
+    sla_format::file_bytes(region).and_then(|bytes| region.get(..bytes)).unwrap_or(region)
 }

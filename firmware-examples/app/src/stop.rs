@@ -19,6 +19,7 @@ pub(crate) fn no_model<P: Platform>(error: ParseError) -> ! {
     stop::<P>(match error {
         ParseError::NotSla => "no model in the model flash",
         ParseError::Truncated { .. } => "the model is cut off",
+        ParseError::TooLong { .. } => "there is something behind the model's end",
         ParseError::Version { .. } => "the model has another format version: convert its checkpoint again",
         ParseError::Checksum { .. } => "the model is corrupted: its checksum differs",
         _ => "the model is invalid",

@@ -1,6 +1,6 @@
 //! The `tokenize` binary: the ids of many strings, as a digest that the host compares, and what they cost.
 
-use sla_runtime::{Checksum, Decoder, Model, encode_words};
+use sla_runtime::{Checksum, ControlTokens, Decoder, Model, Template, encode_words};
 
 use crate::stop::{no_model, stop};
 use crate::strings::{STRING_BYTES, Strings};
@@ -24,7 +24,9 @@ pub fn tokenize<P: Platform>() -> ! {
     for _ in 0..strings {
         let text = source.next(&mut buffer);
         let mut encoded = Err(sla_runtime::EncodeError::BufferTooSmall { need: 0, have: 0 });
-        encode_insns += u64::from(counter.count(&mut || encoded = tokenizer.encode(text, true, &mut ids)));
+        encode_insns += u64::from(
+            counter.count(&mut || encoded = tokenizer.encode(text, Template::Add, ControlTokens::Parse, &mut ids)),
+        );
         let Some(found) = encoded.ok().and_then(|len| ids.get(..len)) else { stop::<P>("a text was not encoded") };
         found.iter().for_each(|&id| digest.add(id as i32));
         digest.add(found.len() as i32);

@@ -8,6 +8,9 @@
 #![no_std]
 #![no_main]
 
+#[cfg(feature = "store")]
+mod outside;
+
 use core::panic::PanicInfo;
 
 use sla_runtime::{Checksum, I16F16, Model, Session, StepError};
@@ -42,6 +45,21 @@ pub struct Inputs {
     text: &'static str,
     #[cfg(feature = "tokenizer")]
     ids: &'static mut [u32],
+    /// Of a second session.
+    #[cfg(feature = "snapshot")]
+    more: [&'static mut [u32]; 2],
+    #[cfg(feature = "sampler")]
+    sampling: sla_runtime::SamplerConfig,
+    #[cfg(feature = "store")]
+    flash: outside::Flash,
+    #[cfg(feature = "store")]
+    region: core::ops::Range<u32>,
+    #[cfg(feature = "shell")]
+    line: outside::Line,
+    #[cfg(feature = "shell")]
+    typed: &'static mut [u8],
+    #[cfg(feature = "shell")]
+    talk: sla_serial::Settings,
 }
 
 /// Whether the run went well.
@@ -70,7 +88,16 @@ fn token_path(inputs: &mut Inputs) -> Result<(), StepError> {
     session.reset();
     inputs.token = session.position() as u32;
     #[cfg(feature = "snapshot")]
-    snapshots(&mut session, inputs.snapshot, inputs.read)?;
+    {
+        let [state, scratch] = &mut inputs.more;
+        snapshots(&mut session, Session::new(model, state, scratch)?, inputs.snapshot, inputs.read)?;
+    }
+    #[cfg(feature = "rest")]
+    rest(&mut session, &mut inputs.largest, inputs.features)?;
+    #[cfg(feature = "sampler")]
+    sample(&mut session, inputs.sampling, inputs.prompt, &mut inputs.largest)?;
+    #[cfg(feature = "store")]
+    stored(&mut session, inputs.flash, inputs.region.clone(), &mut inputs.largest)?;
     #[cfg(feature = "digits")]
     digits(session, inputs.samples, &mut inputs.digest)?;
     #[cfg(feature = "sensor")]
@@ -78,6 +105,8 @@ fn token_path(inputs: &mut Inputs) -> Result<(), StepError> {
         let session = Session::new(model, inputs.state, inputs.scratch)?;
         sensor(session, inputs.registers, inputs.settings, inputs.window, &mut inputs.digest)?;
     }
+    #[cfg(feature = "shell")]
+    converse(model, inputs)?;
     planted(inputs);
     Ok(())
 }
@@ -86,6 +115,7 @@ fn token_path(inputs: &mut Inputs) -> Result<(), StepError> {
 #[cfg(feature = "snapshot")]
 fn snapshots(
     session: &mut Session,
+    mut copy: Session,
     bytes: &mut [u8],
     read: fn(usize, &mut [u8]) -> Result<(), u32>,
 ) -> Result<(), StepError> {
@@ -94,8 +124,82 @@ fn snapshots(
     session.save(bytes).map_err(|_| StepError::Input)?;
     session.restore(bytes).map_err(|_| StepError::Input)?;
     session.restore_with(read).map_err(|_| StepError::Input)?;
+    copy.copy_from(session).map_err(|_| StepError::Input)?;
+    session.copy_from(&mut copy).map_err(|_| StepError::Input)?;
     let read = session.snapshot().read(largest.unwrap_or(0) as usize, bytes);
     if read > 0 { Ok(()) } else { Err(StepError::Input) }
+}
+
+/// What else can be asked of a model.
+#[cfg(feature = "rest")]
+fn rest(session: &mut Session, seen: &mut u32, features: &[i32]) -> Result<(), StepError> {
+    let model = session.model();
+    let text = |text: &str| text.bytes().fold(0, |sum, byte| sum ^ u32::from(byte));
+    *seen ^= model.label(*seen).map_or(0, text) ^ text(model.provenance()) ^ model.macs() as u32;
+    let mut slices = session.slices(*seen)?;
+    while slices.left() > 0 {
+        slices.run_next();
+    }
+    let mut slices = session.slices_features(features)?;
+    slices.run_next();
+    session.step(*seen)?;
+    Ok(())
+}
+
+/// Any settings.
+#[cfg(feature = "sampler")]
+fn sample(
+    session: &mut Session,
+    config: sla_runtime::SamplerConfig,
+    prompt: &[u32],
+    seen: &mut u32,
+) -> Result<(), StepError> {
+    let mut sampler = sla_runtime::Sampler::new(config);
+    prompt.iter().for_each(|&token| sampler.observe(token));
+    *seen ^= sampler.sample(&mut session.logits());
+    *seen ^= sampler.sample(&mut session.step(*seen)?);
+    Ok(())
+}
+
+/// In flash and back.
+#[cfg(feature = "store")]
+fn stored(
+    session: &mut Session,
+    flash: outside::Flash,
+    region: core::ops::Range<u32>,
+    seen: &mut u32,
+) -> Result<(), StepError> {
+    let mut store = sla_store::Store::open(flash, region).map_err(|_| StepError::Input)?;
+    if store.bytes().is_some() {
+        session.restore_with(|at, out| store.read(at, out)).map_err(|_| StepError::Input)?;
+    }
+    let snapshot = session.snapshot();
+    let written = store.write(snapshot.bytes(), |at, out| {
+        snapshot.read(at, out);
+    });
+    written.map_err(|_| StepError::Input)?;
+    *seen ^= store.sequence().unwrap_or(0) ^ store.location().map_or(0, |at| at.end) ^ store.capacity() as u32;
+    *seen ^= u32::from(store.unreadable().is_some());
+    let _ = store.release();
+    Ok(())
+}
+
+/// Text over a line that nothing is known of.
+#[cfg(feature = "shell")]
+fn converse(model: &Model, inputs: &mut Inputs) -> Result<(), StepError> {
+    let session = Session::new(model, inputs.state, inputs.scratch)?;
+    let store = sla_store::Store::open(inputs.flash, inputs.region.clone()).map_err(|_| StepError::Input)?;
+    let parts = sla_serial::Parts {
+        uart: inputs.line,
+        store,
+        counter: inputs.line,
+        line: inputs.typed,
+        ids: inputs.ids,
+        file_bytes: inputs.file.len(),
+    };
+    let mut shell = sla_serial::Shell::new(session, parts, inputs.talk).map_err(|_| StepError::Input)?;
+    let _ = (shell.serve(), shell.serve());
+    Ok(())
 }
 
 /// From samples to words.
@@ -155,8 +259,11 @@ fn sensor(
 
 #[cfg(feature = "tokenizer")]
 fn tokenizer(model: &Model, text: &str, ids: &mut [u32], seen: &mut u32) -> Result<(), StepError> {
+    use sla_runtime::{ControlTokens, Template};
     let tokenizer = model.tokenizer().ok_or(StepError::Input)?;
-    let count = tokenizer.encode(text, *seen > 0, ids).map_err(|_| StepError::Input)?;
+    let template = if *seen > 0 { Template::Add } else { Template::Omit };
+    let control = if *seen > 2 { ControlTokens::Parse } else { ControlTokens::AsText };
+    let count = tokenizer.encode(text, template, control, ids).map_err(|_| StepError::Input)?;
     let mut decoder = sla_runtime::Decoder::new(tokenizer, *seen > 1);
     let mut sink = |part: &str| *seen ^= part.bytes().fold(0, |sum, byte| sum ^ u32::from(byte));
     ids.iter().take(count).for_each(|&id| decoder.push(id, &mut sink));

@@ -50,6 +50,16 @@ impl Header {
     }
 }
 
+/// Length of the file that begins with these bytes, by its header: what of a longer region is the file. `None` where no file begins,
+/// or where there are fewer than [`HEADER_BYTES`].
+#[must_use]
+pub const fn file_bytes(start: &[u8]) -> Option<usize> {
+    match Header::read(start) {
+        Some(header) if matches!(header.magic, MAGIC) => Some(header.file_bytes as usize),
+        _ => None,
+    }
+}
+
 /// What a section holds (F3.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -120,16 +130,20 @@ impl Section {
     /// Entry `index` of the table of `file`.
     #[must_use]
     pub const fn read(file: &[u8], index: usize) -> Option<Section> {
-        match words_at::<4>(file, HEADER_BYTES + index * Self::BYTES) {
+        match words_at::<4>(file, HEADER_BYTES.saturating_add(index.saturating_mul(Self::BYTES))) {
             Some([kind, offset, bytes, _]) => Some(Section { kind, offset, bytes }),
             None => None,
         }
     }
 
-    /// The bytes of the first section of a kind; `None` without one, or when the file ends before it does.
+    /// The bytes of the section of a kind, empty without one (no section is, F3.2); `None` when it lies outside the file, or
+    /// the table does. A table of more entries than there are kinds is none.
     #[must_use]
     pub const fn find(file: &[u8], kind: SectionKind) -> Option<&[u8]> {
         let Some(header) = Header::read(file) else { return None };
+        if header.sections as usize > SectionKind::ALL.len() {
+            return None;
+        }
         let mut index = 0;
         while index < header.sections as usize {
             let Some(section) = Section::read(file, index) else { return None };
@@ -140,7 +154,7 @@ impl Section {
             }
             index += 1;
         }
-        None
+        Some(&[])
     }
 
     /// The entry's bytes; the reserved word is 0.

@@ -234,17 +234,19 @@ impl ModelDesc {
     /// The description in a file, in `const` evaluation.
     ///
     /// # Panics
-    /// When `file` is not a `.sla` file of this version (at compile time, in a constant).
+    /// When `file` is not one whole `.sla` file of this version (at compile time, in a constant). Its checksum is not looked at.
     #[must_use]
     pub const fn of_file(file: &[u8]) -> ModelDesc {
         let Some(header) = Header::read(file) else { panic!("not a .sla file: shorter than its header") };
-        assert!(u32::from_le_bytes(header.magic) == u32::from_le_bytes(MAGIC), "not a .sla file");
+        assert!(matches!(header.magic, MAGIC), "not a .sla file");
         assert!(header.version == VERSION, "a .sla file of another version: convert the checkpoint again");
+        assert!(file.len() >= header.file_bytes as usize, "a .sla file that is cut off: copy or convert it again");
+        assert!(file.len() <= header.file_bytes as usize, "a .sla file with something appended: see `file_bytes`");
         let Some(section) = Section::find(file, SectionKind::Model) else {
-            panic!("a .sla file without a model description, or cut off in its section table")
+            panic!("a .sla file whose section table is wrong")
         };
         let Some(desc) = ModelDesc::read(section, 0) else {
-            panic!("a .sla file whose model description cannot be read")
+            panic!("a .sla file without a model description that this version knows")
         };
         assert!(desc.is_consistent(), "a .sla file whose model description contradicts itself");
         desc
@@ -339,12 +341,12 @@ impl ModelDesc {
         let history = self.conv_width as u64 * (self.q_len() + self.k_len() + self.v_len()) as u64;
         let layer = (self.state_heads * self.d_k) as u64 * (self.d_v as u64 + 2) + history;
         // x - 1 < n is 0 < x ≤ n.
-        self.conv_width <= 64
+        self.layers.wrapping_sub(1) < 4096
+            && self.conv_width <= 64
             && layer * self.layers as u64 <= 1 << 28
             && backbone
             && gates
             && self.heads.is_multiple_of(self.kv_heads)
-            && self.layers.wrapping_sub(1) < 4096
             && self.inputs.wrapping_sub(1) < if features { MAX_DIM } else { 1 << 24 }
             && self.outputs.wrapping_sub(1) < 1 << 24
             && self.gate_rank <= MAX_DIM

@@ -119,7 +119,7 @@ impl MemoryPlan {
     /// The plan of a file, in `const` evaluation: `static mut STATE: [u32; MemoryPlan::of_file(MODEL).state_words]`.
     ///
     /// # Panics
-    /// When `file` is not a `.sla` file of this version (at compile time, in a constant).
+    /// As [`ModelDesc::of_file`], with a sentence.
     #[must_use]
     pub const fn of_file(file: &[u8]) -> MemoryPlan {
         let desc = ModelDesc::of_file(file);

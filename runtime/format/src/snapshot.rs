@@ -65,7 +65,7 @@ impl MemoryPlan {
     /// [`MemoryPlan::snapshot_bytes`] of a file, in `const` evaluation: the length of a static buffer.
     ///
     /// # Panics
-    /// When `file` is not a `.sla` file of this version (at compile time, in a constant).
+    /// As [`ModelDesc::of_file`], with a sentence.
     #[must_use]
     pub const fn snapshot_bytes_of_file(file: &[u8]) -> usize {
         let desc = ModelDesc::of_file(file);

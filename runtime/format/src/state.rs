@@ -78,12 +78,11 @@ impl<'f> States<'f> {
     /// The section of a file, in `const` evaluation.
     ///
     /// # Panics
-    /// When `file` is not a `.sla` file of this version (at compile time, in a constant).
+    /// When the section is not one of a model that is described by `m` (at compile time, in a constant).
     #[must_use]
     pub const fn of_file(file: &'f [u8], m: &ModelDesc) -> States<'f> {
-        let bytes = match Section::find(file, SectionKind::States) {
-            Some(bytes) => bytes,
-            None => &[],
+        let Some(bytes) = Section::find(file, SectionKind::States) else {
+            panic!("a .sla file whose section table is wrong")
         };
         match States::read(bytes, m) {
             Ok(states) => states,

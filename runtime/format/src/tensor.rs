@@ -1,7 +1,7 @@
 //! The tensor table: what each tensor is and where it lies (F5, F6).
 
 use crate::model::{Backbone, InputKind, KeyGate, ModelDesc, OutputGate, QueryGate};
-use crate::plan::{GROUP, pad_cols, pad_rows};
+use crate::plan::{GROUP, pad_rows};
 
 /// How a tensor's elements are stored (F6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl TensorKind {
 /// What a tensor is for. The layer roles come first; the table holds, for each layer, one entry for each
 /// layer role in this order, then one for each global role (F5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
+#[repr(u8)]
 #[expect(missing_docs, reason = "the names are the field's own")]
 pub enum Role {
     Query = 0,
@@ -320,9 +320,15 @@ impl TensorDesc {
         let (rows, cols) = (self.rows as usize, self.cols as usize);
         match self.kind {
             TensorKind::Absent => Some(0),
-            TensorKind::I8 => pad_rows(rows).checked_mul(pad_cols(cols)),
+            TensorKind::I8 => match rows.div_ceil(4).checked_mul(cols.div_ceil(16)) {
+                Some(tiles) => tiles.checked_mul(4 * 16),
+                None => None,
+            },
             // Four rows' nibbles and scales.
-            TensorKind::I4 => (pad_rows(rows) / 4 * (4 * GROUP / 2 + 4)).checked_mul(cols.div_ceil(GROUP)),
+            TensorKind::I4 => match rows.div_ceil(4).checked_mul(4 * GROUP / 2 + 4) {
+                Some(bytes) => bytes.checked_mul(cols.div_ceil(GROUP)),
+                None => None,
+            },
             kind => {
                 let element = match kind {
                     TensorKind::I16 => 2,

@@ -10,6 +10,8 @@ pub const ANCHOR_EVERY: usize = 16;
 pub const BYTE_RECORD: u8 = 0xFF;
 /// Longest text of a token in bytes.
 pub const MAX_TOKEN_BYTES: usize = 254;
+/// Added tokens that a reader sorts itself; for more the section has the table [`TokenizerTable::Order`] (F11.6).
+pub const FEW_ADDED: usize = 16;
 /// Largest number of tokens, as everywhere in the format (F4.3).
 pub const MAX_TOKENS: u32 = 1 << 24;
 
@@ -227,11 +229,13 @@ pub enum TokenizerTable {
     AddedText,
     /// The template's ids, u32.
     Template,
+    /// One index an added token, where there are more than [`FEW_ADDED`]: the entries of Added in the order of [`AddedToken::order`].
+    Order,
 }
 
 impl TokenizerTable {
     /// All tables, in the section's order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Bytes,
         Self::First,
         Self::Right,
@@ -245,6 +249,7 @@ impl TokenizerTable {
         Self::Added,
         Self::AddedText,
         Self::Template,
+        Self::Order,
     ];
 
     /// Bytes of the table without its padding; `None` when that number does not fit.
@@ -253,7 +258,7 @@ impl TokenizerTable {
         let index: usize = if desc.wide { 4 } else { 2 };
         let (count, size) = match self {
             Self::Bytes => (256, index),
-            Self::First => (desc.tokens as usize + 1, index),
+            Self::First => ((desc.tokens as usize).checked_add(1)?, index),
             Self::Right | Self::Rank | Self::Result => (desc.merges as usize, index),
             Self::Anchors => ((desc.tokens as usize).div_ceil(ANCHOR_EVERY), 4),
             Self::Text => (desc.text_bytes as usize, 1),
@@ -263,6 +268,7 @@ impl TokenizerTable {
             Self::Added => (desc.added as usize, 8),
             Self::AddedText => (desc.added_bytes as usize, 1),
             Self::Template => ((desc.before as usize).checked_add(desc.after as usize)?, 4),
+            Self::Order => (if desc.added as usize > FEW_ADDED { desc.added as usize } else { 0 }, index),
         };
         count.checked_mul(size)
     }
@@ -284,7 +290,7 @@ impl TokenizerTable {
     /// Length of the whole section.
     #[must_use]
     pub fn section_bytes(desc: &TokenizerDesc) -> Option<usize> {
-        Self::Template.range(desc).map(|last| last.end)
+        Self::Order.range(desc).map(|last| last.end)
     }
 }
 
@@ -330,6 +336,12 @@ impl AddedToken {
         }
         let (special, normalized, lstrip, rstrip) = (flag(24), flag(25), flag(26), flag(27));
         Some(Self { id: word & (MAX_TOKENS - 1), special, normalized, lstrip, rstrip, end })
+    }
+
+    /// What the tokens are ordered by when they are looked for: first those that are not normalized, each set by content.
+    #[must_use]
+    pub fn order<'c>(&self, content: &'c [u8]) -> (bool, &'c [u8]) {
+        (self.normalized, content)
     }
 
     /// The entry's bytes.

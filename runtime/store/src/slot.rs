@@ -79,7 +79,7 @@ impl Slot {
         (self.end - self.value::<F>()) as usize
     }
 
-    /// The slot's record, if a whole value lies behind it.
+    /// The slot's record, if a whole value lies behind it. The error is that of a slot that cannot be read.
     pub fn find<F: NorFlash>(&self, flash: &mut F) -> Result<Option<Record>, StoreError<F::Error>> {
         let mut chunk = [0xff; CHUNK];
         let head = chunk.get_mut(..Self::record_bytes::<F>()).unwrap_or_default();
@@ -114,7 +114,7 @@ impl Slot {
             let (out, others) = core::mem::take(&mut rest).split_at_mut(len);
             let units = chunk.get_mut(..(skip + len).next_multiple_of(F::READ_SIZE)).unwrap_or_default();
             flash.read(self.value::<F>() + (at - skip) as u32, units).map_err(StoreError::Flash)?;
-            out.copy_from_slice(units.get(skip..skip + len).unwrap_or_default());
+            out.iter_mut().zip(units.iter().skip(skip)).for_each(|(out, byte)| *out = *byte);
             (at, rest) = (at + len, others);
         }
         Ok(())

@@ -39,7 +39,7 @@ fn interrupt<const R: usize, const W: usize>(flash: &Flash<R, W>, before: Option
     put(&mut whole, after).expect("no stop");
     let steps = whole.release().done;
     assert!(steps > after.len() + 2 * ERASE, "the write is not seen: {steps}");
-    let (mut old, mut new) = (0, 0);
+    let (mut old, mut new, mut unreadable) = (0, 0, 0);
     for budget in 0..steps {
         let mut stopped = flash.rebooted();
         (stopped.budget, stopped.torn) = (Some(budget), torn);
@@ -50,6 +50,8 @@ fn interrupt<const R: usize, const W: usize>(flash: &Flash<R, W>, before: Option
         assert_eq!(get(&mut store).as_deref(), before, "after {budget} of {steps}, same session");
         let left = store.release();
         let mut store = open(left.rebooted());
+        assert!(flash.has_ecc || store.unreadable().is_none());
+        unreadable += usize::from(store.unreadable() == Some(&StoreError::Flash(Fault::Ecc)));
         let found = get(&mut store);
         match found.as_deref() {
             found if found == before => old += 1,
@@ -62,14 +64,16 @@ fn interrupt<const R: usize, const W: usize>(flash: &Flash<R, W>, before: Option
     }
     // The record's last byte decides; what fills its unit comes after it.
     assert!(old >= steps - W.max(R) && old + new == steps, "{old} old and {new} new of {steps}");
+    assert!(!flash.has_ecc || unreadable > W, "{unreadable} unreadable slots of {steps}");
 }
 
-fn at_every_byte<const R: usize, const W: usize>() {
+fn at_every_byte<const R: usize, const W: usize>(has_ecc: bool) {
     let garbage: Vec<u8> = value(7, FLASH_BYTES);
+    let fresh = || Flash::<R, W> { has_ecc, ..Flash::new(garbage.clone()) };
     for torn in [Torn::Front, Torn::Back, Torn::Bits] {
         // The very first write, over what something else left there.
-        interrupt(&Flash::<R, W>::new(garbage.clone()), None, &value(1, 300), torn);
-        let mut store = open(Flash::<R, W>::new(garbage.clone()));
+        interrupt(&fresh(), None, &value(1, 300), torn);
+        let mut store = open(fresh());
         let values = [value(1, 300), value(2, 777), value(3, 1), value(4, 0)];
         for (before, after) in values.iter().zip(values.iter().cycle().skip(1)) {
             put(&mut store, before).expect("no stop");
@@ -86,34 +90,47 @@ fn at_every_byte<const R: usize, const W: usize>() {
 
 #[test]
 fn power_loss_at_every_byte() {
-    at_every_byte::<1, 1>();
-    at_every_byte::<1, 4>();
-    at_every_byte::<4, 4>();
-    at_every_byte::<4, 16>();
-    at_every_byte::<16, 32>();
+    at_every_byte::<1, 1>(false);
+    at_every_byte::<1, 4>(false);
+    at_every_byte::<4, 4>(false);
+    at_every_byte::<4, 16>(false);
+    at_every_byte::<16, 32>(false);
+}
+
+/// Error correction works on whole write units: what the power went in does not read until it is erased.
+#[test]
+fn power_loss_at_every_byte_with_error_correction() {
+    at_every_byte::<1, 8>(true);
+    at_every_byte::<4, 16>(true);
+    at_every_byte::<16, 32>(true);
 }
 
 #[test]
 fn power_loss_twice_in_a_row() {
     let (first, second, third) = (value(1, 200), value(2, 200), value(3, 200));
-    let mut store = open(Flash::<1, 4>::new(vec![0xff; FLASH_BYTES]));
-    put(&mut store, &first).expect("no stop");
-    let flash = store.release();
+    for has_ecc in [false, true] {
+        let mut store = open(Flash::<1, 4> { has_ecc, ..Flash::new(vec![0xff; FLASH_BYTES]) });
+        put(&mut store, &first).expect("no stop");
+        twice(store.release(), [&first, &second, &third]);
+    }
+}
+
+fn twice(flash: Flash<1, 4>, [first, second, third]: [&Vec<u8>; 3]) {
     for budget in (0..1_300).step_by(37) {
         for again in (0..1_300).step_by(41) {
             let mut stopped = flash.rebooted();
             stopped.budget = Some(budget);
             let mut store = open(stopped);
-            let done = put(&mut store, &second).is_ok();
+            let done = put(&mut store, second).is_ok();
             let mut stopped = store.release().rebooted();
             stopped.budget = Some(again);
             let mut store = open(stopped);
             let found = get(&mut store);
-            assert!(found.as_ref() == Some(if done { &second } else { &first }), "{budget}");
-            let done = put(&mut store, &third).is_ok();
+            assert!(found.as_ref() == Some(if done { second } else { first }), "{budget}");
+            let done = put(&mut store, third).is_ok();
             let left = get(&mut open(store.release().rebooted()));
-            assert!(left == found || left.as_ref() == Some(&third), "{budget}, {again}");
-            assert!(!done || left.as_ref() == Some(&third));
+            assert!(left == found || left.as_ref() == Some(third), "{budget}, {again}");
+            assert!(!done || left.as_ref() == Some(third));
         }
     }
 }
@@ -220,4 +237,180 @@ fn what_cannot_work_is_refused_before_anything_is_written() {
     let full = value(9, capacity);
     put(&mut store, &full).expect("exactly full");
     assert_eq!(get(&mut open(store.release().rebooted())), Some(full));
+}
+
+/// A unit of the newest value or of its record does not read any more: the value from before is the value, and the next write mends
+/// the slot.
+#[test]
+fn decay_beyond_correction_uncovers_the_value_from_before() {
+    let mut store = open(Flash::<4, 16>::new(vec![0; FLASH_BYTES]).with_ecc());
+    let values = [value(1, 300), value(2, 290), value(3, 280)];
+    put(&mut store, &values[0]).expect("no stop");
+    put(&mut store, &values[1]).expect("no stop");
+    let location = store.location().expect("a value");
+    let flash = store.release();
+    let units = location.start as usize / 16 - 1..(location.end as usize).div_ceil(16);
+    for unit in units {
+        let mut decayed = flash.rebooted();
+        decayed.torn_units[unit] = true;
+        let mut store = open(decayed.clone());
+        assert_eq!(store.unreadable(), Some(&StoreError::Flash(Fault::Ecc)), "unit {unit}");
+        assert_eq!((get(&mut store), store.sequence()), (Some(values[0].clone()), Some(1)), "unit {unit}");
+        put(&mut store, &values[2]).expect("no stop");
+        let mut store = open(store.release().rebooted());
+        assert!(store.unreadable().is_none());
+        assert_eq!((get(&mut store), store.sequence()), (Some(values[2].clone()), Some(2)), "unit {unit}");
+        // While the store is open: the read says so.
+        let mut store = open(flash.rebooted());
+        let mut flash = store.release();
+        flash.torn_units[unit] = true;
+        store = open(flash);
+        assert!(store.read(0, &mut [0; 300]).is_ok());
+        // Both at once: nothing is left, and the store works on.
+        decayed.torn_units[REGION.start as usize / 16] = true;
+        let mut store = open(decayed);
+        assert_eq!((store.bytes(), store.unreadable().is_some()), (None, true));
+        put(&mut store, &values[2]).expect("no stop");
+        assert_eq!(get(&mut open(store.release().rebooted())).as_ref(), Some(&values[2]));
+    }
+}
+
+/// Each call of the flash fails once, or from then on: errors are reported, no value is lost, and the store opens.
+#[test]
+fn every_call_of_the_flash_may_fail() {
+    let values = [value(1, 600), value(2, 700), value(3, 500)];
+    let mut store = open(Flash::<4, 16>::new(vec![0; FLASH_BYTES]));
+    put(&mut store, &values[0]).expect("no stop");
+    put(&mut store, &values[1]).expect("no stop");
+    let flash = store.release();
+    let mut store = open(flash.rebooted());
+    let opening = store.release().calls;
+    store = open(flash.rebooted());
+    put(&mut store, &values[2]).expect("no stop");
+    assert_eq!(get(&mut store).as_ref(), Some(&values[2]));
+    let calls = store.release().calls;
+    let mut counts = [0; 3];
+    for call in 0..calls {
+        for failing in [call..call + 1, call..usize::MAX] {
+            let is_dead = failing.end == usize::MAX;
+            let mut store = open(Flash { failing, ..flash.rebooted() });
+            assert_eq!(store.unreadable(), (call < opening).then_some(&StoreError::Flash(Fault::Failed)));
+            let written = put(&mut store, &values[2]);
+            let read = get_or_error(&mut store);
+            assert!(written.is_err() || read.is_err() || call < opening, "call {call}: no error is seen");
+            assert!(!is_dead || written.is_err() || read.is_err());
+            counts[0] += usize::from(call < opening);
+            counts[1] += usize::from(written.is_err());
+            counts[2] += usize::from(written.is_ok() && read.is_err());
+            // Later, with a flash that works: a value that was there, or the new one where the write said so.
+            let mut store = open(store.release().rebooted());
+            let found = get(&mut store).expect("a value");
+            assert!(values.contains(&found), "call {call}");
+            assert!(written.is_err() || found == values[2], "call {call}");
+            assert!(call < opening || found != values[0], "call {call}: the newest value is lost");
+        }
+    }
+    assert!(counts.iter().all(|&count| count > 3), "{counts:?}");
+}
+
+fn get_or_error<const R: usize, const W: usize>(store: &mut Store<Flash<R, W>>) -> Result<Vec<u8>, StoreError<Fault>> {
+    let mut value = vec![0; store.bytes().unwrap_or(1)];
+    store.read(0, &mut value).map(|()| value)
+}
+
+/// Flash that programs a wrong bit and reports nothing: the write says so, and the value from before stays.
+#[test]
+fn what_does_not_read_back_is_reported() {
+    let mut store = open(Flash::<1, 4>::new(vec![0; FLASH_BYTES]));
+    put(&mut store, &value(1, 600)).expect("no stop");
+    let flash = store.release();
+    let opening = open(flash.rebooted()).release().calls;
+    let mut store = open(flash.rebooted());
+    put(&mut store, &value(2, 600)).expect("no stop");
+    let calls = store.release().calls;
+    let mut lies = 0;
+    for call in opening..calls {
+        let mut store = open(Flash { lying: Some(call), ..flash.rebooted() });
+        if put(&mut store, &value(2, 600)).is_ok() {
+            continue;
+        }
+        lies += 1;
+        assert_eq!(get(&mut store), Some(value(1, 600)), "call {call}");
+        assert_eq!((store.sequence(), store.unreadable()), (Some(1), None));
+        let mut store = open(store.release().rebooted());
+        assert_eq!(get(&mut store), Some(value(1, 600)), "call {call}");
+    }
+    // Three chunks and the record.
+    assert_eq!(lies, 4);
+    let mut store = open(Flash { lying: Some(calls - 2 - 600 / 256 - 1), ..flash.rebooted() });
+    let second = REGION.start + 2 * ERASE as u32;
+    assert_eq!(put(&mut store, &value(2, 600)), Err(StoreError::Verify { slot: second }), "the record");
+}
+
+/// Without a value either slot will do: one that is worn out does not keep the other from being used.
+#[test]
+fn the_other_slot_is_tried_after_a_failure() {
+    for lying in [Some(2), None] {
+        let mut flash = Flash::<1, 4>::new(vec![0; FLASH_BYTES]);
+        (flash.lying, flash.failing) = (lying.map(|call| call + 1), if lying.is_none() { 2..3 } else { 0..0 });
+        let mut store = open(flash);
+        assert!(put(&mut store, &value(1, 100)).is_err());
+        assert_eq!(store.bytes(), None);
+        put(&mut store, &value(2, 100)).expect("the other slot is good");
+        let second = REGION.start + 2 * ERASE as u32;
+        assert_eq!(store.location().map(|at| at.start), Some(second + 16));
+        assert_eq!(get(&mut open(store.release().rebooted())), Some(value(2, 100)));
+    }
+}
+
+/// A slot with a record made by hand.
+fn plant<const R: usize, const W: usize>(flash: &mut Flash<R, W>, slot: usize, sequence: u32, value: &[u8]) {
+    let words = [u32::from_le_bytes(*b"SLR\x7f"), sequence, value.len() as u32];
+    let mut record: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    record.extend(crc(&[&record[..], value].concat()).to_le_bytes());
+    record.extend(value);
+    let at = REGION.start as usize + 2 * ERASE * slot;
+    flash.bytes[at..at + record.len()].copy_from_slice(&record);
+}
+
+#[test]
+fn sequence_numbers_wrap() {
+    for (older, newer) in [
+        (1, 2),
+        (u32::MAX, 0),
+        (u32::MAX - 5, 3),
+        (0x7fff_ffff, 0x8000_0000),
+        (0, 0x7fff_ffff),
+        (0x8000_0001, 0),
+        (5, 5 + 0x7fff_ffff),
+    ] {
+        for slots in [[0, 1], [1, 0]] {
+            let mut flash = Flash::<1, 4>::new(vec![0xff; FLASH_BYTES]);
+            plant(&mut flash, slots[0], older, b"older");
+            plant(&mut flash, slots[1], newer, b"newer");
+            let mut store = open(flash);
+            assert_eq!((get(&mut store).as_deref(), store.sequence()), (Some(&b"newer"[..]), Some(newer)));
+            put(&mut store, b"newest").expect("no stop");
+            assert_eq!(store.sequence(), Some(newer.wrapping_add(1)));
+            let mut store = open(store.release().rebooted());
+            let next = newer.wrapping_add(1);
+            assert_eq!((get(&mut store).as_deref(), store.sequence()), (Some(&b"newest"[..]), Some(next)));
+        }
+    }
+}
+
+#[test]
+fn errors_say_what_and_where_in_one_line() {
+    for (error, text) in [
+        (StoreError::Flash(Fault::Ecc), "flash: Ecc"),
+        (
+            StoreError::Region { start: 16, end: 32, erase_bytes: 512 },
+            "0x10..0x20 is not two slots of whole erase units of 512 bytes in the flash",
+        ),
+        (StoreError::TooLong { bytes: 9, capacity: 8 }, "9 bytes, a slot has room for 8"),
+        (StoreError::Range { at: 3, len: 5, have: 7 }, "bytes 3 to 8 of a value of 7"),
+        (StoreError::Verify { slot: 512 }, "the slot at 0x200 does not hold what was written"),
+    ] {
+        assert_eq!(error.to_string(), text);
+    }
 }

@@ -1,8 +1,19 @@
 //! Added tokens in a text (F11.6): the leftmost match, of several the longest.
 
 use crate::classes::{Class, class};
+use crate::scan::{prefix, suffix, work};
 use crate::tables::Tokenizer;
 use sla_format::AddedToken;
+
+/// What becomes of control tokens (added tokens that are special, such as `<|im_end|>`) that are written out in a text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ControlTokens {
+    /// They are text like any other, as with the library's `encode_special_tokens`: for what a user wrote.
+    #[default]
+    AsText,
+    /// They become their ids: for a text that its author has put them into, such as a chat's template.
+    Parse,
+}
 
 /// A set of bytes.
 #[derive(Clone, Copy, Default)]
@@ -10,8 +21,8 @@ pub(crate) struct FirstBytes([u32; 8]);
 
 impl FirstBytes {
     /// Adds the first byte of `content`.
-    pub(crate) fn insert(&mut self, content: &str) {
-        if let Some(&byte) = content.as_bytes().first()
+    pub(crate) fn insert(&mut self, content: &[u8]) {
+        if let Some(&byte) = content.first()
             && let Some(word) = self.0.get_mut(usize::from(byte >> 5))
         {
             *word |= 1 << (byte & 31);
@@ -45,35 +56,43 @@ pub(crate) enum Part<'t> {
 pub(crate) struct Parts<'s, 't> {
     tokenizer: &'s Tokenizer<'s>,
     normalized: bool,
+    control: ControlTokens,
     text: &'t str,
     /// Text before it belongs to parts that were given out.
     given: usize,
     /// Matches are looked for from here.
     scan: usize,
+    /// All is white space from where a token that takes it ends to here: it is not scanned for the next one again.
+    spaces_to: usize,
     /// Found, but its piece was given out first: id and where its part ends.
     pending: Option<(u32, usize)>,
 }
 
 impl<'s, 't> Parts<'s, 't> {
-    pub(crate) fn new(tokenizer: &'s Tokenizer<'s>, normalized: bool, text: &'t str) -> Self {
-        Self { tokenizer, normalized, text, given: 0, scan: 0, pending: None }
+    pub(crate) fn new(tokenizer: &'s Tokenizer<'s>, normalized: bool, control: ControlTokens, text: &'t str) -> Self {
+        Self { tokenizer, normalized, control, text, given: 0, scan: 0, spaces_to: 0, pending: None }
     }
 
-    /// The next match: the token, where it begins and its length.
-    fn next_match(&self) -> Option<(AddedToken, usize, usize)> {
+    /// The next match, which is not looked at again: the token, where it begins and where it ends.
+    fn next_match(&mut self) -> Option<(AddedToken, usize, usize)> {
         let [set, normalized] = &self.tokenizer.first_bytes;
         let first_bytes = if self.normalized { normalized } else { set };
         if first_bytes.is_empty() {
             return None;
         }
         let bytes = self.text.as_bytes();
-        let starts = bytes.iter().enumerate().skip(self.scan).filter(|&(_, &byte)| first_bytes.has(byte));
-        for (at, _) in starts {
-            let rest = bytes.get(at..)?;
-            let tokens = self.tokenizer.added().filter(|(token, _)| token.normalized == self.normalized);
-            let matches = tokens.filter(|(_, content)| rest.starts_with(content.as_bytes()));
-            if let Some((token, content)) = matches.max_by_key(|(_, content)| content.len()) {
-                return Some((token, at, content.len()));
+        while let Some(&byte) = bytes.get(self.scan) {
+            let at = self.scan;
+            self.scan += 1;
+            work(1);
+            if first_bytes.has(byte)
+                && let Some((token, len)) = self.tokenizer.longest_added(self.normalized, bytes.get(at..)?)
+            {
+                self.scan = at + len;
+                // What a control token covers is not looked through for others, even where it is text.
+                if self.control == ControlTokens::Parse || !token.special {
+                    return Some((token, at, self.scan));
+                }
             }
         }
         None
@@ -95,27 +114,27 @@ impl<'t> Iterator for Parts<'_, 't> {
             self.given = to;
             return Some(Part::Added(id));
         }
-        let Some((token, at, len)) = self.next_match() else {
-            self.scan = self.text.len();
+        let Some((token, at, mut to)) = self.next_match() else {
             return self.piece(self.text.len());
         };
-        let (mut from, mut to) = (at, at + len);
-        self.scan = to;
+        let mut from = at;
         if token.lstrip {
-            let before = self.text.get(..at).unwrap_or("");
-            from = before.trim_end_matches(is_space).len().max(self.given);
+            from = self.given + suffix(self.text.get(self.given..at).unwrap_or(""), is_space);
         }
         if token.rstrip {
-            let behind = self.text.get(to..).unwrap_or("");
-            to += behind.len() - behind.trim_start_matches(is_space).len();
+            if self.spaces_to < to {
+                self.spaces_to = to + prefix(self.text.get(to..).unwrap_or(""), is_space);
+            }
+            to = self.spaces_to;
         }
-        self.pending = Some((token.id, to));
         if self.given < from
             && let Some(piece) = self.piece(from)
         {
+            self.pending = Some((token.id, to));
             return Some(piece);
         }
-        self.next()
+        self.given = to;
+        Some(Part::Added(token.id))
     }
 }
 

@@ -1,8 +1,9 @@
 //! Text to ids (F11.2, F11.3, F11.6).
 
-use crate::added::{Part, Parts};
+use crate::added::{ControlTokens, Part, Parts};
 use crate::error::{EncodeError, some};
 use crate::merge::{merge, words};
+use crate::scan::work;
 use crate::split::{first_len, is_meta};
 use crate::tables::Tokenizer;
 use sla_format::{Prefix, Symbols};
@@ -19,21 +20,37 @@ pub const fn encode_words(text_bytes: usize) -> usize {
     words(text_bytes.saturating_mul(4).saturating_add(3)).saturating_add(16)
 }
 
+/// Whether the ids that the tokenizer puts around a text, such as one that begins it, are added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Template {
+    /// They are: for a text that begins.
+    Add,
+    /// They are not: for a text that goes on.
+    Omit,
+}
+
 impl Tokenizer<'_> {
-    /// The ids of `text`, at the start of `ids`; with `template` between those that the tokenizer puts around a text.
+    /// The ids of `text`, at the start of `ids`.
     ///
     /// The rest of `ids` is used for the work on one pre-token at a time, 2 words and a 15th for each of its symbols
-    /// (bytes, or characters), and holds nothing of use afterwards. Time is O(n log n) in the length of the text.
+    /// (bytes, or characters), and holds nothing of use afterwards. Time is O(n log n) in the length of the text, whatever text and section are; where the bytes
+    /// of a text begin an added token, these cost as much as the longest added token that they go on with (F11.6).
     ///
     /// # Errors
     /// [`EncodeError::BufferTooSmall`]: never another split of the text for want of memory.
-    pub fn encode(&self, text: &str, template: bool, ids: &mut [u32]) -> Result<usize, EncodeError> {
+    pub fn encode(
+        &self,
+        text: &str,
+        template: Template,
+        control: ControlTokens,
+        ids: &mut [u32],
+    ) -> Result<usize, EncodeError> {
         let mut out = Output { ids, len: 0 };
         let [before, after] = self.template();
-        if template {
+        if template == Template::Add {
             out.extend(before)?;
         }
-        for part in Parts::new(self, false, text) {
+        for part in Parts::new(self, false, control, text) {
             let (outer, at) = match part {
                 Part::Added(id) => {
                     out.extend(core::iter::once(id))?;
@@ -41,14 +58,14 @@ impl Tokenizer<'_> {
                 }
                 Part::Piece { text, at } => (text, at),
             };
-            for part in Parts::new(self, true, outer) {
+            for part in Parts::new(self, true, control, outer) {
                 match part {
                     Part::Added(id) => out.extend(core::iter::once(id))?,
                     Part::Piece { text, at: inner } => self.encode_piece(text, at + inner == 0, &mut out)?,
                 }
             }
         }
-        if template {
+        if template == Template::Add {
             out.extend(after)?;
         }
         Ok(out.len)
@@ -160,6 +177,7 @@ struct Output<'o> {
 impl Output<'_> {
     fn extend(&mut self, ids: impl ExactSizeIterator<Item = u32>) -> Result<(), EncodeError> {
         let (need, have) = (self.len.saturating_add(ids.len()), self.ids.len());
+        work(ids.len());
         let places = self.ids.get_mut(self.len..need).ok_or(EncodeError::BufferTooSmall { need, have })?;
         places.iter_mut().zip(ids).for_each(|(place, id)| *place = id);
         self.len = need;

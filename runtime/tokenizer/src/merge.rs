@@ -4,6 +4,7 @@
 //! the last hold the run's length. The ranks of all neighbours lie in a second array, above which a tree of minima
 //! stands, so a pre-token of n symbols costs O(n log n) however it merges.
 
+use crate::scan::work;
 use crate::tables::Tokenizer;
 
 /// Children of a node of the tree; up to so many symbols need none.
@@ -115,6 +116,7 @@ impl Word<'_> {
     fn compact(&mut self) -> usize {
         let (mut from, mut to) = (0, 0);
         while let Some(symbol) = self.symbol(from) {
+            work(1);
             from = self.behind(from);
             if let Some(place) = self.symbols.get_mut(to) {
                 *place = symbol;
@@ -126,6 +128,7 @@ impl Word<'_> {
 }
 
 fn least(ranks: &[u32]) -> u32 {
+    work(ranks.len());
     ranks.iter().copied().min().unwrap_or(NEVER)
 }
 
@@ -171,6 +174,7 @@ fn lowest(ranks: &[u32], tree: &[u32]) -> Option<(usize, u32)> {
 }
 
 fn first(ranks: &[u32]) -> Option<(usize, u32)> {
+    work(ranks.len());
     let found = ranks.iter().copied().enumerate().min_by_key(|&(_, rank)| rank);
     found.filter(|&(_, rank)| rank != NEVER)
 }

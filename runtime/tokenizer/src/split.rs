@@ -1,25 +1,27 @@
 //! Pre-tokens of byte-level models (F11.3): what the patterns of GPT-2 and Llama 3 match, without a regex engine.
 
 use crate::classes::{Class, class};
+use crate::scan::{prefix, suffix};
 use sla_format::Split;
 
 /// Bytes of `text`, which is not empty, that its first pre-token takes. With `lead` a space stands before the text
 /// that is part of it; then the number may be 0.
 pub(crate) fn first_len(split: Split, lead: bool, text: &str) -> usize {
     match split {
-        Split::Gpt2 => gpt2(lead, text),
+        Split::Gpt2 => gpt2(lead, text, false),
         Split::DigitsGpt2 => match number(text) {
-            0 => gpt2(lead, text.find(is_number).and_then(|to| text.get(..to)).unwrap_or(text)),
+            0 => gpt2(lead, text, true),
             digit => digit,
         },
         Split::Llama3 => llama3(text, 3),
         Split::Qwen2 => llama3(text, 1),
-        Split::Spaces => text.char_indices().skip(1).find(|&(_, c)| is_meta(c)).map_or(text.len(), |(at, _)| at),
+        Split::Spaces => {
+            let (_, len) = head(false, text);
+            len + prefix(text.get(len..).unwrap_or(""), |c| !is_meta(c))
+        }
         Split::Words => {
             let mut before = ' ';
-            let boundary =
-                text.char_indices().find(|&(_, c)| !is_meta(core::mem::replace(&mut before, c)) && is_meta(c));
-            boundary.map_or(text.len(), |(at, _)| at)
+            prefix(text, |c| is_meta(core::mem::replace(&mut before, c)) || !is_meta(c))
         }
         Split::Whole => text.len(),
     }
@@ -41,7 +43,7 @@ fn number(text: &str) -> usize {
 
 /// Length of the characters at the start that are of a class.
 fn run(text: &str, of: Class) -> usize {
-    text.len() - text.trim_start_matches(|c| class(c) == of).len()
+    prefix(text, |c| class(c) == of)
 }
 
 /// The first character, a leading space included, with the bytes of `text` that it takes.
@@ -52,16 +54,18 @@ fn head(lead: bool, text: &str) -> (char, usize) {
     }
 }
 
-/// `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
-fn gpt2(lead: bool, text: &str) -> usize {
+/// `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`; with `digits` the text ends for it where
+/// a number stands.
+fn gpt2(lead: bool, text: &str, digits: bool) -> usize {
     if !lead && let Some(len) = contraction(text, |a, b| a == b) {
         return len;
     }
     let (first, len) = head(lead, text);
     let rest = text.get(len..).unwrap_or("");
-    match (class(first), rest.chars().next().map(class)) {
+    let next = rest.chars().next().map(class).filter(|&next| !(digits && next == Class::Number));
+    match (class(first), next) {
         (Class::Space, Some(next)) if first == ' ' && next != Class::Space => len + run(rest, next),
-        (Class::Space, _) => white_space(len, rest),
+        (Class::Space, _) => white_space(len, rest, digits),
         (other, _) => len + run(rest, other),
     }
 }
@@ -84,26 +88,29 @@ fn llama3(text: &str, digits: usize) -> usize {
         (Class::Space, _) => {
             // `\s*[\r\n]+` gives back what follows the last line end of the white space.
             let spaces = len + run(rest, Class::Space);
-            let line_end = text.get(..spaces).and_then(|spaces| spaces.rfind(is_line_end));
-            return line_end.map_or_else(|| white_space(len, rest), |at| at + 1);
+            return match suffix(text.get(..spaces).unwrap_or(""), |c| !is_line_end(c)) {
+                0 => white_space(len, rest, false),
+                behind_line_end => behind_line_end,
+            };
         }
         (Class::Other, _) => {}
     }
     let others = len + run(rest, Class::Other);
-    let behind = text.get(others..).unwrap_or("");
-    others + behind.len() - behind.trim_start_matches(is_line_end).len()
+    others + prefix(text.get(others..).unwrap_or(""), is_line_end)
 }
 
 fn is_line_end(c: char) -> bool {
     matches!(c, '\r' | '\n')
 }
 
-/// `\s+(?!\S)|\s+` after a first space of `len` bytes: all to the end of the text, else all but the last character, else
-/// that one.
-fn white_space(len: usize, rest: &str) -> usize {
-    let run = run(rest, Class::Space);
-    let last = rest.get(..run).and_then(|spaces| spaces.chars().next_back()).map_or(0, char::len_utf8);
-    if run == rest.len() { len + run } else { len + run - last }
+/// `\s+(?!\S)|\s+` after a first space of `len` bytes: all to the end of the text (with `digits`, to a number), else all but
+/// the last character, else that one.
+fn white_space(len: usize, rest: &str, digits: bool) -> usize {
+    let (spaces, behind) = rest.split_at_checked(run(rest, Class::Space)).unwrap_or((rest, ""));
+    if behind.is_empty() || (digits && number(behind) > 0) {
+        return len + spaces.len();
+    }
+    len + spaces.len() - spaces.chars().next_back().map_or(0, char::len_utf8)
 }
 
 /// Length of the contraction at the start.

@@ -2,10 +2,11 @@
 
 use crate::added::FirstBytes;
 use crate::error::{SectionError, some};
+use crate::scan::work;
 use core::cmp::Ordering;
 use sla_format::{
-    ANCHOR_EVERY, AddedToken, BYTE_RECORD, MAX_TOKENS, NONE, Prefix, Split, Symbols, TokenizerDesc, TokenizerTable,
-    index_at, word_at,
+    ANCHOR_EVERY, AddedToken, BYTE_RECORD, FEW_ADDED, MAX_TOKEN_BYTES, MAX_TOKENS, NONE, Prefix, Split, Symbols,
+    TokenizerDesc, TokenizerTable, index_at, word_at,
 };
 
 /// A tokenizer section, checked and ready to use in place: references and counts.
@@ -15,6 +16,10 @@ pub struct Tokenizer<'s> {
     tables: [&'s [u8]; TokenizerTable::ALL.len()],
     /// First bytes of the added tokens that are not normalized, and of those that are.
     pub(crate) first_bytes: [FirstBytes; 2],
+    /// The order of added tokens that are few.
+    few: [u8; FEW_ADDED],
+    /// How many of them are not normalized; they come first in the order.
+    plain: usize,
 }
 
 /// What a token stands for.
@@ -35,10 +40,10 @@ impl<'s> Tokenizer<'s> {
         let desc = TokenizerDesc::read(section).ok_or(SectionError::Header)?;
         let have = section.len();
         let limit = if desc.wide { MAX_TOKENS } else { u16::MAX.into() };
-        let need = TokenizerTable::section_bytes(&desc).unwrap_or(0);
         if desc.tokens == 0 || desc.tokens > limit || desc.merges >= if desc.wide { 1 << 31 } else { limit } {
             return Err(SectionError::Length { need: 0, have });
         }
+        let need = TokenizerTable::section_bytes(&desc).unwrap_or(0);
         if need != have {
             return Err(SectionError::Length { need, have });
         }
@@ -47,12 +52,11 @@ impl<'s> Tokenizer<'s> {
             let bytes = kind.range(&desc).and_then(|range| section.get(range));
             *table = bytes.ok_or(SectionError::Length { need, have })?;
         }
-        let mut tokenizer = Self { desc, tables, first_bytes: [FirstBytes::default(); 2] };
+        let first_bytes = [FirstBytes::default(); 2];
+        let mut tokenizer = Self { desc, tables, first_bytes, few: [0; FEW_ADDED], plain: 0 };
         tokenizer.check()?;
-        for (token, content) in tokenizer.added() {
-            let [set, normalized] = &mut tokenizer.first_bytes;
-            (if token.normalized { normalized } else { set }).insert(content);
-        }
+        tokenizer.order_few();
+        tokenizer.check_order()?;
         Ok(tokenizer)
     }
 
@@ -187,7 +191,7 @@ impl<'s> Tokenizer<'s> {
             let token = AddedToken::read(self.table(TokenizerTable::Added), index).ok_or(invalid)?;
             let content = self.table(TokenizerTable::AddedText).get(from..token.end as usize).ok_or(invalid)?;
             let valid = core::str::from_utf8(content).is_ok_and(|text| !text.is_empty());
-            if !valid || token.id >= self.desc.tokens || Some(token.id) <= before {
+            if !valid || content.len() > MAX_TOKEN_BYTES || token.id >= self.desc.tokens || Some(token.id) <= before {
                 return Err(invalid);
             }
             (from, before) = (token.end as usize, Some(token.id));
@@ -200,6 +204,44 @@ impl<'s> Tokenizer<'s> {
         }
     }
 
+    /// Sorts added tokens that are few.
+    fn order_few(&mut self) {
+        for index in 0..FEW_ADDED.min(self.desc.added as usize) {
+            let mut at = index;
+            let key = self.added_key(index);
+            while let Some(before) = at.checked_sub(1)
+                && let Some(&other) = self.few.get(before)
+                && self.added_key(other.into()) > key
+            {
+                if let Some(place) = self.few.get_mut(at) {
+                    *place = other;
+                }
+                at = before;
+            }
+            if let Some(place) = self.few.get_mut(at) {
+                *place = index as u8;
+            }
+        }
+    }
+
+    /// The order rises, so every added token is in it; counts and collects what the search begins with.
+    fn check_order(&mut self) -> Result<(), SectionError> {
+        let mut before = None;
+        for index in 0..self.desc.added as usize {
+            let invalid = SectionError::Entry { table: TokenizerTable::Order as usize, index };
+            let (token, content) = self.ordered(index).ok_or(invalid)?;
+            let key = Some(token.order(content));
+            if key <= before && self.desc.added as usize > FEW_ADDED {
+                return Err(invalid);
+            }
+            before = key;
+            let [set, normalized] = &mut self.first_bytes;
+            (if token.normalized { normalized } else { set }).insert(content);
+            self.plain += usize::from(!token.normalized);
+        }
+        Ok(())
+    }
+
     /// What a token stands for; `None` for an id without a token.
     #[must_use]
     pub fn text(&self, id: u32) -> Option<Text<'s>> {
@@ -210,6 +252,7 @@ impl<'s> Tokenizer<'s> {
         let anchor = word_at(self.table(TokenizerTable::Anchors), id / ANCHOR_EVERY * 4)?;
         let mut rest = self.table(TokenizerTable::Text).get(anchor as usize..)?;
         for _ in 0..id % ANCHOR_EVERY {
+            work(1);
             rest = record(rest)?.1;
         }
         match record(rest)?.0 {
@@ -218,15 +261,65 @@ impl<'s> Tokenizer<'s> {
         }
     }
 
+    /// Added token `index` by id, with its content.
+    fn added_at(&self, index: usize) -> Option<(AddedToken, &'s [u8])> {
+        work(1);
+        let table = self.table(TokenizerTable::Added);
+        let token = AddedToken::read(table, index)?;
+        let from =
+            index.checked_sub(1).and_then(|before| AddedToken::read(table, before)).map_or(0, |before| before.end);
+        Some((token, self.table(TokenizerTable::AddedText).get(from as usize..token.end as usize)?))
+    }
+
+    fn added_key(&self, index: usize) -> Option<(bool, &'s [u8])> {
+        self.added_at(index).map(|(token, content)| token.order(content))
+    }
+
+    /// Added token `at` of the order.
+    fn ordered(&self, at: usize) -> Option<(AddedToken, &'s [u8])> {
+        let index = match self.desc.added as usize {
+            0..=FEW_ADDED => u32::from(*self.few.get(at)?),
+            _ => self.index(TokenizerTable::Order, at)?,
+        };
+        self.added_at(index as usize)
+    }
+
+    /// The longest added token of a set at the start of `rest`, and its length.
+    ///
+    /// A walk down the trie whose nodes are ranges of the order: at most [`MAX_TOKEN_BYTES`] steps, and two binary searches
+    /// where the range branches.
+    pub(crate) fn longest_added(&self, normalized: bool, rest: &[u8]) -> Option<(AddedToken, usize)> {
+        let (mut from, mut to) = if normalized { (self.plain, self.desc.added as usize) } else { (0, self.plain) };
+        let (mut depth, mut found) = (0, None);
+        // All of the range begin with the first `depth` bytes of `rest`.
+        while from < to {
+            let ((token, first), (_, last)) = (self.ordered(from)?, self.ordered(to - 1)?);
+            let tails = first.iter().zip(last).zip(rest).skip(depth);
+            let shared = tails.take_while(|&((first, last), byte)| first == last && first == byte).count();
+            work(shared.max(1));
+            depth += shared;
+            if first.len() == depth {
+                // The shortest stands first.
+                (from, found) = (from + 1, Some((token, depth)));
+                continue;
+            }
+            let Some(byte) = rest.get(depth) else { break };
+            if Some(byte) < first.get(depth) || Some(byte) > last.get(depth) {
+                break;
+            }
+            let next = |at| self.ordered(at).and_then(|(_, content)| content.get(depth));
+            from += partition(to - from, |at| next(from + at) < Some(byte));
+            to = from + partition(to - from, |at| next(from + at) <= Some(byte));
+        }
+        found
+    }
+
     /// The added tokens with their contents, by id.
     pub fn added(&self) -> impl Iterator<Item = (AddedToken, &'s str)> + use<'s> {
-        let (table, texts) = (self.table(TokenizerTable::Added), self.table(TokenizerTable::AddedText));
-        let mut from = 0;
+        let tokenizer = *self;
         (0..self.desc.added as usize).map_while(move |index| {
-            let token = AddedToken::read(table, index)?;
-            let content = core::str::from_utf8(texts.get(from..token.end as usize)?).ok()?;
-            from = token.end as usize;
-            Some((token, content))
+            let (token, content) = tokenizer.added_at(index)?;
+            Some((token, core::str::from_utf8(content).ok()?))
         })
     }
 
@@ -301,14 +394,21 @@ fn record(texts: &[u8]) -> Option<(Text<'_>, &[u8])> {
 
 /// Binary search among `len` ordered entries.
 fn search(len: usize, compare: impl Fn(usize) -> Ordering) -> Option<usize> {
+    let at = partition(len, |at| compare(at) == Ordering::Less);
+    (at < len && compare(at) == Ordering::Equal).then_some(at)
+}
+
+/// How many of `len` entries, those that are `before` first, are `before`.
+fn partition(len: usize, before: impl Fn(usize) -> bool) -> usize {
     let (mut from, mut to) = (0, len);
     while from < to {
+        work(1);
         let middle = from + (to - from) / 2;
-        match compare(middle) {
-            Ordering::Equal => return Some(middle),
-            Ordering::Less => from = middle + 1,
-            Ordering::Greater => to = middle,
+        if before(middle) {
+            from = middle + 1;
+        } else {
+            to = middle;
         }
     }
-    None
+    from
 }

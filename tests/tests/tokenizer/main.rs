@@ -1,6 +1,5 @@
 //! The tokenizer against the `tokenizers` library: the same ids, the same text, on tokenizers that the library trained.
 
-mod m4;
 #[path = "../../../firmware-examples/app/src/strings.rs"]
 mod strings;
 mod trained;
@@ -9,7 +8,7 @@ mod unicode;
 use serde_json::{Value, json};
 use sla_converter::checkpoint::synth;
 use sla_converter::owned_model::OwnedModel;
-use sla_converter::tokenizer::{compile, encode};
+use sla_converter::tokenizer::{self, compile};
 use sla_converter::{ConvertOptions, convert};
 use sla_format::{NONE, Section, SectionKind, Split, Symbols, seal};
 use sla_reference::{Backbone, Config, Input};
@@ -17,7 +16,7 @@ use sla_tests::{checkpoint, parallel};
 use strings::{STRING_BYTES, Strings};
 use trained::{all, with};
 
-use sla_tokenizer::{Decoder, EncodeError, Text, Tokenizer, classes, encode_words};
+use sla_tokenizer::{ControlTokens, Decoder, EncodeError, Template, Text, Tokenizer, classes, encode_words};
 
 /// Strings over all tokenizers; `SLA_STRINGS` overrides it.
 const STRINGS: usize = 100_000;
@@ -37,6 +36,11 @@ fn decode(tokenizer: Tokenizer, ids: &[u32], skip_special: bool) -> String {
     text
 }
 
+/// The ids of a text in which control tokens count.
+fn encode(tokenizer: &Tokenizer, text: &str, template: bool) -> Vec<u32> {
+    tokenizer::encode(tokenizer, text, if template { Template::Add } else { Template::Omit }, ControlTokens::Parse)
+}
+
 /// Ids and text of one string.
 fn check(name: &str, library: &tokenizers::Tokenizer, tokenizer: Tokenizer, text: &str) {
     // For single digits the library asks its compiler's tables, which may be of a newer Unicode.
@@ -50,6 +54,70 @@ fn check(name: &str, library: &tokenizers::Tokenizer, tokenizer: Tokenizer, text
     for skip in [true, false] {
         let wanted = library.decode(&ids, skip).expect("the library decodes");
         assert_eq!(decode(tokenizer, &ids, skip), wanted, "{name}: {text:?}, decoded, skip {skip}");
+    }
+}
+
+/// What a user types is text, control tokens in it too: the library calls that `encode_special_tokens`.
+#[test]
+fn control_tokens_in_a_text_are_text_where_the_library_has_them_so() {
+    for (name, json) in all() {
+        let (mut library, section) = (library(&json), section(&json));
+        let tokenizer = Tokenizer::read(&section).expect("a fresh section");
+        let contents: Vec<String> = tokenizer.added().map(|(_, content)| content.to_owned()).collect();
+        let (mut source, mut buffer, mut differ) = (Strings::new(23), [0; STRING_BYTES], 0);
+        for round in 0..400 {
+            let random = source.next(&mut buffer);
+            let middle = (random.len() / 2..=random.len()).find(|&at| random.is_char_boundary(at)).unwrap_or(0);
+            let (a, b) = random.split_at(middle);
+            let content = &contents[round % contents.len()];
+            // Whole, cut short, and one inside another.
+            let (short, half) = (&content[..content.len() - 1], content.len() / 2);
+            let text = match round % 3 {
+                0 => [a, content, b].concat(),
+                1 => [a, short, content, " ", content, b].concat(),
+                _ => [&content[..half], content, &content[half..], b].concat(),
+            };
+            let newer = |c: char| c.is_numeric() != (classes::class(c) == classes::Class::Number);
+            if tokenizer.desc().split == Split::DigitsGpt2 && text.contains(newer) {
+                continue;
+            }
+            let mut ids = Vec::new();
+            for (control, as_text) in [(ControlTokens::AsText, true), (ControlTokens::Parse, false)] {
+                library.set_encode_special_tokens(as_text);
+                let wanted = library.encode_fast(text.as_str(), true).expect("the library encodes");
+                let found = tokenizer::encode(&tokenizer, &text, Template::Add, control);
+                assert_eq!(found, wanted.get_ids(), "{name}: {text:?}, {control:?}, {:?}", wanted.get_tokens());
+                ids.push(found);
+            }
+            differ += usize::from(ids[0] != ids[1]);
+        }
+        assert!(differ > 100, "{name}: control tokens make a difference in {differ} of 400 texts");
+    }
+}
+
+/// Ten times the text takes no more than about ten times as long, for every kind of tokenizer and for texts that its tokens begin with.
+#[test]
+fn time_is_linear_in_the_text() {
+    let mut ids = vec![NONE; encode_words(4_000)];
+    let mut time = |tokenizer: &Tokenizer, text: &str| {
+        let start = std::time::Instant::now();
+        let len = tokenizer.encode(text, Template::Add, ControlTokens::AsText, &mut ids).expect("room");
+        std::hint::black_box(&ids[..len]);
+        start.elapsed().as_secs_f64()
+    };
+    let demo = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../models/demo.txt")).expect("demo.txt");
+    let prose = demo.replace(char::is_numeric, "");
+    for (name, json) in all() {
+        let section = section(&json);
+        let tokenizer = Tokenizer::read(&section).expect("a fresh section");
+        for part in [prose.as_str(), " ", "<", "<|", "<|reserved_special_token_", "\n ", "a"] {
+            let text = |bytes: usize| part.chars().cycle().filter(|c| c.is_ascii()).take(bytes).collect::<String>();
+            let (short, long) = (text(400), text(4_000));
+            // What is quadratic takes a hundred times as long every time; a busy machine does not.
+            let mut ratio =
+                || time(&tokenizer, &long) / (0..5).map(|_| time(&tokenizer, &short)).fold(f64::MAX, f64::min);
+            assert!((0..20).any(|_| ratio() < 40.0), "{name}: {part:.8}…");
+        }
     }
 }
 
@@ -230,7 +298,7 @@ fn a_small_buffer_is_an_error_and_never_other_ids() {
             let mut refused = 0;
             for words in 0..=enough {
                 let mut buffer = vec![NONE; words];
-                match tokenizer.encode(text, true, &mut buffer) {
+                match tokenizer.encode(text, Template::Add, ControlTokens::Parse, &mut buffer) {
                     Ok(len) => assert_eq!(buffer[..len], wanted, "{name}, {words} words"),
                     Err(EncodeError::BufferTooSmall { need, have }) => {
                         assert!(have == words && need > have && need <= enough, "{name}, {words} words: {need}");
@@ -270,7 +338,7 @@ fn damaged_sections_are_refused_or_harmless() {
             read += 1;
             let text = source.next(&mut buffer);
             let mut ids = vec![NONE; encode_words(text.len())];
-            if let Ok(len) = tokenizer.encode(text, true, &mut ids) {
+            if let Ok(len) = tokenizer.encode(text, Template::Add, ControlTokens::Parse, &mut ids) {
                 assert!(ids[..len].iter().all(|&id| id < tokenizer.tokens()), "{name}, damage {damage}");
                 decode(tokenizer, &ids[..len], damage % 2 == 0);
             }

@@ -151,7 +151,10 @@ pub fn all() -> Vec<(&'static str, Value)> {
     let added = |json: &Value, content: &str, flags: Value| {
         let mut json = json.clone();
         let vocab = json["model"]["vocab"].as_object().expect("an object");
-        let id = vocab.get(content).cloned().unwrap_or_else(|| vocab.len().into());
+        let old = json["added_tokens"].as_array().expect("a list");
+        let new =
+            old.iter().filter(|token| token["content"].as_str().is_none_or(|text| !vocab.contains_key(text))).count();
+        let id = vocab.get(content).cloned().unwrap_or_else(|| (vocab.len() + new).into());
         let mut token = json!({"id": id, "content": content, "single_word": false, "lstrip": false, "rstrip": false,
             "normalized": false, "special": true});
         set(&mut token, flags);
@@ -160,6 +163,16 @@ pub fn all() -> Vec<(&'static str, Value)> {
     };
     let strips = added(&gpt2, "</s>", json!({"lstrip": true, "rstrip": true}));
     let normalized = added(&gpt2, "the", json!({"normalized": true, "special": false}));
+    // As many as Llama 3 reserves, which begin alike; and spaces that take the spaces beside them.
+    let reserved = (0..250).fold(gpt2.clone(), |json, at| {
+        added(
+            &json,
+            &format!("<|reserved_special_token_{at}|>"),
+            json!({"special": at % 5 > 0, "normalized": at % 7 == 0}),
+        )
+    });
+    let lstrip = added(&gpt2, " ", json!({"lstrip": true, "special": false}));
+    let rstrip = added(&gpt2, "\t", json!({"rstrip": true, "special": false}));
     let mut wide = gpt2.clone();
     if let Some(vocab) = wide["model"]["vocab"].as_object_mut() {
         (vocab.len()..70_000).for_each(|id| drop(vocab.insert(format!("number {id}"), id.into())));
@@ -177,6 +190,9 @@ pub fn all() -> Vec<(&'static str, Value)> {
         ),
         ("gpt2-strips", strips),
         ("gpt2-normalized", normalized),
+        ("gpt2-reserved", reserved),
+        ("gpt2-lstrip", lstrip),
+        ("gpt2-rstrip", rstrip),
         (
             "gpt2-whole",
             with(

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use sla_digits::{BANDS, FrontEnd, HOP, LEAD, LOG_FLOOR_Q27};
-use sla_tests::{Case, name, shared};
+use sla_tests::needs::{Missing, shared};
+use sla_tests::{Case, name};
 
 /// A recording of one digit.
 pub struct Clip {
@@ -29,13 +30,10 @@ pub enum Split {
     Tuning,
 }
 
-/// A split's recordings by file name; `None` (said on stderr) without the data set.
-pub fn clips(split: Split) -> Option<Vec<Clip>> {
+/// A split's recordings by file name.
+pub fn clips(split: Split) -> Result<Vec<Clip>, Missing> {
     let folder = shared()?.join("data/fsdd");
-    let Ok(entries) = std::fs::read_dir(&folder) else {
-        eprintln!("skipped: no ../shared/data/fsdd");
-        return None;
-    };
+    let entries = std::fs::read_dir(&folder).map_err(|_| Missing("no ../shared/data/fsdd".into()))?;
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("a readable entry").path()).collect();
     paths.sort();
     let index = |path: &Path| name(path).strip_suffix(".flac")?.rsplit('_').next()?.parse::<u32>().ok();
@@ -45,7 +43,7 @@ pub fn clips(split: Split) -> Option<Vec<Clip>> {
     };
     paths.retain(|path| index(path).is_some_and(|index| wanted.contains(&index)));
     assert_eq!(paths.len(), 300, "{}", folder.display());
-    Some(paths.iter().map(|path| clip(path)).collect())
+    Ok(paths.iter().map(|path| clip(path)).collect())
 }
 
 fn clip(path: &Path) -> Clip {

@@ -1,7 +1,5 @@
 //! Text over a serial line, from one end to the other.
 
-#[cfg(unix)]
-mod emulated;
 mod line;
 mod shell;
 mod stores;

@@ -6,7 +6,7 @@ use sla_converter::checkpoint::synth;
 use sla_converter::tokenizer::compile;
 use sla_converter::{ConvertOptions, convert};
 use sla_reference::{Backbone, Config, Input};
-use sla_runtime::{Decoder, Sampler, SamplerConfig};
+use sla_runtime::{ControlTokens, Decoder, Sampler, SamplerConfig, Template};
 use sla_tests::{Case, checkpoint};
 
 use crate::line::{IDS, answers, continuation, dialogue, fresh, pictured, typed};
@@ -37,7 +37,9 @@ fn ending(ends: &[u32]) -> Case {
 
 fn encode(case: &Case, text: &str, begins: bool) -> Vec<u32> {
     let tokenizer = case.file.model().tokenizer().expect("a tokenizer");
-    sla_converter::tokenizer::encode(&tokenizer, text, begins)
+    let template = if begins { Template::Add } else { Template::Omit };
+    // Control tokens that are typed are text.
+    sla_converter::tokenizer::encode(&tokenizer, text, template, ControlTokens::AsText)
 }
 
 /// How the last ids are written that follow on the others.
@@ -53,13 +55,13 @@ fn shown(case: &Case, before: &[u32], ids: &[u32]) -> String {
 #[test]
 fn a_text_goes_on_token_by_token() {
     let case = case();
-    let text = dialogue(&case, [typed("/temperature 0\n/length 20\nOnce upon\n\na time\n")]);
+    let text = dialogue(&case, [typed("/temperature 0\n/length 20\nOnce</s> upon\n\na time\n")]);
     let all = answers(&text);
     let (model, mut memory) = (case.file.model(), case.file.memory());
     let (mut session, mut sampler) = (memory.session(&model).unwrap(), Sampler::new(GREEDY));
     // The first line begins a text, the others are in the middle of it.
-    let mut stream = encode(&case, "Once upon", true);
-    assert_eq!(stream.first(), Some(&BOS));
+    let mut stream = encode(&case, "Once</s> upon", true);
+    assert!(stream.first() == Some(&BOS) && !stream.contains(&EOS), "{stream:?}");
     let mut prompt = stream.clone();
     for answer in &all[2..] {
         let made = continuation(&mut session, &mut sampler, &prompt, 20);

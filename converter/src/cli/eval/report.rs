@@ -13,14 +13,6 @@ use super::super::inspect::provenance;
 use super::super::output::OutputFile;
 use super::Options;
 
-/// The file that `--report` names; refused if the command reads it.
-pub(super) fn output(options: &Options) -> Outcome<Option<OutputFile>> {
-    let Some(path) = &options.report else { return Ok(None) };
-    let output = OutputFile::new(path)?;
-    output.spare(Some(&options.checkpoint), [&options.file].into_iter().chain(&options.tokens).chain(&options.text))?;
-    Ok(Some(output))
-}
-
 /// Measures what the page shows beyond the comparison, and writes it.
 pub(super) fn write(
     output: &OutputFile,

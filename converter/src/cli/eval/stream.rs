@@ -7,20 +7,19 @@ use sla_format::InputKind;
 use sla_runtime::Model;
 
 use super::super::failure::{Outcome, warn};
-use super::super::output::{OutputFile, print, print_json};
+use super::super::output::{OutputFile, print_json, tell};
 use super::super::progress::Progress;
 use super::super::table::{Table, figure, grouped};
 use super::{Options, floats, plot, rows};
 
 /// Runs one stream of `steps`, prints its figures and draws them.
-pub(super) fn command(options: &Options, steps: u64, model: &Model, checkpoint: Checkpoint) -> Outcome {
-    let drawing = options.plot.as_deref().map(OutputFile::new).transpose()?;
-    if let Some(drawing) = &drawing {
-        drawing.spare(
-            Some(&options.checkpoint),
-            [&options.file].into_iter().chain(&options.tokens).chain(&options.text),
-        )?;
-    }
+pub(super) fn command(
+    options: &Options,
+    steps: u64,
+    model: &Model,
+    checkpoint: Checkpoint,
+    drawing: Option<&OutputFile>,
+) -> Outcome {
     let given = options.tokens.is_some() || options.text.is_some();
     let rows = given
         .then(|| rows(&options.checkpoint, options.tokens.as_ref(), options.text.as_ref(), model, &checkpoint))
@@ -32,13 +31,16 @@ pub(super) fn command(options: &Options, steps: u64, model: &Model, checkpoint: 
     let report = stream(&reference, &dequantized, model, source, steps, &mut |share| progress.set("stream", share));
     drop(progress);
     let report = report?;
-    if let Some(drawing) = &drawing {
+    if let Some(drawing) = drawing {
         match plot::svg(&title, &report) {
             Some(svg) => drawing.write(svg.as_bytes())?,
-            None => warn(&["there is no drift to draw: the runs do not differ, or the stream is too short"]),
+            None => warn(&[format!(
+                "{}: not written, there is no drift to draw: the runs do not differ, or the stream is too short; give a longer one",
+                drawing.shown()
+            )]),
         }
     }
-    if options.json { print_json(&json(&report)) } else { print(&text(options, model, &report)) }
+    if options.json { print_json(&json(&report)) } else { tell(drawing, &text(options, model, &report)) }
 }
 
 fn text(options: &Options, model: &Model, r: &StreamReport) -> String {

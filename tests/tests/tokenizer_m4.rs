@@ -1,6 +1,12 @@
 //! The tokenizer on an emulated Cortex-M4: the ids of 100,000 strings, and the text of those ids, are those of the `tokenizers`
 //! library.
 
+#[path = "../../firmware-examples/app/src/strings.rs"]
+mod strings;
+#[path = "tokenizer/trained.rs"]
+#[allow(dead_code, reason = "each test file uses a part")]
+mod trained;
+
 use std::path::Path;
 use std::process::Command;
 
@@ -9,18 +15,16 @@ use sla_converter::{ConvertOptions, convert, tokenizer};
 use sla_reference::{Backbone, Config, Input};
 use sla_runtime::Checksum;
 use sla_tests::checkpoint;
+use sla_tests::needs::{Tried, emulator};
+use strings::{STRING_BYTES, Strings};
+use trained::all;
 
-use crate::strings::{STRING_BYTES, Strings};
-use crate::trained::all;
+sla_tests::tests![the_m4_has_the_librarys_ids];
 
 /// Strings a tokenizer: 100,000 together; `SLA_STRINGS` overrides it.
 const STRINGS: usize = 33_334;
 /// Ids of the tokenizers that are tried.
 const VOCABULARY: usize = 1300;
-
-fn finds(program: &str, arguments: &[&str]) -> bool {
-    Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success())
-}
 
 /// The library's ids and text lengths, digested as the firmware does.
 fn digest(json: &str, strings: usize, seed: u64) -> u32 {
@@ -36,18 +40,8 @@ fn digest(json: &str, strings: usize, seed: u64) -> u32 {
     digest.finish()
 }
 
-#[test]
-fn the_m4_has_the_librarys_ids() {
-    let target = Command::new("rustc").args(["--print", "target-libdir", "--target", "thumbv7em-none-eabihf"]).output();
-    let core = target.ok().map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    if !core.is_some_and(|dir| Path::new(&dir).is_dir()) {
-        return eprintln!(
-            "skipped: this compiler has no core for thumbv7em-none-eabihf; `cargo xtask setup` installs it"
-        );
-    }
-    if !finds("qemu-system-arm", &["--version"]) {
-        return eprintln!("skipped: no qemu-system-arm; `cargo xtask setup` installs it");
-    }
+fn the_m4_has_the_librarys_ids() -> Tried {
+    emulator("thumbv7em-none-eabihf", "qemu-system-arm")?;
     let strings = std::env::var("SLA_STRINGS").map_or(STRINGS, |n| n.parse().expect("SLA_STRINGS is a number"));
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     for (name, json) in all().into_iter().filter(|(name, _)| ["gpt2", "llama3", "llama2"].contains(name)) {
@@ -78,4 +72,5 @@ fn the_m4_has_the_librarys_ids() {
         let wanted = format!(" digest={:08x} ", digest(&json, strings, 7));
         assert!(line.contains(&wanted), "{name}: {line}, the library has{wanted}");
     }
+    Ok(())
 }

@@ -7,22 +7,20 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use sla_reference::Backbone;
+use sla_converter::checkpoint::synth::{self, TempDir};
+use sla_reference::{Backbone, Config, Input, KeyGate, QueryGate, Sla};
+use sla_tests::material::models;
+use sla_tests::needs::{Missing, Tried, program};
 
-use crate::report::Page;
-use crate::{Case, bytes_config, sla};
+use crate::sla;
 
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
 /// Most that one start of the browser may take.
 const LIMIT: Duration = Duration::from_secs(90);
 
-fn browser() -> Option<&'static str> {
-    let runs = |name: &&str| {
-        let mut command = Command::new(name);
-        command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
-    };
-    BROWSERS.into_iter().find(runs)
+fn browser() -> Result<&'static str, Missing> {
+    let missing = || Missing("no Chromium; `cargo xtask setup` installs it where apt is available".into());
+    BROWSERS.into_iter().find(|name| program(name, "").is_ok()).ok_or_else(missing)
 }
 
 /// A page as one of the windows shows it.
@@ -133,31 +131,39 @@ fn look(browser: &str, dir: &Path, name: &str, page: &str, views: &[(u32, bool)]
     }
 }
 
-#[test]
-fn the_page_looks_right_in_a_browser() {
-    let Some(browser) = browser() else {
-        println!("skipped: no Chromium; `cargo xtask setup` installs it where apt is available");
-        return;
+/// A folder `model` of a model of bytes with both head gates.
+fn small_model(dir: &Path) {
+    let gates = Sla {
+        query_gate: Some(QueryGate::Output),
+        key_gate: Some(KeyGate::Key),
+        query_gate_scale: 4.0,
+        key_gate_scale: 1.0,
+        temperature: 1.0,
+        bias: false,
     };
-    let case = Case::converted(&bytes_config(Backbone::GatedDeltaNet));
-    case.write("text", "To be, or not to be: that is the question. ".repeat(12));
-    look(browser, case.path(), "small", &Page::of(&case, "--text text").html, &[(1400, true), (400, false)]);
+    let small = synth::small(Backbone::GatedDeltaNet);
+    let config = Config { outputs: 256, input: Input::Tokens { vocab: 256 }, sla: Some(gates), ..small };
+    std::fs::create_dir(dir.join("model")).unwrap();
+    synth::write(&dir.join("model"), &config, &synth::weights(&config, 3), &synth::Layout::default()).unwrap();
+}
 
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let model = repository.join("models/shakespeare-sla-gla");
-    if !model.join("model.safetensors").exists() {
-        println!("skipped: {} is not there", model.display());
-        return;
-    }
-    let text = std::fs::read(repository.join("models/demo.txt")).unwrap();
-    case.write("text", &text[..text.len().min(2_048)]);
-    let model = model.to_str().unwrap();
-    sla(case.path(), &["convert", model, "-o", "shakespeare-sla-gla.sla"]).ok();
-    sla(
-        case.path(),
-        &["eval", "shakespeare-sla-gla.sla", "--checkpoint", model, "--text", "text", "--report", "page.html"],
-    )
-    .ok();
-    let page = std::fs::read_to_string(case.file("page.html")).unwrap();
-    look(browser, case.path(), "shakespeare", &page, &[(1400, false), (1400, true), (400, false), (400, true)]);
+/// The page about a checkpoint and the file `text` in `dir`.
+fn page(dir: &Path, checkpoint: &str) -> String {
+    sla(dir, &format!("convert {checkpoint} -o m.sla"));
+    sla(dir, &format!("eval m.sla --checkpoint {checkpoint} --text text --report page.html"));
+    std::fs::read_to_string(dir.join("page.html")).unwrap()
+}
+
+pub fn the_page_looks_right_in_a_browser() -> Tried {
+    let (browser, dir) = (browser()?, TempDir::new());
+    let dir = dir.path();
+    small_model(dir);
+    std::fs::write(dir.join("text"), "To be, or not to be: that is the question. ".repeat(12)).unwrap();
+    look(browser, dir, "small", &page(dir, "model"), &[(1400, true), (400, false)]);
+
+    let text = std::fs::read(models().join("demo.txt")).unwrap();
+    std::fs::write(dir.join("text"), &text[..text.len().min(2_048)]).unwrap();
+    let page = page(dir, models().join("shakespeare-sla-gla").to_str().unwrap());
+    look(browser, dir, "shakespeare", &page, &[(1400, false), (1400, true), (400, false), (400, true)]);
+    Ok(())
 }

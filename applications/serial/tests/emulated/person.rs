@@ -12,6 +12,7 @@ use crate::line::{fresh, ids, shown, snapshot_bytes};
 use sla_converter::checkpoint::synth::Rng;
 use sla_runtime::SamplerConfig;
 use sla_tests::Case;
+use sla_tests::needs::{Missing, Tried, emulator};
 
 const TARGET: &str = "thumbv7em-none-eabihf";
 const EMULATOR: &str = "qemu-system-arm";
@@ -22,21 +23,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 fn scratch(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
-}
-
-/// Whether the firmware can be built and run here; if not, that is said.
-fn is_here() -> bool {
-    let folder = Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]).output();
-    let folder = folder.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    if !folder.is_ok_and(|folder| Path::new(&folder).is_dir()) {
-        eprintln!("skipped: this compiler has no core for {TARGET}; `cargo xtask setup` installs it");
-        return false;
-    }
-    let is_found = Command::new(EMULATOR).arg("--version").output().is_ok_and(|output| output.status.success());
-    if !is_found {
-        eprintln!("skipped: no {EMULATOR}; `cargo xtask setup` installs it");
-    }
-    is_found
 }
 
 fn firmware(model: &Path) -> PathBuf {
@@ -126,27 +112,40 @@ impl Person {
     }
 }
 
-/// What `sla run` writes on the host, if it was built beside this test.
-fn sla_run(model: &Path, arguments: &[&str]) -> Option<String> {
+/// The shipped model, and a file of it.
+fn shakespeare(file: &str) -> (Case, PathBuf) {
+    let case = Case::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/shakespeare-sla-gla"));
+    let model = scratch(file);
+    fs::write(&model, case.file.bytes()).expect("a writable target folder");
+    (case, model)
+}
+
+/// What the machine is held against below is what a person sees on the host.
+pub fn the_hosts_text_is_that_of_sla_run() -> Tried {
     let test = std::env::current_exe().expect("a path");
     let sla = test.ancestors().nth(2).expect("a target folder").join("sla");
     if !sla.is_file() {
-        eprintln!("skipped: no {}; `cargo build -p sla-converter` makes it", sla.display());
-        return None;
+        return Err(Missing(format!("no {}; `cargo build -p sla-converter` makes it", sla.display())));
     }
-    let run = Command::new(sla).arg("run").arg(model).args(arguments).output().expect("sla");
-    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
-    Some(String::from_utf8(run.stdout).expect("UTF-8").replace('\n', "\r\n"))
+    let (case, model) = shakespeare("host.sla");
+    let default = SamplerConfig::default();
+    for (prompt, tokens, config, more) in [
+        ("ROMEO:", 48, SamplerConfig { seed: 7, ..default }, ["--seed", "7"]),
+        ("What light", 96, SamplerConfig { temperature: 0.0, ..default }, ["--temperature", "0"]),
+    ] {
+        let mut run = Command::new(&sla);
+        run.arg("run").arg(&model).args(["--prompt", prompt, "-n", &tokens.to_string()]).args(more);
+        let run = run.output().expect("sla");
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        let text = String::from_utf8(run.stdout).expect("UTF-8").replace('\n', "\r\n");
+        assert_eq!(text, shown(&fresh(&case, config, &ids(prompt), tokens)));
+    }
+    Ok(())
 }
 
-#[test]
-fn a_person_talks_to_the_machine() {
-    if !is_here() {
-        return;
-    }
-    let case = Case::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/shakespeare-sla-gla"));
-    let model = scratch("shakespeare.sla");
-    fs::write(&model, case.file.bytes()).expect("a writable target folder");
+pub fn a_person_talks_to_the_machine() -> Tried {
+    emulator(TARGET, EMULATOR)?;
+    let (case, model) = shakespeare("shakespeare.sla");
     let mut person = Person::at(&firmware(&model));
     // The terminal may have been opened too late for the greeting.
     person.types([3]);
@@ -162,9 +161,6 @@ fn a_person_talks_to_the_machine() {
     let text = person.says("ROMEO:");
     eprintln!("ROMEO:{text}");
     assert_eq!(text, shown(&fresh(&case, SamplerConfig { seed: 7, ..default }, &ids("ROMEO:"), 48)));
-    if let Some(host) = sla_run(&model, &["--prompt", "ROMEO:", "-n", "48", "--seed", "7"]) {
-        assert_eq!(text, host);
-    }
 
     // Greedy text, from the start, and kept on the way.
     person.says("/temperature 0");
@@ -175,9 +171,6 @@ fn a_person_talks_to_the_machine() {
     assert_eq!(person.says("/save"), format!("saved {} bytes after 58 tokens", snapshot_bytes(&case.file.model())));
     let second = person.says("");
     assert_eq!(format!("{first}{second}"), whole);
-    if let Some(host) = sla_run(&model, &["--prompt", "What light", "-n", "96", "--temperature", "0"]) {
-        assert_eq!(whole, host);
-    }
     assert_ne!(person.says("Exeunt."), second);
     person.says("/reset");
     person.says("Something else");
@@ -224,4 +217,5 @@ fn a_person_talks_to_the_machine() {
     let made = ledger.lines().find_map(|line| line.strip_prefix("tokens made: ")?.split(' ').nth(1)?.parse().ok());
     // docs/kernels.md: 1.03 M instructions a token; the sampler comes on top.
     assert!(made.is_some_and(|made: u64| (1_000_000..1_100_000).contains(&made)), "{ledger}");
+    Ok(())
 }
