@@ -5,6 +5,7 @@ use std::path::Path;
 
 use clap::{Args, ValueEnum};
 use sla_converter::files::{self, FileError};
+use sla_converter::foreign;
 use sla_converter::tokenizer::encode;
 use sla_runtime::{Model, Template, Tokenizer};
 
@@ -83,6 +84,9 @@ pub(super) fn read(path: &Path) -> Outcome<String> {
         (path.display().to_string(), files::read(path))
     };
     let bytes = read.map_err(|e| Failure::Error(format!("{shown}: {e}")))?;
+    if let Some(what) = foreign::not_text(&bytes) {
+        return fail(format!("{shown}: not a text but {what}"));
+    }
     String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to();
         Failure::Error(format!("{shown}: byte {at} is not UTF-8; save the text as UTF-8"))
