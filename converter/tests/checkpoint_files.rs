@@ -134,6 +134,31 @@ fn names_of_wrappers_are_read() {
     assert_eq!(loads(written(&config, &inside, 1).path(), &[]).weights, plain.weights);
 }
 
+/// Something unknown in front of every name, or the names of another model.
+#[test]
+fn names_of_strangers_are_told_with_the_expected_one() {
+    let (config, tensors) = parts();
+    let expected = "where model.layers.0.attn.q_proj.weight is expected";
+    let renamed = |to: &dyn Fn(&str) -> String| {
+        let mut tensors = tensors.clone();
+        tensors.iter_mut().for_each(|t| t.name = to(&t.name));
+        written(&config, &tensors, 1)
+    };
+    for front in ["student.", "transformer.", "backbone.model.", "ema.", "module.ema_model."] {
+        let way_out = format!("without \"{front}model.\" in front");
+        let example = format!("tensor {front}model.layers.0.attn.q_proj.weight in model.safetensors");
+        refused(renamed(&|name| format!("{front}{name}")).path(), &[&example, expected, &way_out]);
+        // The head is often outside.
+        let body = |name: &str| if name == "lm_head.weight" { name.into() } else { format!("{front}{name}") };
+        refused(renamed(&body).path(), &[&example, expected, &way_out]);
+    }
+    let other = renamed(&|name| name.replace("model.layers.", "transformer.h."));
+    refused(other.path(), &["tensor transformer.h.0.", expected, "rename the tensors"]);
+    // What is left of a model without the shards of its layers has no strange name.
+    let few: Vec<Tensor> = tensors.iter().filter(|t| !t.name.contains("layers")).cloned().collect();
+    refused(written(&config, &few, 1).path(), &["num_hidden_layers = 2", "0 layers", "give all shards"]);
+}
+
 #[test]
 fn adapters_need_their_model() {
     for files in

@@ -176,6 +176,18 @@ pub enum CheckpointError {
         /// The number of distinct layer indices among the tensor names.
         found: usize,
     },
+    /// No tensor belongs to a layer by its name.
+    #[error("tensor {name} in {file} where {expected} is expected; {hint}")]
+    Names {
+        /// A tensor of the file.
+        name: String,
+        /// The file that holds it.
+        file: String,
+        /// A name of this model.
+        expected: &'static str,
+        /// What to do about it.
+        hint: String,
+    },
     /// More tokens end a text than a file can name.
     #[error("eos_token_id of config.json and generation_config.json names {0} tokens; at most {max} can end a text", max = sla_format::MAX_ENDS)]
     Ends(usize),

@@ -44,6 +44,9 @@ fn check_layers(plan: &Plan, tensors: &Tensors) -> Result<(), CheckpointError> {
     if found == plan.layers {
         return Ok(());
     }
+    if found == 0 {
+        tensors.check_names()?;
+    }
     Err(CheckpointError::Layers { config: plan.layers, defaulted: plan.layers_defaulted, found })
 }
 

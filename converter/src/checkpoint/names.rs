@@ -13,6 +13,19 @@ pub(super) fn bare(raw: &str) -> String {
     if bare == "embed_tokens.weight" { "embeddings.weight".into() } else { bare }
 }
 
+/// Whether a bare name is one that no model has; the less, the more it tells as an example.
+pub(super) fn stranger(name: &str) -> Option<u8> {
+    const OUTSIDE_LAYERS: [&str; 5] = ["embeddings", "norm", "lm_head", "input_proj", "classifier"];
+    match name {
+        _ if name.ends_with(".layers.0.attn.q_proj.weight") => Some(0),
+        _ if name.contains(".layers.") => Some(1),
+        _ => {
+            let first = name.split('.').next().unwrap_or_default();
+            (first != "layers" && !OUTSIDE_LAYERS.contains(&first)).then_some(2)
+        }
+    }
+}
+
 /// What a tensor is a part of that no model has, with the way out.
 pub(super) fn foreign(raw: &str) -> Option<&'static str> {
     const ADAPTER: [&str; 7] = [

@@ -104,6 +104,20 @@ impl Tensors {
         self.entries.keys().filter_map(index).collect()
     }
 
+    /// Refuses a file without layers whose tensors have names of another model, or something unknown in front of their names.
+    pub(super) fn check_names(&self) -> Result<(), CheckpointError> {
+        let strangers = self.entries.iter().filter_map(|(name, entry)| Some((names::stranger(name)?, entry)));
+        let Some((_, Entry { raw, shard, .. })) = strangers.min_by_key(|(rank, _)| *rank) else { return Ok(()) };
+        let hint = match raw.split_once(".layers.") {
+            Some((front, _)) => {
+                format!("save the model without \"{}.\" in front of its tensors' names", front.escape_debug())
+            }
+            None => "rename the tensors as flash-linear-attention names them".into(),
+        };
+        let (name, file) = (raw.escape_debug().to_string(), self.shards[*shard].name.clone());
+        Err(CheckpointError::Names { name, file, expected: "model.layers.0.attn.q_proj.weight", hint })
+    }
+
     /// The shape, if the tensor is there and not yet taken.
     pub(super) fn shape(&self, name: &str) -> Option<&[usize]> {
         self.entries.get(name).map(|e| e.shape.as_slice())
