@@ -130,7 +130,10 @@ fn names_of_wrappers_are_read() {
         refused(written(&config, &twice, 1).path(), &["model.norm.weight", "also stored as"]);
     }
     let mut inside = tensors.clone();
-    inside.iter_mut().for_each(|t| t.name = t.name.replace(".attn.", "._orig_mod.attn._checkpoint_wrapped_module."));
+    inside.iter_mut().for_each(|t| {
+        t.name =
+            t.name.replace(".attn.", "._orig_mod.attn._checkpoint_wrapped_module.").replace(".mlp.", ".module.mlp.");
+    });
     assert_eq!(loads(written(&config, &inside, 1).path(), &[]).weights, plain.weights);
 }
 

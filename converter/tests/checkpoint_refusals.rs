@@ -367,6 +367,11 @@ fn tensors_missing_extra_or_misshapen() {
     let fused = || Case::of(&synth::small(Backbone::Gla), &Layout { fused_mlp: true, ..Layout::default() });
     fused().loads();
     fused().set("intermediate_size", json!(40)).refused(&["up_proj.weight [40, 24] is missing"]);
+    // A size that any number would do for is no number.
+    gla().without("model.embeddings.weight").refused(&["tensor model.embeddings.weight [any, 24] is missing"]);
+    gla()
+        .without("model.layers.0.attn.gk_proj.0.weight")
+        .refused(&["model.layers.0.attn.gk_proj.0.weight [any, 24] is missing"]);
     // A layer index that no usize + 1 survives.
     let far = format!("model.layers.{}.x", usize::MAX);
     gla().with(&far, &[1]).refused(&["3 layers"]);

@@ -86,12 +86,12 @@ pub enum CheckpointError {
         reason: String,
     },
     /// A tensor that the config asks for is absent.
-    #[error("tensor {name} {need:?} is missing; {why}")]
+    #[error("tensor {name} {need} is missing; {why}")]
     MissingTensor {
         /// The tensor.
         name: String,
-        /// The shape it should have; 0 where any size would do.
-        need: Vec<usize>,
+        /// The shape it should have, `any` where any size would do.
+        need: String,
         /// What asks for it.
         why: String,
     },

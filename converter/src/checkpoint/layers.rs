@@ -80,7 +80,7 @@ fn base_config(plan: &Plan) -> Config {
 fn size_of(tensors: &Tensors, name: &str, dim: usize, pattern: &[&str], why: &str) -> Result<usize, CheckpointError> {
     let shape = tensors.shape(name).ok_or_else(|| CheckpointError::MissingTensor {
         name: tensors.display_name(name),
-        need: vec![0; pattern.len()],
+        need: format!("[{}]", pattern.join(", ")),
         why: why.into(),
     })?;
     match shape.get(dim) {

@@ -1,9 +1,9 @@
 //! Names of tensors: what training frameworks put around them, and names that tell of another kind of file.
 
-/// Parts that wrappers put anywhere into a name: `torch.compile`, FSDP, activation checkpointing.
-const WRAPPERS: [&str; 3] = ["_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"];
-/// Parts in front of a name: DataParallel and DDP, PEFT, the base model's own name and modules that hold a model.
-const FRONT: [&str; 3] = ["module", "base_model", "model"];
+/// Parts that wrappers put anywhere into a name: `torch.compile`, FSDP, activation checkpointing, DataParallel and DDP.
+const WRAPPERS: [&str; 4] = ["_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "module"];
+/// Parts in front of a name: PEFT, the base model's own name and modules that hold a model.
+const FRONT: [&str; 2] = ["base_model", "model"];
 
 /// The name within the base model, or of a head.
 pub(super) fn bare(raw: &str) -> String {
@@ -101,6 +101,8 @@ mod tests {
             ("_fsdp_wrapped_module.model.layers.0._fsdp_wrapped_module.mlp_norm.weight", "layers.0.mlp_norm.weight"),
             ("model.model.norm.weight", "norm.weight"),
             ("modules.norm.weight", "modules.norm.weight"),
+            ("model.layers.0.module.attn.q_proj.module.weight", "layers.0.attn.q_proj.weight"),
+            ("model.module.norm.weight", "norm.weight"),
             ("model", ""),
         ] {
             assert_eq!(bare(raw), name, "{raw}");

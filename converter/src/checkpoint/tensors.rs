@@ -138,7 +138,7 @@ impl Tensors {
     pub(super) fn take(&mut self, name: &str, need: &[usize], why: &str) -> Result<Vec<f32>, CheckpointError> {
         self.take_if_present(name, need)?.ok_or_else(|| CheckpointError::MissingTensor {
             name: self.display_name(name),
-            need: need.to_vec(),
+            need: format!("{need:?}"),
             why: why.into(),
         })
     }
