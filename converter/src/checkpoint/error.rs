@@ -11,7 +11,13 @@ use crate::memory::MemoryError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckpointError {
-    /// The path is not a directory.
+    /// The path is a file.
+    #[error("{}: is a file; give its folder, the one with config.json and model.safetensors", file.display())]
+    NotDirectory {
+        /// The path given.
+        file: PathBuf,
+    },
+    /// There is no such directory.
     #[error("{}: no such directory; give the folder that holds config.json and model.safetensors", dir.display())]
     NoDirectory {
         /// The path given.

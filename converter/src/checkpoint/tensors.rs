@@ -134,6 +134,18 @@ impl Tensors {
         }
     }
 
+    /// Refuses a tensor that is there in another shape.
+    pub(super) fn check_shape(&self, name: &str, need: &[usize]) -> Result<(), CheckpointError> {
+        match self.shape(name) {
+            Some(have) if have != need => Err(CheckpointError::Shape {
+                name: self.display_name(name),
+                have: have.to_vec(),
+                need: format!("{need:?}"),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// Reads a tensor of shape `need` as `f32`.
     pub(super) fn take(&mut self, name: &str, need: &[usize], why: &str) -> Result<Vec<f32>, CheckpointError> {
         self.take_if_present(name, need)?.ok_or_else(|| CheckpointError::MissingTensor {
@@ -146,10 +158,8 @@ impl Tensors {
     /// As [`Tensors::take`], `None` when absent.
     pub(super) fn take_if_present(&mut self, name: &str, need: &[usize]) -> Result<Option<Vec<f32>>, CheckpointError> {
         let Some(entry) = self.entries.get(name) else { return Ok(None) };
+        self.check_shape(name, need)?;
         let raw = entry.raw.escape_debug().to_string();
-        if entry.shape != need {
-            return Err(CheckpointError::Shape { name: raw, have: entry.shape.clone(), need: format!("{need:?}") });
-        }
         let values = self.shards[entry.shard].read(&raw, entry.dtype, entry.range)?;
         if let Some(index) = values.iter().position(|v| !v.is_finite()) {
             return Err(CheckpointError::NotFinite { name: raw, index, value: values[index] });
