@@ -51,11 +51,11 @@ pub(super) fn command(options: &Options) -> Outcome {
         ));
     }
     let (source, given) = match options.text.as_deref() {
-        None | Some("-") => ("stdin", text::read(Path::new("-"))?),
-        Some(text) => (if options.decode { "--decode" } else { "TEXT" }, text.to_owned()),
+        None | Some("-") => ("stdin", text::read(Path::new("-"), &model)?),
+        Some(text) => (if options.decode { "--decode" } else { "TEXT" }, text.as_bytes().to_vec()),
     };
     let ids = if options.decode {
-        let ids = parse(&given, source)?;
+        let ids = parse(text::utf8(&given, source)?, source)?;
         check(&ids, model.desc().inputs, source)?;
         ids
     } else {

@@ -209,6 +209,13 @@ fn tokenize_without_a_tokenizer() {
     let both =
         ["--prompt ROMEO:", "--prompt-file prompt"].map(|prompt| case.sla(&format!("run m.sla -n 9 {prompt}")).ok());
     assert_eq!(both[0], both[1]);
+    // Bytes that are no UTF-8 are ids all the same.
+    case.write("latin1", b"caf\xe9\xff");
+    assert_eq!(case.sla_with("tokenize m.sla", b"caf\xe9\xff").ok(), "99,97,102,233,255\n");
+    case.sla("snapshot m.sla --prompt-file latin1 -o file.slas").ok();
+    case.sla("snapshot m.sla --prompt-ids 99,97,102,233,255 -o ids.slas").ok();
+    assert_eq!(std::fs::read(case.file("file.slas")).unwrap(), std::fs::read(case.file("ids.slas")).unwrap());
+    assert!(case.sla_with("tokenize m.sla --decode", b"97,\xff").error(1).contains("stdin: byte 3 is not UTF-8"));
 
     let config = Config { outputs: VOCAB, input: Input::Tokens { vocab: VOCAB }, ..synth::small(Backbone::Gla) };
     let case = Case::converted(&config);
