@@ -300,6 +300,14 @@ fn ends_of_text() {
         let checkpoint = loads(dir.path(), &[&format!("generation_config.json: eos_token_id = {shown}")]);
         assert_eq!(checkpoint.meta.eos_token_ids, [1]);
     }
+    // Many are one line, of each file.
+    let ids: Vec<u32> = (28..72).collect();
+    let dir = with(Some(json!(ids)), None);
+    let line = "config.json: eos_token_id = 30, 31, 32, … (42 ids) are outside the vocabulary of 30 and ignored";
+    assert_eq!(loads(dir.path(), &[line]).meta.eos_token_ids, [28, 29]);
+    let dir = with(Some(json!(1)), generation(json!([2, 30, 31])));
+    let line = "generation_config.json: eos_token_id = 30, 31 are outside the vocabulary of 30";
+    assert_eq!(loads(dir.path(), &[line]).meta.eos_token_ids, [1, 2]);
     for wrong in [json!(true), json!("</s>"), json!(2.0), json!([[2]]), json!([null]), json!({ "id": 2 })] {
         refused(with(Some(wrong.clone()), None).path(), &["config.json: eos_token_id = ", "a list of token ids"]);
         refused(
