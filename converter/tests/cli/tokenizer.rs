@@ -175,14 +175,15 @@ fn tokenize_goes_both_ways() {
     assert_eq!(tokenize(&["--decode", "1,4,28", "--json"]).json(), wanted);
     for (arguments, code, says) in [
         (&["--decode", "1,30"][..], 1, "--decode: id 30 at position 1 is outside the vocabulary of 30"),
-        (&["--decode", "1,x"], 1, r#"--decode: "x" is no id; ids are whole numbers"#),
-        (&["--decode", "99999999999"], 1, r#"--decode: "99999999999" is no id"#),
+        (&["--decode", "1,x"], 2, r#"--decode: "x" is no id; ids are whole numbers"#),
+        (&["--decode", "99999999999"], 2, r#"--decode: "99999999999" is no id"#),
         (&["--decode", "1", "--control-tokens", "parse"], 2, "cannot be used with"),
         (&["--decode", "1", "--no-template"], 2, "cannot be used with"),
     ] {
         let message = tokenize(arguments).error(code);
         assert!(message.contains(says), "{arguments:?}: {message}");
     }
+    assert!(case.sla_with("tokenize m.sla --decode", b"1,x").error(1).contains(r#"stdin: "x" is no id"#));
     assert!(case.sla_with("tokenize m.sla", b"a\xff").error(1).contains("stdin: byte 1 is not UTF-8"));
 
     // Ids that the tokenizer puts around a text.
