@@ -205,6 +205,12 @@ fn weights_under_other_names() {
     // Data for an evaluation and an adapter are no models.
     fs::write(dir.path().join("eval.safetensors"), "x").unwrap();
     loads(dir.path(), &["gla-340M.safetensors"]);
+    // Nor are what macOS leaves beside a file, and the state of training.
+    fs::write(dir.path().join("._gla-340M.safetensors"), "x").unwrap();
+    fs::write(dir.path().join("optimizer.safetensors"), "x").unwrap();
+    loads(dir.path(), &["gla-340M.safetensors"]);
+    refused(renamed("optimizer.safetensors").path(), &["no model.safetensors", "optimizer.safetensors is a trainer's"]);
+    refused(renamed("._weights.safetensors").path(), &["no model.safetensors"]);
     fs::write(dir.path().join("ema.safetensors"), "x").unwrap();
     refused(dir.path(), &["no model.safetensors", "ema.safetensors, gla-340M.safetensors", "rename"]);
     refused(renamed("model-00001-of-00003.safetensors").path(), &["model-00001-of-00003.safetensors", "index.json"]);
