@@ -255,7 +255,7 @@ fn sizes_that_do_not_fit_each_other() {
     gla().set("num_hidden_layers", json!(1)).refused(&["num_hidden_layers = 1", "2 layers"]);
     gla().unset("num_hidden_layers").refused(&["num_hidden_layers = 24 (the default)", "2 layers"]);
     // Not that there is too little memory for it.
-    for hidden in [48, 65_536, 1 << 20] {
+    for hidden in [48, 49_152, 3 << 18] {
         gla().set("hidden_size", json!(hidden)).refused(&["q_proj.weight has shape [", &format!(", {hidden}]")]);
     }
     gla().set("rms_norm_eps", json!(1e-5)).refused(&["rms_norm_eps", "norm_eps"]);
