@@ -53,7 +53,7 @@ pub(super) fn in_vocabulary(
     let (more, are) = match outside.len() {
         0 => return inside,
         1 => (String::new(), "is"),
-        ..=SHOWN => (String::new(), "are"),
+        2..=SHOWN => (String::new(), "are"),
         count => (format!(", … ({count} ids)"), "are"),
     };
     let shown = outside[..outside.len().min(SHOWN)].join(", ");
