@@ -94,6 +94,9 @@ pub fn load(dir: &Path) -> Result<Checkpoint, CheckpointError> {
 /// # Errors
 /// As [`load`].
 pub fn load_with(dir: &Path, options: LoadOptions) -> Result<Checkpoint, CheckpointError> {
+    if dir.is_file() {
+        return Err(CheckpointError::NotDirectory { file: dir.into() });
+    }
     if !dir.is_dir() {
         return Err(CheckpointError::NoDirectory { dir: dir.into() });
     }
@@ -102,6 +105,8 @@ pub fn load_with(dir: &Path, options: LoadOptions) -> Result<Checkpoint, Checkpo
     let keys = json::read_config(dir)?;
     let plan = config::parse(&keys, &mut warnings)?;
     let mut tensors = tensors::Tensors::open(dir, &mut warnings)?;
+    // A config of other sizes than the tensors' would ask for any amount of memory.
+    layers::check(&plan, &tensors)?;
     let (weights, widest) = tensors.sizes();
     memory::require(options.purpose.name(), options.purpose.bytes(weights, widest, plan.state_len()))?;
     let (config, weights) = layers::assemble(plan.clone(), options.tied_head, &mut tensors, &mut warnings)?;

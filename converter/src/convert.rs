@@ -14,8 +14,9 @@ use crate::tokenizer;
 use crate::warnings::Measured;
 use crate::write::{self, Extras, self_test, write};
 use sla_format::{Checksum, InputKind, MAX_INT16_ROWS, ModelDesc, Role, StateKind};
-use sla_reference::{Model, ModelError};
+use sla_reference::{Config, Model, ModelError};
 use sla_runtime::{SectionError, SelfTestError, StepError, Tokenizer};
+use std::ops::RangeInclusive;
 
 /// How to convert.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -78,6 +79,18 @@ pub enum ConvertError {
     /// A decay above 1.
     #[error("config.json: clamp_min = {0} is positive, so the state would grow at every token; it has to be ≤ 0")]
     Clamp(f64),
+    /// A number beyond the reals of a file.
+    #[error(
+        "config.json: {key} = {value:e} is beyond what a file can hold, {:e} to {:e}; correct it",
+        REALS.start(),
+        REALS.end()
+    )]
+    Real {
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        value: f64,
+    },
     /// Another number of state representations than layers.
     #[error("--state has {given} entries for {layers} layers: give one for all, or one a layer, separated by commas")]
     States {
@@ -126,6 +139,9 @@ pub enum ConvertError {
     Step(#[from] StepError),
 }
 
+/// What reals of the config may be: format.md F4.5 has exponents in ±1,000, and a file holds them times sizes.
+const REALS: RangeInclusive<f64> = 1e-200..=1e200;
+
 /// Steps of the self-test.
 const SELF_TEST_STEPS: usize = 8;
 
@@ -145,6 +161,7 @@ pub fn convert(
     if let Some(min) = config.clamp_min.filter(|&min| min > 0.0) {
         return Err(ConvertError::Clamp(min));
     }
+    check_reals(&config)?;
     let states = states(&options.state, config.layers, config.d_k)?;
     let mut model = Model::new(config, weights)?;
     let by_moments = options.weights != WeightBits::Int8;
@@ -243,6 +260,18 @@ pub fn convert(
         false => explain(&rounded.costs, &rounded.candidates, config.layers),
     };
     Ok(Converted { file, warnings, summary, choices })
+}
+
+/// Refuses numbers that a file cannot hold.
+fn check_reals(config: &Config) -> Result<(), ConvertError> {
+    let of_sla = config
+        .sla
+        .iter()
+        .flat_map(|sla| [("sla.query_gate_scale", sla.query_gate_scale), ("sla.key_gate_scale", sla.key_gate_scale)]);
+    match [("norm_eps", config.norm_eps)].into_iter().chain(of_sla).find(|(_, value)| !REALS.contains(value)) {
+        Some((key, value)) => Err(ConvertError::Real { key, value }),
+        None => Ok(()),
+    }
 }
 
 /// All matrices as integers, and what the choice of their bits was based on.

@@ -3,12 +3,16 @@
 /// As many first bytes as [`what`] looks at.
 pub const HEAD_BYTES: usize = 512;
 
+/// First bytes of a Git LFS pointer, and what it is.
+const POINTER: (&[u8], &str) =
+    (b"version https://git-lfs.github.com/spec/", "a Git LFS pointer: run `git lfs pull` in its folder");
+
 const PICKLE: &str =
     "a pickle, as torch.save writes it, which is not read: save the model with safe_serialization=True";
 
 /// First bytes, and what has them.
 const MAGIC: [(&[u8], &str); 12] = [
-    (b"version https://git-lfs.github.com/spec/", "a Git LFS pointer: run `git lfs pull` in its folder"),
+    POINTER,
     (
         b"PK\x03\x04",
         "a zip archive, as torch.save writes it, which is not read: save the model with safe_serialization=True",
@@ -49,6 +53,13 @@ pub fn what(head: &[u8]) -> Option<String> {
     Some(format!("the text {text:?}: fetch the file again"))
 }
 
+/// What a file with these bytes is that was given as text and is none: words that follow "but".
+///
+/// Only a pointer can be no text that is meant; a page may be.
+pub fn not_text(bytes: &[u8]) -> Option<&'static str> {
+    bytes.starts_with(POINTER.0).then_some(POINTER.1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +83,16 @@ mod tests {
         }
         for head in [&b"{\"a\":1"[..], b"\x10\0\0\0\0\0\0\0{}", b"[1, 2]", b"\xff\xfe"] {
             assert_eq!(what(head), None);
+        }
+    }
+
+    #[test]
+    fn a_page_may_be_a_text_and_a_pointer_is_none() {
+        assert!(
+            not_text(b"version https://git-lfs.github.com/spec/v1\noid").is_some_and(|w| w.contains("git lfs pull"))
+        );
+        for text in [&b"version https://git-lfs.github.com/"[..], b"<!DOCTYPE html>", b"", b"PK\x03\x04"] {
+            assert_eq!(not_text(text), None);
         }
     }
 }

@@ -130,8 +130,36 @@ fn names_of_wrappers_are_read() {
         refused(written(&config, &twice, 1).path(), &["model.norm.weight", "also stored as"]);
     }
     let mut inside = tensors.clone();
-    inside.iter_mut().for_each(|t| t.name = t.name.replace(".attn.", "._orig_mod.attn._checkpoint_wrapped_module."));
+    inside.iter_mut().for_each(|t| {
+        t.name =
+            t.name.replace(".attn.", "._orig_mod.attn._checkpoint_wrapped_module.").replace(".mlp.", ".module.mlp.");
+    });
     assert_eq!(loads(written(&config, &inside, 1).path(), &[]).weights, plain.weights);
+}
+
+/// Something unknown in front of every name, or the names of another model.
+#[test]
+fn names_of_strangers_are_told_with_the_expected_one() {
+    let (config, tensors) = parts();
+    let expected = "where model.layers.0.attn.q_proj.weight is expected";
+    let renamed = |to: &dyn Fn(&str) -> String| {
+        let mut tensors = tensors.clone();
+        tensors.iter_mut().for_each(|t| t.name = to(&t.name));
+        written(&config, &tensors, 1)
+    };
+    for front in ["student.", "transformer.", "backbone.model.", "ema.", "module.ema_model."] {
+        let way_out = format!("without \"{front}model.\" in front");
+        let example = format!("tensor {front}model.layers.0.attn.q_proj.weight in model.safetensors");
+        refused(renamed(&|name| format!("{front}{name}")).path(), &[&example, expected, &way_out]);
+        // The head is often outside.
+        let body = |name: &str| if name == "lm_head.weight" { name.into() } else { format!("{front}{name}") };
+        refused(renamed(&body).path(), &[&example, expected, &way_out]);
+    }
+    let other = renamed(&|name| name.replace("model.layers.", "transformer.h."));
+    refused(other.path(), &["tensor transformer.h.0.", expected, "rename the tensors"]);
+    // What is left of a model without the shards of its layers has no strange name.
+    let few: Vec<Tensor> = tensors.iter().filter(|t| !t.name.contains("layers")).cloned().collect();
+    refused(written(&config, &few, 1).path(), &["num_hidden_layers = 2", "0 layers", "give all shards"]);
 }
 
 #[test]
@@ -177,6 +205,12 @@ fn weights_under_other_names() {
     // Data for an evaluation and an adapter are no models.
     fs::write(dir.path().join("eval.safetensors"), "x").unwrap();
     loads(dir.path(), &["gla-340M.safetensors"]);
+    // Nor are what macOS leaves beside a file, and the state of training.
+    fs::write(dir.path().join("._gla-340M.safetensors"), "x").unwrap();
+    fs::write(dir.path().join("optimizer.safetensors"), "x").unwrap();
+    loads(dir.path(), &["gla-340M.safetensors"]);
+    refused(renamed("optimizer.safetensors").path(), &["no model.safetensors", "optimizer.safetensors is a trainer's"]);
+    refused(renamed("._weights.safetensors").path(), &["no model.safetensors"]);
     fs::write(dir.path().join("ema.safetensors"), "x").unwrap();
     refused(dir.path(), &["no model.safetensors", "ema.safetensors, gla-340M.safetensors", "rename"]);
     refused(renamed("model-00001-of-00003.safetensors").path(), &["model-00001-of-00003.safetensors", "index.json"]);
@@ -272,6 +306,14 @@ fn ends_of_text() {
         let checkpoint = loads(dir.path(), &[&format!("generation_config.json: eos_token_id = {shown}")]);
         assert_eq!(checkpoint.meta.eos_token_ids, [1]);
     }
+    // Many are one line, of each file.
+    let ids: Vec<u32> = (28..72).collect();
+    let dir = with(Some(json!(ids)), None);
+    let line = "config.json: eos_token_id = 30, 31, 32, … (42 ids) are outside the vocabulary of 30 and ignored";
+    assert_eq!(loads(dir.path(), &[line]).meta.eos_token_ids, [28, 29]);
+    let dir = with(Some(json!(1)), generation(json!([2, 30, 31])));
+    let line = "generation_config.json: eos_token_id = 30, 31 are outside the vocabulary of 30";
+    assert_eq!(loads(dir.path(), &[line]).meta.eos_token_ids, [1, 2]);
     for wrong in [json!(true), json!("</s>"), json!(2.0), json!([[2]]), json!([null]), json!({ "id": 2 })] {
         refused(with(Some(wrong.clone()), None).path(), &["config.json: eos_token_id = ", "a list of token ids"]);
         refused(

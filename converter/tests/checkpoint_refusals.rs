@@ -129,7 +129,7 @@ fn directories_without_a_checkpoint() {
     refused(dir.path(), &["config.json"]);
     let case = gla();
     let dir = case.write(1);
-    refused(&dir.path().join("config.json"), &["config.json", "no such directory"]);
+    refused(&dir.path().join("config.json"), &["config.json: is a file; give its folder"]);
     std::fs::remove_file(dir.path().join("model.safetensors")).unwrap();
     refused(dir.path(), &["no model.safetensors"]);
     std::fs::write(dir.path().join("pytorch_model.bin"), b"PK").unwrap();
@@ -254,6 +254,10 @@ fn sizes_that_do_not_fit_each_other() {
     gla().set("num_hidden_layers", json!(3)).refused(&["num_hidden_layers = 3", "2 layers"]);
     gla().set("num_hidden_layers", json!(1)).refused(&["num_hidden_layers = 1", "2 layers"]);
     gla().unset("num_hidden_layers").refused(&["num_hidden_layers = 24 (the default)", "2 layers"]);
+    // Not that there is too little memory for it.
+    for hidden in [48, 49_152, 3 << 18] {
+        gla().set("hidden_size", json!(hidden)).refused(&["q_proj.weight has shape [", &format!(", {hidden}]")]);
+    }
     gla().set("rms_norm_eps", json!(1e-5)).refused(&["rms_norm_eps", "norm_eps"]);
 }
 
@@ -367,6 +371,11 @@ fn tensors_missing_extra_or_misshapen() {
     let fused = || Case::of(&synth::small(Backbone::Gla), &Layout { fused_mlp: true, ..Layout::default() });
     fused().loads();
     fused().set("intermediate_size", json!(40)).refused(&["up_proj.weight [40, 24] is missing"]);
+    // A size that any number would do for is no number.
+    gla().without("model.embeddings.weight").refused(&["tensor model.embeddings.weight [any, 24] is missing"]);
+    gla()
+        .without("model.layers.0.attn.gk_proj.0.weight")
+        .refused(&["model.layers.0.attn.gk_proj.0.weight [any, 24] is missing"]);
     // A layer index that no usize + 1 survives.
     let far = format!("model.layers.{}.x", usize::MAX);
     gla().with(&far, &[1]).refused(&["3 layers"]);
@@ -419,6 +428,7 @@ fn damaged_weight_files() {
         // An empty header has no tensors, so no layers either.
         let word = if error.contains("num_hidden_layers") { "0 layers" } else { word };
         assert_words(&error, &[word]);
+        assert!(error.contains("fetch it again") || error.contains("0 layers"), "{error}");
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) fn read(
     if ends.len() > MAX_ENDS { Err(CheckpointError::Ends(ends.len())) } else { Ok(ends) }
 }
 
-/// The ids below `vocab`, and a warning for each other one.
+/// The ids below `vocab`, and one warning for all others.
 pub(super) fn in_vocabulary(
     file: &str,
     key: &str,
@@ -42,14 +42,23 @@ pub(super) fn in_vocabulary(
     vocab: usize,
     warnings: &mut Vec<String>,
 ) -> Vec<u32> {
-    let mut inside = Vec::new();
+    const SHOWN: usize = 3;
+    let (mut inside, mut outside) = (Vec::new(), Vec::new());
     for id in ids {
         match u32::try_from(id).ok().filter(|&id| (id as usize) < vocab) {
             Some(id) => inside.push(id),
-            None => warnings.push(format!(
-                "{file}: {key} = {id} is outside the vocabulary of {vocab} and ignored; correct it, or set it to null"
-            )),
+            None => outside.push(id.to_string()),
         }
     }
+    let (more, are) = match outside.len() {
+        0 => return inside,
+        1 => (String::new(), "is"),
+        2..=SHOWN => (String::new(), "are"),
+        count => (format!(", … ({count} ids)"), "are"),
+    };
+    let shown = outside[..outside.len().min(SHOWN)].join(", ");
+    warnings.push(format!(
+        "{file}: {key} = {shown}{more} {are} outside the vocabulary of {vocab} and ignored; correct it, or set it to null"
+    ));
     inside
 }

@@ -11,7 +11,13 @@ use crate::memory::MemoryError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckpointError {
-    /// The path is not a directory.
+    /// The path is a file.
+    #[error("{}: is a file; give its folder, the one with config.json and model.safetensors", file.display())]
+    NotDirectory {
+        /// The path given.
+        file: PathBuf,
+    },
+    /// There is no such directory.
     #[error("{}: no such directory; give the folder that holds config.json and model.safetensors", dir.display())]
     NoDirectory {
         /// The path given.
@@ -86,12 +92,12 @@ pub enum CheckpointError {
         reason: String,
     },
     /// A tensor that the config asks for is absent.
-    #[error("tensor {name} {need:?} is missing; {why}")]
+    #[error("tensor {name} {need} is missing; {why}")]
     MissingTensor {
         /// The tensor.
         name: String,
-        /// The shape it should have; 0 where any size would do.
-        need: Vec<usize>,
+        /// The shape it should have, `any` where any size would do.
+        need: String,
         /// What asks for it.
         why: String,
     },
@@ -175,6 +181,18 @@ pub enum CheckpointError {
         defaulted: bool,
         /// The number of distinct layer indices among the tensor names.
         found: usize,
+    },
+    /// No tensor belongs to a layer by its name.
+    #[error("tensor {name} in {file} where {expected} is expected; {hint}")]
+    Names {
+        /// A tensor of the file.
+        name: String,
+        /// The file that holds it.
+        file: String,
+        /// A name of this model.
+        expected: &'static str,
+        /// What to do about it.
+        hint: String,
     },
     /// More tokens end a text than a file can name.
     #[error("eos_token_id of config.json and generation_config.json names {0} tokens; at most {max} can end a text", max = sla_format::MAX_ENDS)]

@@ -60,9 +60,12 @@ fn names(dir: &Path) -> Vec<String> {
     names
 }
 
-/// Files that may hold a model's weights: neither those of an adapter nor evaluation data.
+/// Files that may hold a model's weights: neither those of an adapter or a trainer, nor evaluation data, nor hidden files.
 fn candidates(names: &[String]) -> Vec<&str> {
-    let other = |name: &str| name.starts_with("adapter_model.") || name == "eval.safetensors";
+    // What macOS puts beside a file begins with a dot.
+    let other = |name: &str| {
+        name.starts_with("adapter_model.") || name == "eval.safetensors" || name.starts_with('.') || is_training(name)
+    };
     names
         .iter()
         .map(String::as_str)
@@ -74,6 +77,11 @@ fn candidates(names: &[String]) -> Vec<&str> {
 fn is_shard(name: &str) -> bool {
     let of = name.trim_end_matches(".safetensors").rsplit_once("-of-");
     of.is_some_and(|(_, count)| count.parse().is_ok_and(|n: u32| n != 1))
+}
+
+/// Whether the name is that of what a trainer keeps beside the model.
+fn is_training(name: &str) -> bool {
+    ["optimizer", "scheduler", "training_args", "rng_state"].iter().any(|other| name.starts_with(other))
 }
 
 /// What is there in place of weights, and the way out; empty for nothing.
@@ -92,7 +100,10 @@ fn instead(names: &[String], candidates: &[&str]) -> String {
     // A model's before an optimizer's.
     match found.min_by_key(|((is_other, _), name)| (*is_other, *name)) {
         Some(((_, what), name)) => format!("; {} is {what}", name.escape_debug()),
-        None => String::new(),
+        None => match names.iter().find(|name| is_training(name) && name.ends_with(".safetensors")) {
+            Some(name) => format!("; {} is a trainer's, not the model: save the model beside it", name.escape_debug()),
+            None => String::new(),
+        },
     }
 }
 
@@ -105,6 +116,5 @@ fn pickle(name: &str) -> Option<(bool, &'static str)> {
         "h5" | "msgpack" | "onnx" => "of another framework, and not read: save the model from PyTorch as safetensors",
         _ => return None,
     };
-    let is_other = ["optimizer", "scheduler", "training_args", "rng_state"].iter().any(|other| stem.starts_with(other));
-    Some((is_other, what))
+    Some((is_training(stem), what))
 }

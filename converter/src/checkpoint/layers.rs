@@ -8,14 +8,28 @@ use super::tensors::Tensors;
 
 const ALWAYS: &str = "every model of this type has it";
 
-/// Takes every tensor of the model out of `tensors` and refuses what is left.
+/// Layers and the sizes behind the state are those of the config, as far as the tensors are there.
+pub(super) fn check(plan: &Plan, tensors: &Tensors) -> Result<(), CheckpointError> {
+    check_layers(plan, tensors)?;
+    let c = base_config(plan);
+    for (name, [rows, cols]) in [
+        ("q", [c.q_dim(), c.hidden]),
+        ("k", [c.k_dim(), c.hidden]),
+        ("v", [c.v_dim(), c.hidden]),
+        ("o", [c.hidden, c.y_dim()]),
+    ] {
+        tensors.check_shape(&format!("layers.0.attn.{name}_proj.weight"), &[rows, cols])?;
+    }
+    Ok(())
+}
+
+/// Takes every tensor of the model out of `tensors`, which [`check`] has seen, and refuses what is left.
 pub(super) fn assemble(
     plan: Plan,
     tied_head: bool,
     tensors: &mut Tensors,
     warnings: &mut Vec<String>,
 ) -> Result<(Config, Weights), CheckpointError> {
-    check_layers(&plan, tensors)?;
     let mut config = base_config(&plan);
     config.intermediate = mlp_width(&plan, tensors)?;
     config.gate_rank = gate_rank(&plan, tensors)?;
@@ -43,6 +57,9 @@ fn check_layers(plan: &Plan, tensors: &Tensors) -> Result<(), CheckpointError> {
     let found = tensors.layer_indices().len();
     if found == plan.layers {
         return Ok(());
+    }
+    if found == 0 {
+        tensors.check_names()?;
     }
     Err(CheckpointError::Layers { config: plan.layers, defaulted: plan.layers_defaulted, found })
 }
@@ -77,7 +94,7 @@ fn base_config(plan: &Plan) -> Config {
 fn size_of(tensors: &Tensors, name: &str, dim: usize, pattern: &[&str], why: &str) -> Result<usize, CheckpointError> {
     let shape = tensors.shape(name).ok_or_else(|| CheckpointError::MissingTensor {
         name: tensors.display_name(name),
-        need: vec![0; pattern.len()],
+        need: format!("[{}]", pattern.join(", ")),
         why: why.into(),
     })?;
     match shape.get(dim) {

@@ -1,9 +1,9 @@
 //! Names of tensors: what training frameworks put around them, and names that tell of another kind of file.
 
-/// Parts that wrappers put anywhere into a name: `torch.compile`, FSDP, activation checkpointing.
-const WRAPPERS: [&str; 3] = ["_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"];
-/// Parts in front of a name: DataParallel and DDP, PEFT, the base model's own name and modules that hold a model.
-const FRONT: [&str; 3] = ["module", "base_model", "model"];
+/// Parts that wrappers put anywhere into a name: `torch.compile`, FSDP, activation checkpointing, DataParallel and DDP.
+const WRAPPERS: [&str; 4] = ["_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "module"];
+/// Parts in front of a name: PEFT, the base model's own name and modules that hold a model.
+const FRONT: [&str; 2] = ["base_model", "model"];
 
 /// The name within the base model, or of a head.
 pub(super) fn bare(raw: &str) -> String {
@@ -11,6 +11,19 @@ pub(super) fn bare(raw: &str) -> String {
     let bare = inner.skip_while(|part| FRONT.contains(part)).collect::<Vec<_>>().join(".");
     // The name that the embedding had before 2024-03-14.
     if bare == "embed_tokens.weight" { "embeddings.weight".into() } else { bare }
+}
+
+/// Whether a bare name is one that no model has; the less, the more it tells as an example.
+pub(super) fn stranger(name: &str) -> Option<u8> {
+    const OUTSIDE_LAYERS: [&str; 5] = ["embeddings", "norm", "lm_head", "input_proj", "classifier"];
+    match name {
+        _ if name.ends_with(".layers.0.attn.q_proj.weight") => Some(0),
+        _ if name.contains(".layers.") => Some(1),
+        _ => {
+            let first = name.split('.').next().unwrap_or_default();
+            (first != "layers" && !OUTSIDE_LAYERS.contains(&first)).then_some(2)
+        }
+    }
 }
 
 /// What a tensor is a part of that no model has, with the way out.
@@ -88,6 +101,8 @@ mod tests {
             ("_fsdp_wrapped_module.model.layers.0._fsdp_wrapped_module.mlp_norm.weight", "layers.0.mlp_norm.weight"),
             ("model.model.norm.weight", "norm.weight"),
             ("modules.norm.weight", "modules.norm.weight"),
+            ("model.layers.0.module.attn.q_proj.module.weight", "layers.0.attn.q_proj.weight"),
+            ("model.module.norm.weight", "norm.weight"),
             ("model", ""),
         ] {
             assert_eq!(bare(raw), name, "{raw}");

@@ -57,7 +57,7 @@ impl Shard {
         file.seek(SeekFrom::Start(8)).map_err(io)?;
         file.by_ref().take(len as u64).read_to_end(&mut json).map_err(io)?;
         let metadata: Metadata = serde_json::from_slice(&json)
-            .map_err(|e| instead(format!("bad header: {e}").replace(char::is_control, " ")))?;
+            .map_err(|e| instead(format!("bad header: {e}; {AGAIN}").replace(char::is_control, " ")))?;
         let (need, have) = (metadata.data_len() as u64, stamp.0.saturating_sub(8 + len as u64));
         if need != have {
             return Err(bad(format!("the header describes {need} bytes of tensors, the file holds {have}; {AGAIN}")));
@@ -131,7 +131,9 @@ fn header_bytes(head: &[u8], file_bytes: u64) -> Result<usize, String> {
     let Some((len, _)) = head.split_first_chunk::<8>() else { return Err(format!("{} bytes; {AGAIN}", head.len())) };
     let len = u64::from_le_bytes(*len);
     if len > MAX_HEADER_BYTES {
-        return Err(format!("a header of {len} bytes is longer than {MAX_HEADER_BYTES}: not a safetensors file"));
+        return Err(format!(
+            "a header of {len} bytes is longer than {MAX_HEADER_BYTES}: not a safetensors file; fetch it again"
+        ));
     }
     let whole = usize::try_from(len).ok().filter(|_| len <= file_bytes.saturating_sub(8));
     whole.ok_or_else(|| format!("a header of {len} bytes in a file of {file_bytes} bytes; {AGAIN}"))

@@ -104,6 +104,20 @@ impl Tensors {
         self.entries.keys().filter_map(index).collect()
     }
 
+    /// Refuses a file without layers whose tensors have names of another model, or something unknown in front of their names.
+    pub(super) fn check_names(&self) -> Result<(), CheckpointError> {
+        let strangers = self.entries.iter().filter_map(|(name, entry)| Some((names::stranger(name)?, entry)));
+        let Some((_, Entry { raw, shard, .. })) = strangers.min_by_key(|(rank, _)| *rank) else { return Ok(()) };
+        let hint = match raw.split_once(".layers.") {
+            Some((front, _)) => {
+                format!("save the model without \"{}.\" in front of its tensors' names", front.escape_debug())
+            }
+            None => "rename the tensors as flash-linear-attention names them".into(),
+        };
+        let (name, file) = (raw.escape_debug().to_string(), self.shards[*shard].name.clone());
+        Err(CheckpointError::Names { name, file, expected: "model.layers.0.attn.q_proj.weight", hint })
+    }
+
     /// The shape, if the tensor is there and not yet taken.
     pub(super) fn shape(&self, name: &str) -> Option<&[usize]> {
         self.entries.get(name).map(|e| e.shape.as_slice())
@@ -120,11 +134,23 @@ impl Tensors {
         }
     }
 
+    /// Refuses a tensor that is there in another shape.
+    pub(super) fn check_shape(&self, name: &str, need: &[usize]) -> Result<(), CheckpointError> {
+        match self.shape(name) {
+            Some(have) if have != need => Err(CheckpointError::Shape {
+                name: self.display_name(name),
+                have: have.to_vec(),
+                need: format!("{need:?}"),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// Reads a tensor of shape `need` as `f32`.
     pub(super) fn take(&mut self, name: &str, need: &[usize], why: &str) -> Result<Vec<f32>, CheckpointError> {
         self.take_if_present(name, need)?.ok_or_else(|| CheckpointError::MissingTensor {
             name: self.display_name(name),
-            need: need.to_vec(),
+            need: format!("{need:?}"),
             why: why.into(),
         })
     }
@@ -132,10 +158,8 @@ impl Tensors {
     /// As [`Tensors::take`], `None` when absent.
     pub(super) fn take_if_present(&mut self, name: &str, need: &[usize]) -> Result<Option<Vec<f32>>, CheckpointError> {
         let Some(entry) = self.entries.get(name) else { return Ok(None) };
+        self.check_shape(name, need)?;
         let raw = entry.raw.escape_debug().to_string();
-        if entry.shape != need {
-            return Err(CheckpointError::Shape { name: raw, have: entry.shape.clone(), need: format!("{need:?}") });
-        }
         let values = self.shards[entry.shard].read(&raw, entry.dtype, entry.range)?;
         if let Some(index) = values.iter().position(|v| !v.is_finite()) {
             return Err(CheckpointError::NotFinite { name: raw, index, value: values[index] });

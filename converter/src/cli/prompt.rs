@@ -37,7 +37,7 @@ impl Prompt {
             check(&self.prompt_ids, vocabulary, "--prompt-ids")?;
             return Ok(self.prompt_ids.clone());
         }
-        if let Some((source, text)) = self.text()? {
+        if let Some((source, text)) = self.text(model)? {
             let ids = text::ids(model, file, source, &text, Template::Add, &self.control)?;
             return if ids.is_empty() {
                 fail(format!("{source}: the tokenizer has no token for this text; give another, or --prompt-ids 1,2,3"))
@@ -53,9 +53,9 @@ impl Prompt {
     }
 
     /// The text with the option that gave it; `None` for an empty one.
-    fn text(&self) -> Outcome<Option<(&'static str, String)>> {
+    fn text(&self, model: &Model) -> Outcome<Option<(&'static str, Vec<u8>)>> {
         if let Some(path) = &self.prompt_file {
-            let text = text::read(path)?;
+            let text = text::read(path, model)?;
             return match text.is_empty() {
                 true => fail(format!(
                     "{}: there is no text in it; without --prompt-file the model begins by itself",
@@ -64,7 +64,7 @@ impl Prompt {
                 false => Ok(Some(("--prompt-file", text))),
             };
         }
-        Ok(self.prompt.clone().filter(|text| !text.is_empty()).map(|text| ("--prompt", text)))
+        Ok(self.prompt.clone().filter(|text| !text.is_empty()).map(|text| ("--prompt", text.into_bytes())))
     }
 }
 

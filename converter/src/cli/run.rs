@@ -133,7 +133,7 @@ fn restore(session: &mut Session, path: &Path) -> Outcome {
     let shown = path.display();
     let bytes = files::read(path).map_err(|e| Failure::Error(format!("{shown}: {e}")))?;
     let restored = session.restore(&bytes);
-    let is_other = |e| matches!(e, SnapshotError::NotASnapshot | SnapshotError::Truncated { .. });
+    let is_other = |e: SnapshotError| matches!(e, SnapshotError::NotASnapshot | SnapshotError::Truncated { .. });
     restored.map_err(|e| match foreign::what(&bytes).filter(|_| is_other(e)) {
         Some(what) => {
             Failure::Error(format!("{shown}: not a snapshot but {what}; `sla snapshot` makes one of this model"))

@@ -1,11 +1,10 @@
 //! Text that a user gives, and its ids.
 
-use std::io::Read;
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
-use sla_converter::files::{self, FileError};
 use sla_converter::tokenizer::encode;
+use sla_converter::{files, foreign};
 use sla_runtime::{Model, Template, Tokenizer};
 
 use super::failure::{Failure, Outcome, fail, warn};
@@ -32,19 +31,19 @@ pub(super) fn reads_bytes(model: &Model) -> bool {
     model.desc().inputs == 256 && model.tokenizer_section().is_empty()
 }
 
-/// The ids of `text`, with those of the tokenizer's template if wanted. `source` is what gave the text.
+/// The ids of a text, with those of the tokenizer's template if wanted. `source` is what gave the text.
 pub(super) fn ids(
     model: &Model,
     file: &Path,
     source: &str,
-    text: &str,
+    text: &[u8],
     template: Template,
     control: &ControlTokens,
 ) -> Outcome<Vec<u32>> {
     use sla_runtime::ControlTokens::{AsText, Parse};
     let Some(tokenizer) = model.tokenizer() else {
         if reads_bytes(model) {
-            return Ok(text.bytes().map(u32::from).collect());
+            return Ok(text.iter().copied().map(u32::from).collect());
         }
         return fail(format!(
             "{}: the file has no tokenizer and a vocabulary of {}, so text cannot be encoded; give ids instead: \
@@ -53,6 +52,7 @@ pub(super) fn ids(
             model.desc().inputs
         ));
     };
+    let text = utf8(text, source)?;
     if control.control_tokens == Some(Choice::Parse) {
         return Ok(encode(&tokenizer, text, template, Parse));
     }
@@ -73,19 +73,24 @@ fn first_control_token(tokenizer: &Tokenizer, ids: &[u32], parsed: &[u32]) -> Op
         .then(|| tokenizer.added().find(|(token, _)| token.id == id).map(|(_, content)| format!("{content:?}")))?
 }
 
-/// What stands in a file, or in standard input for `-`.
-pub(super) fn read(path: &Path) -> Outcome<String> {
-    let (shown, read) = if path == Path::new("-") {
-        let mut bytes = Vec::new();
-        let read = std::io::stdin().lock().read_to_end(&mut bytes).map_err(|e| FileError::new(path, e));
-        ("stdin".into(), read.map(|_| bytes))
-    } else {
-        (path.display().to_string(), files::read(path))
-    };
-    let bytes = read.map_err(|e| Failure::Error(format!("{shown}: {e}")))?;
-    String::from_utf8(bytes).map_err(|e| {
-        let at = e.utf8_error().valid_up_to();
-        Failure::Error(format!("{shown}: byte {at} is not UTF-8; save the text as UTF-8"))
+/// What stands in a file, or in standard input for `-`: UTF-8, unless `model` reads bytes.
+pub(super) fn read(path: &Path, model: &Model) -> Outcome<Vec<u8>> {
+    let shown = files::shown(path);
+    let bytes = files::read(path).map_err(|e| Failure::Error(format!("{shown}: {e}")))?;
+    if let Some(what) = foreign::not_text(&bytes) {
+        return fail(format!("{shown}: not a text but {what}"));
+    }
+    if !reads_bytes(model) {
+        utf8(&bytes, &shown)?;
+    }
+    Ok(bytes)
+}
+
+/// Bytes that have to be UTF-8. `source` is what gave them.
+pub(super) fn utf8<'a>(bytes: &'a [u8], source: &str) -> Outcome<&'a str> {
+    std::str::from_utf8(bytes).map_err(|e| {
+        let at = e.valid_up_to();
+        Failure::Error(format!("{source}: byte {at} is not UTF-8; save the text as UTF-8"))
     })
 }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use sla_format::InputKind;
 use sla_runtime::{Decoder, Model, Template};
 
-use super::failure::{Outcome, fail, read_model};
+use super::failure::{Outcome, fail, read_model, usage};
 use super::output::{print, print_json};
 use super::prompt::check;
 use super::text::{self, ControlTokens, closing, reads_bytes};
@@ -51,11 +51,11 @@ pub(super) fn command(options: &Options) -> Outcome {
         ));
     }
     let (source, given) = match options.text.as_deref() {
-        None | Some("-") => ("stdin", text::read(Path::new("-"))?),
-        Some(text) => (if options.decode { "--decode" } else { "TEXT" }, text.to_owned()),
+        None | Some("-") => ("stdin", text::read(Path::new("-"), &model)?),
+        Some(text) => (if options.decode { "--decode" } else { "TEXT" }, text.as_bytes().to_vec()),
     };
     let ids = if options.decode {
-        let ids = parse(&given, source)?;
+        let ids = parse(text::utf8(&given, source)?, source)?;
         check(&ids, model.desc().inputs, source)?;
         ids
     } else {
@@ -80,7 +80,10 @@ fn parse(text: &str, source: &str) -> Outcome<Vec<u32>> {
     let number = |word: &str| match word.parse() {
         Ok(id) => Ok(id),
         Err(_) => {
-            fail(format!("{source}: {word:?} is no id; ids are whole numbers with commas or white space between them"))
+            let message =
+                format!("{source}: {word:?} is no id; ids are whole numbers with commas or white space between them");
+            // An argument is a matter of usage, what comes from elsewhere is not.
+            if source == "--decode" { usage(message) } else { fail(message) }
         }
     };
     words.map(number).collect()

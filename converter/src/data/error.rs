@@ -121,6 +121,14 @@ pub enum DataError {
         /// What the model reads.
         have: String,
     },
+    /// What was given as text is none.
+    #[error("{file}: not a text but {what}")]
+    NotText {
+        /// The file.
+        file: String,
+        /// What it is, with the way out.
+        what: &'static str,
+    },
     /// A text that a tokenizer cannot read.
     #[error("{file}: byte {at} is not UTF-8; the model's tokenizer reads UTF-8 text")]
     NotUtf8 {

@@ -13,8 +13,8 @@ use std::path::Path;
 
 use sla_reference::{Config, Input};
 
-use crate::files;
 use crate::tokenizer::encode;
+use crate::{files, foreign};
 use sla_tokenizer::{ControlTokens, Template, Tokenizer};
 
 use crate::eval::{FeatureRow, Rows, TokenRow};
@@ -168,7 +168,7 @@ fn feature_rows(file: &TensorFile, size: usize, outputs: usize) -> Result<Rows, 
 /// tokens where the text has them, as in training, or the bytes for a model with a vocabulary of 256.
 ///
 /// # Errors
-/// [`DataError::NotBytes`] for another model without a tokenizer, [`DataError::NotUtf8`] with one, otherwise when the file
+/// [`DataError::NotBytes`] for another model without a tokenizer, [`DataError::NotUtf8`] with one, [`DataError::NotText`], otherwise when the file
 /// cannot be read or is empty.
 pub fn text(path: &Path, config: &Config, tokenizer: Option<&Tokenizer>) -> Result<Vec<u32>, DataError> {
     match config.input {
@@ -179,6 +179,9 @@ pub fn text(path: &Path, config: &Config, tokenizer: Option<&Tokenizer>) -> Resu
     }
     let file = files::shown(path);
     let bytes = files::read(path).map_err(|source| DataError::Io { file: file.clone(), source })?;
+    if let Some(what) = foreign::not_text(&bytes) {
+        return Err(DataError::NotText { file, what });
+    }
     let ids = match tokenizer {
         Some(tokenizer) => match std::str::from_utf8(&bytes) {
             Ok(text) => encode(tokenizer, text, Template::Omit, ControlTokens::Parse),

@@ -119,6 +119,29 @@ fn pointers_and_pages_in_place_of_files() {
     case.sla("convert model -o n.sla --no-tokenizer").ok();
 }
 
+/// A pointer would be read as the text that it stands for; a page may be the text.
+#[test]
+fn pointers_in_place_of_texts() {
+    let case = Case::converted(&bytes_config(Backbone::Gla));
+    case.write("text", LFS);
+    for command in [
+        "eval m.sla --checkpoint model --text text",
+        "convert model -o n.sla --calibration text",
+        "run m.sla --prompt-file text",
+        "snapshot m.sla --prompt-file text -o s.slas",
+    ] {
+        let line = case.sla(command).error(1);
+        assert!(line.contains("text: not a text but a Git LFS pointer: run `git lfs pull`"), "{command}: {line}");
+    }
+    for command in ["run m.sla --prompt-file -", "tokenize m.sla"] {
+        let line = case.sla_with(command, LFS.as_bytes()).error(1);
+        assert!(line.contains("stdin: not a text but a Git LFS pointer"), "{command}: {line}");
+    }
+    case.write("text", "<!DOCTYPE html><html></html>");
+    case.sla("eval m.sla --checkpoint model --text text").ok();
+    case.sla("run m.sla --prompt-file text -n 1").ok();
+}
+
 #[test]
 fn tokenizers_in_other_forms_are_warned_of() {
     let case = Case::new(&synth::small(Backbone::Gla));

@@ -133,7 +133,7 @@ fn command_lines_that_make_no_sense() {
 fn checkpoints_that_cannot_be_converted() {
     let case = Case::new(&synth::small(Backbone::Gla));
     contains(&convert_error(&case, "nowhere"), &["nowhere: no such directory"]);
-    contains(&convert_error(&case, "model/config.json"), &["no such directory"]);
+    contains(&convert_error(&case, "model/config.json"), &["is a file; give its folder"]);
 
     let (config, weights) = (case.file("model/config.json"), case.file("model/model.safetensors"));
     let (keys, tensors) = (std::fs::read_to_string(&config).unwrap(), std::fs::read(&weights).unwrap());
@@ -141,6 +141,18 @@ fn checkpoints_that_cannot_be_converted() {
     contains(&convert_error(&case, "model"), &["config.json", "no model_type"]);
     std::fs::write(&config, "{").unwrap();
     contains(&convert_error(&case, "model"), &["config.json"]);
+    std::fs::write(&config, &keys).unwrap();
+
+    // Numbers that a file cannot hold.
+    let set = |key: &str, value: f64| {
+        let mut keys: serde_json::Value = serde_json::from_str(&keys).unwrap();
+        keys[key] = value.into();
+        std::fs::write(&config, keys.to_string()).unwrap();
+    };
+    for (value, shown) in [(1e-300, "1e-300"), (1e300, "1e300")] {
+        set("norm_eps", value);
+        contains(&convert_error(&case, "model"), &["config.json: norm_eps = ", shown, "1e-200 to 1e200"]);
+    }
     std::fs::write(&config, &keys).unwrap();
 
     for len in [0, 7, 100, tensors.len() / 2, tensors.len() - 1] {

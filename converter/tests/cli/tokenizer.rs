@@ -175,14 +175,15 @@ fn tokenize_goes_both_ways() {
     assert_eq!(tokenize(&["--decode", "1,4,28", "--json"]).json(), wanted);
     for (arguments, code, says) in [
         (&["--decode", "1,30"][..], 1, "--decode: id 30 at position 1 is outside the vocabulary of 30"),
-        (&["--decode", "1,x"], 1, r#"--decode: "x" is no id; ids are whole numbers"#),
-        (&["--decode", "99999999999"], 1, r#"--decode: "99999999999" is no id"#),
+        (&["--decode", "1,x"], 2, r#"--decode: "x" is no id; ids are whole numbers"#),
+        (&["--decode", "99999999999"], 2, r#"--decode: "99999999999" is no id"#),
         (&["--decode", "1", "--control-tokens", "parse"], 2, "cannot be used with"),
         (&["--decode", "1", "--no-template"], 2, "cannot be used with"),
     ] {
         let message = tokenize(arguments).error(code);
         assert!(message.contains(says), "{arguments:?}: {message}");
     }
+    assert!(case.sla_with("tokenize m.sla --decode", b"1,x").error(1).contains(r#"stdin: "x" is no id"#));
     assert!(case.sla_with("tokenize m.sla", b"a\xff").error(1).contains("stdin: byte 1 is not UTF-8"));
 
     // Ids that the tokenizer puts around a text.
@@ -209,6 +210,13 @@ fn tokenize_without_a_tokenizer() {
     let both =
         ["--prompt ROMEO:", "--prompt-file prompt"].map(|prompt| case.sla(&format!("run m.sla -n 9 {prompt}")).ok());
     assert_eq!(both[0], both[1]);
+    // Bytes that are no UTF-8 are ids all the same.
+    case.write("latin1", b"caf\xe9\xff");
+    assert_eq!(case.sla_with("tokenize m.sla", b"caf\xe9\xff").ok(), "99,97,102,233,255\n");
+    case.sla("snapshot m.sla --prompt-file latin1 -o file.slas").ok();
+    case.sla("snapshot m.sla --prompt-ids 99,97,102,233,255 -o ids.slas").ok();
+    assert_eq!(std::fs::read(case.file("file.slas")).unwrap(), std::fs::read(case.file("ids.slas")).unwrap());
+    assert!(case.sla_with("tokenize m.sla --decode", b"97,\xff").error(1).contains("stdin: byte 3 is not UTF-8"));
 
     let config = Config { outputs: VOCAB, input: Input::Tokens { vocab: VOCAB }, ..synth::small(Backbone::Gla) };
     let case = Case::converted(&config);
