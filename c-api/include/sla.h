@@ -13,10 +13,10 @@
 // Stack. No function blocks or recurses. On a Cortex-M4F they take at most so many bytes below the caller's (sla_decode and sla_decode_end: and
 // what the text function takes); `cargo xtask c-api --check` measures them:
 //
-//    128 sla_file_bytes sla_model_plan sla_encode_words sla_sampler_defaults sla_sampler_observe sla_decode_end sla_status_text
-//    384 sla_decode sla_label sla_is_end_of_text
-//   1152 sla_model_info sla_session_open sla_position sla_reset sla_snapshot_bytes sla_save sla_restore sla_step_begin
-//   1152 sla_step_features_begin sla_logits sla_argmax sla_sampler_open
+//     80 sla_file_bytes sla_model_plan sla_is_end_of_text sla_encode_words sla_sampler_defaults sla_sampler_observe sla_decode_end sla_status_text
+//    512 sla_decode sla_label sla_model_info sla_sampler_open
+//   1152 sla_session_open sla_position sla_reset sla_snapshot_bytes sla_save sla_restore sla_step_begin sla_step_features_begin
+//   1152 sla_logits sla_argmax
 //   2048 sla_step sla_step_features sla_prefill sla_slice sla_self_test sla_encode sla_decoder_open
 //   2560 sla_model_open
 //   8192 sla_sample
