@@ -8,9 +8,11 @@ fn main() {
     if target.starts_with("thumbv8m") {
         println!("cargo::rustc-cfg=sla_arm_v8m");
     }
-    for (prefixes, cfg) in
-        [(&["thumbv6m"][..], "sla_armv6m"), (&["thumbv7m"], "sla_armv7m"), (&["riscv32im", "riscv32gc"], "sla_rv32m")]
-    {
+    for (prefixes, cfg) in [
+        (&["thumbv6m"][..], "sla_armv6m"),
+        (&["thumbv7m"], "sla_armv7m"),
+        (&["riscv32im", "riscv32gc"], "sla_rv32m"),
+    ] {
         println!("cargo::rustc-check-cfg=cfg({cfg})");
         if prefixes.iter().any(|prefix| target.starts_with(prefix)) {
             println!("cargo::rustc-cfg={cfg}");
@@ -19,10 +21,17 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     // Flags are separated by the unit separator; `-C target-cpu=x` may be one or two of them.
     let flags = std::env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
-    let cpu = flags.split(['\u{1f}', ' ']).filter_map(|f| f.split_once("target-cpu=")).map(|(_, cpu)| cpu).next_back();
+    let cpu = flags
+        .split(['\u{1f}', ' '])
+        .filter_map(|f| f.split_once("target-cpu="))
+        .map(|(_, cpu)| cpu)
+        .next_back();
     // Armv7E-M always has it. On Armv8-M it is an option that only the processor's name (or a feature) tells.
     let v8m = target.starts_with("thumbv8m.main");
-    let named = matches!(cpu, Some("cortex-m33" | "cortex-m35p" | "cortex-m55" | "cortex-m85"));
+    let named = matches!(
+        cpu,
+        Some("cortex-m33" | "cortex-m35p" | "cortex-m55" | "cortex-m85")
+    );
     if target.starts_with("thumbv7em") || v8m && (named || flags.contains("+dsp")) {
         println!("cargo::rustc-cfg=sla_arm_dsp");
     }

@@ -74,12 +74,25 @@ impl Parts {
         (state, state_words): (*mut u32, usize),
         (scratch, scratch_words): (*mut u32, usize),
     ) -> Result<Self, sla_status> {
-        let buffers = (Span::of(state, state_words)?, Span::of(scratch, scratch_words)?);
+        let buffers = (
+            Span::of(state, state_words)?,
+            Span::of(scratch, scratch_words)?,
+        );
         apart(&[Span::of(at, 1)?, Span::of(model, 1)?, buffers.0, buffers.1])?;
         // SAFETY: the caller's promise.
         let model_id = unsafe { sla_model::get(model) }?.id();
         let (left, begun, uses) = (0, Begun::Whole, 0);
-        let parts = Self { model, model_id, state, state_words, scratch, scratch_words, left, begun, uses };
+        let parts = Self {
+            model,
+            model_id,
+            state,
+            state_words,
+            scratch,
+            scratch_words,
+            left,
+            begun,
+            uses,
+        };
         // SAFETY: the caller's promise.
         unsafe { parts.attach() }?.1.reset();
         Ok(parts)
@@ -89,15 +102,21 @@ impl Parts {
     ///
     /// # Safety
     /// Model and buffers are still there, and nobody else uses the buffers during `'a`.
-    pub(crate) unsafe fn attach<'a>(&self) -> Result<(&'a mut Stamp, Session<'a, 'static>), sla_status> {
+    pub(crate) unsafe fn attach<'a>(
+        &self,
+    ) -> Result<(&'a mut Stamp, Session<'a, 'static>), sla_status> {
         // SAFETY: the caller's promise.
         let model = unsafe { sla_model::get(self.model) }?;
         if model.id() != self.model_id {
             return Err(sla_status::SLA_NOT_OPEN);
         }
         // SAFETY: the caller's promise, and they do not overlap.
-        let (state, scratch) =
-            unsafe { (slice_mut(self.state, self.state_words)?, slice_mut(self.scratch, self.scratch_words)?) };
+        let (state, scratch) = unsafe {
+            (
+                slice_mut(self.state, self.state_words)?,
+                slice_mut(self.scratch, self.scratch_words)?,
+            )
+        };
         let (stamp, scratch) = stamped(scratch)?;
         Ok((stamp, Session::resume(model, state, scratch, self.left)?))
     }
@@ -105,7 +124,12 @@ impl Parts {
     /// What it has written into scratch that it used.
     fn stamp(&self, at: *const sla_session) -> Stamp {
         let (address, uses) = (at.addr() as u64, self.uses);
-        [address as u32, (address >> 32) as u32, uses as u32, (uses >> 32) as u32]
+        [
+            address as u32,
+            (address >> 32) as u32,
+            uses as u32,
+            (uses >> 32) as u32,
+        ]
     }
 
     /// Refuses a call that needs what is gone from scratch of a step that has begun.
@@ -125,7 +149,9 @@ impl Parts {
 
 /// The stamp at the start of scratch, and the rest of it.
 pub(crate) fn stamped(scratch: &mut [u32]) -> Result<(&mut Stamp, &mut [u32]), sla_status> {
-    scratch.split_first_chunk_mut().ok_or(sla_status::SLA_SCRATCH)
+    scratch
+        .split_first_chunk_mut()
+        .ok_or(sla_status::SLA_SCRATCH)
 }
 
 /// Calls `f` with the session, unless that needs what something else has displaced from scratch.
@@ -165,10 +191,15 @@ unsafe fn call(
 ) -> Result<(), sla_status> {
     // SAFETY: the caller's promise.
     let parts = unsafe { sla_session::get_mut(at) }?;
-    apart(&[buffer, Span::of(parts.state, parts.state_words)?, Span::of(parts.scratch, parts.scratch_words)?])?;
+    apart(&[
+        buffer,
+        Span::of(parts.state, parts.state_words)?,
+        Span::of(parts.scratch, parts.scratch_words)?,
+    ])?;
     let own = parts.stamp(at);
     // SAFETY: the caller's promise.
-    let is_displaced = unsafe { slice(parts.scratch, parts.scratch_words) }?.first_chunk() != Some(&own);
+    let is_displaced =
+        unsafe { slice(parts.scratch, parts.scratch_words) }?.first_chunk() != Some(&own);
     if parts.left > 0 && is_displaced {
         parts.mourn(purpose)?;
     }

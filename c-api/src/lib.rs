@@ -24,22 +24,23 @@ mod storage;
 mod tokenizer;
 
 pub use model::{
-    sla_file_bytes, sla_info, sla_is_end_of_text, sla_label, sla_model, sla_model_info, sla_model_open, sla_model_plan,
-    sla_plan, sla_self_test,
+    sla_file_bytes, sla_info, sla_is_end_of_text, sla_label, sla_model, sla_model_info,
+    sla_model_open, sla_model_plan, sla_plan, sla_self_test,
 };
 pub use sampler::{
-    sla_sample, sla_sampler, sla_sampler_config, sla_sampler_defaults, sla_sampler_observe, sla_sampler_open,
+    sla_sample, sla_sampler, sla_sampler_config, sla_sampler_defaults, sla_sampler_observe,
+    sla_sampler_open,
 };
 pub use session::{
-    sla_argmax, sla_logits, sla_position, sla_prefill, sla_reset, sla_session, sla_session_open, sla_slice, sla_step,
-    sla_step_begin, sla_step_features, sla_step_features_begin,
+    sla_argmax, sla_logits, sla_position, sla_prefill, sla_reset, sla_session, sla_session_open,
+    sla_slice, sla_step, sla_step_begin, sla_step_features, sla_step_features_begin,
 };
 pub use snapshot::{sla_restore, sla_save, sla_snapshot_bytes};
 pub use status::{sla_status, sla_status_text};
 #[cfg(feature = "tokenizer")]
 pub use tokenizer::{
-    sla_control_tokens, sla_decode, sla_decode_end, sla_decoder, sla_decoder_open, sla_encode, sla_encode_words,
-    sla_text,
+    sla_control_tokens, sla_decode, sla_decode_end, sla_decoder, sla_decoder_open, sla_encode,
+    sla_encode_words, sla_text,
 };
 
 /// Nothing in the library panics (`cargo xtask proof`); a static library without a standard library has to have this all the same.

@@ -70,7 +70,11 @@ fn plan(plan: &MemoryPlan) -> sla_plan {
 /// # Safety
 /// `start` points to `have` bytes; `bytes` is null or points to its type.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sla_file_bytes(start: *const u8, have: usize, bytes: *mut usize) -> sla_status {
+pub unsafe extern "C" fn sla_file_bytes(
+    start: *const u8,
+    have: usize,
+    bytes: *mut usize,
+) -> sla_status {
     let read = || {
         // SAFETY: the caller's promise.
         let [magic, version, _, length] =
@@ -91,7 +95,11 @@ pub unsafe extern "C" fn sla_file_bytes(start: *const u8, have: usize, bytes: *m
 /// # Safety
 /// `file` points to `bytes` bytes that stay and do not change while the model is used; `model` to its storage.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sla_model_open(model: *mut sla_model, file: *const u8, bytes: usize) -> sla_status {
+pub unsafe extern "C" fn sla_model_open(
+    model: *mut sla_model,
+    file: *const u8,
+    bytes: usize,
+) -> sla_status {
     let open = || {
         apart(&[Span::of(model, 1)?, Span::of(file, bytes)?])?;
         // SAFETY: the caller's promise.
@@ -109,7 +117,9 @@ pub unsafe extern "C" fn sla_model_open(model: *mut sla_model, file: *const u8, 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sla_model_plan(model: *const sla_model, out: *mut sla_plan) -> sla_status {
     // SAFETY: the caller's promises.
-    status(unsafe { sla_model::get(model) }.and_then(|model| unsafe { put(out, plan(model.plan())) }))
+    status(
+        unsafe { sla_model::get(model) }.and_then(|model| unsafe { put(out, plan(model.plan())) }),
+    )
 }
 
 /// What the model is.
@@ -137,9 +147,16 @@ pub unsafe extern "C" fn sla_model_info(model: *const sla_model, out: *mut sla_i
 /// # Safety
 /// The pointers are null or point to their types.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sla_is_end_of_text(model: *const sla_model, token: u32, out: *mut bool) -> sla_status {
+pub unsafe extern "C" fn sla_is_end_of_text(
+    model: *const sla_model,
+    token: u32,
+    out: *mut bool,
+) -> sla_status {
     // SAFETY: the caller's promises.
-    status(unsafe { sla_model::get(model) }.and_then(|model| unsafe { put(out, model.is_end_of_text(token)) }))
+    status(
+        unsafe { sla_model::get(model) }
+            .and_then(|model| unsafe { put(out, model.is_end_of_text(token)) }),
+    )
 }
 
 /// The name of label `index` of a classifier: `*bytes` bytes of UTF-8 at `*text`, without a final zero.
@@ -155,7 +172,9 @@ pub unsafe extern "C" fn sla_label(
 ) -> sla_status {
     let label = || {
         // SAFETY: the caller's promise.
-        let label = unsafe { sla_model::get(model) }?.label(index).ok_or(sla_status::SLA_NO_LABEL)?;
+        let label = unsafe { sla_model::get(model) }?
+            .label(index)
+            .ok_or(sla_status::SLA_NO_LABEL)?;
         check(bytes)?;
         // SAFETY: the caller's promise.
         unsafe { put(text, label.as_ptr().cast()) }?;
@@ -179,10 +198,18 @@ pub unsafe extern "C" fn sla_self_test(
     scratch_words: usize,
 ) -> sla_status {
     let test = || {
-        let buffers = (Span::of(state, state_words)?, Span::of(scratch, scratch_words)?);
+        let buffers = (
+            Span::of(state, state_words)?,
+            Span::of(scratch, scratch_words)?,
+        );
         apart(&[Span::of(model, 1)?, buffers.0, buffers.1])?;
         // SAFETY: the caller's promises, and they do not overlap.
-        let (state, scratch) = unsafe { (slice_mut(state, state_words)?, slice_mut(scratch, scratch_words)?) };
+        let (state, scratch) = unsafe {
+            (
+                slice_mut(state, state_words)?,
+                slice_mut(scratch, scratch_words)?,
+            )
+        };
         let (stamp, scratch) = stamped(scratch)?;
         // SAFETY: the caller's promise.
         let model = unsafe { sla_model::get(model) }?;

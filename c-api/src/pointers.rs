@@ -20,8 +20,12 @@ impl Span {
         }
         check(at)?;
         let from = at.addr();
-        let bytes = len.checked_mul(size_of::<T>()).filter(|bytes| isize::try_from(*bytes).is_ok());
-        let to = bytes.and_then(|bytes| from.checked_add(bytes)).ok_or(sla_status::SLA_OVERLAP)?;
+        let bytes = len
+            .checked_mul(size_of::<T>())
+            .filter(|bytes| isize::try_from(*bytes).is_ok());
+        let to = bytes
+            .and_then(|bytes| from.checked_add(bytes))
+            .ok_or(sla_status::SLA_OVERLAP)?;
         Ok(Self { from, to })
     }
 

@@ -39,8 +39,20 @@ pub struct sla_sampler_config {
 /// Usual settings.
 #[unsafe(no_mangle)]
 pub extern "C" fn sla_sampler_defaults() -> sla_sampler_config {
-    let SamplerConfig { temperature, top_k, top_p, repetition_penalty, seed } = SamplerConfig::default();
-    sla_sampler_config { temperature, top_k: top_k as u32, top_p, repetition_penalty, seed }
+    let SamplerConfig {
+        temperature,
+        top_k,
+        top_p,
+        repetition_penalty,
+        seed,
+    } = SamplerConfig::default();
+    sla_sampler_config {
+        temperature,
+        top_k: top_k as u32,
+        top_p,
+        repetition_penalty,
+        seed,
+    }
 }
 
 /// Opens a sampler at the start of its random sequence.
@@ -48,9 +60,24 @@ pub extern "C" fn sla_sampler_defaults() -> sla_sampler_config {
 /// # Safety
 /// `sampler` is null or points to its storage.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sla_sampler_open(sampler: *mut sla_sampler, config: sla_sampler_config) -> sla_status {
-    let sla_sampler_config { temperature, top_k, top_p, repetition_penalty, seed } = config;
-    let config = SamplerConfig { temperature, top_k: top_k as usize, top_p, repetition_penalty, seed };
+pub unsafe extern "C" fn sla_sampler_open(
+    sampler: *mut sla_sampler,
+    config: sla_sampler_config,
+) -> sla_status {
+    let sla_sampler_config {
+        temperature,
+        top_k,
+        top_p,
+        repetition_penalty,
+        seed,
+    } = config;
+    let config = SamplerConfig {
+        temperature,
+        top_k: top_k as usize,
+        top_p,
+        repetition_penalty,
+        seed,
+    };
     // SAFETY: the caller's promise.
     status(unsafe { sla_sampler::open(sampler, Sampler::new(config)) })
 }

@@ -41,7 +41,14 @@ pub unsafe extern "C" fn sla_session_open(
 ) -> sla_status {
     let open = || {
         // SAFETY: the caller's promises.
-        let parts = unsafe { Parts::new(session, model, (state, state_words), (scratch, scratch_words)) }?;
+        let parts = unsafe {
+            Parts::new(
+                session,
+                model,
+                (state, state_words),
+                (scratch, scratch_words),
+            )
+        }?;
         // SAFETY: the caller's promise.
         unsafe { sla_session::open(session, parts) }
     };
@@ -67,7 +74,10 @@ pub unsafe extern "C" fn sla_reset(session: *mut sla_session) -> sla_status {
 /// # Safety
 /// As `sla_reset`; `position` is null or points to its type.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sla_position(session: *const sla_session, position: *mut u64) -> sla_status {
+pub unsafe extern "C" fn sla_position(
+    session: *const sla_session,
+    position: *mut u64,
+) -> sla_status {
     let get = || {
         // SAFETY: the caller's promises.
         let (_, session) = unsafe { sla_session::get(session)?.attach() }?;
@@ -96,7 +106,11 @@ pub unsafe extern "C" fn sla_step(session: *mut sla_session, token: u32) -> sla_
 /// # Safety
 /// As `sla_reset`; `features` points to `len` values.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sla_step_features(session: *mut sla_session, features: *const i32, len: usize) -> sla_status {
+pub unsafe extern "C" fn sla_step_features(
+    session: *mut sla_session,
+    features: *const i32,
+    len: usize,
+) -> sla_status {
     let mut step = |session: &mut Session<'_, 'static>| {
         // SAFETY: the caller's promise; the session has no part of them.
         session.step_features(unsafe { slice(features, len) }?)?;
@@ -111,7 +125,11 @@ pub unsafe extern "C" fn sla_step_features(session: *mut sla_session, features: 
 /// # Safety
 /// As `sla_reset`; `tokens` points to `len` tokens.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sla_prefill(session: *mut sla_session, tokens: *const u32, len: usize) -> sla_status {
+pub unsafe extern "C" fn sla_prefill(
+    session: *mut sla_session,
+    tokens: *const u32,
+    len: usize,
+) -> sla_status {
     let mut step = |session: &mut Session<'_, 'static>| {
         // SAFETY: the caller's promise; the session has no part of them.
         session.prefill(unsafe { slice(tokens, len) }?)?;
@@ -176,7 +194,11 @@ pub unsafe extern "C" fn sla_slice(session: *mut sla_session, left: *mut usize) 
 /// # Safety
 /// As `sla_reset`; `out` points to room for `len` values.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sla_logits(session: *mut sla_session, out: *mut i32, len: usize) -> sla_status {
+pub unsafe extern "C" fn sla_logits(
+    session: *mut sla_session,
+    out: *mut i32,
+    len: usize,
+) -> sla_status {
     let mut write = |session: &mut Session<'_, 'static>| {
         // SAFETY: the caller's promise; the session has no part of them.
         let out: &mut [I16F16] = unsafe { slice_mut(out.cast(), len) }?;
@@ -194,7 +216,8 @@ pub unsafe extern "C" fn sla_logits(session: *mut sla_session, out: *mut i32, le
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sla_argmax(session: *mut sla_session, best: *mut u32) -> sla_status {
     // SAFETY: the caller's promise; the session has no part of it.
-    let mut argmax = |session: &mut Session<'_, 'static>| unsafe { put(best, logits(session).argmax()) };
+    let mut argmax =
+        |session: &mut Session<'_, 'static>| unsafe { put(best, logits(session).argmax()) };
     // SAFETY: the caller's promise.
     unsafe { with_buffer(session, Use::Logits, (best, 1), &mut argmax) }
 }

@@ -13,7 +13,10 @@ use crate::storage::Storage;
 /// # Safety
 /// `session` is null or points to an open or zeroed session, `bytes` is null or points to its type.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sla_snapshot_bytes(session: *const sla_session, bytes: *mut usize) -> sla_status {
+pub unsafe extern "C" fn sla_snapshot_bytes(
+    session: *const sla_session,
+    bytes: *mut usize,
+) -> sla_status {
     let get = || {
         // SAFETY: the caller's promise.
         let (_, session) = unsafe { sla_session::get(session)?.attach() }?;
@@ -29,10 +32,16 @@ pub unsafe extern "C" fn sla_snapshot_bytes(session: *const sla_session, bytes: 
 /// # Safety
 /// As `sla_reset`; `out` points to room for `bytes` bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sla_save(session: *mut sla_session, out: *mut u8, bytes: usize) -> sla_status {
+pub unsafe extern "C" fn sla_save(
+    session: *mut sla_session,
+    out: *mut u8,
+    bytes: usize,
+) -> sla_status {
     let mut save = |session: &mut Session<'_, 'static>| {
         // SAFETY: the caller's promise; the session has no part of them.
-        session.save(unsafe { slice_mut(out, bytes) }?).map_err(|_| sla_status::SLA_ROOM)?;
+        session
+            .save(unsafe { slice_mut(out, bytes) }?)
+            .map_err(|_| sla_status::SLA_ROOM)?;
         Ok(())
     };
     // SAFETY: the caller's promise.
@@ -44,9 +53,15 @@ pub unsafe extern "C" fn sla_save(session: *mut sla_session, out: *mut u8, bytes
 /// # Safety
 /// As `sla_reset`; `snapshot` points to `bytes` bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sla_restore(session: *mut sla_session, snapshot: *const u8, bytes: usize) -> sla_status {
+pub unsafe extern "C" fn sla_restore(
+    session: *mut sla_session,
+    snapshot: *const u8,
+    bytes: usize,
+) -> sla_status {
     // SAFETY: the caller's promise; the session has no part of them.
-    let mut restore = |session: &mut Session<'_, 'static>| Ok(session.restore(unsafe { slice(snapshot, bytes) }?)?);
+    let mut restore = |session: &mut Session<'_, 'static>| {
+        Ok(session.restore(unsafe { slice(snapshot, bytes) }?)?)
+    };
     // SAFETY: the caller's promise.
     unsafe { with_buffer(session, Use::Restore, (snapshot, bytes), &mut restore) }
 }

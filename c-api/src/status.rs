@@ -101,7 +101,9 @@ const TEXTS: [&CStr; sla_status::SLA_OVERLAP as usize + 1] = [
 /// One line of English about a status, as a static string; "unknown status" for other numbers.
 #[unsafe(no_mangle)]
 pub extern "C" fn sla_status_text(status: i32) -> *const c_char {
-    let known = usize::try_from(status).ok().and_then(|index| TEXTS.get(index));
+    let known = usize::try_from(status)
+        .ok()
+        .and_then(|index| TEXTS.get(index));
     known.unwrap_or(&c"unknown status").as_ptr()
 }
 
@@ -134,13 +136,13 @@ impl From<StepError> for sla_status {
 impl From<SnapshotError> for sla_status {
     fn from(error: SnapshotError) -> Self {
         match error {
-            SnapshotError::NotASnapshot | SnapshotError::Version { .. } | SnapshotError::Truncated { .. } => {
-                Self::SLA_NOT_A_SNAPSHOT
-            }
+            SnapshotError::NotASnapshot
+            | SnapshotError::Version { .. }
+            | SnapshotError::Truncated { .. } => Self::SLA_NOT_A_SNAPSHOT,
             SnapshotError::Model { .. } => Self::SLA_SNAPSHOT_MODEL,
-            SnapshotError::Checksum { .. } | SnapshotError::State { .. } | SnapshotError::Read { .. } => {
-                Self::SLA_SNAPSHOT_DAMAGED
-            }
+            SnapshotError::Checksum { .. }
+            | SnapshotError::State { .. }
+            | SnapshotError::Read { .. } => Self::SLA_SNAPSHOT_DAMAGED,
         }
     }
 }

@@ -25,8 +25,14 @@ pub(crate) unsafe trait Storage: Sized {
 
     /// Fails to compile where the storage is too small.
     const FITS: () = {
-        assert!(size_of::<Slot<Self::Value>>() <= size_of::<Self>(), "the storage is too small");
-        assert!(align_of::<Slot<Self::Value>>() <= align_of::<Self>(), "the storage is aligned too little");
+        assert!(
+            size_of::<Slot<Self::Value>>() <= size_of::<Self>(),
+            "the storage is too small"
+        );
+        assert!(
+            align_of::<Slot<Self::Value>>() <= align_of::<Self>(),
+            "the storage is aligned too little"
+        );
     };
 
     /// Puts a value into storage.
@@ -37,7 +43,10 @@ pub(crate) unsafe trait Storage: Sized {
         const { Self::FITS };
         check(at)?;
         // SAFETY: not null, aligned for `Self` and so for the slot, which fits; what was there needs no drop.
-        unsafe { at.cast::<Slot<Self::Value>>().write(Slot { open: OPEN, value }) };
+        unsafe {
+            at.cast::<Slot<Self::Value>>()
+                .write(Slot { open: OPEN, value })
+        };
         Ok(())
     }
 

@@ -31,7 +31,8 @@ unsafe impl Storage for sla_decoder {
 }
 
 /// Takes `bytes` bytes of UTF-8, whole characters, without a final zero. `context` is what the caller gave.
-pub type sla_text = Option<unsafe extern "C" fn(context: *mut c_void, text: *const c_char, bytes: usize)>;
+pub type sla_text =
+    Option<unsafe extern "C" fn(context: *mut c_void, text: *const c_char, bytes: usize)>;
 
 /// Words of a buffer in which every text of so many bytes can be encoded.
 #[unsafe(no_mangle)]
@@ -65,10 +66,20 @@ pub unsafe extern "C" fn sla_encode(
         let tokenizer = model.tokenizer().ok_or(sla_status::SLA_NO_TOKENIZER)?;
         // SAFETY: the caller's promise.
         let ids = unsafe { slice_mut(ids, words) }?;
-        let template = if with_template { Template::Add } else { Template::Omit };
+        let template = if with_template {
+            Template::Add
+        } else {
+            Template::Omit
+        };
         let parse = control_tokens == sla_control_tokens::SLA_CONTROL_PARSE as u32;
-        let control = if parse { ControlTokens::Parse } else { ControlTokens::AsText };
-        let encoded = tokenizer.encode(text, template, control, ids).map_err(|_| sla_status::SLA_ROOM)?;
+        let control = if parse {
+            ControlTokens::Parse
+        } else {
+            ControlTokens::AsText
+        };
+        let encoded = tokenizer
+            .encode(text, template, control, ids)
+            .map_err(|_| sla_status::SLA_ROOM)?;
         // SAFETY: the caller's promise.
         unsafe { put(count, encoded) }
     };
@@ -87,7 +98,9 @@ pub unsafe extern "C" fn sla_decoder_open(
 ) -> sla_status {
     let open = || {
         // SAFETY: the caller's promise.
-        let tokenizer = unsafe { sla_model::get(model) }?.tokenizer().ok_or(sla_status::SLA_NO_TOKENIZER)?;
+        let tokenizer = unsafe { sla_model::get(model) }?
+            .tokenizer()
+            .ok_or(sla_status::SLA_NO_TOKENIZER)?;
         // SAFETY: the caller's promise.
         unsafe { sla_decoder::open(decoder, Decoder::new(tokenizer, skip_special)) }
     };
@@ -106,7 +119,11 @@ pub unsafe extern "C" fn sla_decode(
     context: *mut c_void,
 ) -> sla_status {
     // SAFETY: the caller's promises.
-    unsafe { decode(decoder, text, context, |decoder, sink| decoder.push(id, sink)) }
+    unsafe {
+        decode(decoder, text, context, |decoder, sink| {
+            decoder.push(id, sink)
+        })
+    }
 }
 
 /// The end of the text: a replacement for a character that is not complete.
@@ -114,7 +131,11 @@ pub unsafe extern "C" fn sla_decode(
 /// # Safety
 /// As `sla_decode`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sla_decode_end(decoder: *mut sla_decoder, text: sla_text, context: *mut c_void) -> sla_status {
+pub unsafe extern "C" fn sla_decode_end(
+    decoder: *mut sla_decoder,
+    text: sla_text,
+    context: *mut c_void,
+) -> sla_status {
     // SAFETY: the caller's promises.
     unsafe { decode(decoder, text, context, |decoder, sink| decoder.finish(sink)) }
 }

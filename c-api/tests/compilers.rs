@@ -22,8 +22,12 @@ int main(void) {
 "#;
 const WARNINGS: [&str; 5] = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"];
 /// Compilers, language, and standards by the names that one or another version has for them.
-const COMPILERS: [(&str, &str, &[&[&str]]); 4] =
-    [("gcc", "c", C), ("clang", "c", C), ("g++", "c++", CPP), ("clang++", "c++", CPP)];
+const COMPILERS: [(&str, &str, &[&[&str]]); 4] = [
+    ("gcc", "c", C),
+    ("clang", "c", C),
+    ("g++", "c++", CPP),
+    ("clang++", "c++", CPP),
+];
 const C: &[&[&str]] = &[&["c99"], &["c11"], &["c17"], &["c23", "c2x"]];
 const CPP: &[&[&str]] = &[&["c++98"], &["c++11"], &["c++17"], &["c++20"]];
 
@@ -33,27 +37,53 @@ const RECENT: [&str; 2] = ["c23", "c++20"];
 const PROBE: &str = "int main(void) { return 0; }\n";
 
 /// What the compiler says about `program`, nothing if it is well; an error where there is no such compiler.
-fn complaints(compiler: &str, language: &str, standard: &str, program: &str) -> std::io::Result<Option<String>> {
+fn complaints(
+    compiler: &str,
+    language: &str,
+    standard: &str,
+    program: &str,
+) -> std::io::Result<Option<String>> {
     let mut command = Command::new(compiler);
-    command.arg(format!("-std={standard}")).args(WARNINGS).args(["-fsyntax-only", "-x", language, "-I"]);
-    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/include")).arg("-");
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+    command
+        .arg(format!("-std={standard}"))
+        .args(WARNINGS)
+        .args(["-fsyntax-only", "-x", language, "-I"]);
+    command
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/include"))
+        .arg("-");
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()?;
     // One that does not know the standard reads nothing.
-    child.stdin.take().expect("a pipe").write_all(program.as_bytes()).ok();
+    child
+        .stdin
+        .take()
+        .expect("a pipe")
+        .write_all(program.as_bytes())
+        .ok();
     let output = child.wait_with_output()?;
     Ok((!output.status.success()).then(|| String::from_utf8_lossy(&output.stderr).into_owned()))
 }
 
-fn trial(compiler: &'static str, language: &'static str, standards: &'static [&'static str]) -> Trial {
+fn trial(
+    compiler: &'static str,
+    language: &'static str,
+    standards: &'static [&'static str],
+) -> Trial {
     Trial::ignorable_test(format!("{compiler} -std={}", standards[0]), move || {
-        let known = |standard: &&&str| matches!(complaints(compiler, language, standard, PROBE), Ok(None));
+        let known =
+            |standard: &&&str| matches!(complaints(compiler, language, standard, PROBE), Ok(None));
         if complaints(compiler, language, standards[0], PROBE).is_err() {
             return Ok(Completion::ignored_with(format!("no {compiler}")));
         }
         let standard = match standards.iter().find(known) {
             Some(standard) => standard,
             None if RECENT.contains(&standards[0]) => {
-                return Ok(Completion::ignored_with(format!("this {compiler} does not know it")));
+                return Ok(Completion::ignored_with(format!(
+                    "this {compiler} does not know it"
+                )));
             }
             None => standards[0],
         };
@@ -65,8 +95,12 @@ fn trial(compiler: &'static str, language: &'static str, standards: &'static [&'
 }
 
 fn main() -> ExitCode {
-    let trials = COMPILERS.into_iter().flat_map(|(compiler, language, standards)| {
-        standards.iter().map(move |standards| trial(compiler, language, standards))
-    });
+    let trials = COMPILERS
+        .into_iter()
+        .flat_map(|(compiler, language, standards)| {
+            standards
+                .iter()
+                .map(move |standards| trial(compiler, language, standards))
+        });
     libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
 }

@@ -25,16 +25,27 @@ fn alone(opened: &Opened, inputs: &[u32]) -> Vec<Vec<i32>> {
 fn sessions_by_turns_are_right_bit_for_bit() {
     for (name, file) in files() {
         let opened = Opened::new(file);
-        let (ones, others): (Vec<u32>, Vec<u32>) = ((0..STEPS).collect(), (0..STEPS).map(|i| 3 * i + 1).collect());
+        let (ones, others): (Vec<u32>, Vec<u32>) = (
+            (0..STEPS).collect(),
+            (0..STEPS).map(|i| 3 * i + 1).collect(),
+        );
         let expected = [alone(&opened, &ones), alone(&opened, &others)];
         let scratch = opened.scratch();
         let (a, b) = (opened.session(&scratch), opened.session(&scratch));
         for step in 0..STEPS as usize {
             assert_eq!(a.step(ones[step]), SLA_OK, "{name}");
-            assert_eq!(a.logits().as_ref(), Ok(&expected[0][step]), "{name}, step {step}");
+            assert_eq!(
+                a.logits().as_ref(),
+                Ok(&expected[0][step]),
+                "{name}, step {step}"
+            );
             assert_eq!(b.begin(others[step]), SLA_OK, "{name}");
             while b.slice() != Ok(0) {}
-            assert_eq!(b.logits().as_ref(), Ok(&expected[1][step]), "{name}, step {step}");
+            assert_eq!(
+                b.logits().as_ref(),
+                Ok(&expected[1][step]),
+                "{name}, step {step}"
+            );
             assert_eq!(a.results(), GONE, "{name}, step {step}");
             assert_eq!((a.slice(), a.position()), (Ok(0), Ok(step as u64 + 1)));
             assert_eq!(b.results(), [None; 4], "{name}: it asked only");
@@ -42,7 +53,11 @@ fn sessions_by_turns_are_right_bit_for_bit() {
         // From here on alone again.
         assert_eq!(a.step(9), SLA_OK);
         let inputs: Vec<u32> = ones.iter().copied().chain([9]).collect();
-        assert_eq!(a.logits().as_ref(), Ok(alone(&opened, &inputs).last().expect("a step")), "{name}");
+        assert_eq!(
+            a.logits().as_ref(),
+            Ok(alone(&opened, &inputs).last().expect("a step")),
+            "{name}"
+        );
     }
 }
 
@@ -56,14 +71,20 @@ fn a_step_of_which_nothing_has_run_is_told_and_taken_again() {
         assert_eq!((a.reset(), a.step(5)), (SLA_OK, SLA_OK));
         assert_eq!((a.begin(7), b.step(1)), (SLA_OK, SLA_OK));
         if asked {
-            assert_eq!((a.slice(), a.slice()), (Err(SLA_DISPLACED), Err(SLA_DISPLACED)));
+            assert_eq!(
+                (a.slice(), a.slice()),
+                (Err(SLA_DISPLACED), Err(SLA_DISPLACED))
+            );
             assert_eq!((a.results(), a.position()), (GONE, Ok(1)));
         } else {
             // The token would be lost without a word.
             assert_eq!(a.step(6), SLA_DISPLACED);
         }
         assert_eq!(a.step(6), SLA_OK);
-        assert_eq!((a.logits().as_ref(), a.position()), (Ok(&expected[1]), Ok(2)));
+        assert_eq!(
+            (a.logits().as_ref(), a.position()),
+            (Ok(&expected[1]), Ok(2))
+        );
     }
 }
 
@@ -110,7 +131,10 @@ fn only_what_uses_scratch_displaces() {
     let keeps = || assert_eq!(a.argmax(), best);
     assert_eq!((b.argmax(), b.slice()), (Err(SLA_DISPLACED), Ok(0)));
     keeps();
-    assert_eq!((b.open(), b.argmax(), b.save().err()), (SLA_OK, Err(SLA_NO_STEP), None));
+    assert_eq!(
+        (b.open(), b.argmax(), b.save().err()),
+        (SLA_OK, Err(SLA_NO_STEP), None)
+    );
     keeps();
     // SAFETY: an open session.
     assert_eq!(unsafe { sla_step(b.at(), u32::MAX) }, SLA_TOKEN);
@@ -120,7 +144,15 @@ fn only_what_uses_scratch_displaces() {
     assert_eq!((a.results(), b.results()), (GONE, [None; 4]));
     let state = C::many(opened.plan.state_words);
     // SAFETY: planned buffers; nobody's results are needed any more.
-    let tested = unsafe { sla_self_test(opened.model.at(), state.at(), state.len(), scratch.at(), scratch.len()) };
+    let tested = unsafe {
+        sla_self_test(
+            opened.model.at(),
+            state.at(),
+            state.len(),
+            scratch.at(),
+            scratch.len(),
+        )
+    };
     assert_eq!((tested, b.results()), (SLA_OK, GONE));
 }
 
@@ -152,8 +184,16 @@ fn what_its_owner_does_to_scratch_is_seen() {
 
 #[test]
 fn models_of_other_sizes_share_scratch() {
-    let all: Vec<Opened> = files().into_iter().map(|(_, file)| Opened::new(file)).collect();
-    let scratch = C::many(all.iter().map(|opened| opened.plan.prompt_scratch_words).max().expect("files"));
+    let all: Vec<Opened> = files()
+        .into_iter()
+        .map(|(_, file)| Opened::new(file))
+        .collect();
+    let scratch = C::many(
+        all.iter()
+            .map(|opened| opened.plan.prompt_scratch_words)
+            .max()
+            .expect("files"),
+    );
     let sessions: Vec<_> = all.iter().map(|opened| opened.session(&scratch)).collect();
     let inputs: Vec<u32> = (0..STEPS).collect();
     let expected: Vec<_> = all.iter().map(|opened| alone(opened, &inputs)).collect();
@@ -162,7 +202,11 @@ fn models_of_other_sizes_share_scratch() {
             assert_eq!(session.step(input), SLA_OK);
             assert_eq!(session.logits().as_ref(), Ok(&expected[input as usize]));
         }
-        assert!(sessions[..sessions.len() - 1].iter().all(|session| session.results() == GONE));
+        assert!(
+            sessions[..sessions.len() - 1]
+                .iter()
+                .all(|session| session.results() == GONE)
+        );
     }
 }
 
@@ -176,7 +220,10 @@ fn a_session_of_a_model_that_was_replaced_is_not_open() {
         unsafe { sla::sla_model_open(opened.model.at(), file.as_ptr(), file.len()) }
     };
     assert_eq!((a.step(1), open(other.bytes())), (SLA_OK, SLA_OK));
-    assert_eq!((a.step(1), a.argmax(), a.position()), (SLA_NOT_OPEN, Err(SLA_NOT_OPEN), Err(SLA_NOT_OPEN)));
+    assert_eq!(
+        (a.step(1), a.argmax(), a.position()),
+        (SLA_NOT_OPEN, Err(SLA_NOT_OPEN), Err(SLA_NOT_OPEN))
+    );
     // The same again is as good as before.
     assert_eq!((open(opened.bytes()), a.argmax().err()), (SLA_OK, None));
 }
@@ -206,9 +253,18 @@ fn the_sampler_is_not_asked_for_what_is_gone() {
     assert_eq!((a.step(1), b.step(1)), (SLA_OK, SLA_OK));
     // SAFETY: storage that outlives the calls.
     unsafe {
-        assert_eq!(sla::sla_sampler_open(sampler.at(), sla::sla_sampler_defaults()), SLA_OK);
-        assert_eq!(sla::sla_sample(sampler.at(), a.at(), token.at()), SLA_DISPLACED);
-        assert_eq!(sla::sla_sample(sampler.at(), b.at(), std::ptr::null_mut()), sla_status::SLA_NULL);
+        assert_eq!(
+            sla::sla_sampler_open(sampler.at(), sla::sla_sampler_defaults()),
+            SLA_OK
+        );
+        assert_eq!(
+            sla::sla_sample(sampler.at(), a.at(), token.at()),
+            SLA_DISPLACED
+        );
+        assert_eq!(
+            sla::sla_sample(sampler.at(), b.at(), std::ptr::null_mut()),
+            sla_status::SLA_NULL
+        );
         assert_eq!(sla::sla_sample(sampler.at(), b.at(), token.at()), SLA_OK);
     }
     // Neither refusal has drawn a number.

@@ -47,10 +47,26 @@ pub struct Data {
 }
 
 /// Resolves the choice to rows; `moments` says whether second moments will be taken.
-pub fn data(meta: &Meta, model: &Model, calibration: &Calibration, moments: bool, done: &mut dyn FnMut(f64)) -> Data {
+pub fn data(
+    meta: &Meta,
+    model: &Model,
+    calibration: &Calibration,
+    moments: bool,
+    done: &mut dyn FnMut(f64),
+) -> Data {
     let given = |rows: Rows, name: &str| {
-        let part = moments.then(|| spread(&rows, (64 * OWN_BUDGET / parameters(model).max(1)).min(MOST_STEPS)));
-        Data { rows, residual: None, moments: part, name: name.into() }
+        let part = moments.then(|| {
+            spread(
+                &rows,
+                (64 * OWN_BUDGET / parameters(model).max(1)).min(MOST_STEPS),
+            )
+        });
+        Data {
+            rows,
+            residual: None,
+            moments: part,
+            name: name.into(),
+        }
     };
     match (calibration, &model.config.input) {
         (Calibration::Tokens(rows), _) => given(tokens(rows.clone()), "given tokens"),
@@ -60,11 +76,18 @@ pub fn data(meta: &Meta, model: &Model, calibration: &Calibration, moments: bool
             let rows: Vec<_> = (0..count).map(|i| synthetic(mean, std, i as u64)).collect();
             let first = features(rows[..1].to_vec());
             let name = "synthetic frames and silence".into();
-            Data { rows: first, residual: None, moments: moments.then(|| features(rows)), name }
+            Data {
+                rows: first,
+                residual: None,
+                moments: moments.then(|| features(rows)),
+                name,
+            }
         }
         (Calibration::Own, Input::Tokens { .. }) => {
             let affordable = OWN_BUDGET / parameters(model).max(1);
-            let first = meta.bos_token_id.unwrap_or(10.min(model.config.outputs as u32 - 1));
+            let first = meta
+                .bos_token_id
+                .unwrap_or(10.min(model.config.outputs as u32 - 1));
             if !moments {
                 let steps = affordable.clamp(32, OWN_STEPS);
                 let mut residual = Residual::default();
@@ -76,7 +99,9 @@ pub fn data(meta: &Meta, model: &Model, calibration: &Calibration, moments: bool
                 };
             }
             let steps = affordable.clamp(LEAST_STEPS, OWN_STEPS);
-            let rows = parallel(OWN_ROWS, |i| sample(model, i as u64, first, steps, &mut (), &mut |_| ()));
+            let rows = parallel(OWN_ROWS, |i| {
+                sample(model, i as u64, first, steps, &mut (), &mut |_| ())
+            });
             let measured = affordable.clamp(32, OWN_STEPS);
             Data {
                 rows: tokens(vec![rows[0][..measured.min(rows[0].len())].to_vec()]),
@@ -91,8 +116,13 @@ pub fn data(meta: &Meta, model: &Model, calibration: &Calibration, moments: bool
 /// What own samples and given data may never reach: every token of the vocabulary as often as any other, in random order; for
 /// feature models noise with the mean and deviation of the training features. Each row is from a fresh state.
 pub fn drawn(model: &Model) -> Rows {
-    let affordable = (DRAWN_BUDGET / parameters(model).max(1)).clamp(*DRAWN_STEPS.start(), *DRAWN_STEPS.end());
-    let steps = if affordable < DRAWN_ROW { affordable } else { affordable / DRAWN_ROW * DRAWN_ROW };
+    let affordable =
+        (DRAWN_BUDGET / parameters(model).max(1)).clamp(*DRAWN_STEPS.start(), *DRAWN_STEPS.end());
+    let steps = if affordable < DRAWN_ROW {
+        affordable
+    } else {
+        affordable / DRAWN_ROW * DRAWN_ROW
+    };
     // Own samples have the streams before.
     let mut generator = Generator::stream(OWN_ROWS as u64);
     match &model.config.input {
@@ -104,7 +134,12 @@ pub fn drawn(model: &Model) -> Rows {
             tokens(ids.chunks(DRAWN_ROW).map(<[u32]>::to_vec).collect())
         }
         Input::Features { mean, std, .. } => {
-            let mut frame = || mean.iter().zip(std).map(|(mean, std)| mean + std * generator.normal()).collect();
+            let mut frame = || {
+                mean.iter()
+                    .zip(std)
+                    .map(|(mean, std)| mean + std * generator.normal())
+                    .collect()
+            };
             let frames: Vec<Vec<f64>> = (0..steps).map(|_| frame()).collect();
             features(frames.chunks(DRAWN_ROW).map(<[_]>::to_vec).collect())
         }
@@ -121,19 +156,31 @@ fn spread(rows: &Rows, steps: usize) -> Rows {
 }
 
 fn tokens(rows: Vec<Vec<u32>>) -> Rows {
-    Rows::Tokens(rows.into_iter().map(|ids| TokenRow { ids, targets: None }).collect())
+    Rows::Tokens(
+        rows.into_iter()
+            .map(|ids| TokenRow { ids, targets: None })
+            .collect(),
+    )
 }
 
 fn features(rows: Vec<Vec<Vec<f64>>>) -> Rows {
-    Rows::Features(rows.into_iter().map(|frames| FeatureRow { frames, label: None }).collect())
+    Rows::Features(
+        rows.into_iter()
+            .map(|frames| FeatureRow {
+                frames,
+                label: None,
+            })
+            .collect(),
+    )
 }
 
 fn parameters(model: &Model) -> usize {
-    let layer = model
-        .weights
-        .layers
-        .first()
-        .map_or(0, |w| [&w.q, &w.k, &w.v, &w.o, &w.gate, &w.up, &w.down].iter().map(|m| m.data.len()).sum());
+    let layer = model.weights.layers.first().map_or(0, |w| {
+        [&w.q, &w.k, &w.v, &w.o, &w.gate, &w.up, &w.down]
+            .iter()
+            .map(|m| m.data.len())
+            .sum()
+    });
     layer * model.config.layers + model.config.hidden * model.config.outputs
 }
 
@@ -155,7 +202,9 @@ impl Generator {
     /// Uniform in [0, 1).
     fn uniform(&mut self) -> f64 {
         let old = self.0;
-        self.0 = old.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = old
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         let mixed = (((old >> 18) ^ old) >> 27) as u32;
         f64::from(mixed.rotate_right((old >> 59) as u32)) / 4_294_967_296.0
     }
@@ -216,7 +265,13 @@ pub(crate) struct Frames<'a> {
 
 impl<'a> Frames<'a> {
     pub(crate) fn new(mean: &'a [f64], std: &'a [f64]) -> Self {
-        Self { generator: Generator::default(), mean, std, common: 0.0, own: vec![0.0; mean.len()] }
+        Self {
+            generator: Generator::default(),
+            mean,
+            std,
+            common: 0.0,
+            own: vec![0.0; mean.len()],
+        }
     }
 
     pub(crate) fn next_frame(&mut self) -> Vec<f64> {
@@ -232,9 +287,19 @@ impl<'a> Frames<'a> {
 
 /// 256 frames of noise, then 128 of silence (3 standard deviations below the mean).
 fn synthetic(mean: &[f64], std: &[f64], stream: u64) -> Vec<Vec<f64>> {
-    let mut noise = Frames { generator: Generator::stream(stream), ..Frames::new(mean, std) };
-    let silence: Vec<f64> = mean.iter().zip(std).map(|(mean, std)| mean - 3.0 * std).collect();
-    (0..256).map(|_| noise.next_frame()).chain(std::iter::repeat_n(silence, 128)).collect()
+    let mut noise = Frames {
+        generator: Generator::stream(stream),
+        ..Frames::new(mean, std)
+    };
+    let silence: Vec<f64> = mean
+        .iter()
+        .zip(std)
+        .map(|(mean, std)| mean - 3.0 * std)
+        .collect();
+    (0..256)
+        .map(|_| noise.next_frame())
+        .chain(std::iter::repeat_n(silence, 128))
+        .collect()
 }
 
 /// Measured extent of the residual stream.
@@ -249,7 +314,10 @@ pub struct Residual {
 impl Default for Residual {
     /// Nothing seen.
     fn default() -> Self {
-        Self { smallest_rms: f64::INFINITY, largest: 0.0 }
+        Self {
+            smallest_rms: f64::INFINITY,
+            largest: 0.0,
+        }
     }
 }
 
@@ -269,7 +337,12 @@ impl Tap for Residual {
 ///
 /// # Panics
 /// If the row does not fit the model (see [`Rows::check`]).
-pub(crate) fn step<'s>(session: &'s mut Session, row: Row, t: usize, tap: &mut impl Tap) -> &'s [f64] {
+pub(crate) fn step<'s>(
+    session: &'s mut Session,
+    row: Row,
+    t: usize,
+    tap: &mut impl Tap,
+) -> &'s [f64] {
     let logits = match row {
         Row::Tokens(row) => session.step_token(row.ids[t], tap),
         Row::Features(row) => session.step_features(&row.frames[t], tap),

@@ -108,16 +108,26 @@ pub fn load_with(dir: &Path, options: LoadOptions) -> Result<Checkpoint, Checkpo
     // A config of other sizes than the tensors' would ask for any amount of memory.
     layers::check(&plan, &tensors)?;
     let (weights, widest) = tensors.sizes();
-    memory::require(options.purpose.name(), options.purpose.bytes(weights, widest, plan.state_len()))?;
-    let (config, weights) = layers::assemble(plan.clone(), options.tied_head, &mut tensors, &mut warnings)?;
+    memory::require(
+        options.purpose.name(),
+        options.purpose.bytes(weights, widest, plan.state_len()),
+    )?;
+    let (config, weights) =
+        layers::assemble(plan.clone(), options.tied_head, &mut tensors, &mut warnings)?;
     let model = Model::new(config, weights)?;
     warn_contraction(&model.config, &mut warnings);
     let (bos_token_id, eos_token_ids) = match plan.features {
         Some(_) => (None, Vec::new()),
         None => (
-            ends::in_vocabulary("config.json", "bos_token_id", plan.bos, model.config.outputs, &mut warnings)
-                .first()
-                .copied(),
+            ends::in_vocabulary(
+                "config.json",
+                "bos_token_id",
+                plan.bos,
+                model.config.outputs,
+                &mut warnings,
+            )
+            .first()
+            .copied(),
             ends::read(dir, plan.eos, model.config.outputs, &mut warnings)?,
         ),
     };
@@ -126,7 +136,9 @@ pub fn load_with(dir: &Path, options: LoadOptions) -> Result<Checkpoint, Checkpo
     Ok(Checkpoint {
         meta: Meta {
             model_type: plan.model_type,
-            name: name.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
+            name: name
+                .file_name()
+                .map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
             bos_token_id,
             eos_token_ids,
             id2label: features.id2label,
@@ -143,10 +155,20 @@ pub fn load_with(dir: &Path, options: LoadOptions) -> Result<Checkpoint, Checkpo
 
 /// Gated DeltaNet contracts while `β·‖k‖² ≤ 2`; a key gate may leave that region.
 fn warn_contraction(c: &Config, warnings: &mut Vec<String>) {
-    let Some(sla) = c.sla.as_ref().filter(|_| c.backbone == Backbone::GatedDeltaNet) else { return };
+    let Some(sla) = c
+        .sla
+        .as_ref()
+        .filter(|_| c.backbone == Backbone::GatedDeltaNet)
+    else {
+        return;
+    };
     let beta = if c.allow_neg_eigval { 2.0 } else { 1.0 };
     let (bound, gate, safe) = match sla.key_gate {
-        Some(KeyGate::Key) => (beta * sla.key_gate_scale * sla.key_gate_scale, "key", (2.0 / beta).sqrt()),
+        Some(KeyGate::Key) => (
+            beta * sla.key_gate_scale * sla.key_gate_scale,
+            "key",
+            (2.0 / beta).sqrt(),
+        ),
         Some(KeyGate::Beta) => (beta * sla.key_gate_scale, "beta", 2.0 / beta),
         None => return,
     };

@@ -77,7 +77,9 @@ pub enum ConvertError {
     )]
     Limit,
     /// A decay above 1.
-    #[error("config.json: clamp_min = {0} is positive, so the state would grow at every token; it has to be ≤ 0")]
+    #[error(
+        "config.json: clamp_min = {0} is positive, so the state would grow at every token; it has to be ≤ 0"
+    )]
     Clamp(f64),
     /// A number beyond the reals of a file.
     #[error(
@@ -92,7 +94,9 @@ pub enum ConvertError {
         value: f64,
     },
     /// Another number of state representations than layers.
-    #[error("--state has {given} entries for {layers} layers: give one for all, or one a layer, separated by commas")]
+    #[error(
+        "--state has {given} entries for {layers} layers: give one for all, or one a layer, separated by commas"
+    )]
     States {
         /// Entries.
         given: usize,
@@ -117,7 +121,9 @@ pub enum ConvertError {
         hint: &'static str,
     },
     /// A tokenizer with more ids than the model, or for a model that reads no tokens.
-    #[error("the tokenizer does not fit the model: {0}; --no-tokenizer converts the model without it")]
+    #[error(
+        "the tokenizer does not fit the model: {0}; --no-tokenizer converts the model without it"
+    )]
     Tokenizer(SectionError),
     /// Calibration data of the wrong kind or content.
     #[error("calibration: {0}")]
@@ -157,7 +163,12 @@ pub fn convert(
     options: &ConvertOptions,
     progress: &mut dyn FnMut(&str, f64),
 ) -> Result<Converted, ConvertError> {
-    let Checkpoint { config, weights, mut warnings, meta } = checkpoint;
+    let Checkpoint {
+        config,
+        weights,
+        mut warnings,
+        meta,
+    } = checkpoint;
     if let Some(min) = config.clamp_min.filter(|&min| min > 0.0) {
         return Err(ConvertError::Clamp(min));
     }
@@ -165,35 +176,65 @@ pub fn convert(
     let states = states(&options.state, config.layers, config.d_k)?;
     let mut model = Model::new(config, weights)?;
     let by_moments = options.weights != WeightBits::Int8;
-    let Data { rows, residual, moments, name } =
-        calibrate::data(&meta, &model, &options.calibration, by_moments, &mut |x| progress("calibrate", x));
-    rows.check(&model.config).map_err(ConvertError::Calibration)?;
+    let Data {
+        rows,
+        residual,
+        moments,
+        name,
+    } = calibrate::data(&meta, &model, &options.calibration, by_moments, &mut |x| {
+        progress("calibrate", x)
+    });
+    rows.check(&model.config)
+        .map_err(ConvertError::Calibration)?;
     let residual = residual.unwrap_or_else(|| calibrate::measure(&model, &rows));
 
     let (bos, eos) = (meta.bos_token_id, meta.eos_token_ids.first().copied());
     let trial_desc = describe(&model.config, 16, LEAST_IN_BITS, bos, eos);
     let ends = write::ends(&meta.eos_token_ids);
-    let mut extras = Extras { labels: labels(&meta), states: write::states(&states), ends, ..Extras::default() };
+    let mut extras = Extras {
+        labels: labels(&meta),
+        states: write::states(&states),
+        ends,
+        ..Extras::default()
+    };
     if let Some(tokenizer) = &options.tokenizer {
-        let inputs = if trial_desc.input == InputKind::Tokens { trial_desc.inputs } else { 0 };
-        let read = Tokenizer::read(tokenizer.section()).and_then(|read| read.check_vocabulary(inputs));
+        let inputs = if trial_desc.input == InputKind::Tokens {
+            trial_desc.inputs
+        } else {
+            0
+        };
+        let read =
+            Tokenizer::read(tokenizer.section()).and_then(|read| read.check_vocabulary(inputs));
         read.map_err(ConvertError::Tokenizer)?;
         warnings.extend(tokenizer.warnings.iter().cloned());
         extras.tokenizer = tokenizer.section().to_vec();
     }
-    let rounded = round(&mut model, &trial_desc, moments.as_ref(), options, &extras, progress)?;
+    let rounded = round(
+        &mut model,
+        &trial_desc,
+        moments.as_ref(),
+        options,
+        &extras,
+        progress,
+    )?;
     let model = model;
     let (config, weights) = (&model.config, &model.weights);
-    let trial = lower(config, weights, &trial_desc, &rounded.matrices, &mut |x| progress("bound", x))?;
+    let trial = lower(config, weights, &trial_desc, &rounded.matrices, &mut |x| {
+        progress("bound", x)
+    })?;
     let (residual_frac, proven) = residual_format(trial.residual_bound, &residual);
     let desc = describe(config, residual_frac, trial.unit_frac, bos, eos);
     drop(trial);
-    let lowered = lower(config, weights, &desc, &rounded.matrices, &mut |x| progress("lower", x))?;
+    let lowered = lower(config, weights, &desc, &rounded.matrices, &mut |x| {
+        progress("lower", x)
+    })?;
 
     // The file is run before it is finished: its self-test and the measured drift are part of it.
     let fresh = OwnedModel::from_bytes(&write(&desc, &lowered.tensors, &extras)?)?;
     extras.self_test = run_self_test(&fresh, &rows)?;
-    let drift = compare(&model, &fresh.model(), &rows, &mut |x| progress("measure", x))?;
+    let drift = compare(&model, &fresh.model(), &rows, &mut |x| {
+        progress("measure", x)
+    })?;
     let drawn = calibrate::drawn(&model);
     let measured = Measured {
         options,
@@ -204,12 +245,24 @@ pub fn convert(
         unproven: &lowered.unproven,
     };
     warnings.extend(measured.warnings());
-    let residual_format = format!("Q{residual_frac} {}", if proven { "proven" } else { "calibrated" });
+    let residual_format = format!(
+        "Q{residual_frac} {}",
+        if proven { "proven" } else { "calibrated" }
+    );
     extras.provenance = [
         ("source", meta.name.clone()),
-        ("source_sha256", meta.source_sha256.iter().map(|b| format!("{b:02x}")).collect()),
+        (
+            "source_sha256",
+            meta.source_sha256
+                .iter()
+                .map(|b| format!("{b:02x}"))
+                .collect(),
+        ),
         ("model_type", meta.model_type.clone()),
-        ("converter", format!("sla-converter {}", env!("CARGO_PKG_VERSION"))),
+        (
+            "converter",
+            format!("sla-converter {}", env!("CARGO_PKG_VERSION")),
+        ),
         ("weights", rounded.name.clone()),
         ("state", names(&states)),
         ("calibration", name),
@@ -231,12 +284,23 @@ pub fn convert(
     finished.model().self_test(state, scratch)?;
     let flash = match rounded.int8_bytes {
         None => format!("{} bytes", file.len()),
-        Some(int8) => format!("{} bytes, {:.3} of the int8 file's", file.len(), file.len() as f64 / int8 as f64),
+        Some(int8) => format!(
+            "{} bytes, {:.3} of the int8 file's",
+            file.len(),
+            file.len() as f64 / int8 as f64
+        ),
     };
     let summary = [
         ("flash", flash),
         ("weights", rounded.name.clone()),
-        ("RAM", format!("{} bytes of state, {} of scratch", plan.state_bytes(), plan.scratch_bytes())),
+        (
+            "RAM",
+            format!(
+                "{} bytes of state, {} of scratch",
+                plan.state_bytes(),
+                plan.scratch_bytes()
+            ),
+        ),
         ("calibration", rows_text(&rows, &extras.provenance)),
         (
             "drift from float",
@@ -253,22 +317,39 @@ pub fn convert(
         summary.insert(2, ("tokenizer".to_owned(), tokenizer.summary()));
     }
     if let ids @ [_, _, ..] = &meta.eos_token_ids[..] {
-        summary.push(("end of text".to_owned(), ids.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")));
+        summary.push((
+            "end of text".to_owned(),
+            ids.iter()
+                .map(u32::to_string)
+                .collect::<Vec<_>>()
+                .join(", "),
+        ));
     }
     let choices = match rounded.costs.is_empty() {
         true => Vec::new(),
         false => explain(&rounded.costs, &rounded.candidates, config.layers),
     };
-    Ok(Converted { file, warnings, summary, choices })
+    Ok(Converted {
+        file,
+        warnings,
+        summary,
+        choices,
+    })
 }
 
 /// Refuses numbers that a file cannot hold.
 fn check_reals(config: &Config) -> Result<(), ConvertError> {
-    let of_sla = config
-        .sla
-        .iter()
-        .flat_map(|sla| [("sla.query_gate_scale", sla.query_gate_scale), ("sla.key_gate_scale", sla.key_gate_scale)]);
-    match [("norm_eps", config.norm_eps)].into_iter().chain(of_sla).find(|(_, value)| !REALS.contains(value)) {
+    let of_sla = config.sla.iter().flat_map(|sla| {
+        [
+            ("sla.query_gate_scale", sla.query_gate_scale),
+            ("sla.key_gate_scale", sla.key_gate_scale),
+        ]
+    });
+    match [("norm_eps", config.norm_eps)]
+        .into_iter()
+        .chain(of_sla)
+        .find(|(_, value)| !REALS.contains(value))
+    {
         Some((key, value)) => Err(ConvertError::Real { key, value }),
         None => Ok(()),
     }
@@ -297,10 +378,22 @@ fn round(
     let nearest = Quantized::nearest(&model.config, &model.weights, desc);
     let Some(rows) = moments else {
         let (costs, candidates) = (Vec::new(), Vec::new());
-        return Ok(Rounded { matrices: nearest, name: "int8".into(), costs, candidates, int8_bytes: None });
+        return Ok(Rounded {
+            matrices: nearest,
+            name: "int8".into(),
+            costs,
+            candidates,
+            int8_bytes: None,
+        });
     };
-    let int8 = lower(&model.config, &model.weights, desc, &nearest, &mut |x| progress("size", x))?;
-    let words = if desc.input == InputKind::Features { desc.inputs as usize } else { 1 };
+    let int8 = lower(&model.config, &model.weights, desc, &nearest, &mut |x| {
+        progress("size", x)
+    })?;
+    let words = if desc.input == InputKind::Features {
+        desc.inputs as usize
+    } else {
+        1
+    };
     let self_test_bytes = 8 + SELF_TEST_STEPS * 4 * words;
     let int8_bytes = write(desc, &int8.tensors, extras)?.len() + PROVENANCE_BYTES + self_test_bytes;
     drop((nearest, int8));
@@ -313,31 +406,75 @@ fn round(
             Budget::Ratio(ratio) => (ratio * int8_bytes as f64) as usize,
         };
         let need = int8_bytes.saturating_sub(budget);
-        let hint = if options.head == Bits::Int8 { "; `--head int4` takes less" } else { "" };
-        let impossible = |saved| ConvertError::Budget { budget, least: int8_bytes - saved, hint };
+        let hint = if options.head == Bits::Int8 {
+            "; `--head int4` takes less"
+        } else {
+            ""
+        };
+        let impossible = |saved| ConvertError::Budget {
+            budget,
+            least: int8_bytes - saved,
+            hint,
+        };
         select(&candidates, need).map_err(impossible)?;
-        measure(model, desc, rows, &mut candidates, &mut |x| progress("sensitivity", x));
+        measure(model, desc, rows, &mut candidates, &mut |x| {
+            progress("sensitivity", x)
+        });
         int4 = select(&candidates, need).map_err(impossible)?;
     }
-    let chosen: Vec<(usize, Role)> =
-        candidates.iter().zip(&int4).filter(|(_, int4)| **int4).map(|(c, _)| (c.layer, c.role)).collect();
+    let chosen: Vec<(usize, Role)> = candidates
+        .iter()
+        .zip(&int4)
+        .filter(|(_, int4)| **int4)
+        .map(|(c, _)| (c.layer, c.role))
+        .collect();
     let bits = |layer, role| {
-        let layer = if role == Role::Input { model.config.layers } else { layer };
-        if chosen.contains(&(layer, role)) { Bits::Int4 } else { Bits::Int8 }
+        let layer = if role == Role::Input {
+            model.config.layers
+        } else {
+            layer
+        };
+        if chosen.contains(&(layer, role)) {
+            Bits::Int4
+        } else {
+            Bits::Int8
+        }
     };
-    let plan = Plan { desc, bits: &bits, chained: true };
+    let plan = Plan {
+        desc,
+        bits: &bits,
+        chained: true,
+    };
     let (matrices, costs) = quantize(model, rows, &plan, &mut |x| progress("quantise", x));
-    let head = if options.head == Bits::Int4 { "int4" } else { "int8" };
+    let head = if options.head == Bits::Int4 {
+        "int4"
+    } else {
+        "int8"
+    };
     let name = match options.weights {
-        WeightBits::Mixed(_) => format!("mixed, {} of {} matrices int4, embedding and head", chosen.len(), costs.len()),
+        WeightBits::Mixed(_) => format!(
+            "mixed, {} of {} matrices int4, embedding and head",
+            chosen.len(),
+            costs.len()
+        ),
         _ => "int4, embedding and head".into(),
     };
     let name = format!("{name} {head}");
-    Ok(Rounded { matrices, name, costs, candidates, int8_bytes: Some(int8_bytes) })
+    Ok(Rounded {
+        matrices,
+        name,
+        costs,
+        candidates,
+        int8_bytes: Some(int8_bytes),
+    })
 }
 
 fn labels(meta: &Meta) -> String {
-    meta.id2label.iter().map(|label| label.replace(['\n', '\r'], " ")).collect::<Vec<_>>().join("\n")
+    meta.id2label
+        .iter()
+        .map(|label| label.replace(['\n', '\r'], " "))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// One kind a layer.
@@ -346,10 +483,17 @@ fn states(asked: &[StateKind], layers: usize, d_k: usize) -> Result<Vec<StateKin
         [] => vec![StateKind::default(); layers],
         [all] => vec![all; layers],
         _ if asked.len() == layers => asked.to_vec(),
-        _ => return Err(ConvertError::States { given: asked.len(), layers }),
+        _ => {
+            return Err(ConvertError::States {
+                given: asked.len(),
+                layers,
+            });
+        }
     };
     match d_k as u32 {
-        d_k if d_k > MAX_INT16_ROWS && states.contains(&StateKind::Int16) => Err(ConvertError::StateRows(d_k)),
+        d_k if d_k > MAX_INT16_ROWS && states.contains(&StateKind::Int16) => {
+            Err(ConvertError::StateRows(d_k))
+        }
         _ => Ok(states),
     }
 }
@@ -365,7 +509,10 @@ fn names(states: &[StateKind]) -> String {
 }
 
 fn rows_text(rows: &Rows, provenance: &str) -> String {
-    let name = provenance.lines().find_map(|line| line.strip_prefix("calibration=")).unwrap_or("");
+    let name = provenance
+        .lines()
+        .find_map(|line| line.strip_prefix("calibration="))
+        .unwrap_or("");
     format!("{name} ({} steps)", rows.positions())
 }
 
@@ -378,7 +525,10 @@ fn residual_format(bound: f64, seen: &Residual) -> (i32, bool) {
         (proven.clamp(-30, 24), true)
     } else {
         let calibrated = 30 - exponent_above(64.0 * seen.largest);
-        (calibrated.clamp(proven, fine.max(proven)).clamp(-30, 24), calibrated <= proven)
+        (
+            calibrated.clamp(proven, fine.max(proven)).clamp(-30, 24),
+            calibrated <= proven,
+        )
     }
 }
 
@@ -399,7 +549,11 @@ fn run_self_test(file: &OwnedModel, rows: &Rows) -> Result<Vec<u8>, ConvertError
             }
         }
         Rows::Features(rows) => {
-            for frame in rows.iter().flat_map(|row| &row.frames).take(SELF_TEST_STEPS) {
+            for frame in rows
+                .iter()
+                .flat_map(|row| &row.frames)
+                .take(SELF_TEST_STEPS)
+            {
                 fixed_features(frame, model.desc().feature_frac, &mut integers);
                 session.step_features(&integers)?.digest(&mut digest);
                 input.extend_from_slice(&integers);

@@ -28,31 +28,65 @@ pub fn dequantize(model: &Model, checkpoint: &Checkpoint) -> Result<Weights, Mis
     let config = &checkpoint.config;
     let desc = model.desc();
     let own = crate::lower::describe(config, desc.residual_frac, desc.unit_frac, None, None);
-    let same = ModelDesc { feature_frac: desc.feature_frac, bos: desc.bos, eos: desc.eos, ..own };
+    let same = ModelDesc {
+        feature_frac: desc.feature_frac,
+        bos: desc.bos,
+        eos: desc.eos,
+        ..own
+    };
     if same != *desc {
-        return Err(Mismatch { what: "the model description".into() });
+        return Err(Mismatch {
+            what: "the model description".into(),
+        });
     }
     let mut out = checkpoint.weights.clone();
     for role in Role::ALL {
-        let layers = if (role as usize) < Role::Input as usize { 0..config.layers } else { 0..1 };
+        let layers = if (role as usize) < Role::Input as usize {
+            0..config.layers
+        } else {
+            0..1
+        };
         for layer in layers {
             let table = |role: Role| model.tensor(layer, role);
-            let Some(recipe) = recipe(config, &checkpoint.weights, desc, layer, role, &table) else { continue };
+            let Some(recipe) = recipe(config, &checkpoint.weights, desc, layer, role, &table)
+            else {
+                continue;
+            };
             let entry = model.matrix(layer, role);
             let (shift, frac, channels) = match recipe.target {
-                Target::Int16 => (0, 0, channel_scales(model, &checkpoint.weights.layers[layer], layer, role)),
-                _ => (i32::from(entry.desc().shift), entry.desc().out_frac, vec![1.0; recipe.matrix.rows]),
+                Target::Int16 => (
+                    0,
+                    0,
+                    channel_scales(model, &checkpoint.weights.layers[layer], layer, role),
+                ),
+                _ => (
+                    i32::from(entry.desc().shift),
+                    entry.desc().out_frac,
+                    vec![1.0; recipe.matrix.rows],
+                ),
             };
             let input = recipe.source.scale(entry.desc().kind);
-            let Some(slot) = slot(&mut out, layer, role) else { continue };
-            for (r, (channel, row)) in channels.iter().zip(slot.data.chunks_exact_mut(slot.cols.max(1))).enumerate() {
-                let unit =
-                    channel * f64::from(entry.multiplier().get(r).copied().unwrap_or(0)) * pow2(shift - 32 - frac)
-                        / (input * recipe.gain);
+            let Some(slot) = slot(&mut out, layer, role) else {
+                continue;
+            };
+            for (r, (channel, row)) in channels
+                .iter()
+                .zip(slot.data.chunks_exact_mut(slot.cols.max(1)))
+                .enumerate()
+            {
+                let unit = channel
+                    * f64::from(entry.multiplier().get(r).copied().unwrap_or(0))
+                    * pow2(shift - 32 - frac)
+                    / (input * recipe.gain);
                 entry.for_each_in_row(r, |c, w| {
-                    let column = recipe.columns.as_ref().map_or(1.0, |columns| columns.get(c).copied().unwrap_or(0.0));
+                    let column = recipe
+                        .columns
+                        .as_ref()
+                        .map_or(1.0, |columns| columns.get(c).copied().unwrap_or(0.0));
                     // What a zero multiplies is not in the file, and nothing reads it.
-                    if let Some(weight) = row.get_mut(c).filter(|_| *channel != 0.0 && column != 0.0) {
+                    if let Some(weight) =
+                        row.get_mut(c).filter(|_| *channel != 0.0 && column != 0.0)
+                    {
                         *weight = (f64::from(w) * unit / column) as f32;
                     }
                 });
@@ -70,13 +104,18 @@ pub fn dequantize(model: &Model, checkpoint: &Checkpoint) -> Result<Weights, Mis
 }
 
 /// Matrices and the convolutions that read what they give.
-const CONVS: [(Role, Role); 3] =
-    [(Role::Query, Role::QueryConv), (Role::Key, Role::KeyConv), (Role::Value, Role::ValueConv)];
+const CONVS: [(Role, Role); 3] = [
+    (Role::Query, Role::QueryConv),
+    (Role::Key, Role::KeyConv),
+    (Role::Value, Role::ValueConv),
+];
 
 /// Real value of one unit of each row of a [`Target::Int16`] matrix: only its convolution's multipliers have it, multiplied
 /// by the step of the taps, which the checkpoint tells. 0 where all taps are.
 fn channel_scales(model: &Model, w: &LayerWeights, layer: usize, role: Role) -> Vec<f64> {
-    let Some((&(_, reader), conv)) = CONVS.iter().find(|c| c.0 == role).zip(conv(w, role)) else { return Vec::new() };
+    let Some((&(_, reader), conv)) = CONVS.iter().find(|c| c.0 == role).zip(conv(w, role)) else {
+        return Vec::new();
+    };
     let (multiplier, _) = model.channel_constants(layer, reader);
     let entry = model.tensor(layer, reader);
     let unit = pow2(i32::from(entry.shift) - 32 - entry.out_frac);
@@ -84,7 +123,12 @@ fn channel_scales(model: &Model, w: &LayerWeights, layer: usize, role: Role) -> 
         0.0 => 0.0,
         step => f64::from(multiplier) * unit / step,
     };
-    multiplier.iter().take(conv.weight.rows).enumerate().map(scale).collect()
+    multiplier
+        .iter()
+        .take(conv.weight.rows)
+        .enumerate()
+        .map(scale)
+        .collect()
 }
 
 fn dequantize_taps(model: &Model, layer: usize, role: Role, weight: &mut Matrix) {
@@ -92,7 +136,9 @@ fn dequantize_taps(model: &Model, layer: usize, role: Role, weight: &mut Matrix)
     let channels = weight.rows;
     for (c, row) in weight.data.chunks_exact_mut(weight.cols.max(1)).enumerate() {
         let step = tap_step(row);
-        row.iter_mut().enumerate().for_each(|(j, w)| *w = (f64::from(taps[j * channels + c]) * step) as f32);
+        row.iter_mut()
+            .enumerate()
+            .for_each(|(j, w)| *w = (f64::from(taps[j * channels + c]) * step) as f32);
     }
 }
 

@@ -30,8 +30,12 @@ impl fmt::Display for FileError {
             ErrorKind::NotFound => "no such file; check the path",
             ErrorKind::IsADirectory => "is a folder, and a file is needed",
             ErrorKind::NotADirectory => "a part of this path is no folder; check the path",
-            ErrorKind::OutOfMemory => "is larger than the memory that is left; free some, or use a machine with more",
-            ErrorKind::PermissionDenied => "it may not be read; change its permissions, or run as its owner",
+            ErrorKind::OutOfMemory => {
+                "is larger than the memory that is left; free some, or use a machine with more"
+            }
+            ErrorKind::PermissionDenied => {
+                "it may not be read; change its permissions, or run as its owner"
+            }
             _ => return write!(f, "{}; check the path, and the disk behind it", self.source),
         })
     }
@@ -56,7 +60,11 @@ pub fn open(path: &Path) -> Result<File, FileError> {
     let failed = |source| FileError::new(path, source);
     let file = File::open(path).map_err(failed)?;
     let is_folder = file.metadata().map_err(failed)?.is_dir();
-    if is_folder { Err(failed(ErrorKind::IsADirectory.into())) } else { Ok(file) }
+    if is_folder {
+        Err(failed(ErrorKind::IsADirectory.into()))
+    } else {
+        Ok(file)
+    }
 }
 
 /// Whether the path is `-`: stdin of what reads, stdout of what writes.
@@ -66,7 +74,11 @@ pub fn is_dash(path: &Path) -> bool {
 
 /// The name of what is read, for messages.
 pub fn shown(path: &Path) -> String {
-    if is_dash(path) { "stdin".into() } else { path.display().to_string() }
+    if is_dash(path) {
+        "stdin".into()
+    } else {
+        path.display().to_string()
+    }
 }
 
 /// All of a file, or of stdin.
@@ -75,8 +87,11 @@ pub fn shown(path: &Path) -> String {
 /// [`FileError`]
 pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     let mut bytes = Vec::new();
-    let read =
-        if is_dash(path) { io::stdin().lock().read_to_end(&mut bytes) } else { open(path)?.read_to_end(&mut bytes) };
+    let read = if is_dash(path) {
+        io::stdin().lock().read_to_end(&mut bytes)
+    } else {
+        open(path)?.read_to_end(&mut bytes)
+    };
     read.map_err(|source| FileError::new(path, source))?;
     Ok(bytes)
 }
@@ -89,22 +104,31 @@ pub fn read_regular(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
     let failed = |source| FileError::new(path, source);
     // Opening a pipe would wait for its writer.
     if fs::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir()) {
-        return Err(failed(io::Error::other("a pipe or a device where a file belongs")));
+        return Err(failed(io::Error::other(
+            "a pipe or a device where a file belongs",
+        )));
     }
     let mut bytes = Vec::new();
-    open(path)?.take(most + 1).read_to_end(&mut bytes).map_err(failed)?;
+    open(path)?
+        .take(most + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
     Ok(bytes)
 }
 
 /// What the system said about an output, with a way out.
 pub fn not_written(error: &io::Error) -> String {
     match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "the disk is full; make room, or write elsewhere".into(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "the disk is full; make room, or write elsewhere".into()
+        }
         ErrorKind::PermissionDenied => {
             "no permission to write there; write elsewhere, or change the permissions".into()
         }
         ErrorKind::ReadOnlyFilesystem => "the disk is read-only; write elsewhere".into(),
-        ErrorKind::InvalidFilename => "the name is too long for this disk; choose a shorter one".into(),
+        ErrorKind::InvalidFilename => {
+            "the name is too long for this disk; choose a shorter one".into()
+        }
         ErrorKind::NotADirectory => "a part of this path is no folder; check the path".into(),
         _ => format!("{error}; choose another name or folder"),
     }

@@ -4,11 +4,12 @@
 pub const HEAD_BYTES: usize = 512;
 
 /// First bytes of a Git LFS pointer, and what it is.
-const POINTER: (&[u8], &str) =
-    (b"version https://git-lfs.github.com/spec/", "a Git LFS pointer: run `git lfs pull` in its folder");
+const POINTER: (&[u8], &str) = (
+    b"version https://git-lfs.github.com/spec/",
+    "a Git LFS pointer: run `git lfs pull` in its folder",
+);
 
-const PICKLE: &str =
-    "a pickle, as torch.save writes it, which is not read: save the model with safe_serialization=True";
+const PICKLE: &str = "a pickle, as torch.save writes it, which is not read: save the model with safe_serialization=True";
 
 /// First bytes, and what has them.
 const MAGIC: [(&[u8], &str); 12] = [
@@ -25,8 +26,14 @@ const MAGIC: [(&[u8], &str); 12] = [
     (b"\x28\xb5\x2f\xfd", "compressed by zstd: unpack it"),
     (b"\xfd7zXZ\0", "compressed by xz: unpack it"),
     (b"BZh", "compressed by bzip2: unpack it"),
-    (b"GGUF", "a GGUF file (llama.cpp's), which is not read: give the checkpoint that it was made from"),
-    (b"\x89HDF", "an HDF5 file, which is not read: save the model as safetensors"),
+    (
+        b"GGUF",
+        "a GGUF file (llama.cpp's), which is not read: give the checkpoint that it was made from",
+    ),
+    (
+        b"\x89HDF",
+        "an HDF5 file, which is not read: save the model as safetensors",
+    ),
 ];
 
 /// What a file is that begins with `head` and could not be read as what it should be: words that follow "but".
@@ -43,13 +50,18 @@ pub fn what(head: &[u8]) -> Option<String> {
     if head.get(257..262) == Some(b"ustar") {
         return Some("a tar archive: unpack it".into());
     }
-    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii();
+    let text = head
+        .strip_prefix(b"\xef\xbb\xbf")
+        .unwrap_or(head)
+        .trim_ascii();
     if text.starts_with(b"<") {
         let page = "an HTML page: fetch the file itself (on Hugging Face /resolve/ in place of /blob/; a private one needs a login)";
         return Some(page.into());
     }
     let is_sentence = (8..=TEXT).contains(&text.len());
-    let text = std::str::from_utf8(text).ok().filter(|t| is_sentence && !t.contains(char::is_control))?;
+    let text = std::str::from_utf8(text)
+        .ok()
+        .filter(|t| is_sentence && !t.contains(char::is_control))?;
     Some(format!("the text {text:?}: fetch the file again"))
 }
 
@@ -67,21 +79,35 @@ mod tests {
     #[test]
     fn the_usual_ones_are_known() {
         for (head, words) in [
-            (&b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 4\n"[..], "git lfs pull"),
+            (
+                &b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 4\n"[..],
+                "git lfs pull",
+            ),
             (b"<!DOCTYPE html>\n<html>", "HTML"),
             (b"\xef\xbb\xbf \n<html lang=\"en\">", "HTML"),
             (b"", "empty"),
             (b"Entry not found", "\"Entry not found\""),
-            (b"{\"error\":\"Repository not found\"}", "Repository not found"),
+            (
+                b"{\"error\":\"Repository not found\"}",
+                "Repository not found",
+            ),
             (b"PK\x03\x04....", "zip"),
             (b"\x80\x02}q\0.", "pickle"),
             (b"\x1f\x8b\x08\0\0\0\0\0", "gzip"),
             (b"GGUF\x03\0\0\0", "GGUF"),
         ] {
             let words_found = what(head).unwrap_or_default();
-            assert!(words_found.contains(words) && !words_found.contains('\n'), "{words_found}");
+            assert!(
+                words_found.contains(words) && !words_found.contains('\n'),
+                "{words_found}"
+            );
         }
-        for head in [&b"{\"a\":1"[..], b"\x10\0\0\0\0\0\0\0{}", b"[1, 2]", b"\xff\xfe"] {
+        for head in [
+            &b"{\"a\":1"[..],
+            b"\x10\0\0\0\0\0\0\0{}",
+            b"[1, 2]",
+            b"\xff\xfe",
+        ] {
             assert_eq!(what(head), None);
         }
     }
@@ -89,9 +115,15 @@ mod tests {
     #[test]
     fn a_page_may_be_a_text_and_a_pointer_is_none() {
         assert!(
-            not_text(b"version https://git-lfs.github.com/spec/v1\noid").is_some_and(|w| w.contains("git lfs pull"))
+            not_text(b"version https://git-lfs.github.com/spec/v1\noid")
+                .is_some_and(|w| w.contains("git lfs pull"))
         );
-        for text in [&b"version https://git-lfs.github.com/"[..], b"<!DOCTYPE html>", b"", b"PK\x03\x04"] {
+        for text in [
+            &b"version https://git-lfs.github.com/"[..],
+            b"<!DOCTYPE html>",
+            b"",
+            b"PK\x03\x04",
+        ] {
             assert_eq!(not_text(text), None);
         }
     }

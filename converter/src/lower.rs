@@ -5,21 +5,33 @@ use crate::quantize::model::Quantized;
 use crate::quantize::{Lowered, lower_matrix, saturate};
 use crate::recipe::{FEATURE_FRAC, Source, conv, largest, needs_alignment, pow2, recipe, tap_step};
 use sla_format::{
-    Backbone, FeatureMap, GLOBAL_ROLES, InputKind, KeyGate, LAYER_ROLES, ModelDesc, NONE, OutputGate, QueryGate,
-    RealBits, Role, TensorDesc, TensorKind,
+    Backbone, FeatureMap, GLOBAL_ROLES, InputKind, KeyGate, LAYER_ROLES, ModelDesc, NONE,
+    OutputGate, QueryGate, RealBits, Role, TensorDesc, TensorKind,
 };
 use sla_reference as reference;
 use sla_reference::{Config, Conv, Input, Weights};
 use sla_runtime::scales::{ARG_FRAC, DECAY_FRAC, SILU_FRAC};
 
 /// The description of `config` with a residual stream of `residual_frac` fraction bits.
-pub fn describe(config: &Config, residual_frac: i32, unit_frac: i32, bos: Option<u32>, eos: Option<u32>) -> ModelDesc {
+pub fn describe(
+    config: &Config,
+    residual_frac: i32,
+    unit_frac: i32,
+    bos: Option<u32>,
+    eos: Option<u32>,
+) -> ModelDesc {
     let sla = config.sla.as_ref();
     let (input, inputs, feature_frac) = match &config.input {
         Input::Tokens { vocab } => (InputKind::Tokens, *vocab, 0),
-        Input::Features { size, mean, std } => (InputKind::Features, *size, feature_frac(mean, std)),
+        Input::Features { size, mean, std } => {
+            (InputKind::Features, *size, feature_frac(mean, std))
+        }
     };
-    let neg_eigval = if config.allow_neg_eigval { ModelDesc::NEG_EIGVAL } else { 0 };
+    let neg_eigval = if config.allow_neg_eigval {
+        ModelDesc::NEG_EIGVAL
+    } else {
+        0
+    };
     let tied = if config.tied { ModelDesc::TIED } else { 0 };
     ModelDesc {
         backbone: match config.backbone {
@@ -59,15 +71,20 @@ pub fn describe(config: &Config, residual_frac: i32, unit_frac: i32, bos: Option
         d_k: config.d_k as u32,
         d_v: config.d_v as u32,
         intermediate: config.intermediate as u32,
-        gate_rank: if config.backbone == reference::Backbone::Gla { config.gate_rank as u32 } else { 0 },
+        gate_rank: if config.backbone == reference::Backbone::Gla {
+            config.gate_rank as u32
+        } else {
+            0
+        },
         conv_width: config.conv.unwrap_or(0) as u32,
         flags: neg_eigval | tied,
         residual_frac,
         unit_frac,
         feature_frac,
         decay_max: config.clamp_min.map_or(NONE, |min| {
-            (-min * core::f64::consts::LOG2_E * f64::from(1u32 << DECAY_FRAC)).round().clamp(0.0, 4_294_967_294.0)
-                as u32
+            (-min * core::f64::consts::LOG2_E * f64::from(1u32 << DECAY_FRAC))
+                .round()
+                .clamp(0.0, 4_294_967_294.0) as u32
         }),
         norm_eps: real(config.hidden as f64 * config.norm_eps),
         head_eps: real((config.d_v * config.d_k) as f64 * config.norm_eps),
@@ -80,7 +97,10 @@ pub fn describe(config: &Config, residual_frac: i32, unit_frac: i32, bos: Option
 
 /// Fraction bits that leave room for mean ± 64 standard deviations of every feature.
 fn feature_frac(mean: &[f64], std: &[f64]) -> i32 {
-    let reach = mean.iter().zip(std).fold(0.0f64, |m, (mean, std)| m.max(mean.abs() + 64.0 * std));
+    let reach = mean
+        .iter()
+        .zip(std)
+        .fold(0.0f64, |m, (mean, std)| m.max(mean.abs() + 64.0 * std));
     (30 - exponent_above(reach)).clamp(-30, 30)
 }
 
@@ -97,9 +117,15 @@ pub fn real(x: f64) -> RealBits {
     let (fraction, exponent) = libm::frexp(x); // in [1/2, 1)
     let mantissa = (fraction * pow2(31)).round();
     if mantissa >= pow2(31) {
-        RealBits { mantissa: 1 << 30, exponent: exponent - 30 }
+        RealBits {
+            mantissa: 1 << 30,
+            exponent: exponent - 30,
+        }
     } else {
-        RealBits { mantissa: mantissa as u32, exponent: exponent - 31 }
+        RealBits {
+            mantissa: mantissa as u32,
+            exponent: exponent - 31,
+        }
     }
 }
 
@@ -132,19 +158,36 @@ pub fn lower(
     let mut tensors: Vec<Lowered> = Vec::with_capacity(config.layers * LAYER_ROLES + GLOBAL_ROLES);
     let (mut residual_bound, mut unit_frac, mut unproven) = (0.0, 15, Vec::new());
     for layer in 0..=config.layers {
-        let roles = if layer < config.layers { &Role::ALL[..LAYER_ROLES] } else { &Role::ALL[LAYER_ROLES..] };
+        let roles = if layer < config.layers {
+            &Role::ALL[..LAYER_ROLES]
+        } else {
+            &Role::ALL[LAYER_ROLES..]
+        };
         let first = tensors.len();
         for &role in roles {
-            let table = |role: Role| tensors.get(first + role as usize).map_or(TensorDesc::ABSENT, |t| t.desc);
+            let table = |role: Role| {
+                tensors
+                    .get(first + role as usize)
+                    .map_or(TensorDesc::ABSENT, |t| t.desc)
+            };
             let expected = role.expected(desc);
             let recipe = recipe(config, weights, desc, layer, role, &table);
             // A vector with its own exponent has a length that only the exponent knows.
-            let has_own_bound = recipe.as_ref().is_none_or(|r| matches!(r.source, Source::Unit { .. }));
+            let has_own_bound = recipe
+                .as_ref()
+                .is_none_or(|r| matches!(r.source, Source::Unit { .. }));
             let lowered = match recipe {
                 Some(recipe) => {
                     let q = quantized.matrix(layer, role);
-                    let mut t = lower_matrix(q, recipe.gain, recipe.bias, recipe.source, recipe.target, desc.unit_frac)
-                        .ok_or(ConvertError::Limit)?;
+                    let mut t = lower_matrix(
+                        q,
+                        recipe.gain,
+                        recipe.bias,
+                        recipe.source,
+                        recipe.target,
+                        desc.unit_frac,
+                    )
+                    .ok_or(ConvertError::Limit)?;
                     align_products(config, role, &mut t);
                     if matches!(recipe.source, Source::Unit { .. }) {
                         unit_frac = unit_frac.min(q.one_block_bits());
@@ -167,7 +210,12 @@ pub fn lower(
         residual_bound += contribution(config, weights, quantized, layer, &tensors[first..]);
         done((layer + 1) as f64 / (config.layers + 1) as f64);
     }
-    Ok(LoweredModel { tensors, residual_bound, unproven, unit_frac })
+    Ok(LoweredModel {
+        tensors,
+        residual_bound,
+        unproven,
+        unit_frac,
+    })
 }
 
 /// Left shifts that bring |silu(gate)| and |up| to 30 bits at most (numerics.md N11.1).
@@ -187,15 +235,27 @@ fn align_products(config: &Config, role: Role, t: &mut Lowered) {
 const ROUNDED: f64 = 1.000_001;
 
 /// Bound of what a layer (or the input) adds to |x|: |W·y| ≤ max‖row‖·‖y‖ (numerics.md N5.6).
-fn contribution(config: &Config, weights: &Weights, quantized: &Quantized, layer: usize, tensors: &[Lowered]) -> f64 {
+fn contribution(
+    config: &Config,
+    weights: &Weights,
+    quantized: &Quantized,
+    layer: usize,
+    tensors: &[Lowered],
+) -> f64 {
     // Lengths of the rows as the file has them, gains left out.
     let row_norm = |role: Role| {
         let q = quantized.matrix(layer, role);
-        q.lengths().iter().zip(q.unit()).fold(0.0f64, |m, (length, unit)| m.max(length * unit)) * ROUNDED
+        q.lengths()
+            .iter()
+            .zip(q.unit())
+            .fold(0.0f64, |m, (length, unit)| m.max(length * unit))
+            * ROUNDED
     };
     if layer == config.layers {
         return match &weights.input {
-            reference::InputWeights::Embedding(_) => tensors[Role::Input as usize - LAYER_ROLES].bound,
+            reference::InputWeights::Embedding(_) => {
+                tensors[Role::Input as usize - LAYER_ROLES].bound
+            }
             // Standardised features reach ±64 by their format (see `feature_frac`).
             reference::InputWeights::Projection { weight, bias } => {
                 row_norm(Role::Input) * 64.0 * (weight.cols as f64).sqrt() + largest(bias)
@@ -208,14 +268,19 @@ fn contribution(config: &Config, weights: &Weights, quantized: &Quantized, layer
         _ => 1.0,
     };
     let heads = match config.query_gate() {
-        Some(reference::QueryGate::Output) => config.sla.as_ref().map_or(1.0, |s| s.query_gate_scale),
+        Some(reference::QueryGate::Output) => {
+            config.sla.as_ref().map_or(1.0, |s| s.query_gate_scale)
+        }
         _ => (config.value_heads as f64).sqrt(),
     };
     // With an output gate ‖y‖ ≤ scale·√d_v·max|gate|·√(Σ gate_h²) and Σ gate_h² ≤ 1 per group of value heads.
     let share = (config.value_heads as f64 / config.heads as f64).sqrt();
     let mixer = row_norm(Role::Output) * (config.d_v as f64).sqrt() * heads * share * gate;
     let up = &tensors[Role::MlpUp as usize];
-    let mlp = row_norm(Role::MlpDown) * bound(Role::MlpGate) * up.bound * (config.intermediate as f64).sqrt();
+    let mlp = row_norm(Role::MlpDown)
+        * bound(Role::MlpGate)
+        * up.bound
+        * (config.intermediate as f64).sqrt();
     mixer + mlp
 }
 
@@ -224,17 +289,36 @@ fn absent() -> Lowered {
 }
 
 fn plain(desc: TensorDesc, data: Vec<u8>) -> Lowered {
-    Lowered { desc, data, multiplier: Vec::new(), bias: None, bound: 0.0, channel_scale: Vec::new() }
+    Lowered {
+        desc,
+        data,
+        multiplier: Vec::new(),
+        bias: None,
+        bound: 0.0,
+        channel_scale: Vec::new(),
+    }
 }
 
 fn vector<const N: usize>(kind: TensorKind, elements: impl Iterator<Item = [u8; N]>) -> Lowered {
     let elements: Vec<_> = elements.collect();
-    let desc = TensorDesc { kind, rows: 1, cols: elements.len() as u32, ..TensorDesc::ABSENT };
+    let desc = TensorDesc {
+        kind,
+        rows: 1,
+        cols: elements.len() as u32,
+        ..TensorDesc::ABSENT
+    };
     plain(desc, elements.concat())
 }
 
 /// Roles that are no matrix.
-fn other(config: &Config, weights: &Weights, desc: &ModelDesc, layer: usize, role: Role, made: &[Lowered]) -> Lowered {
+fn other(
+    config: &Config,
+    weights: &Weights,
+    desc: &ModelDesc,
+    layer: usize,
+    role: Role,
+    made: &[Lowered],
+) -> Lowered {
     let w = weights.layers.get(layer);
     let conv = |input: Role| match w.and_then(|w| conv(w, role)) {
         Some(conv) => lower_conv(conv, &made[input as usize].channel_scale),
@@ -250,7 +334,10 @@ fn other(config: &Config, weights: &Weights, desc: &ModelDesc, layer: usize, rol
                 let nats = -libm::log1p(-pow2(-5 - head as i32));
                 (nats * core::f64::consts::LOG2_E * f64::from(1u32 << DECAY_FRAC)).round() as u32
             };
-            vector(TensorKind::I32, (0..config.heads).map(|head| decay(head).to_le_bytes()))
+            vector(
+                TensorKind::I32,
+                (0..config.heads).map(|head| decay(head).to_le_bytes()),
+            )
         }
         Role::DecayScale => {
             // exp(A_log)/ln 2: from softplus to a log2-decay.
@@ -268,7 +355,13 @@ fn other(config: &Config, weights: &Weights, desc: &ModelDesc, layer: usize, rol
         }
         Role::FinalNorm => {
             let unit = largest(&weights.norm) / f64::from(i16::MAX);
-            vector(TensorKind::I16, weights.norm.iter().map(|&w| ((f64::from(w) / unit).round() as i16).to_le_bytes()))
+            vector(
+                TensorKind::I16,
+                weights
+                    .norm
+                    .iter()
+                    .map(|&w| ((f64::from(w) / unit).round() as i16).to_le_bytes()),
+            )
         }
         Role::FeatureMean => match &config.input {
             Input::Features { mean, std, .. } => lower_features(mean, std, desc.feature_frac),
@@ -288,14 +381,25 @@ fn other(config: &Config, weights: &Weights, desc: &ModelDesc, layer: usize, rol
 
 /// (raw - mean)/std: means in the features' format and multipliers to [`FEATURE_FRAC`].
 fn lower_features(mean: &[f64], std: &[f64], feature_frac: i32) -> Lowered {
-    let mut t = vector(TensorKind::I32, mean.iter().map(|&m| saturate(libm::ldexp(m, feature_frac)).to_le_bytes()));
+    let mut t = vector(
+        TensorKind::I32,
+        mean.iter()
+            .map(|&m| saturate(libm::ldexp(m, feature_frac)).to_le_bytes()),
+    );
     let narrowest = std.iter().fold(f64::INFINITY, |m, &s| m.min(s));
     // 1/std · 2^(FEATURE_FRAC - feature_frac + 32 - shift) < 2^31
     let shift = (exponent_above(1.0 / narrowest) + FEATURE_FRAC - feature_frac + 1).max(0);
     t.desc.shift = shift.clamp(0, 100) as i8;
     t.desc.out_frac = FEATURE_FRAC;
-    t.multiplier =
-        std.iter().map(|s| saturate(libm::ldexp(1.0 / s, FEATURE_FRAC - feature_frac + 32 - shift))).collect();
+    t.multiplier = std
+        .iter()
+        .map(|s| {
+            saturate(libm::ldexp(
+                1.0 / s,
+                FEATURE_FRAC - feature_frac + 32 - shift,
+            ))
+        })
+        .collect();
     t
 }
 
@@ -310,7 +414,11 @@ fn lower_conv(conv: &Conv, input_scale: &[f64]) -> Lowered {
         let step = tap_step(row);
         let mut l1 = 0;
         for (j, &w) in row.iter().enumerate() {
-            let integer = if step > 0.0 { (f64::from(w) / step).round() as i16 } else { 0 };
+            let integer = if step > 0.0 {
+                (f64::from(w) / step).round() as i16
+            } else {
+                0
+            };
             taps[j * channels + c] = integer;
             l1 += u32::from(integer.unsigned_abs());
         }
@@ -332,11 +440,15 @@ fn lower_conv(conv: &Conv, input_scale: &[f64]) -> Lowered {
             ..TensorDesc::ABSENT
         },
         data: taps.iter().flat_map(|w| w.to_le_bytes()).collect(),
-        multiplier: unit.iter().map(|&u| saturate(libm::ldexp(u, ARG_FRAC as i32 + 32 - shift))).collect(),
-        bias: conv
-            .bias
-            .as_ref()
-            .map(|b| b.iter().map(|&b| saturate(libm::ldexp(f64::from(b), ARG_FRAC as i32))).collect()),
+        multiplier: unit
+            .iter()
+            .map(|&u| saturate(libm::ldexp(u, ARG_FRAC as i32 + 32 - shift)))
+            .collect(),
+        bias: conv.bias.as_ref().map(|b| {
+            b.iter()
+                .map(|&b| saturate(libm::ldexp(f64::from(b), ARG_FRAC as i32)))
+                .collect()
+        }),
         bound,
         channel_scale: Vec::new(),
     }

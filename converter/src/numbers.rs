@@ -37,7 +37,10 @@ pub fn decibel(value: Option<f64>) -> String {
 
 /// A share in percent with two decimals; `-` for none, as a share of nothing is.
 pub fn percent(value: impl Into<Option<f64>>) -> String {
-    value.into().filter(|v| v.is_finite()).map_or("-".into(), |v| format!("{:.2} %", 100.0 * v))
+    value
+        .into()
+        .filter(|v| v.is_finite())
+        .map_or("-".into(), |v| format!("{:.2} %", 100.0 * v))
 }
 
 #[cfg(test)]
@@ -46,13 +49,19 @@ mod tests {
 
     #[test]
     fn numbers_for_people() {
-        assert_eq!([0, 12, 999, 1000, 1_234_567].map(grouped), ["0", "12", "999", "1,000", "1,234,567"]);
+        assert_eq!(
+            [0, 12, 999, 1000, 1_234_567].map(grouped),
+            ["0", "12", "999", "1,000", "1,234,567"]
+        );
         assert_eq!(
             [1.5, 0.012345, 123.456, 2e-7, 98765.4].map(figure),
             ["1.500", "0.01235", "123.5", "2.000e-7", "98765"]
         );
         assert_eq!(figure(f64::NAN), "NaN");
         assert_eq!(decibel(Some(f64::INFINITY)), "exact");
-        assert_eq!([0.5, f64::NAN, f64::INFINITY].map(percent), ["50.00 %", "-", "-"]);
+        assert_eq!(
+            [0.5, f64::NAN, f64::INFINITY].map(percent),
+            ["50.00 %", "-", "-"]
+        );
     }
 }

@@ -33,7 +33,9 @@ pub enum ModelFileError {
     #[error("not a .sla file but {0}")]
     Foreign(String),
     /// More than a model, as a region that was read from a flash.
-    #[error("{have} bytes, and the model is the first {need} of them; `head -c {need}` keeps those")]
+    #[error(
+        "{have} bytes, and the model is the first {need} of them; `head -c {need}` keeps those"
+    )]
     Longer {
         /// Bytes of the model.
         need: usize,
@@ -70,12 +72,15 @@ impl OwnedModel {
         }
         // The format's lengths are 32-bit; whatever is longer is cut and then refused.
         let mut bytes = Vec::new();
-        (&mut file).take(u64::from(u32::MAX) + 1).read_to_end(&mut bytes).map_err(failed)?;
+        (&mut file)
+            .take(u64::from(u32::MAX) + 1)
+            .read_to_end(&mut bytes)
+            .map_err(failed)?;
         let head = bytes[..bytes.len().min(foreign::HEAD_BYTES)].to_vec();
         let owned = Self::align(bytes).map_err(|e| match e {
-            ModelFileError::Parse(ParseError::NotSla | ParseError::Truncated { have: 1..32, .. }) => {
-                foreign::what(&head).map_or(e, ModelFileError::Foreign)
-            }
+            ModelFileError::Parse(
+                ParseError::NotSla | ParseError::Truncated { have: 1..32, .. },
+            ) => foreign::what(&head).map_or(e, ModelFileError::Foreign),
             _ => e,
         })?;
         // A session's buffers are as large as the description wants.
@@ -96,14 +101,18 @@ impl OwnedModel {
     fn align(mut buffer: Vec<u8>) -> Result<Self, ModelFileError> {
         let len = buffer.len();
         let bytes = len as u64 + SECTION_ALIGN as u64;
-        buffer.try_reserve_exact(SECTION_ALIGN - 1).map_err(|_| MemoryError::Refused { bytes })?;
+        buffer
+            .try_reserve_exact(SECTION_ALIGN - 1)
+            .map_err(|_| MemoryError::Refused { bytes })?;
         let start = buffer.as_ptr().addr().wrapping_neg() % SECTION_ALIGN;
         buffer.resize(start + len, 0);
         buffer.copy_within(..len, start);
         let owned = Self { buffer, start };
         match Model::parse(owned.bytes()) {
             Ok(_) => Ok(owned),
-            Err(ParseError::TooLong { need, have }) if Model::parse(&owned.bytes()[..need]).is_ok() => {
+            Err(ParseError::TooLong { need, have })
+                if Model::parse(&owned.bytes()[..need]).is_ok() =>
+            {
                 Err(ModelFileError::Longer { need, have })
             }
             Err(refusal) => Err(refusal.into()),
@@ -137,19 +146,28 @@ impl Memory {
     /// Buffers of exactly the sizes that `model` plans.
     pub fn of(model: &Model) -> Self {
         let plan = model.plan();
-        Self { state: vec![0; plan.state_words], scratch: vec![0; plan.scratch_words] }
+        Self {
+            state: vec![0; plan.state_words],
+            scratch: vec![0; plan.scratch_words],
+        }
     }
 
     /// The same with scratch for two tokens of a prompt at once.
     pub fn for_prompts(model: &Model) -> Self {
-        Self { scratch: vec![0; model.plan().prompt_scratch_words], ..Self::of(model) }
+        Self {
+            scratch: vec![0; model.plan().prompt_scratch_words],
+            ..Self::of(model)
+        }
     }
 
     /// A session at the start of a stream.
     ///
     /// # Errors
     /// [`StepError`] when the buffers were made for a smaller model.
-    pub fn session<'s, 'm>(&'s mut self, model: &'s Model<'m>) -> Result<Session<'s, 'm>, StepError> {
+    pub fn session<'s, 'm>(
+        &'s mut self,
+        model: &'s Model<'m>,
+    ) -> Result<Session<'s, 'm>, StepError> {
         Session::new(model, &mut self.state, &mut self.scratch)
     }
 
@@ -166,14 +184,25 @@ mod tests {
     #[test]
     fn refusals_are_one_line_with_a_way_out() {
         for (bytes, expect) in [
-            (&b""[..], "cut off: 32 bytes needed, 0 there; fetch the file again"),
+            (
+                &b""[..],
+                "cut off: 32 bytes needed, 0 there; fetch the file again",
+            ),
             (&[7; 64][..], "not a .sla file; `sla convert"),
-            (&b"SLA\x7f\x09\0\0\0........................"[..], "format version 9"),
+            (
+                &b"SLA\x7f\x09\0\0\0........................"[..],
+                "format version 9",
+            ),
         ] {
             let message = OwnedModel::from_bytes(bytes).unwrap_err().to_string();
-            assert!(message.starts_with(expect) && !message.contains('\n'), "{message}");
+            assert!(
+                message.starts_with(expect) && !message.contains('\n'),
+                "{message}"
+            );
         }
-        let dir = OwnedModel::read(&std::env::temp_dir()).unwrap_err().to_string();
+        let dir = OwnedModel::read(&std::env::temp_dir())
+            .unwrap_err()
+            .to_string();
         assert!(dir.starts_with("not a file"), "{dir}");
     }
 }

@@ -20,11 +20,22 @@ pub fn parallel<T: Send>(n: usize, f: impl Fn(usize) -> T + Sync) -> Vec<T> {
         }
     };
     thread::scope(|scope| {
-        for _ in 1..thread::available_parallelism().map_or(1, |p| p.get()).min(n) {
+        for _ in 1..thread::available_parallelism()
+            .map_or(1, |p| p.get())
+            .min(n)
+        {
             // Where the system gives no more threads, those that are there do the work: this one at least.
             let _ = thread::Builder::new().spawn_scoped(scope, work);
         }
         work();
     });
-    results.into_iter().map(|slot| slot.into_inner().ok().flatten().expect("every index was run")).collect()
+    results
+        .into_iter()
+        .map(|slot| {
+            slot.into_inner()
+                .ok()
+                .flatten()
+                .expect("every index was run")
+        })
+        .collect()
 }

@@ -3,7 +3,9 @@
 //! [`crate::dequantize`] reads integers back by it, so the two cannot disagree.
 
 use sla_format::{ModelDesc, Role, TensorDesc, TensorKind};
-use sla_reference::{Backbone, Config, Conv, InputWeights, LayerWeights, Matrix, OutputGate, QueryGate, Weights};
+use sla_reference::{
+    Backbone, Config, Conv, InputWeights, LayerWeights, Matrix, OutputGate, QueryGate, Weights,
+};
 use sla_runtime::scales::{ARG_FRAC, LOGIT_FRAC, hidden_frac, y_frac};
 
 /// Fraction bits of standardised features.
@@ -101,15 +103,30 @@ pub fn recipe<'w>(
     table: &dyn Fn(Role) -> TensorDesc,
 ) -> Option<Recipe<'w>> {
     let hidden = config.hidden;
-    let unit = Source::Unit { scale: (hidden as f64).sqrt() * pow2(-desc.unit_frac) };
+    let unit = Source::Unit {
+        scale: (hidden as f64).sqrt() * pow2(-desc.unit_frac),
+    };
     let argument = Target::Frac(ARG_FRAC as i32);
-    let plain = |matrix, source, target| Recipe { matrix, columns: None, gain: 1.0, bias: None, source, target };
+    let plain = |matrix, source, target| Recipe {
+        matrix,
+        columns: None,
+        gain: 1.0,
+        bias: None,
+        source,
+        target,
+    };
     if role == Role::Input {
         return Some(match &weights.input {
-            InputWeights::Embedding(matrix) => plain(matrix, Source::Row, Target::Shifted(desc.residual_frac)),
+            InputWeights::Embedding(matrix) => {
+                plain(matrix, Source::Row, Target::Shifted(desc.residual_frac))
+            }
             InputWeights::Projection { weight, bias } => Recipe {
                 bias: Some(bias),
-                ..plain(weight, Source::Dynamic { frac: FEATURE_FRAC }, Target::Shifted(desc.residual_frac))
+                ..plain(
+                    weight,
+                    Source::Dynamic { frac: FEATURE_FRAC },
+                    Target::Shifted(desc.residual_frac),
+                )
             },
         });
     }
@@ -117,20 +134,34 @@ pub fn recipe<'w>(
         let bias = weights.head.bias.as_deref();
         let target = Target::Frac(LOGIT_FRAC);
         return Some(match (&weights.head.weight, &weights.input) {
-            (Some(matrix), _) => Recipe { columns: Some(wide(&weights.norm)), bias, ..plain(matrix, unit, target) },
+            (Some(matrix), _) => Recipe {
+                columns: Some(wide(&weights.norm)),
+                bias,
+                ..plain(matrix, unit, target)
+            },
             (None, InputWeights::Embedding(matrix)) => {
                 // The norm's weights are applied to the unit vector as integers of this largest value.
-                let scale =
-                    largest(&weights.norm) / f64::from(i16::MAX) * (hidden as f64).sqrt() * pow2(15 - desc.unit_frac);
-                Recipe { bias, ..plain(matrix, Source::Unit { scale }, target) }
+                let scale = largest(&weights.norm) / f64::from(i16::MAX)
+                    * (hidden as f64).sqrt()
+                    * pow2(15 - desc.unit_frac);
+                Recipe {
+                    bias,
+                    ..plain(matrix, Source::Unit { scale }, target)
+                }
             }
             (None, InputWeights::Projection { .. }) => return None,
         });
     }
 
     let w = weights.layers.get(layer)?;
-    let attn = |matrix, target| Recipe { columns: Some(wide(&w.attn_norm)), ..plain(matrix, unit, target) };
-    let mlp = |matrix, target| Recipe { columns: Some(wide(&w.mlp_norm)), ..plain(matrix, unit, target) };
+    let attn = |matrix, target| Recipe {
+        columns: Some(wide(&w.attn_norm)),
+        ..plain(matrix, unit, target)
+    };
+    let mlp = |matrix, target| Recipe {
+        columns: Some(wide(&w.mlp_norm)),
+        ..plain(matrix, unit, target)
+    };
     let qk = if config.conv.is_some() {
         Target::Int16
     } else if config.backbone == Backbone::GatedDeltaNet || config.feature_map.is_some() {
@@ -153,11 +184,16 @@ pub fn recipe<'w>(
             bias: w.gk1_bias.as_deref(),
             ..plain(
                 w.gk1.as_ref()?,
-                Source::Dynamic { frac: table(Role::DecayDown).out_frac },
+                Source::Dynamic {
+                    frac: table(Role::DecayDown).out_frac,
+                },
                 Target::Shifted(ARG_FRAC as i32),
             )
         },
-        Role::DeltaDecay => Recipe { bias: w.dt_bias.as_deref(), ..attn(w.a.as_ref()?, argument) },
+        Role::DeltaDecay => Recipe {
+            bias: w.dt_bias.as_deref(),
+            ..attn(w.a.as_ref()?, argument)
+        },
         Role::DeltaBeta => attn(w.b.as_ref()?, argument),
         Role::QueryHeadGate | Role::KeyHeadGate => {
             let (matrix, bias) = match role {
@@ -166,26 +202,43 @@ pub fn recipe<'w>(
             };
             let temperature = config.sla.as_ref()?.temperature;
             let gain = core::f64::consts::LOG2_E / temperature;
-            Recipe { bias, gain, ..attn(matrix, Target::AtMost(LOGIT_FRAC)) }
+            Recipe {
+                bias,
+                gain,
+                ..attn(matrix, Target::AtMost(LOGIT_FRAC))
+            }
         }
         Role::Output => {
             let query_scale = match config.query_gate() {
-                Some(QueryGate::Output) => config.sla.as_ref().map_or(1.0, |sla| sla.query_gate_scale),
+                Some(QueryGate::Output) => {
+                    config.sla.as_ref().map_or(1.0, |sla| sla.query_gate_scale)
+                }
                 _ => 1.0,
             };
-            let columns = w.o_norm.as_ref().map(|norm| wide(norm).repeat(config.value_heads));
+            let columns = w
+                .o_norm
+                .as_ref()
+                .map(|norm| wide(norm).repeat(config.value_heads));
             let frac = y_frac(desc.output_gate, &table(Role::OutputGate));
             Recipe {
                 columns,
                 gain: (config.d_v as f64).sqrt() * query_scale,
-                ..plain(&w.o, Source::Dynamic { frac }, Target::Shifted(desc.residual_frac))
+                ..plain(
+                    &w.o,
+                    Source::Dynamic { frac },
+                    Target::Shifted(desc.residual_frac),
+                )
             }
         }
         Role::MlpGate => mlp(&w.gate, argument),
         Role::MlpUp => mlp(&w.up, Target::Finest),
         Role::MlpDown => {
             let frac = hidden_frac(&table(Role::MlpGate), &table(Role::MlpUp));
-            plain(&w.down, Source::Dynamic { frac }, Target::Shifted(desc.residual_frac))
+            plain(
+                &w.down,
+                Source::Dynamic { frac },
+                Target::Shifted(desc.residual_frac),
+            )
         }
         _ => return None,
     })
@@ -205,12 +258,14 @@ pub fn conv(w: &LayerWeights, role: Role) -> Option<&Conv> {
 /// Σ|w| ≤ 65,535 (N8.2).
 pub fn tap_step(taps: &[f32]) -> f64 {
     let taps = || taps.iter().map(|&w| f64::from(w).abs());
-    (taps().fold(0.0, f64::max) / 32_767.0).max(taps().sum::<f64>() / (65_535.0 - taps().len() as f64))
+    (taps().fold(0.0, f64::max) / 32_767.0)
+        .max(taps().sum::<f64>() / (65_535.0 - taps().len() as f64))
 }
 
 /// The largest |x|, at least the smallest normal number.
 pub fn largest(x: &[f32]) -> f64 {
-    x.iter().fold(f64::MIN_POSITIVE, |m, &x| m.max(f64::from(x).abs()))
+    x.iter()
+        .fold(f64::MIN_POSITIVE, |m, &x| m.max(f64::from(x).abs()))
 }
 
 /// Whether the output gate is a SiLU, whose values need an alignment for the product they enter.

@@ -24,18 +24,38 @@ pub(crate) struct Measured<'a> {
 impl Measured<'_> {
     /// All of them.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        [self.far(), self.residual(), self.saturated(), self.unproven()].into_iter().flatten().collect()
+        [
+            self.far(),
+            self.residual(),
+            self.saturated(),
+            self.unproven(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 
     /// The worse of both measurements.
     fn far(&self) -> Option<String> {
         let (given, drawn) = (self.drift.relative_rms, self.worst.relative_rms);
-        let share = if given.is_nan() { f64::INFINITY } else { given.max(drawn) };
+        let share = if given.is_nan() {
+            f64::INFINITY
+        } else {
+            given.max(drawn)
+        };
         if share <= FAR {
             return None;
         }
-        let place = if share > drawn { "on the calibration data".into() } else { self.worst_drawn() };
-        let share = if share.is_finite() { format!("{:.0} %", 100.0 * share) } else { "infinitely far".into() };
+        let place = if share > drawn {
+            "on the calibration data".into()
+        } else {
+            self.worst_drawn()
+        };
+        let share = if share.is_finite() {
+            format!("{:.0} %", 100.0 * share)
+        } else {
+            "infinitely far".into()
+        };
         Some(format!(
             "the integer model is {share} (relative RMS of the logits) away from the float model {place}; {}`sla eval` on your \
              own data (--text, --tokens) shows whether that reaches it, in which layer, and whether the weights or the arithmetic \
@@ -57,16 +77,26 @@ impl Measured<'_> {
     fn draws(&self, count: usize) -> String {
         match self.drawn {
             Rows::Tokens(_) => format!("{count} tokens drawn from the vocabulary"),
-            Rows::Features(_) => format!("{count} frames of noise with the features' mean and deviation"),
+            Rows::Features(_) => {
+                format!("{count} frames of noise with the features' mean and deviation")
+            }
         }
     }
 
     /// Options that come closer to float.
     fn closer(&self) -> String {
         let weights = (self.options.weights != WeightBits::Int8).then_some("--weights int8");
-        let state = self.options.state.contains(&StateKind::Int16).then_some("--state int32");
+        let state = self
+            .options
+            .state
+            .contains(&StateKind::Int16)
+            .then_some("--state int32");
         let all: Vec<&str> = weights.into_iter().chain(state).collect();
-        if all.is_empty() { String::new() } else { format!("{} may come closer; ", all.join(" and ")) }
+        if all.is_empty() {
+            String::new()
+        } else {
+            format!("{} may come closer; ", all.join(" and "))
+        }
     }
 
     /// A calibrated format costs nothing until values leave it.
@@ -81,9 +111,16 @@ impl Measured<'_> {
     }
 
     fn saturated(&self) -> Option<String> {
-        let drawn = self.worst.saturated + if self.calibrated.is_none() { self.worst.residual_saturated } else { 0 };
-        let places =
-            [(self.drift.saturated, "the calibration data".into()), (drawn, self.draws(self.drawn.positions()))];
+        let drawn = self.worst.saturated
+            + if self.calibrated.is_none() {
+                self.worst.residual_saturated
+            } else {
+                0
+            };
+        let places = [
+            (self.drift.saturated, "the calibration data".into()),
+            (drawn, self.draws(self.drawn.positions())),
+        ];
         let seen: Vec<String> = places
             .iter()
             .filter(|p| p.0 > 0)

@@ -3,7 +3,8 @@
 use crate::convert::ConvertError;
 use crate::quantize::Lowered;
 use sla_format::{
-    HEADER_BYTES, Header, MAGIC, ModelDesc, Role, SECTION_ALIGN, Section, SectionKind, StateKind, VERSION, seal,
+    HEADER_BYTES, Header, MAGIC, ModelDesc, Role, SECTION_ALIGN, Section, SectionKind, StateKind,
+    VERSION, seal,
 };
 
 /// The sections that are no model: each is left out when it is empty.
@@ -25,26 +26,40 @@ pub struct Extras {
 
 /// The self-test section (F8.1): digest of the logits, number of steps, input words.
 pub fn self_test(digest: u32, steps: u32, input: &[i32]) -> Vec<u8> {
-    let words = [digest, steps].into_iter().chain(input.iter().map(|&w| w as u32));
+    let words = [digest, steps]
+        .into_iter()
+        .chain(input.iter().map(|&w| w as u32));
     words.flat_map(u32::to_le_bytes).collect()
 }
 
 /// The state section (F10.1): empty where all layers are int32.
 pub fn states(kinds: &[StateKind]) -> Vec<u8> {
     let any = kinds.iter().any(|&kind| kind != StateKind::Int32);
-    if any { kinds.iter().map(|&kind| kind as u8).collect() } else { Vec::new() }
+    if any {
+        kinds.iter().map(|&kind| kind as u8).collect()
+    } else {
+        Vec::new()
+    }
 }
 
 /// The ends section (F12.1): empty where `eos` of the description says it all.
 pub fn ends(ids: &[u32]) -> Vec<u8> {
-    if ids.len() > 1 { ids.iter().flat_map(|id| id.to_le_bytes()).collect() } else { Vec::new() }
+    if ids.len() > 1 {
+        ids.iter().flat_map(|id| id.to_le_bytes()).collect()
+    } else {
+        Vec::new()
+    }
 }
 
 /// Builds the file and seals it with its checksum.
 ///
 /// # Errors
 /// [`ConvertError::Limit`] when the file would reach 4 GiB.
-pub fn write(desc: &ModelDesc, tensors: &[Lowered], extras: &Extras) -> Result<Vec<u8>, ConvertError> {
+pub fn write(
+    desc: &ModelDesc,
+    tensors: &[Lowered],
+    extras: &Extras,
+) -> Result<Vec<u8>, ConvertError> {
     let mut weights = Vec::new();
     let mut table = Vec::new();
     let mut embedding = None;
@@ -87,7 +102,11 @@ pub fn write(desc: &ModelDesc, tensors: &[Lowered], extras: &Extras) -> Result<V
     let mut file = vec![0; HEADER_BYTES + sections.len() * Section::BYTES];
     align(&mut file);
     for (i, (kind, bytes)) in sections.iter().enumerate() {
-        let entry = Section { kind: *kind as u32, offset: offset(file.len())?, bytes: offset(bytes.len())? };
+        let entry = Section {
+            kind: *kind as u32,
+            offset: offset(file.len())?,
+            bytes: offset(bytes.len())?,
+        };
         let at = HEADER_BYTES + i * Section::BYTES;
         file[at..at + Section::BYTES].copy_from_slice(&entry.emit());
         file.extend_from_slice(bytes);

@@ -19,14 +19,28 @@ sla_tests::tests![
 fn floats(file: &SafeTensors<'_>, name: &str) -> (Vec<usize>, Vec<f64>) {
     let t = file.tensor(name).unwrap();
     assert_eq!(t.dtype(), Dtype::F32, "{name}");
-    let values = t.data().as_chunks().0.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect();
+    let values = t
+        .data()
+        .as_chunks()
+        .0
+        .iter()
+        .map(|b| f64::from(f32::from_le_bytes(*b)))
+        .collect();
     (t.shape().to_vec(), values)
 }
 
 fn ints(file: &SafeTensors<'_>, name: &str) -> (Vec<usize>, Vec<u32>) {
     let t = file.tensor(name).unwrap();
     assert_eq!(t.dtype(), Dtype::I32, "{name}");
-    (t.shape().to_vec(), t.data().as_chunks().0.iter().map(|b| u32::from_le_bytes(*b)).collect())
+    (
+        t.shape().to_vec(),
+        t.data()
+            .as_chunks()
+            .0
+            .iter()
+            .map(|b| u32::from_le_bytes(*b))
+            .collect(),
+    )
 }
 
 /// Sums for `sqrt(Σ(a-b)² / Σb²)`.
@@ -62,19 +76,29 @@ fn compare(model: &Model, file: &SafeTensors<'_>) -> Relative {
         let (shape, ids) = ints(file, "input_ids");
         let (_, logits) = floats(file, "logits");
         let row = *shape.last().unwrap();
-        for (ids, logits) in ids.chunks_exact(row).zip(logits.chunks_exact(row * outputs)) {
+        for (ids, logits) in ids
+            .chunks_exact(row)
+            .zip(logits.chunks_exact(row * outputs))
+        {
             session.reset();
             for (id, want) in ids.iter().zip(logits.chunks_exact(outputs)) {
                 relative.add(session.step_token(*id, &mut ()).unwrap(), want);
             }
         }
     } else {
-        let clips = file.names().iter().filter(|n| n.starts_with("features.")).count();
+        let clips = file
+            .names()
+            .iter()
+            .filter(|n| n.starts_with("features."))
+            .count();
         for clip in 0..clips {
             let (shape, features) = floats(file, &format!("features.{clip}"));
             let (_, logits) = floats(file, &format!("logits.{clip}"));
             session.reset();
-            for (frame, want) in features.chunks_exact(shape[1]).zip(logits.chunks_exact(outputs)) {
+            for (frame, want) in features
+                .chunks_exact(shape[1])
+                .zip(logits.chunks_exact(outputs))
+            {
                 relative.add(session.step_features(frame, &mut ()).unwrap(), want);
             }
         }
@@ -89,7 +113,12 @@ fn error(dir: &Path, logits: &str) -> f64 {
     let model = checkpoint.into_model().unwrap();
     let bytes = std::fs::read(dir.join(logits)).unwrap();
     let relative = compare(&model, &SafeTensors::deserialize(&bytes).unwrap());
-    println!("{:24} relative RMS {:.3e} over {} logits", name(dir), relative.rms(), relative.count);
+    println!(
+        "{:24} relative RMS {:.3e} over {} logits",
+        name(dir),
+        relative.rms(),
+        relative.count
+    );
     relative.rms()
 }
 
@@ -113,7 +142,12 @@ fn goldens_match_fla() -> Tried {
 
 /// The logits are those of training/sla/model.py in float64 (`training/eval_logits.py`).
 fn shipped_models_match_their_logits() {
-    for name in ["shakespeare-sla-gdn", "shakespeare-sla-retnet", "shakespeare-sla-gla", "digits-sla-gla"] {
+    for name in [
+        "shakespeare-sla-gdn",
+        "shakespeare-sla-retnet",
+        "shakespeare-sla-gla",
+        "digits-sla-gla",
+    ] {
         check(&[models().join(name)], "eval.safetensors", 1e-5);
     }
 }

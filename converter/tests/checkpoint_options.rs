@@ -14,15 +14,24 @@ fn every_layout_loads_as_it_was_written() {
         let weights = synth::weights(&config, seed);
         let dir = synth::TempDir::new();
         let stored = synth::write(dir.path(), &config, &weights, &layout).unwrap();
-        let loaded = load(dir.path()).unwrap_or_else(|e| panic!("seed {seed}: {e}\n{config:?}\n{layout:?}"));
+        let loaded =
+            load(dir.path()).unwrap_or_else(|e| panic!("seed {seed}: {e}\n{config:?}\n{layout:?}"));
         assert_eq!(loaded.config, config, "seed {seed}");
         assert!(loaded.weights == stored, "seed {seed}: weights differ");
         let expected = warnings_expected(&config, &layout);
-        assert_eq!(loaded.warnings.len(), expected, "seed {seed}: {:?}", loaded.warnings);
+        assert_eq!(
+            loaded.warnings.len(),
+            expected,
+            "seed {seed}: {:?}",
+            loaded.warnings
+        );
         seen.extend(options(&config, &layout));
     }
     for option in ALL_OPTIONS {
-        assert!(seen.contains(option), "no seed below {SEEDS} covers {option}");
+        assert!(
+            seen.contains(option),
+            "no seed below {SEEDS} covers {option}"
+        );
     }
 }
 
@@ -131,7 +140,11 @@ fn run(session: &mut Session<'_>, seed: u64) -> Vec<Vec<f64>> {
                 session.step_token(id, &mut ()).unwrap().to_vec()
             }
             Input::Features { mean, std, .. } => {
-                let raw: Vec<f64> = mean.iter().zip(std).map(|(m, s)| m + s * rng.normal()).collect();
+                let raw: Vec<f64> = mean
+                    .iter()
+                    .zip(std)
+                    .map(|(m, s)| m + s * rng.normal())
+                    .collect();
                 session.step_features(&raw, &mut ()).unwrap().to_vec()
             }
         })

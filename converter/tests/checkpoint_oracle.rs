@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use sla_converter::checkpoint::synth;
 use sla_reference::{
-    Backbone, Config, Conv, FeatureMap, Input, InputWeights, KeyGate, LayerWeights, Matrix, Model, Op, OutputGate,
-    QueryGate, Session, Tap,
+    Backbone, Config, Conv, FeatureMap, Input, InputWeights, KeyGate, LayerWeights, Matrix, Model,
+    Op, OutputGate, QueryGate, Session, Tap,
 };
 
 type Seq = Vec<Vec<f64>>;
@@ -32,7 +32,13 @@ fn silu(x: f64) -> f64 {
 }
 
 fn mat(m: &Matrix, x: &[f64]) -> Vec<f64> {
-    (0..m.rows).map(|r| (0..m.cols).map(|c| f64::from(m.data[r * m.cols + c]) * x[c]).sum()).collect()
+    (0..m.rows)
+        .map(|r| {
+            (0..m.cols)
+                .map(|c| f64::from(m.data[r * m.cols + c]) * x[c])
+                .sum()
+        })
+        .collect()
 }
 
 fn rms(x: &[f64], w: impl Fn(usize) -> f64, eps: f64) -> Vec<f64> {
@@ -46,11 +52,16 @@ fn conv(c: &Conv, u: &Seq) -> Seq {
         let bias = c.bias.as_ref().map_or(0.0, |b| f64::from(b[channel]));
         let taps = (0..width).filter(|j| t + j + 1 >= width);
         silu(
-            taps.map(|j| f64::from(c.weight.data[channel * width + j]) * u[t + j + 1 - width][channel]).sum::<f64>()
+            taps.map(|j| {
+                f64::from(c.weight.data[channel * width + j]) * u[t + j + 1 - width][channel]
+            })
+            .sum::<f64>()
                 + bias,
         )
     };
-    (0..u.len()).map(|t| (0..c.weight.rows).map(|ch| at(t, ch)).collect()).collect()
+    (0..u.len())
+        .map(|t| (0..c.weight.rows).map(|ch| at(t, ch)).collect())
+        .collect()
 }
 
 fn gate(m: &Matrix, bias: Option<&Vec<f32>>, a: &[f64], scale: f64, temperature: f64) -> Vec<f64> {
@@ -68,11 +79,18 @@ fn projections(c: &Config, w: &LayerWeights, a: &Seq) -> (Seq, Seq, Seq) {
         let u: Seq = a.iter().map(|a| mat(m, a)).collect();
         match (cv, c.backbone) {
             (Some(cv), _) => conv(cv, &u),
-            (None, Backbone::GatedDeltaNet) => u.iter().map(|u| u.iter().map(|v| silu(*v)).collect()).collect(),
+            (None, Backbone::GatedDeltaNet) => u
+                .iter()
+                .map(|u| u.iter().map(|v| silu(*v)).collect())
+                .collect(),
             (None, _) => u,
         }
     };
-    let (mut q, mut k, v) = (project(&w.q, &w.q_conv), project(&w.k, &w.k_conv), project(&w.v, &w.v_conv));
+    let (mut q, mut k, v) = (
+        project(&w.q, &w.q_conv),
+        project(&w.k, &w.k_conv),
+        project(&w.v, &w.v_conv),
+    );
     for (t, x) in q.iter_mut().enumerate().chain(k.iter_mut().enumerate()) {
         for v in x.iter_mut() {
             *v = match c.feature_map {
@@ -136,12 +154,17 @@ fn read_head(c: &Config, q: &Seq, k: &Seq, v: &Seq, lg: &Seq, beta: &[f64]) -> S
                 for i in 0..c.d_k {
                     for j in 0..c.d_v {
                         let mixed: f64 = (0..c.d_k)
-                            .map(|l| (f64::from(u8::from(i == l)) - beta[t] * k[t][i] * k[t][l]) * old[l][j])
+                            .map(|l| {
+                                (f64::from(u8::from(i == l)) - beta[t] * k[t][i] * k[t][l])
+                                    * old[l][j]
+                            })
                             .sum();
                         s[i][j] = lg[t][0].exp() * mixed + beta[t] * k[t][i] * v[t][j];
                     }
                 }
-                (0..c.d_v).map(|j| scale * (0..c.d_k).map(|i| q[t][i] * s[i][j]).sum::<f64>()).collect()
+                (0..c.d_v)
+                    .map(|j| scale * (0..c.d_k).map(|i| q[t][i] * s[i][j]).sum::<f64>())
+                    .collect()
             })
             .collect();
     }
@@ -149,8 +172,9 @@ fn read_head(c: &Config, q: &Seq, k: &Seq, v: &Seq, lg: &Seq, beta: &[f64]) -> S
         .map(|t| {
             let mut o = vec![0.0; c.d_v];
             for s in 0..=t {
-                let weight: f64 =
-                    (0..c.d_k).map(|i| q[t][i] * k[s][i] * (s + 1..=t).map(|r| lg[r][i]).sum::<f64>().exp()).sum();
+                let weight: f64 = (0..c.d_k)
+                    .map(|i| q[t][i] * k[s][i] * (s + 1..=t).map(|r| lg[r][i]).sum::<f64>().exp())
+                    .sum();
                 for (o, v) in o.iter_mut().zip(&v[s]) {
                     *o += scale * weight * v;
                 }
@@ -163,10 +187,16 @@ fn read_head(c: &Config, q: &Seq, k: &Seq, v: &Seq, lg: &Seq, beta: &[f64]) -> S
 /// The mixer's output from its normed inputs.
 fn mixer(c: &Config, w: &LayerWeights, a: &Seq) -> Seq {
     let (q, k, v) = projections(c, w, a);
-    let gates = |m: &Option<Matrix>, bias: &Option<Vec<f32>>, scale: fn(&sla_reference::Sla) -> f64| -> Seq {
+    let gates = |m: &Option<Matrix>,
+                 bias: &Option<Vec<f32>>,
+                 scale: fn(&sla_reference::Sla) -> f64|
+     -> Seq {
         let sla = c.sla.as_ref();
         match (m, sla) {
-            (Some(m), Some(sla)) => a.iter().map(|a| gate(m, bias.as_ref(), a, scale(sla), sla.temperature)).collect(),
+            (Some(m), Some(sla)) => a
+                .iter()
+                .map(|a| gate(m, bias.as_ref(), a, scale(sla), sla.temperature))
+                .collect(),
             _ => vec![vec![1.0; c.heads]; a.len()],
         }
     };
@@ -177,26 +207,60 @@ fn mixer(c: &Config, w: &LayerWeights, a: &Seq) -> Seq {
     for n in 0..c.value_heads {
         let head = n / (c.value_heads / c.heads);
         let kv = head / (c.heads / c.kv_heads);
-        let vh = if c.backbone == Backbone::GatedDeltaNet { n } else { kv };
-        let slice = |x: &Seq, h: usize, d: usize, f: &dyn Fn(usize) -> f64| -> Seq {
-            x.iter().enumerate().map(|(t, x)| x[h * d..(h + 1) * d].iter().map(|v| v * f(t)).collect()).collect()
+        let vh = if c.backbone == Backbone::GatedDeltaNet {
+            n
+        } else {
+            kv
         };
-        let on_q = |t: usize| if c.query_gate() == Some(QueryGate::Query) { gq[t][head] } else { 1.0 };
-        let on_k = |t: usize| if c.key_gate() == Some(KeyGate::Key) { gk[t][head] } else { 1.0 };
+        let slice = |x: &Seq, h: usize, d: usize, f: &dyn Fn(usize) -> f64| -> Seq {
+            x.iter()
+                .enumerate()
+                .map(|(t, x)| x[h * d..(h + 1) * d].iter().map(|v| v * f(t)).collect())
+                .collect()
+        };
+        let on_q = |t: usize| {
+            if c.query_gate() == Some(QueryGate::Query) {
+                gq[t][head]
+            } else {
+                1.0
+            }
+        };
+        let on_k = |t: usize| {
+            if c.key_gate() == Some(KeyGate::Key) {
+                gk[t][head]
+            } else {
+                1.0
+            }
+        };
         let (qh, kh) = (slice(&q, head, c.d_k, &on_q), slice(&k, kv, c.d_k, &on_k));
         let vs = slice(&v, vh, c.d_v, &|_| 1.0);
-        let lg: Seq = a.iter().map(|a| (0..c.d_k).map(|i| log_decay(c, w, a, n, i)).collect()).collect();
+        let lg: Seq = a
+            .iter()
+            .map(|a| (0..c.d_k).map(|i| log_decay(c, w, a, n, i)).collect())
+            .collect();
         let beta: Vec<f64> = a
             .iter()
             .enumerate()
             .map(|(t, a)| {
                 let range = if c.allow_neg_eigval { 2.0 } else { 1.0 };
-                let gate = if c.key_gate() == Some(KeyGate::Beta) { gk[t][head] } else { 1.0 };
-                w.b.as_ref().map_or(0.0, |b| gate * range * sigmoid(mat(b, a)[n]))
+                let gate = if c.key_gate() == Some(KeyGate::Beta) {
+                    gk[t][head]
+                } else {
+                    1.0
+                };
+                w.b.as_ref()
+                    .map_or(0.0, |b| gate * range * sigmoid(mat(b, a)[n]))
             })
             .collect();
-        for (t, o) in read_head(c, &qh, &kh, &vs, &lg, &beta).into_iter().enumerate() {
-            let mut yh = rms(&o, |j| w.o_norm.as_ref().map_or(1.0, |w| f64::from(w[j])), c.norm_eps);
+        for (t, o) in read_head(c, &qh, &kh, &vs, &lg, &beta)
+            .into_iter()
+            .enumerate()
+        {
+            let mut yh = rms(
+                &o,
+                |j| w.o_norm.as_ref().map_or(1.0, |w| f64::from(w[j])),
+                c.norm_eps,
+            );
             for (j, y) in yh.iter_mut().enumerate() {
                 let g = w.g.as_ref().map_or(0.0, |g| mat(g, &a[t])[n * c.d_v + j]);
                 *y *= match c.output_gate {
@@ -218,13 +282,18 @@ fn mixer(c: &Config, w: &LayerWeights, a: &Seq) -> Seq {
 fn forward(model: &Model, mut x: Seq) -> Seq {
     let (c, w) = (&model.config, &model.weights);
     for l in &w.layers {
-        let a: Seq = x.iter().map(|x| rms(x, |i| f64::from(l.attn_norm[i]), c.norm_eps)).collect();
+        let a: Seq = x
+            .iter()
+            .map(|x| rms(x, |i| f64::from(l.attn_norm[i]), c.norm_eps))
+            .collect();
         for (x, out) in x.iter_mut().zip(mixer(c, l, &a)) {
             x.iter_mut().zip(out).for_each(|(x, o)| *x += o);
             let m = rms(x, |i| f64::from(l.mlp_norm[i]), c.norm_eps);
             let (g, u) = (mat(&l.gate, &m), mat(&l.up, &m));
             let hidden: Vec<f64> = g.iter().zip(&u).map(|(g, u)| silu(*g) * u).collect();
-            x.iter_mut().zip(mat(&l.down, &hidden)).for_each(|(x, o)| *x += o);
+            x.iter_mut()
+                .zip(mat(&l.down, &hidden))
+                .for_each(|(x, o)| *x += o);
         }
     }
     let head = w.head.weight.as_ref().unwrap_or_else(|| match &w.input {
@@ -234,7 +303,12 @@ fn forward(model: &Model, mut x: Seq) -> Seq {
     x.iter()
         .map(|x| {
             let mut logits = mat(head, &rms(x, |i| f64::from(w.norm[i]), c.norm_eps));
-            w.head.bias.iter().flatten().zip(&mut logits).for_each(|(b, l)| *l += f64::from(*b));
+            w.head
+                .bias
+                .iter()
+                .flatten()
+                .zip(&mut logits)
+                .for_each(|(b, l)| *l += f64::from(*b));
             logits
         })
         .collect()
@@ -263,12 +337,27 @@ fn random_options_match_whole_sequence_formulas() {
                 (Input::Tokens { vocab }, InputWeights::Embedding(m)) => {
                     let id = rng.below(*vocab);
                     x.push(m.row(id).iter().map(|v| f64::from(*v)).collect());
-                    logits.push(session.step_token(id as u32, &mut recorder).unwrap().to_vec());
+                    logits.push(
+                        session
+                            .step_token(id as u32, &mut recorder)
+                            .unwrap()
+                            .to_vec(),
+                    );
                 }
                 (Input::Features { mean, std, .. }, InputWeights::Projection { weight, bias }) => {
                     let z: Vec<f64> = mean.iter().map(|_| rng.normal()).collect();
-                    let raw: Vec<f64> = z.iter().zip(mean.iter().zip(std)).map(|(z, (m, s))| m + s * z).collect();
-                    x.push(mat(weight, &z).iter().zip(bias).map(|(x, b)| x + f64::from(*b)).collect());
+                    let raw: Vec<f64> = z
+                        .iter()
+                        .zip(mean.iter().zip(std))
+                        .map(|(z, (m, s))| m + s * z)
+                        .collect();
+                    x.push(
+                        mat(weight, &z)
+                            .iter()
+                            .zip(bias)
+                            .map(|(x, b)| x + f64::from(*b))
+                            .collect(),
+                    );
                     logits.push(session.step_features(&raw, &mut recorder).unwrap().to_vec());
                 }
                 _ => unreachable!("input and weights agree"),
@@ -282,7 +371,10 @@ fn random_options_match_whole_sequence_formulas() {
 
 /// Every op is tapped once a step and layer, with the length that it documents.
 fn check_taps(c: &Config, r: &Recorder, logits: &Seq, seed: u64) {
-    let (gla, gdn) = (c.backbone == Backbone::Gla, c.backbone == Backbone::GatedDeltaNet);
+    let (gla, gdn) = (
+        c.backbone == Backbone::Gla,
+        c.backbone == Backbone::GatedDeltaNet,
+    );
     let decay = match c.backbone {
         Backbone::RetNet => c.heads,
         Backbone::Gla => c.k_dim(),
@@ -308,7 +400,10 @@ fn check_taps(c: &Config, r: &Recorder, logits: &Seq, seed: u64) {
         (Op::KeyGateLogit, some(c.key_gate().is_some(), c.heads)),
         (Op::State, Some(c.matrix_state_len())),
         (Op::Read, Some(c.y_dim())),
-        (Op::OutputGate, some(c.output_gate != OutputGate::None, c.y_dim())),
+        (
+            Op::OutputGate,
+            some(c.output_gate != OutputGate::None, c.y_dim()),
+        ),
         (Op::MixerNorm, Some(c.y_dim())),
         (Op::MixerOut, Some(c.hidden)),
         (Op::MidResidual, Some(c.hidden)),
@@ -327,18 +422,27 @@ fn check_taps(c: &Config, r: &Recorder, logits: &Seq, seed: u64) {
             if let Some(seq) = seq {
                 taps += 1;
                 assert_eq!(seq.len(), STEPS, "seed {seed}: {op:?}");
-                assert!(seq.iter().all(|v| Some(v.len()) == len), "seed {seed}: {op:?} is not {len:?} long");
+                assert!(
+                    seq.iter().all(|v| Some(v.len()) == len),
+                    "seed {seed}: {op:?} is not {len:?} long"
+                );
             }
         }
         if let Some(gates) = r.0.get(&(layer, Op::QueryGate)) {
             let scale = c.sla.as_ref().unwrap().query_gate_scale;
             assert!(
-                gates.iter().all(|g| (g.iter().sum::<f64>() - scale).abs() < 1e-12),
+                gates
+                    .iter()
+                    .all(|g| (g.iter().sum::<f64>() - scale).abs() < 1e-12),
                 "seed {seed}: gates do not sum"
             );
         }
     }
     assert_eq!(&r.0[&(c.layers, Op::Logits)], logits, "seed {seed}");
     assert_eq!(r.0[&(c.layers, Op::FinalNorm)].len(), STEPS, "seed {seed}");
-    assert_eq!(r.0.len(), taps + 2, "seed {seed}: a tap that is not documented");
+    assert_eq!(
+        r.0.len(),
+        taps + 2,
+        "seed {seed}: a tap that is not documented"
+    );
 }

@@ -32,8 +32,15 @@ fn config() -> Config {
 /// The largest resident set of a running process so far, where the system tells.
 fn peak_bytes(child: &Child) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok().map(|kib| 1024 * kib)
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim()
+        .strip_suffix(" kB")?
+        .trim()
+        .parse::<u64>()
+        .ok()
+        .map(|kib| 1024 * kib)
 }
 
 #[test]
@@ -41,9 +48,15 @@ fn peak_bytes(child: &Child) -> Option<u64> {
 fn a_hundred_million_parameters_in_bounded_time_and_memory() {
     let dir = TempDir::new();
     let config = config();
-    let layout = Layout { precision: Precision::Bf16, ..Layout::default() };
-    synth::write(dir.path(), &config, &synth::weights(&config, 1), &layout).expect("room for the checkpoint");
-    let checkpoint = std::fs::metadata(dir.path().join("model.safetensors")).expect("just written").len();
+    let layout = Layout {
+        precision: Precision::Bf16,
+        ..Layout::default()
+    };
+    synth::write(dir.path(), &config, &synth::weights(&config, 1), &layout)
+        .expect("room for the checkpoint");
+    let checkpoint = std::fs::metadata(dir.path().join("model.safetensors"))
+        .expect("just written")
+        .len();
 
     let start = Instant::now();
     let mut child = Command::new(env!("CARGO_BIN_EXE_sla"))
@@ -63,7 +76,10 @@ fn a_hundred_million_parameters_in_bounded_time_and_memory() {
         }
         std::thread::sleep(Duration::from_millis(50));
     };
-    let (time, file) = (start.elapsed(), std::fs::metadata(dir.path().join("m.sla")).map_or(0, |m| m.len()));
+    let (time, file) = (
+        start.elapsed(),
+        std::fs::metadata(dir.path().join("m.sla")).map_or(0, |m| m.len()),
+    );
     eprintln!(
         "checkpoint {checkpoint} bytes, file {file} bytes, {:.0} s, peak memory {}",
         time.as_secs_f64(),

@@ -13,7 +13,8 @@ fn main() {
     if env::var_os("CARGO_FEATURE_EXTERNAL_MODEL").is_some() {
         return;
     }
-    let here = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR"));
+    let here =
+        PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR"));
     let converted = here.join("../../target/models");
     let path = match env::var_os("SLA_MODEL") {
         Some(path) => PathBuf::from(path),
@@ -21,7 +22,9 @@ fn main() {
             panic!("no model: set SLA_MODEL=FILE.sla, or run `cargo xtask models` to convert those of models/")
         }),
     };
-    let path = path.canonicalize().unwrap_or_else(|error| panic!("model {}: {error}", path.display()));
+    let path = path
+        .canonicalize()
+        .unwrap_or_else(|error| panic!("model {}: {error}", path.display()));
     println!("cargo::rerun-if-changed={}", path.display());
     println!("cargo::rustc-env=SLA_MODEL_PATH={}", path.display());
 }
@@ -31,19 +34,30 @@ fn snapshot() {
     let path = match env::var_os("SLA_SNAPSHOT") {
         Some(path) => PathBuf::from(path),
         None => {
-            let none = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("none.slas");
+            let none = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"))
+                .join("none.slas");
             fs::write(&none, []).expect("OUT_DIR can be written");
             none
         }
     };
-    let path = path.canonicalize().unwrap_or_else(|error| panic!("snapshot {}: {error}", path.display()));
+    let path = path
+        .canonicalize()
+        .unwrap_or_else(|error| panic!("snapshot {}: {error}", path.display()));
     println!("cargo::rerun-if-changed={}", path.display());
     println!("cargo::rustc-env=SLA_SNAPSHOT_PATH={}", path.display());
 }
 
 fn smallest(folder: &Path) -> Option<PathBuf> {
-    let files = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+    let files = fs::read_dir(folder)
+        .ok()?
+        .flatten()
+        .map(|entry| entry.path());
     files
         .filter(|path| path.extension().is_some_and(|extension| extension == "sla"))
-        .min_by_key(|path| (fs::metadata(path).map_or(u64::MAX, |data| data.len()), path.clone()))
+        .min_by_key(|path| {
+            (
+                fs::metadata(path).map_or(u64::MAX, |data| data.len()),
+                path.clone(),
+            )
+        })
 }

@@ -42,7 +42,11 @@ impl Draw {
     /// In ±limit; `extreme` gives only ±limit.
     pub fn within(&mut self, limit: i32, extreme: bool) -> i32 {
         let bits = self.bits();
-        let magnitude = if extreme { limit } else { ((u64::from(bits >> 1) * (limit as u64 + 1)) >> 31) as i32 };
+        let magnitude = if extreme {
+            limit
+        } else {
+            ((u64::from(bits >> 1) * (limit as u64 + 1)) >> 31) as i32
+        };
         if bits & 1 == 0 { magnitude } else { -magnitude }
     }
 }
@@ -81,7 +85,16 @@ pub fn battery() -> Outcome {
         for (rows, groups) in [(4, 1), (8, 2), (4, 5), (12, 3)] {
             matvec_i4(&mut outcome, rows, groups, round);
         }
-        for (d_k, d_v) in [(1, 1), (2, 3), (3, 4), (8, 8), (5, 17), (16, 16), (7, 31), (12, 40)] {
+        for (d_k, d_v) in [
+            (1, 1),
+            (2, 3),
+            (3, 4),
+            (8, 8),
+            (5, 17),
+            (16, 16),
+            (7, 31),
+            (12, 40),
+        ] {
             state(&mut outcome, d_k, d_v, round);
             state16(&mut outcome, d_k, d_v, round);
         }
@@ -134,7 +147,11 @@ fn matvec(outcome: &mut Outcome, rows: usize, cols: usize, block: usize, round: 
     // The oracle itself, against a sum in 64 bits.
     let mut naive = [SENTINEL; ROWS + 2];
     for (row, (naive, m)) in naive[1..=rows].iter_mut().zip(multiplier).enumerate() {
-        let sum: i64 = w.row(row).zip(x.iter()).map(|(w, x)| i64::from(w) * i64::from(*x)).sum();
+        let sum: i64 = w
+            .row(row)
+            .zip(x.iter())
+            .map(|(w, x)| i64::from(w) * i64::from(*x))
+            .sum();
         *naive = fixed::mulhr(sum as i32, m);
     }
     outcome.check("matvec_i8 oracle", naive == want);
@@ -142,13 +159,27 @@ fn matvec(outcome: &mut Outcome, rows: usize, cols: usize, block: usize, round: 
     // Two vectors at once: this one and its reverse.
     let mut pair = Words([0i16; 2 * 256]);
     let pair = &mut pair.0[..2 * cols];
-    let (mut reverse, mut got_2, mut want_2) = ([0i16; 256], [SENTINEL; ROWS + 2], [SENTINEL; ROWS + 2]);
-    reverse.iter_mut().zip(x.iter().rev()).for_each(|(to, x)| *to = *x);
+    let (mut reverse, mut got_2, mut want_2) =
+        ([0i16; 256], [SENTINEL; ROWS + 2], [SENTINEL; ROWS + 2]);
+    reverse
+        .iter_mut()
+        .zip(x.iter().rev())
+        .for_each(|(to, x)| *to = *x);
     dispatch::join(x, 0, pair);
     dispatch::join(&reverse[..cols], 1, pair);
     got = [SENTINEL; ROWS + 2];
-    dispatch::matvec_i8_pair(&w, pair, &multiplier[..rows], [&mut got[1..=rows], &mut got_2[1..=rows]]);
-    scalar::matrix::matvec_i8(&w, &reverse[..cols], &multiplier[..rows], &mut want_2[1..=rows]);
+    dispatch::matvec_i8_pair(
+        &w,
+        pair,
+        &multiplier[..rows],
+        [&mut got[1..=rows], &mut got_2[1..=rows]],
+    );
+    scalar::matrix::matvec_i8(
+        &w,
+        &reverse[..cols],
+        &multiplier[..rows],
+        &mut want_2[1..=rows],
+    );
     outcome.check("matvec_i8_pair", got == want && got_2 == want_2);
 }
 
@@ -180,7 +211,11 @@ fn matvec_i4(outcome: &mut Outcome, rows: usize, groups: usize, round: u32) {
 
     let mut naive = [SENTINEL; 14];
     for (row, (naive, m)) in naive[1..=rows].iter_mut().zip(multiplier).enumerate() {
-        let sum: i64 = w.row(row).zip(x.iter()).map(|(w, x)| i64::from(w) * i64::from(*x)).sum();
+        let sum: i64 = w
+            .row(row)
+            .zip(x.iter())
+            .map(|(w, x)| i64::from(w) * i64::from(*x))
+            .sum();
         *naive = fixed::mulhr(sum as i32, m);
     }
     outcome.check("matvec_i4 oracle", naive == want);
@@ -219,9 +254,20 @@ fn state(outcome: &mut Outcome, d_k: usize, d_v: usize, round: u32) {
         *n = draw.bits() % if extreme { 36 } else { 4 };
     }
     for shifts in [&[][..], &shifts[..d_k]] {
-        let mask_got = dispatch::state_write_read(&mut got[s.clone()], shifts, k, v, q, &mut o_got[1..=d_v]);
-        let mask_want = scalar::state::state_write_read(&mut want[s.clone()], shifts, k, v, q, &mut o_want[1..=d_v]);
-        outcome.check("state_write_read", got == want && o_got == o_want && mask_got == mask_want);
+        let mask_got =
+            dispatch::state_write_read(&mut got[s.clone()], shifts, k, v, q, &mut o_got[1..=d_v]);
+        let mask_want = scalar::state::state_write_read(
+            &mut want[s.clone()],
+            shifts,
+            k,
+            v,
+            q,
+            &mut o_want[1..=d_v],
+        );
+        outcome.check(
+            "state_write_read",
+            got == want && o_got == o_want && mask_got == mask_want,
+        );
     }
     for n in [-1, -3, -31, -32, 0, 2] {
         dispatch::state_shift(&mut got[s.clone()], n);
@@ -253,7 +299,13 @@ fn vectors(outcome: &mut Outcome, len: usize, bits: u32, round: u32) {
     // Powers of two and the most negative numbers are where magnitudes are miscounted.
     match round {
         2 => x[len / 2] = -limit - 1,
-        3 => x.iter_mut().for_each(|x| *x = if *x == limit { *x } else { (*x + 1).clamp(-limit, limit) & -2 }),
+        3 => x.iter_mut().for_each(|x| {
+            *x = if *x == limit {
+                *x
+            } else {
+                (*x + 1).clamp(-limit, limit) & -2
+            }
+        }),
         _ => {}
     }
     let (x, y) = (&x[..len], &y[..len]);
@@ -261,8 +313,14 @@ fn vectors(outcome: &mut Outcome, len: usize, bits: u32, round: u32) {
 
     let mask = scalar::vector::magnitude(x);
     outcome.check("magnitude", dispatch::magnitude(x) == mask);
-    outcome.check("sum_squares", dispatch::sum_squares(x, mask) == scalar::vector::sum_squares(x, mask));
-    outcome.check("sum_magnitudes", dispatch::sum_magnitudes(x) == scalar::vector::sum_magnitudes(x));
+    outcome.check(
+        "sum_squares",
+        dispatch::sum_squares(x, mask) == scalar::vector::sum_squares(x, mask),
+    );
+    outcome.check(
+        "sum_magnitudes",
+        dispatch::sum_magnitudes(x) == scalar::vector::sum_magnitudes(x),
+    );
 
     let (mut got, mut want): ([i32; LEN + 2], [i32; LEN + 2]) = (framed(x), framed(x));
     dispatch::add_saturating(&mut got[at.clone()], y);
@@ -302,9 +360,23 @@ fn activations(outcome: &mut Outcome, len: usize, bits: u32, round: u32) {
     let (mut t, mut x, mut k, mut q) = ([0; LEN], [0; LEN], [0; LEN], [0; LEN]);
     let mut carry = [0u32; LEN];
     // Both sides of 16 in Q16, where tables end; the ends of int32; the two carries around 1.
-    let edges = [0, 1, -1, (16 << 16) - 1, 16 << 16, -(16 << 16), 1 - (16 << 16), i32::MAX, i32::MIN];
+    let edges = [
+        0,
+        1,
+        -1,
+        (16 << 16) - 1,
+        16 << 16,
+        -(16 << 16),
+        1 - (16 << 16),
+        i32::MAX,
+        i32::MIN,
+    ];
     for i in 0..len {
-        t[i] = if round == 0 { edges[i % edges.len()] } else { draw.within(limit, round == 1) };
+        t[i] = if round == 0 {
+            edges[i % edges.len()]
+        } else {
+            draw.within(limit, round == 1)
+        };
         for x in [&mut x[i], &mut k[i], &mut q[i]] {
             *x = draw.within(i32::MAX, round == 1);
         }
@@ -328,14 +400,32 @@ fn activations(outcome: &mut Outcome, len: usize, bits: u32, round: u32) {
     outcome.check("silu_in_place", got == want);
 
     for decay_max in [u32::MAX, 1 << 24] {
-        let mut got =
-            (framed::<u32, { LEN + 2 }>(&carry[..len]), [7u32; LEN + 2], framed(&k[..len]), framed(&q[..len]));
+        let mut got = (
+            framed::<u32, { LEN + 2 }>(&carry[..len]),
+            [7u32; LEN + 2],
+            framed(&k[..len]),
+            framed(&q[..len]),
+        );
         let mut want: (_, _, [i32; LEN + 2], [i32; LEN + 2]) = got;
         let (carry, bits, k, q) = (&mut got.0, &mut got.1, &mut got.2, &mut got.3);
         let at = || 1..=len;
-        dispatch::gla_channels(t, decay_max, &mut carry[at()], &mut bits[at()], &mut k[at()], &mut q[at()]);
+        dispatch::gla_channels(
+            t,
+            decay_max,
+            &mut carry[at()],
+            &mut bits[at()],
+            &mut k[at()],
+            &mut q[at()],
+        );
         let (carry, bits, k, q) = (&mut want.0, &mut want.1, &mut want.2, &mut want.3);
-        scalar::activation::gla_channels(t, decay_max, &mut carry[at()], &mut bits[at()], &mut k[at()], &mut q[at()]);
+        scalar::activation::gla_channels(
+            t,
+            decay_max,
+            &mut carry[at()],
+            &mut bits[at()],
+            &mut k[at()],
+            &mut q[at()],
+        );
         outcome.check("gla_channels", got == want);
     }
 }
@@ -346,9 +436,14 @@ fn state16(outcome: &mut Outcome, d_k: usize, d_v: usize, round: u32) {
     let (extreme, pairs) = (round == 0, d_k.div_ceil(2));
     // |k| ≤ 2^15, Σ|q| < 2^16, |V| ≤ 2^30, |S| ≤ 2^14.
     let (mut k, mut q, mut v) = ([0i32; 16], [0i32; 16], [0i32; 40]);
-    k[..d_k].iter_mut().for_each(|k| *k = draw.within(i32::MAX, extreme));
-    q[..d_k].iter_mut().for_each(|q| *q = draw.within(i32::from(i16::MAX).min(0xffff / d_k as i32), extreme));
-    v.iter_mut().for_each(|v| *v = draw.within(1 << 30, extreme));
+    k[..d_k]
+        .iter_mut()
+        .for_each(|k| *k = draw.within(i32::MAX, extreme));
+    q[..d_k]
+        .iter_mut()
+        .for_each(|q| *q = draw.within(i32::from(i16::MAX).min(0xffff / d_k as i32), extreme));
+    v.iter_mut()
+        .for_each(|v| *v = draw.within(1 << 30, extreme));
     let k = &*scalar::state16::pack_pairs(&mut k[..d_k], -16);
     let q = &*scalar::state16::pack_pairs(&mut q[..d_k], 0);
     let v = &v[..d_v];
@@ -360,7 +455,9 @@ fn state16(outcome: &mut Outcome, d_k: usize, d_v: usize, round: u32) {
     let (mut o_got, mut o_want) = ([SENTINEL; 42], [SENTINEL; 42]);
     let s = 1..=pairs * d_v;
     let mut shifts = [0u32; 16];
-    shifts.iter_mut().for_each(|n| *n = draw.bits() % if extreme { 36 } else { 4 });
+    shifts
+        .iter_mut()
+        .for_each(|n| *n = draw.bits() % if extreme { 36 } else { 4 });
     shifts[0] = if round == 1 { u32::MAX } else { shifts[0] };
 
     dispatch::state16_read(&got[s.clone()], q, &mut o_got[1..=d_v]);
@@ -369,10 +466,28 @@ fn state16(outcome: &mut Outcome, d_k: usize, d_v: usize, round: u32) {
     for shifts in [&[][..], &shifts[..d_k]] {
         let dither = draw.bits();
         let before = want;
-        let mask_got = dispatch::state16_write_read(&mut got[s.clone()], shifts, k, v, q, dither, &mut o_got[1..=d_v]);
-        let mask_want =
-            scalar::state16::state16_write_read(&mut want[s.clone()], shifts, k, v, q, dither, &mut o_want[1..=d_v]);
-        outcome.check("state16_write_read", got == want && o_got == o_want && mask_got == mask_want);
+        let mask_got = dispatch::state16_write_read(
+            &mut got[s.clone()],
+            shifts,
+            k,
+            v,
+            q,
+            dither,
+            &mut o_got[1..=d_v],
+        );
+        let mask_want = scalar::state16::state16_write_read(
+            &mut want[s.clone()],
+            shifts,
+            k,
+            v,
+            q,
+            dither,
+            &mut o_want[1..=d_v],
+        );
+        outcome.check(
+            "state16_write_read",
+            got == want && o_got == o_want && mask_got == mask_want,
+        );
 
         // The oracle itself, element by element in 64 bits.
         let (mut same, mut bits, mut sums) = (true, 0, [0i64; 40]);
@@ -389,8 +504,14 @@ fn state16(outcome: &mut Outcome, d_k: usize, d_v: usize, round: u32) {
                 bits = bits.max(fixed::bit_len((x as i16 ^ (x as i16 >> 15)) as u16 as u32));
             }
         }
-        same &= sums.iter().zip(&o_want[1..=d_v]).all(|(sum, o)| *sum as i32 == *o);
-        outcome.check("state16_write_read oracle", same && fixed::bit_len(mask_want) == bits);
+        same &= sums
+            .iter()
+            .zip(&o_want[1..=d_v])
+            .all(|(sum, o)| *sum as i32 == *o);
+        outcome.check(
+            "state16_write_read oracle",
+            same && fixed::bit_len(mask_want) == bits,
+        );
     }
     for n in [0, 1, 3, 15] {
         dispatch::state16_shift_up(&mut got[s.clone()], n);
@@ -405,6 +526,11 @@ mod tests {
     fn this_machine_passes() {
         let outcome = super::battery();
         assert!(outcome.cases >= 400, "{outcome:?}");
-        assert_eq!((outcome.failures, outcome.failed), (0, None), "backend {}", crate::backend());
+        assert_eq!(
+            (outcome.failures, outcome.failed),
+            (0, None),
+            "backend {}",
+            crate::backend()
+        );
     }
 }

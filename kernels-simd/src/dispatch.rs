@@ -185,14 +185,14 @@ choose! {
 pub use device::state16_write_read;
 #[cfg(sla_helium)]
 pub use device::{
-    add_saturating, apply, apply_i16, apply_in_place, gla_channels, magnitude, shift_i16, shift_in_place, shift_into,
-    sigmoid_product, silu_in_place, silu_product, state_read, state_shift, state_write_read, sum_magnitudes,
-    sum_squares,
+    add_saturating, apply, apply_i16, apply_in_place, gla_channels, magnitude, shift_i16,
+    shift_in_place, shift_into, sigmoid_product, silu_in_place, silu_product, state_read,
+    state_shift, state_write_read, sum_magnitudes, sum_squares,
 };
 #[cfg(all(sla_arm_dsp, not(sla_helium)))]
 pub use device::{
-    add_saturating, apply, apply_i16, apply_in_place, magnitude, shift_i16, shift_in_place, shift_into, silu_product,
-    state_write_read, sum_magnitudes, sum_squares,
+    add_saturating, apply, apply_i16, apply_in_place, magnitude, shift_i16, shift_in_place,
+    shift_into, silu_product, state_write_read, sum_magnitudes, sum_squares,
 };
 pub use scalar::activation::carry_decay;
 pub use scalar::state16::{pack_pairs, state16_read, state16_shift_up};

@@ -58,14 +58,22 @@ pub const fn sat_shl(x: i32, n: u32) -> i32 {
 #[inline(never)] // loops have forms of their own for the usual `n`
 #[must_use]
 pub const fn shift(x: i32, n: i32) -> i32 {
-    if n >= 0 { sat_shl(x, n as u32) } else { round_shr(x, n.unsigned_abs()) }
+    if n >= 0 {
+        sat_shl(x, n as u32)
+    } else {
+        round_shr(x, n.unsigned_abs())
+    }
 }
 
 /// `x·2^n` modulo 2^32 for n ≥ 0, `⌊x / 2^-n⌋` for n < 0 (N1.7): an alignment that is proven not to overflow.
 #[inline(always)]
 #[must_use]
 pub const fn realign(x: i32, n: i32) -> i32 {
-    if n >= 0 { x.wrapping_shl(n as u32) } else { x >> if n < -31 { 31 } else { -n } }
+    if n >= 0 {
+        x.wrapping_shl(n as u32)
+    } else {
+        x >> if n < -31 { 31 } else { -n }
+    }
 }
 
 /// Number of bits of a magnitude mask: the smallest b with mask < 2^b (N1.5).
@@ -91,7 +99,11 @@ mod tests {
 
     #[test]
     fn round_shr_is_floor_of_x_plus_half() {
-        for x in (i32::MIN..=i32::MAX - 65_537).step_by(65_537).chain([i32::MAX, -1, 0, 1, i32::MIN]) {
+        for x in
+            (i32::MIN..=i32::MAX - 65_537)
+                .step_by(65_537)
+                .chain([i32::MAX, -1, 0, 1, i32::MIN])
+        {
             for n in 0..=40u32 {
                 let want = (i128::from(x) * 2 + (1i128 << n)) >> (n + 1);
                 let want = if n > 31 { 0 } else { want as i32 };
@@ -102,10 +114,26 @@ mod tests {
 
     #[test]
     fn halves_make_the_same_product() {
-        let ends = [i32::MIN, i32::MIN + 1, -0x10000, -0xffff, -1, 0, 1, 0x7fff, 0x8000, 0xffff, 0x10000, i32::MAX];
+        let ends = [
+            i32::MIN,
+            i32::MIN + 1,
+            -0x10000,
+            -0xffff,
+            -1,
+            0,
+            1,
+            0x7fff,
+            0x8000,
+            0xffff,
+            0x10000,
+            i32::MAX,
+        ];
         let many = (0..2_000u32).map(|i| i.wrapping_mul(0x9e37_79b9).rotate_left(i) as i32);
         for a in many.chain(ends) {
-            for b in ends.into_iter().chain([a, !a, a.rotate_left(16), 0x5a82_7999]) {
+            for b in ends
+                .into_iter()
+                .chain([a, !a, a.rotate_left(16), 0x5a82_7999])
+            {
                 let want = ((i64::from(a) * i64::from(b) + (1 << 31)) >> 32) as i32;
                 assert_eq!(mulhr_by_halves(a, b), want, "{a} {b}");
                 assert_eq!(mulhr(a, b), want, "{a} {b}");

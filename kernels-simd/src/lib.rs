@@ -30,10 +30,11 @@ mod tables;
 #[cfg(feature = "std")]
 pub use dispatch::with_scalar;
 pub use dispatch::{
-    add_saturating, apply, apply_i16, apply_in_place, backend, carry_decay, gla_channels, join, magnitude, matvec_i4,
-    matvec_i8, matvec_i8_pair, pack_pairs, shift_i16, shift_in_place, shift_into, sigmoid_product, silu_in_place,
-    silu_product, state_read, state_shift, state_write_read, state16_read, state16_shift_up, state16_write_read,
-    sum_magnitudes, sum_squares,
+    add_saturating, apply, apply_i16, apply_in_place, backend, carry_decay, gla_channels, join,
+    magnitude, matvec_i4, matvec_i8, matvec_i8_pair, pack_pairs, shift_i16, shift_in_place,
+    shift_into, sigmoid_product, silu_in_place, silu_product, state_read, state_shift,
+    state_write_read, state16_read, state16_shift_up, state16_write_read, sum_magnitudes,
+    sum_squares,
 };
 pub use real::{Apply, Real, align};
 pub use scalar::embedding::dequantize_row;

@@ -26,8 +26,16 @@ fn falling(table: &[u32; 513], t: u32) -> u32 {
 #[must_use]
 pub fn sigmoid(t: i32) -> i32 {
     let low = falling(&SIGMOID_Q31, t.unsigned_abs());
-    let value = if t < 0 { low } else { (1u32 << 31).wrapping_sub(low) };
-    if value > i32::MAX as u32 { i32::MAX } else { value as i32 }
+    let value = if t < 0 {
+        low
+    } else {
+        (1u32 << 31).wrapping_sub(low)
+    };
+    if value > i32::MAX as u32 {
+        i32::MAX
+    } else {
+        value as i32
+    }
 }
 
 /// silu(t) = t·σ(t) in Q15 for `t` in Q16 (N3.3).
@@ -59,7 +67,11 @@ pub fn exp2(x: u32) -> u32 {
 #[must_use]
 pub fn exp2_neg(x: u32) -> u32 {
     let x = x & ((1 << DECAY_FRAC) - 1);
-    if x == 0 { i32::MAX as u32 } else { exp2((1 << DECAY_FRAC) - x) }
+    if x == 0 {
+        i32::MAX as u32
+    } else {
+        exp2((1 << DECAY_FRAC) - x)
+    }
 }
 
 /// (cos, sin) of `phase` turns·2^32 in Q31 (N3.7). Error below 5e-6.
@@ -71,7 +83,11 @@ pub fn cos_sin(phase: u32) -> (i32, i32) {
 
 fn sine(phase: u32) -> i32 {
     let quarter = phase & 0x3fff_ffff;
-    let x = if phase & 0x4000_0000 != 0 { 0x4000_0000 - quarter } else { quarter };
+    let x = if phase & 0x4000_0000 != 0 {
+        0x4000_0000 - quarter
+    } else {
+        quarter
+    };
     let index = (x >> 22) as usize;
     let value = match (SINE_Q31.get(index), SINE_Q31.get(index + 1)) {
         (Some(&a), Some(&b)) => a.wrapping_add(umulh(b.wrapping_sub(a), (x & 0x3f_ffff) << 10)),
@@ -87,7 +103,11 @@ pub fn exp2_below(below: u32) -> u32 {
     let value = exp2_neg((below & 0xffff) << 11);
     // Q31 to Q30 and the integer part in one rounding shift; below 2^-31 the weight is 0.
     let n = (below >> 16).saturating_add(1);
-    if below == 0 { 1 << 30 } else { round_shr(value as i32, n.min(32)) as u32 }
+    if below == 0 {
+        1 << 30
+    } else {
+        round_shr(value as i32, n.min(32)) as u32
+    }
 }
 
 #[inline(always)]
@@ -107,7 +127,9 @@ mod tests {
 
     /// Every 7th argument in ±18 and the ends.
     fn arguments() -> impl Iterator<Item = i32> {
-        (-18 << 16..18 << 16).step_by(7).chain([i32::MIN, i32::MIN + 1, i32::MAX, 0, -1, 1])
+        (-18 << 16..18 << 16)
+            .step_by(7)
+            .chain([i32::MIN, i32::MIN + 1, i32::MAX, 0, -1, 1])
     }
 
     #[test]
@@ -120,9 +142,15 @@ mod tests {
         }
         for t in arguments() {
             let s = 1.0 / (1.0 + (-q(t)).exp());
-            assert!((f64::from(sigmoid(t)) / 2f64.powi(31) - s).abs() < 1.3e-5, "{t}");
+            assert!(
+                (f64::from(sigmoid(t)) / 2f64.powi(31) - s).abs() < 1.3e-5,
+                "{t}"
+            );
             let got = f64::from(silu(t)) / 2f64.powi(15);
-            assert!((got - q(t) * s).abs() < 2e-5 + 4e-5 * q(t).abs().min(16.0), "{t} {got}");
+            assert!(
+                (got - q(t) * s).abs() < 2e-5 + 4e-5 * q(t).abs().min(16.0),
+                "{t} {got}"
+            );
         }
     }
 
@@ -143,8 +171,14 @@ mod tests {
             let want = (f64::from(x) / 2f64.powi(27)).exp2();
             let up = f64::from(exp2(x)) / 2f64.powi(30);
             let down = f64::from(exp2_neg(x)) / 2f64.powi(31);
-            assert!((up / want - 1.0).abs() < 1e-6 && (1 << 30..1 << 31).contains(&exp2(x)), "{x}");
-            assert!((down * want - 1.0).abs() < 1e-6 && exp2_neg(x) < 1 << 31, "{x}");
+            assert!(
+                (up / want - 1.0).abs() < 1e-6 && (1 << 30..1 << 31).contains(&exp2(x)),
+                "{x}"
+            );
+            assert!(
+                (down * want - 1.0).abs() < 1e-6 && exp2_neg(x) < 1 << 31,
+                "{x}"
+            );
         }
         let mut last = 0;
         for t in (-34 << 16..=0).step_by(3) {
@@ -152,7 +186,10 @@ mod tests {
             assert!(e >= last, "monotone at {t}");
             last = e;
             let want = (f64::from(t) / 65_536.0).exp2() * 2f64.powi(30);
-            assert!((f64::from(e) - want).abs() < 1e-6 * want + 1.0, "{t} {e} {want}");
+            assert!(
+                (f64::from(e) - want).abs() < 1e-6 * want + 1.0,
+                "{t} {e} {want}"
+            );
         }
         assert_eq!(exp2_below(0), 1 << 30);
         assert_eq!(exp2_below(u32::MAX), 0);
@@ -160,7 +197,11 @@ mod tests {
 
     #[test]
     fn circle_follows_its_formula() {
-        for p in (0..=u32::MAX - 99_991).step_by(99_991).chain([0, 1 << 30, 1 << 31, 3 << 30, u32::MAX]) {
+        for p in
+            (0..=u32::MAX - 99_991)
+                .step_by(99_991)
+                .chain([0, 1 << 30, 1 << 31, 3 << 30, u32::MAX])
+        {
             let a = f64::from(p) / 2f64.powi(32) * TAU;
             let (c, s) = cos_sin(p);
             assert!((f64::from(c) / 2f64.powi(31) - a.cos()).abs() < 5e-6, "{p}");

@@ -18,9 +18,15 @@ const EXP_LIMIT: i32 = 1 << 24;
 
 impl Real {
     /// 0.
-    pub const ZERO: Real = Real { mantissa: 0, exponent: 0 };
+    pub const ZERO: Real = Real {
+        mantissa: 0,
+        exponent: 0,
+    };
     /// 1.
-    pub const ONE: Real = Real { mantissa: 1 << 30, exponent: -30 };
+    pub const ONE: Real = Real {
+        mantissa: 1 << 30,
+        exponent: -30,
+    };
 
     /// The normalised value of `value · 2^exponent`, truncated to 31 bits (N2.2).
     #[inline(never)]
@@ -31,7 +37,10 @@ impl Real {
         }
         let up = value.leading_zeros() as i32 - 33; // bring the leading one to bit 30
         let mantissa = if up >= 0 { value << up } else { value >> -up };
-        Real { mantissa: mantissa as u32, exponent: clamp_exponent(exponent.saturating_sub(up)) }
+        Real {
+            mantissa: mantissa as u32,
+            exponent: clamp_exponent(exponent.saturating_sub(up)),
+        }
     }
 
     /// `mantissa · 2^exponent` for a mantissa in `[2^30, 2^31)` or for 0·2^0, and an exponent in ±2^24: nothing to do.
@@ -45,7 +54,10 @@ impl Real {
     /// 2^exponent.
     #[must_use]
     pub const fn pow2(exponent: i32) -> Real {
-        Real { mantissa: 1 << 30, exponent: clamp_exponent(exponent.saturating_sub(30)) }
+        Real {
+            mantissa: 1 << 30,
+            exponent: clamp_exponent(exponent.saturating_sub(30)),
+        }
     }
 
     /// The mantissa, in `[2^30, 2^31)` or 0.
@@ -75,7 +87,10 @@ impl Real {
             return Real::ZERO;
         }
         let down = if product >> 61 != 0 { 31 } else { 30 };
-        Real { mantissa: (product >> down) as u32, exponent: clamp_exponent(self.exponent + other.exponent + down) }
+        Real {
+            mantissa: (product >> down) as u32,
+            exponent: clamp_exponent(self.exponent + other.exponent + down),
+        }
     }
 
     /// `self · 2^n` (exact).
@@ -85,7 +100,10 @@ impl Real {
         if self.mantissa == 0 {
             return self;
         }
-        Real { mantissa: self.mantissa, exponent: clamp_exponent(self.exponent.saturating_add(n)) }
+        Real {
+            mantissa: self.mantissa,
+            exponent: clamp_exponent(self.exponent.saturating_add(n)),
+        }
     }
 
     /// Sum (N2.4): the smaller operand is aligned by truncation.
@@ -98,14 +116,28 @@ impl Real {
         if other.mantissa == 0 {
             return self;
         }
-        let (big, small) = if self.exponent >= other.exponent { (self, other) } else { (other, self) };
+        let (big, small) = if self.exponent >= other.exponent {
+            (self, other)
+        } else {
+            (other, self)
+        };
         let apart = (big.exponent - small.exponent) as u32;
-        let addend = if apart > 31 { 0 } else { small.mantissa >> apart };
+        let addend = if apart > 31 {
+            0
+        } else {
+            small.mantissa >> apart
+        };
         let sum = big.mantissa + addend; // < 2^32
         if sum >> 31 != 0 {
-            Real { mantissa: sum >> 1, exponent: clamp_exponent(big.exponent + 1) }
+            Real {
+                mantissa: sum >> 1,
+                exponent: clamp_exponent(big.exponent + 1),
+            }
         } else {
-            Real { mantissa: sum, exponent: big.exponent }
+            Real {
+                mantissa: sum,
+                exponent: big.exponent,
+            }
         }
     }
 
@@ -186,7 +218,11 @@ impl Real {
         } else if n < 0 {
             let half = 1u64 << (-n - 1);
             let rounded = (product + half) >> -n; // product < 2^63
-            if rounded > u32::MAX as u64 { u32::MAX } else { rounded as u32 }
+            if rounded > u32::MAX as u64 {
+                u32::MAX
+            } else {
+                rounded as u32
+            }
         } else if n >= 32 || product >> (32 - n) != 0 {
             u32::MAX
         } else {
@@ -215,7 +251,10 @@ impl Apply {
     /// The same with a further shift of the result by `2^n`.
     #[must_use]
     pub const fn scaled(self, n: i32) -> Apply {
-        Apply { post: clamp_exponent(self.post.saturating_add(n)), ..self }
+        Apply {
+            post: clamp_exponent(self.post.saturating_add(n)),
+            ..self
+        }
     }
 }
 
@@ -253,13 +292,26 @@ mod tests {
 
     fn samples() -> Vec<Real> {
         let mut seed = 1u64;
-        let mut out = std::vec![Real::ONE, Real::new(3, 0), Real::new(u64::MAX, -64), Real::new(1 << 30, 1)];
+        let mut out = std::vec![
+            Real::ONE,
+            Real::new(3, 0),
+            Real::new(u64::MAX, -64),
+            Real::new(1 << 30, 1)
+        ];
         for _ in 0..20_000 {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             out.push(Real::new(seed >> (seed >> 58), (seed & 63) as i32 - 32));
         }
-        out.push(Real { mantissa: (1 << 31) - 1, exponent: 0 });
-        out.push(Real { mantissa: (1 << 31) - 1, exponent: 1 });
+        out.push(Real {
+            mantissa: (1 << 31) - 1,
+            exponent: 0,
+        });
+        out.push(Real {
+            mantissa: (1 << 31) - 1,
+            exponent: 1,
+        });
         out
     }
 
@@ -274,7 +326,10 @@ mod tests {
                 (a.recip(), 1.0 / f(a), 2e-9),
                 (a.rsqrt(), 1.0 / f(a).sqrt(), 4e-9),
             ] {
-                assert!((f(got) / want - 1.0).abs() < tol, "{a:?} {b:?} {got:?} {want}");
+                assert!(
+                    (f(got) / want - 1.0).abs() < tol,
+                    "{a:?} {b:?} {got:?} {want}"
+                );
                 assert!(got.mantissa >> 30 == 1, "normalised: {got:?}");
             }
         }
@@ -282,7 +337,11 @@ mod tests {
 
     #[test]
     fn reciprocals_are_floors() {
-        for m in (1u32 << 30..1 << 31).step_by(99_991).chain([(1 << 30) + 1, (1 << 31) - 1, 0x5a82_799a]) {
+        for m in
+            (1u32 << 30..1 << 31)
+                .step_by(99_991)
+                .chain([(1 << 30) + 1, (1 << 31) - 1, 0x5a82_799a])
+        {
             let got = Real::normal(m, 0).recip();
             assert_eq!(got, Real::new((1 << 61) / u64::from(m), -61), "{m}");
         }

@@ -115,7 +115,10 @@ mod tests {
         for i in 0..256 {
             let x = i as f64 / 256.0;
             check(EXP2_Q30[i], 2f64.powi(30) * x.exp2());
-            check(SINE_Q31[i], 2f64.powi(31) * (x * core::f64::consts::FRAC_PI_2).sin());
+            check(
+                SINE_Q31[i],
+                2f64.powi(31) * (x * core::f64::consts::FRAC_PI_2).sin(),
+            );
         }
         assert_eq!((EXP2_Q30[256], SINE_Q31[256]), (1 << 31, (1 << 31) - 1));
     }

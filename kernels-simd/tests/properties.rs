@@ -28,7 +28,15 @@ fn words(len: usize, limit: i32) -> impl Strategy<Value = Vec<i32>> {
 /// Row-major weights in the layout of format.md F6.2, written down a second time.
 fn pack(weights: &[Vec<i8>], cols: usize) -> Vec<i16> {
     let (rows, cols) = (padded_rows(weights.len()), padded_cols(cols));
-    let at = |r: usize, c: usize| i16::from(weights.get(r).and_then(|row| row.get(c)).copied().unwrap_or(0));
+    let at = |r: usize, c: usize| {
+        i16::from(
+            weights
+                .get(r)
+                .and_then(|row| row.get(c))
+                .copied()
+                .unwrap_or(0),
+        )
+    };
     let mut out = Vec::new();
     for panel in (0..rows).step_by(4) {
         for run in (0..cols).step_by(8) {
@@ -42,18 +50,33 @@ fn pack(weights: &[Vec<i8>], cols: usize) -> Vec<i16> {
 
 /// Nibbles 0…15 and scales by group in the layout of format.md F6.7, written down a second time.
 fn pack_i4(nibbles: &[Vec<u8>], scales: &[Vec<u8>], cols: usize) -> Vec<u32> {
-    let at = |r: usize, c: usize| u32::from(nibbles.get(r).and_then(|row| row.get(c)).copied().unwrap_or(8));
+    let at = |r: usize, c: usize| {
+        u32::from(
+            nibbles
+                .get(r)
+                .and_then(|row| row.get(c))
+                .copied()
+                .unwrap_or(8),
+        )
+    };
     let mut out = Vec::new();
     for panel in (0..padded_rows(nibbles.len())).step_by(4) {
         for group in 0..cols.div_ceil(GROUP) {
             for run in (GROUP * group..GROUP * (group + 1)).step_by(8) {
                 for r in panel..panel + 4 {
                     out.push(
-                        (0..4).map(|k| at(r, run + 2 * k) << (4 * k) | at(r, run + 2 * k + 1) << (16 + 4 * k)).sum(),
+                        (0..4)
+                            .map(|k| {
+                                at(r, run + 2 * k) << (4 * k)
+                                    | at(r, run + 2 * k + 1) << (16 + 4 * k)
+                            })
+                            .sum(),
                     );
                 }
             }
-            out.push(u32::from_le_bytes([0, 1, 2, 3].map(|r| scales.get(panel + r).map_or(0, |s| s[group]))));
+            out.push(u32::from_le_bytes(
+                [0, 1, 2, 3].map(|r| scales.get(panel + r).map_or(0, |s| s[group])),
+            ));
         }
     }
     out

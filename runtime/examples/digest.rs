@@ -9,12 +9,20 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let Some((Ok(tokens), files)) = arguments.split_first().map(|(tokens, files)| (tokens.parse(), files)) else {
+    let Some((Ok(tokens), files)) = arguments
+        .split_first()
+        .map(|(tokens, files)| (tokens.parse(), files))
+    else {
         eprintln!("usage: digest TOKENS FILE.sla...");
         return ExitCode::from(2);
     };
     let kernels = sla_kernels::conformance::battery();
-    println!("kernels {} {} {}", sla_kernels::backend(), kernels.cases, kernels.failures);
+    println!(
+        "kernels {} {} {}",
+        sla_kernels::backend(),
+        kernels.cases,
+        kernels.failures
+    );
     for file in files {
         match digest(file, tokens) {
             Ok(digest) => println!("{file} {digest:08x}"),

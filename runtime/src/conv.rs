@@ -34,12 +34,16 @@ impl Conv<'_> {
             if P::ACTIVE {
                 saturated += u32::from(now != *u);
             }
-            let weight = |tap: usize| i32::from(self.weights.get(tap * channels + c).copied().unwrap_or(0));
+            let weight =
+                |tap: usize| i32::from(self.weights.get(tap * channels + c).copied().unwrap_or(0));
             let mut acc = weight(taps).wrapping_mul(now);
             let mut from = slot;
             // From the oldest (tap 0, in this token's slot) to the newest.
             for tap in 0..taps {
-                let past = history.get(from * stride + offset + c).copied().unwrap_or(0);
+                let past = history
+                    .get(from * stride + offset + c)
+                    .copied()
+                    .unwrap_or(0);
                 acc = acc.wrapping_add(weight(tap).wrapping_mul(i32::from(past)));
                 from = if from + 1 < taps { from + 1 } else { 0 };
             }
@@ -51,7 +55,9 @@ impl Conv<'_> {
             *u = fixed::mulhr(acc, self.multiplier.get(c).copied().unwrap_or(0));
         }
         shift_in_place(u, self.shift);
-        u.iter_mut().zip(self.bias).for_each(|(u, b)| *u = u.saturating_add(*b));
+        u.iter_mut()
+            .zip(self.bias)
+            .for_each(|(u, b)| *u = u.saturating_add(*b));
         if P::ACTIVE {
             saturated += at_the_ends(u);
         }

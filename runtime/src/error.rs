@@ -76,10 +76,17 @@ pub enum ParseError {
 impl core::fmt::Display for ParseError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match *self {
-            ParseError::Misaligned => write!(f, "the model does not start at a multiple of 16 bytes"),
-            ParseError::Truncated { need, have } => write!(f, "cut off: {need} bytes needed, {have} there"),
+            ParseError::Misaligned => {
+                write!(f, "the model does not start at a multiple of 16 bytes")
+            }
+            ParseError::Truncated { need, have } => {
+                write!(f, "cut off: {need} bytes needed, {have} there")
+            }
             ParseError::TooLong { need, have } => {
-                write!(f, "{have} bytes where the header says {need}: something was appended")
+                write!(
+                    f,
+                    "{have} bytes where the header says {need}: something was appended"
+                )
             }
             ParseError::NotSla => write!(f, "not a .sla file"),
             ParseError::Version { found } => write!(
@@ -87,12 +94,19 @@ impl core::fmt::Display for ParseError {
                 "format version {found}, but this runtime reads version {VERSION}: convert the checkpoint again"
             ),
             ParseError::Checksum { stored, computed } => {
-                write!(f, "corrupted: checksum {computed:#010x}, expected {stored:#010x}")
+                write!(
+                    f,
+                    "corrupted: checksum {computed:#010x}, expected {stored:#010x}"
+                )
             }
-            ParseError::Section { index } => write!(f, "entry {index} of the section table is invalid"),
+            ParseError::Section { index } => {
+                write!(f, "entry {index} of the section table is invalid")
+            }
             ParseError::Missing { kind } => write!(f, "section {kind} is missing"),
             ParseError::Description => write!(f, "the model description contradicts itself"),
-            ParseError::State { layer } => write!(f, "the state section is wrong about layer {layer}"),
+            ParseError::State { layer } => {
+                write!(f, "the state section is wrong about layer {layer}")
+            }
             ParseError::Ends => write!(f, "the section of tokens that end a text is invalid"),
             ParseError::Feature { feature } => {
                 write!(
@@ -101,7 +115,11 @@ impl core::fmt::Display for ParseError {
                 )
             }
             ParseError::Tensor { layer, role } => {
-                write!(f, "the entry of tensor {} (layer {layer}) is invalid", role.name())
+                write!(
+                    f,
+                    "the entry of tensor {} (layer {layer}) is invalid",
+                    role.name()
+                )
             }
             #[cfg(feature = "tokenizer")]
             ParseError::Tokenizer(e) => write!(f, "the tokenizer section: {e}"),
@@ -151,12 +169,17 @@ impl core::fmt::Display for StepError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match *self {
             StepError::State { need, have } => write!(f, "state of {have} words, {need} needed"),
-            StepError::Scratch { need, have } => write!(f, "scratch of {have} words, {need} needed"),
+            StepError::Scratch { need, have } => {
+                write!(f, "scratch of {have} words, {need} needed")
+            }
             StepError::Token { token, vocabulary } => {
                 write!(f, "token {token} is not in the vocabulary of {vocabulary}")
             }
             StepError::Features { need, have } => write!(f, "{have} features, {need} needed"),
-            StepError::Input => write!(f, "tokens are for language models, features for feature models"),
+            StepError::Input => write!(
+                f,
+                "tokens are for language models, features for feature models"
+            ),
         }
     }
 }
@@ -186,7 +209,10 @@ impl core::fmt::Display for SelfTestError {
             SelfTestError::Step(e) => write!(f, "{e}"),
             SelfTestError::Absent => write!(f, "the file has no self-test"),
             SelfTestError::Digest { expected, computed } => {
-                write!(f, "self-test digest {computed:#010x}, expected {expected:#010x}")
+                write!(
+                    f,
+                    "self-test digest {computed:#010x}, expected {expected:#010x}"
+                )
             }
         }
     }
@@ -249,17 +275,31 @@ impl core::fmt::Display for SnapshotError {
         match *self {
             SnapshotError::NotASnapshot => write!(f, "not a snapshot"),
             SnapshotError::Version { found } => {
-                write!(f, "snapshot version {found}, but this runtime reads version {SNAPSHOT_VERSION}: make it again")
+                write!(
+                    f,
+                    "snapshot version {found}, but this runtime reads version {SNAPSHOT_VERSION}: make it again"
+                )
             }
             SnapshotError::Model { found, expected } => {
-                write!(f, "a snapshot of another model: of {found:#010x}, this one is {expected:#010x}")
+                write!(
+                    f,
+                    "a snapshot of another model: of {found:#010x}, this one is {expected:#010x}"
+                )
             }
-            SnapshotError::Truncated { need, have } => write!(f, "snapshot of {have} bytes, {need} needed"),
+            SnapshotError::Truncated { need, have } => {
+                write!(f, "snapshot of {have} bytes, {need} needed")
+            }
             SnapshotError::Checksum { stored, computed } => {
-                write!(f, "snapshot corrupted: checksum {computed:#010x}, expected {stored:#010x}")
+                write!(
+                    f,
+                    "snapshot corrupted: checksum {computed:#010x}, expected {stored:#010x}"
+                )
             }
             SnapshotError::State { layer } => {
-                write!(f, "the snapshot holds a state that no step leaves (layer {layer})")
+                write!(
+                    f,
+                    "the snapshot holds a state that no step leaves (layer {layer})"
+                )
             }
             SnapshotError::Read { at } => write!(f, "the snapshot cannot be read at byte {at}"),
         }

@@ -32,8 +32,16 @@ impl<'f> Exercise<'f> {
     /// The start of the stream; `frame` has [`Exercise::frame_len`] elements or more.
     #[must_use]
     pub fn new(desc: &ModelDesc, frame: &'f mut [i32]) -> Self {
-        let first = if desc.bos == NONE { 10.min(desc.inputs.saturating_sub(1)) } else { desc.bos };
-        Self { token: first, noise: 1, frame }
+        let first = if desc.bos == NONE {
+            10.min(desc.inputs.saturating_sub(1))
+        } else {
+            desc.bos
+        };
+        Self {
+            token: first,
+            noise: 1,
+            frame,
+        }
     }
 
     /// Writes the next frame of a feature model. Not part of a step's cost.
@@ -42,7 +50,10 @@ impl<'f> Exercise<'f> {
         let means: &[i32] = model.elements(0, Role::FeatureMean);
         let shift = (29 - model.desc().feature_frac).clamp(0, 31) as u32;
         for (out, mean) in self.frame.iter_mut().zip(means) {
-            self.noise = self.noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            self.noise = self
+                .noise
+                .wrapping_mul(1_664_525)
+                .wrapping_add(1_013_904_223);
             *out = mean.saturating_add((self.noise as i32) >> shift);
         }
     }
@@ -51,7 +62,10 @@ impl<'f> Exercise<'f> {
     ///
     /// # Errors
     /// As [`Session::step`] and [`Session::step_features`].
-    pub fn step<'a, 'm>(&mut self, session: &'a mut Session<'_, 'm>) -> Result<Logits<'a, 'm>, StepError> {
+    pub fn step<'a, 'm>(
+        &mut self,
+        session: &'a mut Session<'_, 'm>,
+    ) -> Result<Logits<'a, 'm>, StepError> {
         self.step_probed(session, &mut NoProbe)
     }
 
@@ -77,7 +91,10 @@ impl<'f> Exercise<'f> {
     ///
     /// # Errors
     /// As [`Exercise::step`].
-    pub fn slices<'a, 's, 'm>(&mut self, session: &'a mut Session<'s, 'm>) -> Result<Slices<'a, 's, 'm>, StepError> {
+    pub fn slices<'a, 's, 'm>(
+        &mut self,
+        session: &'a mut Session<'s, 'm>,
+    ) -> Result<Slices<'a, 's, 'm>, StepError> {
         match session.model().desc().input {
             InputKind::Tokens => session.slices(self.token),
             InputKind::Features => {

@@ -22,18 +22,26 @@ impl<'w> HeadGate<'w> {
             sum += u64::from(nonlinear::exp2_below(below));
             *t = below as i32;
         }
-        Self { below: logits, inverse: Real::new(sum, -30).recip().mul(scale) }
+        Self {
+            below: logits,
+            inverse: Real::new(sum, -30).recip().mul(scale),
+        }
     }
 
     /// No gate: 1 for every head.
-    pub const NONE: HeadGate<'static> = HeadGate { below: &[], inverse: Real::ONE };
+    pub const NONE: HeadGate<'static> = HeadGate {
+        below: &[],
+        inverse: Real::ONE,
+    };
 
     /// The gate of head `head` (N7.2): the weight is taken anew as a real, since a small gate on q has to be as exact
     /// as a large one; the norm behind it cancels its size.
     pub fn of(&self, head: usize) -> Real {
         match self.below {
             [] => Real::ONE,
-            below => below.get(head).map_or(Real::ZERO, |&below| weight(below as u32).mul(self.inverse)),
+            below => below
+                .get(head)
+                .map_or(Real::ZERO, |&below| weight(below as u32).mul(self.inverse)),
         }
     }
 }

@@ -10,8 +10,8 @@ use crate::norm;
 use crate::scales::HEAD_UNIT_FRAC;
 use sla_format::StateKind;
 use sla_kernels::{
-    self as kernels, Real, align, fixed, magnitude, pack_pairs, scalar::state16::DITHER_TOKEN, state_read, state_shift,
-    state_write_read, state16_read, state16_shift_up, state16_write_read,
+    self as kernels, Real, align, fixed, magnitude, pack_pairs, scalar::state16::DITHER_TOKEN,
+    state_read, state_shift, state_write_read, state16_read, state16_shift_up, state16_write_read,
 };
 
 /// When S moves and how far (N6.5, N6.8), in bits of |S| and of the final shift of a write.
@@ -32,8 +32,24 @@ struct Limits {
     start: i32,
 }
 
-const INT32: Limits = Limits { full: 29, room: 27, low: 20, small: -8, write: 0, settle: -2, start: -3 };
-const INT16: Limits = Limits { full: 14, room: 14, low: 11, small: -2, write: 1, settle: 1, start: 1 };
+const INT32: Limits = Limits {
+    full: 29,
+    room: 27,
+    low: 20,
+    small: -8,
+    write: 0,
+    settle: -2,
+    start: -3,
+};
+const INT16: Limits = Limits {
+    full: 14,
+    room: 14,
+    low: 11,
+    small: -2,
+    write: 1,
+    settle: 1,
+    start: 1,
+};
 
 /// Final shift of a write below which a stale mask does harm.
 const STALE_WRITE: i32 = -8;
@@ -79,19 +95,30 @@ pub(crate) struct Rows<'v> {
 
 /// Dither of the first word of every state at a position (N6.9).
 pub(crate) fn dither(position: u64) -> u32 {
-    if STATE_INT16 { (position as u32).wrapping_mul(DITHER_TOKEN) } else { 0 }
+    if STATE_INT16 {
+        (position as u32).wrapping_mul(DITHER_TOKEN)
+    } else {
+        0
+    }
 }
 
 impl HeadState<'_> {
     /// The representation. Where only one is compiled in, the compiler sees it.
     #[inline(always)]
     pub fn kind(&self) -> StateKind {
-        if STATE_INT16 { self.kind } else { StateKind::Int32 }
+        if STATE_INT16 {
+            self.kind
+        } else {
+            StateKind::Int32
+        }
     }
 
     /// S ← S·2^-bits, exactly (N6.1).
     pub fn decay_whole_bits(&mut self, bits: u32) {
-        *self.frac = self.frac.saturating_add(bits as i32).clamp(-FRAC_LIMIT, FRAC_LIMIT);
+        *self.frac = self
+            .frac
+            .saturating_add(bits as i32)
+            .clamp(-FRAC_LIMIT, FRAC_LIMIT);
     }
 
     /// r = Sᵀk (N6.3, N6.10); returns the fraction bits of r. Needs Σ|k| < 2^31; `buffer` is scratch of k's length.
@@ -102,8 +129,15 @@ impl HeadState<'_> {
                 *self.frac + k.frac - 32
             }
             StateKind::Int16 => {
-                buffer.iter_mut().zip(k.v.iter()).for_each(|(copy, k)| *copy = *k);
-                let k = Rows { v: buffer, frac: k.frac }.packed(pack_sum);
+                buffer
+                    .iter_mut()
+                    .zip(k.v.iter())
+                    .for_each(|(copy, k)| *copy = *k);
+                let k = Rows {
+                    v: buffer,
+                    frac: k.frac,
+                }
+                .packed(pack_sum);
                 state16_read(self.s, k.v, r);
                 *self.frac + k.frac
             }
@@ -116,7 +150,14 @@ impl HeadState<'_> {
     /// Needs |k| ≤ 2^30 ([`align_largest`]) and Σ|q| < 2^31 ([`align_sum`]), and may overwrite both. `buffer` is scratch
     /// of v's length.
     pub fn write_read(&mut self, step: Update, buffer: &mut [i32], o: &mut [i32]) -> Real {
-        let Update { shifts, decays: mut shifted, mut k, v, gain, mut q } = step;
+        let Update {
+            shifts,
+            decays: mut shifted,
+            mut k,
+            v,
+            gain,
+            mut q,
+        } = step;
         let (v_mask, k_mask) = (magnitude(v.v), magnitude(k.v));
         if self.kind() == StateKind::Int16 {
             k = k.packed(|_| 15 - fixed::bit_len(k_mask));
@@ -146,7 +187,9 @@ impl HeadState<'_> {
                 if !shifted {
                     shifts.fill(0);
                 }
-                shifts.iter_mut().for_each(|bits| *bits = bits.saturating_add(moved.unsigned_abs()));
+                shifts
+                    .iter_mut()
+                    .for_each(|bits| *bits = bits.saturating_add(moved.unsigned_abs()));
                 shifted = true;
             } else if moved > 0 && *self.mask != 0 {
                 if shifted {
@@ -158,7 +201,10 @@ impl HeadState<'_> {
                 }
                 shifted = false;
             }
-            *self.frac = self.frac.saturating_add(moved).clamp(-FRAC_LIMIT, FRAC_LIMIT);
+            *self.frac = self
+                .frac
+                .saturating_add(moved)
+                .clamp(-FRAC_LIMIT, FRAC_LIMIT);
             kernels::apply(apply.scaled(moved), v.v, buffer);
         }
         let shifts: &[u32] = if shifted { shifts } else { &[] };
@@ -181,7 +227,11 @@ impl HeadState<'_> {
         if bits == 0 {
             l.start - post
         } else if post > l.write || bits > l.full {
-            let for_write = if post > l.write { post.saturating_sub(l.settle) } else { 0 };
+            let for_write = if post > l.write {
+                post.saturating_sub(l.settle)
+            } else {
+                0
+            };
             -for_write.max(if bits > l.full { bits - l.room } else { 0 })
         } else if bits < l.low && post < l.small {
             (l.room - bits).min(l.start - post)
@@ -191,7 +241,14 @@ impl HeadState<'_> {
     }
 
     /// The rows' decay alone; an int16 state learns its new mask.
-    fn shift_rows(&mut self, shifts: &[u32], k: &[i32], q: &[i32], zero: &mut [i32], o: &mut [i32]) {
+    fn shift_rows(
+        &mut self,
+        shifts: &[u32],
+        k: &[i32],
+        q: &[i32],
+        zero: &mut [i32],
+        o: &mut [i32],
+    ) {
         match self.kind() {
             StateKind::Int32 => {
                 let d_v = self.s.len() / shifts.len().max(1);
@@ -211,7 +268,10 @@ impl Rows<'_> {
     /// In int16 pairs, shifted by what `n` says of the vector (N6.10).
     fn packed(self, n: impl FnOnce(&[i32]) -> i32) -> Self {
         let n = n(self.v);
-        Self { v: pack_pairs(self.v, n), frac: self.frac + n }
+        Self {
+            v: pack_pairs(self.v, n),
+            frac: self.frac + n,
+        }
     }
 }
 
@@ -225,7 +285,11 @@ fn pack_sum(x: &[i32]) -> i32 {
 /// Copies `x` shifted so that 2^30 ≤ Σ|x| < 2^31 and returns the shift (N6.6): for vectors that read the state.
 pub(crate) fn align_sum(x: &[i32], out: &mut [i32]) -> i32 {
     let sum = kernels::sum_magnitudes(x);
-    let up = if sum == 0 { 0 } else { sum.leading_zeros() as i32 - 33 };
+    let up = if sum == 0 {
+        0
+    } else {
+        sum.leading_zeros() as i32 - 33
+    };
     kernels::shift_into(x, up, out);
     up
 }

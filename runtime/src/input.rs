@@ -23,13 +23,15 @@ impl Input<'_> {
         let desc = model.desc();
         match (self, desc.input) {
             (Input::Token(token), InputKind::Tokens) if *token < desc.inputs => Ok(()),
-            (Input::Token(token), InputKind::Tokens) => {
-                Err(StepError::Token { token: *token, vocabulary: desc.inputs })
-            }
+            (Input::Token(token), InputKind::Tokens) => Err(StepError::Token {
+                token: *token,
+                vocabulary: desc.inputs,
+            }),
             (Input::Features(f), InputKind::Features) if f.len() == desc.inputs as usize => Ok(()),
-            (Input::Features(f), InputKind::Features) => {
-                Err(StepError::Features { need: desc.inputs as usize, have: f.len() })
-            }
+            (Input::Features(f), InputKind::Features) => Err(StepError::Features {
+                need: desc.inputs as usize,
+                have: f.len(),
+            }),
             _ => Err(StepError::Input),
         }
     }
@@ -37,8 +39,13 @@ impl Input<'_> {
     /// Writes x of token `lane`. Returns how many values were saturated, if a probe wants to know.
     pub fn embed<P: Probe>(&self, model: &Model, ws: &mut Workspace, lane: usize) -> u32 {
         let mut saturated = 0;
-        let regions = ws.x.get_mut(lane).zip(ws.act.get_mut(lane)).zip(ws.work.get_mut(lane));
-        let Some(((x, act), work)) = regions else { return 0 };
+        let regions =
+            ws.x.get_mut(lane)
+                .zip(ws.act.get_mut(lane))
+                .zip(ws.work.get_mut(lane));
+        let Some(((x, act), work)) = regions else {
+            return 0;
+        };
         let input = model.matrix(0, Role::Input);
         match self {
             Input::Token(token) => input.dequantize_row(*token as usize, x),
@@ -48,7 +55,11 @@ impl Input<'_> {
                 let (inverse_std, _) = model.channel_constants(0, Role::FeatureMean);
                 let up = i32::from(model.tensor(0, Role::FeatureMean).shift);
                 let standard = work.get_mut(..features.len()).unwrap_or_default();
-                for ((out, f), (mean, m)) in standard.iter_mut().zip(*features).zip(means.iter().zip(inverse_std)) {
+                for ((out, f), (mean, m)) in standard
+                    .iter_mut()
+                    .zip(*features)
+                    .zip(means.iter().zip(inverse_std))
+                {
                     *out = fixed::shift(fixed::mulhr(f.saturating_sub(*mean), *m), up);
                 }
                 if P::ACTIVE {
@@ -77,7 +88,9 @@ pub(crate) fn rotary_angles(model: &Model, position: u64, out: &mut [i32]) {
         return;
     }
     let steps: &[u64] = model.elements(0, Role::Rotary);
-    let (cos, sin) = out.split_at_mut_checked(steps.len()).unwrap_or((&mut [], &mut []));
+    let (cos, sin) = out
+        .split_at_mut_checked(steps.len())
+        .unwrap_or((&mut [], &mut []));
     for ((cos, sin), step) in cos.iter_mut().zip(sin).zip(steps) {
         (*cos, *sin) = nonlinear::cos_sin((position.wrapping_mul(*step) >> 32) as u32);
     }

@@ -39,7 +39,11 @@ impl<const ROWS: usize> Ledger<ROWS> {
     /// An empty ledger that reads `now`, a counter that counts up and wraps.
     #[must_use]
     pub fn new(now: fn() -> u32) -> Self {
-        Self { now, last: 0, rows: [[Entry::default(); OPS]; ROWS] }
+        Self {
+            now,
+            last: 0,
+            rows: [[Entry::default(); OPS]; ROWS],
+        }
     }
 
     /// Starts the clock of a step.
@@ -59,7 +63,9 @@ impl<const ROWS: usize> Ledger<ROWS> {
     }
 
     fn entry(&mut self, layer: usize, op: Op) -> Option<&mut Entry> {
-        self.rows.get_mut(layer.min(ROWS.saturating_sub(1)))?.get_mut(op as usize)
+        self.rows
+            .get_mut(layer.min(ROWS.saturating_sub(1)))?
+            .get_mut(op as usize)
     }
 }
 

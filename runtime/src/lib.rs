@@ -71,6 +71,8 @@ pub use session::Session;
 pub use sla_format::{Checksum, InputKind, MemoryPlan, ModelDesc, file_bytes};
 pub use sla_kernels::Real;
 #[cfg(feature = "tokenizer")]
-pub use sla_tokenizer::{ControlTokens, Decoder, EncodeError, SectionError, Template, Tokenizer, encode_words};
+pub use sla_tokenizer::{
+    ControlTokens, Decoder, EncodeError, SectionError, Template, Tokenizer, encode_words,
+};
 pub use slices::Slices;
 pub use snapshot::Snapshot;

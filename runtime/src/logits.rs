@@ -21,7 +21,10 @@ pub(crate) struct Best {
 
 impl Default for Best {
     fn default() -> Self {
-        Self { logit: i32::MIN, at: 0 }
+        Self {
+            logit: i32::MIN,
+            at: 0,
+        }
     }
 }
 
@@ -58,7 +61,9 @@ impl Logits<'_, '_> {
     /// The tile from `start` on; `None` past the last.
     #[inline(never)]
     fn tile_from(&mut self, head: &Matrix, start: usize) -> Option<&[i32]> {
-        let len = (self.model.desc().outputs as usize).saturating_sub(start).min(LOGIT_TILE);
+        let len = (self.model.desc().outputs as usize)
+            .saturating_sub(start)
+            .min(LOGIT_TILE);
         if len == 0 {
             return None;
         }
@@ -83,7 +88,9 @@ impl Logits<'_, '_> {
                 let logit = I16F16::from_bits(logit);
                 let place = top.iter().take_while(|(_, other)| *other >= logit).count();
                 let mut fresh = (i, logit);
-                top.iter_mut().skip(place).for_each(|kept| core::mem::swap(kept, &mut fresh));
+                top.iter_mut()
+                    .skip(place)
+                    .for_each(|kept| core::mem::swap(kept, &mut fresh));
                 // Of a full list the last one has fallen out.
                 let _ = top.push(fresh);
             }

@@ -6,7 +6,10 @@ use sla_format::TensorKind;
 use sla_format::{TensorDesc, pad_cols};
 #[cfg(feature = "int4")]
 use sla_kernels::{I4Matrix, fixed, matvec_i4};
-use sla_kernels::{I8Matrix, PANEL, add_saturating, dequantize_row, join, matvec_i8, matvec_i8_pair, shift_in_place};
+use sla_kernels::{
+    I8Matrix, PANEL, add_saturating, dequantize_row, join, matvec_i8, matvec_i8_pair,
+    shift_in_place,
+};
 
 /// A matrix of the file. Absent matrices have no rows and do nothing.
 #[derive(Clone, Copy)]
@@ -30,10 +33,17 @@ impl<'m> Weights<'m> {
     fn new(desc: &TensorDesc, bytes: &'m [u8]) -> Self {
         #[cfg(feature = "int4")]
         if desc.kind == TensorKind::I4 {
-            return Self::I4(I4Matrix::new(bytemuck::try_cast_slice(bytes).unwrap_or(&[]), desc.cols as usize));
+            return Self::I4(I4Matrix::new(
+                bytemuck::try_cast_slice(bytes).unwrap_or(&[]),
+                desc.cols as usize,
+            ));
         }
         let half_words = bytemuck::try_cast_slice(bytes).unwrap_or(&[]);
-        Self::I8(I8Matrix::new(half_words, desc.cols as usize, 16 * usize::from(desc.block_tiles)))
+        Self::I8(I8Matrix::new(
+            half_words,
+            desc.cols as usize,
+            16 * usize::from(desc.block_tiles),
+        ))
     }
 
     fn rows(&self, start: usize, len: usize) -> Self {
@@ -62,7 +72,12 @@ pub(crate) struct Inputs<'a> {
 
 impl<'a> Inputs<'a> {
     /// Those of the first `lanes` of `each`, of `len` elements and padded as matrices need it; `joined` has room for all.
-    pub fn new(lanes: LaneCount, each: &'a [&mut [i16]; LANES], len: usize, joined: &'a mut [i16]) -> Self {
+    pub fn new(
+        lanes: LaneCount,
+        each: &'a [&mut [i16]; LANES],
+        len: usize,
+        joined: &'a mut [i16],
+    ) -> Self {
         let each = each.each_ref().map(|x| &**x);
         if lanes.get() > 1 {
             let cols = pad_cols(len);
@@ -71,13 +86,27 @@ impl<'a> Inputs<'a> {
                 join(x.get(..cols).unwrap_or(x), lane, joined);
             }
         }
-        Self { lanes, each, joined }
+        Self {
+            lanes,
+            each,
+            joined,
+        }
     }
 }
 
 impl<'m> Matrix<'m> {
-    pub(crate) fn new(desc: TensorDesc, bytes: &'m [u8], multiplier: &'m [i32], bias: &'m [i32]) -> Self {
-        Self { weights: Weights::new(&desc, bytes), multiplier, bias, desc }
+    pub(crate) fn new(
+        desc: TensorDesc,
+        bytes: &'m [u8],
+        multiplier: &'m [i32],
+        bias: &'m [i32],
+    ) -> Self {
+        Self {
+            weights: Weights::new(&desc, bytes),
+            multiplier,
+            bias,
+            desc,
+        }
     }
 
     /// The table's entry.
@@ -109,10 +138,18 @@ impl<'m> Matrix<'m> {
     }
 
     /// [`Matrix::apply`] for each vector of `inputs`.
-    pub(crate) fn apply_each(&self, inputs: &Inputs, exponents: [i32; LANES], mut outs: [&mut [i32]; LANES]) {
+    pub(crate) fn apply_each(
+        &self,
+        inputs: &Inputs,
+        exponents: [i32; LANES],
+        mut outs: [&mut [i32]; LANES],
+    ) {
         match (&self.weights, &mut outs[..]) {
             (Weights::I8(w), [first, second]) if inputs.lanes.get() > 1 => {
-                let joined = inputs.joined.get(..LANES * pad_cols(self.desc.cols as usize)).unwrap_or(&[]);
+                let joined = inputs
+                    .joined
+                    .get(..LANES * pad_cols(self.desc.cols as usize))
+                    .unwrap_or(&[]);
                 matvec_i8_pair(w, joined, self.multiplier, [first, second]);
             }
             (weights, outs) => {
@@ -129,8 +166,13 @@ impl<'m> Matrix<'m> {
     /// [`Matrix::apply`] for rows `start..start + len`; `start` is a multiple of 4.
     pub(crate) fn apply_rows(&self, start: usize, len: usize, x: &[i16], out: &mut [i32]) {
         let padded = len.next_multiple_of(PANEL);
-        let rows = |all: &'m [i32]| all.get(start..(start + padded).min(all.len())).unwrap_or(&[]);
-        self.weights.rows(start, len).times(x, rows(self.multiplier), out);
+        let rows = |all: &'m [i32]| {
+            all.get(start..(start + padded).min(all.len()))
+                .unwrap_or(&[])
+        };
+        self.weights
+            .rows(start, len)
+            .times(x, rows(self.multiplier), out);
         self.finish(0, rows(self.bias), out);
     }
 

@@ -16,7 +16,10 @@ pub(crate) fn hidden<P: Probe>(cx: &Context, ws: &mut Workspace, probe: &mut P) 
     let desc = cx.model.desc();
     let width = desc.intermediate as usize;
     let padded = pad_rows(width);
-    let (gate, up) = (cx.model.matrix(cx.layer, Role::MlpGate), cx.model.matrix(cx.layer, Role::MlpUp));
+    let (gate, up) = (
+        cx.model.matrix(cx.layer, Role::MlpGate),
+        cx.model.matrix(cx.layer, Role::MlpUp),
+    );
     let inputs = Inputs::new(ws.lanes, &ws.act, desc.hidden as usize, ws.joined);
     let mut rests = ws.work.each_mut().map(|work| &mut **work);
     let mut h = rests.each_mut().map(|rest| take(rest, padded));
@@ -24,11 +27,20 @@ pub(crate) fn hidden<P: Probe>(cx: &Context, ws: &mut Workspace, probe: &mut P) 
     gate.apply_each(&inputs, [0; LANES], h.each_mut().map(|h| &mut **h));
     up.apply_each(&inputs, [0; LANES], u.each_mut().map(|u| &mut **u));
 
-    let (gate_shift, up_shift) = (i32::from(gate.desc().pre_shift), i32::from(up.desc().pre_shift));
+    let (gate_shift, up_shift) = (
+        i32::from(gate.desc().pre_shift),
+        i32::from(up.desc().pre_shift),
+    );
     let in_bits = cx.model.tensor(cx.layer, Role::MlpDown).in_bits;
     let mut exponents = [0; LANES];
     let mut saturated = 0;
-    for (((h, u), act), exponent) in h.iter_mut().zip(&u).zip(&mut ws.act).zip(&mut exponents).take(ws.lanes.get()) {
+    for (((h, u), act), exponent) in h
+        .iter_mut()
+        .zip(&u)
+        .zip(&mut ws.act)
+        .zip(&mut exponents)
+        .take(ws.lanes.get())
+    {
         if P::ACTIVE {
             saturated += at_the_ends(h) + at_the_ends(u);
         }

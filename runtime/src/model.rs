@@ -4,8 +4,9 @@ use crate::backbone::{STATE_INT16, missing_feature};
 use crate::error::ParseError;
 use crate::matrix::Matrix;
 use sla_format::{
-    Ends, GLOBAL_ROLES, HEADER_BYTES, Header, InputKind, LAYER_ROLES, MAGIC, MemoryPlan, ModelDesc, NONE, Role,
-    SECTION_ALIGN, Section, SectionKind, States, TensorDesc, TensorKind, VERSION, crc32,
+    Ends, GLOBAL_ROLES, HEADER_BYTES, Header, InputKind, LAYER_ROLES, MAGIC, MemoryPlan, ModelDesc,
+    NONE, Role, SECTION_ALIGN, Section, SectionKind, States, TensorDesc, TensorKind, VERSION,
+    crc32,
 };
 #[cfg(feature = "tokenizer")]
 use sla_tokenizer::Tokenizer;
@@ -34,12 +35,17 @@ impl<'m> Model<'m> {
     /// # Errors
     /// [`ParseError`].
     pub fn parse(file: &'m [u8]) -> Result<Model<'m>, ParseError> {
-        let header = Header::read(file).ok_or(ParseError::Truncated { need: HEADER_BYTES, have: file.len() })?;
+        let header = Header::read(file).ok_or(ParseError::Truncated {
+            need: HEADER_BYTES,
+            have: file.len(),
+        })?;
         if header.magic != MAGIC {
             return Err(ParseError::NotSla);
         }
         if header.version != VERSION {
-            return Err(ParseError::Version { found: header.version });
+            return Err(ParseError::Version {
+                found: header.version,
+            });
         }
         let (need, have) = (header.file_bytes as usize, file.len());
         if need != have {
@@ -54,7 +60,10 @@ impl<'m> Model<'m> {
         }
         let computed = crc32(file);
         if computed != header.crc {
-            return Err(ParseError::Checksum { stored: header.crc, computed });
+            return Err(ParseError::Checksum {
+                stored: header.crc,
+                computed,
+            });
         }
         let mut sections = Sections([&[]; SectionKind::ALL.len() + 1]);
         sections.read(file, header.sections as usize)?;
@@ -64,19 +73,29 @@ impl<'m> Model<'m> {
         if let Some(feature) = missing_feature(&desc) {
             return Err(ParseError::Feature { feature });
         }
-        let states =
-            States::read(sections.get(SectionKind::States), &desc).map_err(|layer| ParseError::State { layer })?;
+        let states = States::read(sections.get(SectionKind::States), &desc)
+            .map_err(|layer| ParseError::State { layer })?;
         let states = match states {
             states if STATE_INT16 => states,
             states if states == States::default() => States::default(),
-            _ => return Err(ParseError::Feature { feature: "state-int16" }),
+            _ => {
+                return Err(ParseError::Feature {
+                    feature: "state-int16",
+                });
+            }
         };
         sections.require(SectionKind::Tensors)?;
         sections.require(SectionKind::Weights)?;
         if Ends::read(sections.get(SectionKind::Ends), &desc).is_none() {
             return Err(ParseError::Ends);
         }
-        let model = Model { desc, states, plan: MemoryPlan::of(&desc, states), crc: header.crc, sections };
+        let model = Model {
+            desc,
+            states,
+            plan: MemoryPlan::of(&desc, states),
+            crc: header.crc,
+            sections,
+        };
         model.check_tensors()?;
         #[cfg(feature = "tokenizer")]
         model.check_tokenizer()?;
@@ -85,7 +104,11 @@ impl<'m> Model<'m> {
 
     #[cfg(feature = "tokenizer")]
     fn check_tokenizer(&self) -> Result<(), ParseError> {
-        let inputs = if self.desc.input == InputKind::Tokens { self.desc.inputs } else { 0 };
+        let inputs = if self.desc.input == InputKind::Tokens {
+            self.desc.inputs
+        } else {
+            0
+        };
         match self.tokenizer_section() {
             [] => Ok(()),
             section => Tokenizer::read(section)
@@ -97,14 +120,23 @@ impl<'m> Model<'m> {
     fn check_tensors(&self) -> Result<(), ParseError> {
         let layers = self.desc.layers as usize;
         if self.tensors().len() != (layers * LAYER_ROLES + GLOBAL_ROLES) * TensorDesc::BYTES {
-            return Err(ParseError::Missing { kind: SectionKind::Tensors as u32 });
+            return Err(ParseError::Missing {
+                kind: SectionKind::Tensors as u32,
+            });
         }
         for &role in &Role::ALL {
             let global = role as usize >= LAYER_ROLES;
-            for layer in if global { layers..layers + 1 } else { 0..layers } {
+            for layer in if global {
+                layers..layers + 1
+            } else {
+                0..layers
+            } {
                 let at = role.index(layer, layers) * TensorDesc::BYTES;
-                let entry = TensorDesc::read(self.tensors(), at).filter(|t| self.tensor_fits(role, t));
-                let Some(entry) = entry else { return Err(ParseError::Tensor { layer, role }) };
+                let entry =
+                    TensorDesc::read(self.tensors(), at).filter(|t| self.tensor_fits(role, t));
+                let Some(entry) = entry else {
+                    return Err(ParseError::Tensor { layer, role });
+                };
                 if entry.kind == TensorKind::I4 && !cfg!(feature = "int4") {
                     return Err(ParseError::Feature { feature: "int4" });
                 }
@@ -140,7 +172,11 @@ impl<'m> Model<'m> {
     /// How each layer's state is represented.
     #[must_use]
     pub fn states(&self) -> States<'m> {
-        if STATE_INT16 { self.states } else { States::default() }
+        if STATE_INT16 {
+            self.states
+        } else {
+            States::default()
+        }
     }
 
     /// Tokens that end a text, the description's `eos` first.
@@ -207,11 +243,25 @@ impl<'m> Model<'m> {
     pub fn macs(&self) -> u64 {
         let of = |layer, role| {
             let t = self.tensor(layer, role);
-            if t.kind.is_matrix() { u64::from(t.rows) * u64::from(t.cols) } else { 0 }
+            if t.kind.is_matrix() {
+                u64::from(t.rows) * u64::from(t.cols)
+            } else {
+                0
+            }
         };
         let layers = 0..self.desc.layers as usize;
-        let all: u64 = layers.flat_map(|layer| Role::ALL[..LAYER_ROLES].iter().map(move |&role| of(layer, role))).sum();
-        let input = if self.desc.input == InputKind::Features { of(0, Role::Input) } else { 0 };
+        let all: u64 = layers
+            .flat_map(|layer| {
+                Role::ALL[..LAYER_ROLES]
+                    .iter()
+                    .map(move |&role| of(layer, role))
+            })
+            .sum();
+        let input = if self.desc.input == InputKind::Features {
+            of(0, Role::Input)
+        } else {
+            0
+        };
         all + of(0, Role::Head) + input
     }
 
@@ -227,7 +277,11 @@ impl<'m> Model<'m> {
     pub fn matrix(&self, layer: usize, role: Role) -> Matrix<'m> {
         let t = self.tensor(layer, role);
         let channels = t.channels(role);
-        let bias = if t.bias == NONE { &[] } else { self.slice(t.bias, channels) };
+        let bias = if t.bias == NONE {
+            &[]
+        } else {
+            self.slice(t.bias, channels)
+        };
         let bytes = self.slice(t.data, t.data_bytes().unwrap_or(0));
         Matrix::new(t, bytes, self.slice(t.multiplier, channels), bias)
     }
@@ -245,7 +299,14 @@ impl<'m> Model<'m> {
     pub fn channel_constants(&self, layer: usize, role: Role) -> (&'m [i32], &'m [i32]) {
         let t = self.tensor(layer, role);
         let channels = t.channels(role);
-        (self.slice(t.multiplier, channels), if t.bias == NONE { &[] } else { self.slice(t.bias, channels) })
+        (
+            self.slice(t.multiplier, channels),
+            if t.bias == NONE {
+                &[]
+            } else {
+                self.slice(t.bias, channels)
+            },
+        )
     }
 
     fn tensors(&self) -> &'m [u8] {
@@ -255,14 +316,21 @@ impl<'m> Model<'m> {
     fn slice<T: bytemuck::Pod>(&self, offset: u32, len: usize) -> &'m [T] {
         let from = offset as usize;
         let to = from.saturating_add(len.saturating_mul(size_of::<T>()));
-        let bytes = self.sections.get(SectionKind::Weights).get(from..to).unwrap_or(&[]);
+        let bytes = self
+            .sections
+            .get(SectionKind::Weights)
+            .get(from..to)
+            .unwrap_or(&[]);
         bytemuck::try_cast_slice(bytes).unwrap_or(&[])
     }
 }
 
 /// The first line of a text, and what follows its end; `None` of nothing. Unlike `str::lines` this cannot panic.
 fn line(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = text.iter().position(|&byte| byte == b'\n').unwrap_or(text.len());
+    let end = text
+        .iter()
+        .position(|&byte| byte == b'\n')
+        .unwrap_or(text.len());
     let (line, rest) = text.split_at_checked(end)?;
     (!text.is_empty()).then_some((line, rest.get(1..).unwrap_or_default()))
 }

@@ -20,20 +20,38 @@ pub(crate) fn unit(x: &[i32], factor: Real, eps: Real, gain: Real, frac: i32) ->
     }
     let to_24 = 24 - fixed::bit_len(mask);
     let unit = factor.scale(-to_24);
-    let square = Real::new(sum_squares(x, mask), 0).mul(unit).mul(unit).add(eps);
-    Some(unit.mul(square.rsqrt()).mul(gain).scale(to_24).applied(align(mask), frac))
+    let square = Real::new(sum_squares(x, mask), 0)
+        .mul(unit)
+        .mul(unit)
+        .add(eps);
+    Some(
+        unit.mul(square.rsqrt())
+            .mul(gain)
+            .scale(to_24)
+            .applied(align(mask), frac),
+    )
 }
 
 /// 1/√(Σ(factor·x)² + eps) (N4.4): the L2 normaliser of Gated DeltaNet's q and k.
 pub(crate) fn inverse_length(x: &[i32], factor: Real, eps: Real) -> Real {
     let mask = magnitude(x);
     let unit = factor.scale(fixed::bit_len(mask) - 24);
-    Real::new(sum_squares(x, mask), 0).mul(unit).mul(unit).add(eps).rsqrt()
+    Real::new(sum_squares(x, mask), 0)
+        .mul(unit)
+        .mul(unit)
+        .add(eps)
+        .rsqrt()
 }
 
 /// The unit vector of the residual stream (N4.5); the rest of the last group becomes 0.
 pub(crate) fn block_norm(x: &[i32], desc: &ModelDesc, out: &mut [i16]) {
-    unit_i16(x, Real::pow2(-desc.residual_frac), real(desc.norm_eps), desc.unit_frac, out);
+    unit_i16(
+        x,
+        Real::pow2(-desc.residual_frac),
+        real(desc.norm_eps),
+        desc.unit_frac,
+        out,
+    );
 }
 
 /// [`unit`] without a gain, as int16; the rest of the last tile becomes 0.

@@ -49,10 +49,23 @@ pub fn head_softmax(logits: &mut [i32]) {
 /// A short convolution over `u.len()` channels with its SiLU (N8): `weights` holds one row of channels a tap, `history`
 /// one row less, `multiplier` and `bias` a word a channel.
 #[inline(never)]
-pub fn short_conv(u: &mut [i32], weights: &[i16], multiplier: &[i32], bias: &[i32], history: &mut [i16]) {
+pub fn short_conv(
+    u: &mut [i32],
+    weights: &[i16],
+    multiplier: &[i32],
+    bias: &[i32],
+    history: &mut [i16],
+) {
     let channels = u.len();
     let width = weights.len().checked_div(channels).unwrap_or(0);
-    Conv { weights, multiplier, bias, shift: -1, width }.apply::<NoProbe>(u, history, channels, 0, 0);
+    Conv {
+        weights,
+        multiplier,
+        bias,
+        shift: -1,
+        width,
+    }
+    .apply::<NoProbe>(u, history, channels, 0, 0);
 }
 
 /// The index of the largest of `logits`, taken tile by tile as [`Logits::argmax`](crate::Logits::argmax) does.

@@ -81,7 +81,10 @@ pub trait Probe {
 
 /// Values at an end of int32: what saturating leaves (N1.8).
 pub(crate) fn at_the_ends(values: &[i32]) -> u32 {
-    values.iter().filter(|&&v| v == i32::MAX || v == i32::MIN).count() as u32
+    values
+        .iter()
+        .filter(|&&v| v == i32::MAX || v == i32::MIN)
+        .count() as u32
 }
 
 /// Listens to nothing.

@@ -25,15 +25,23 @@ impl<'s, 'm> Session<'s, 'm> {
     pub fn restore(&mut self, snapshot: &[u8]) -> Result<(), SnapshotError> {
         let have = snapshot.len();
         let found = SnapshotHeader::read(snapshot);
-        let found = found.ok_or(SnapshotError::Truncated { need: SnapshotHeader::BYTES, have })?;
+        let found = found.ok_or(SnapshotError::Truncated {
+            need: SnapshotHeader::BYTES,
+            have,
+        })?;
         check_header(self.model, &found)?;
         let need = found.bytes as usize;
         if have != need {
             return Err(SnapshotError::Truncated { need, have });
         }
         self.restore_with(|at, out| {
-            let bytes = at.checked_add(out.len()).and_then(|end| snapshot.get(at..end)).ok_or(())?;
-            out.iter_mut().zip(bytes).for_each(|(out, byte)| *out = *byte);
+            let bytes = at
+                .checked_add(out.len())
+                .and_then(|end| snapshot.get(at..end))
+                .ok_or(())?;
+            out.iter_mut()
+                .zip(bytes)
+                .for_each(|(out, byte)| *out = *byte);
             Ok::<_, ()>(())
         })
     }
@@ -50,7 +58,9 @@ impl<'s, 'm> Session<'s, 'm> {
         &mut self,
         mut read: impl FnMut(usize, &mut [u8]) -> Result<(), E>,
     ) -> Result<(), SnapshotError> {
-        let mut source = Source { read: &mut |at, out| read(at, out).is_ok() };
+        let mut source = Source {
+            read: &mut |at, out| read(at, out).is_ok(),
+        };
         let stored = source.check(self.model)?;
         let copied = source.copy(self).and_then(|()| self.check_copy(stored));
         if copied.is_err() {
@@ -69,7 +79,10 @@ impl<'s, 'm> Session<'s, 'm> {
             return Err(SnapshotError::Checksum { stored, computed });
         }
         // Equal checksums prove nothing where somebody chose the bytes.
-        Source { read: &mut |at, out| copy.read(at, out) == out.len() }.check_state(model)
+        Source {
+            read: &mut |at, out| copy.read(at, out) == out.len(),
+        }
+        .check_state(model)
     }
 }
 
@@ -80,13 +93,21 @@ fn check_header(model: &Model, found: &SnapshotHeader) -> Result<(), SnapshotErr
         return Err(SnapshotError::NotASnapshot);
     }
     if found.version != own.version {
-        return Err(SnapshotError::Version { found: found.version });
+        return Err(SnapshotError::Version {
+            found: found.version,
+        });
     }
     if (found.model_crc, found.model_digest) != (own.model_crc, own.model_digest) {
-        return Err(SnapshotError::Model { found: found.model_crc, expected: own.model_crc });
+        return Err(SnapshotError::Model {
+            found: found.model_crc,
+            expected: own.model_crc,
+        });
     }
     if found.bytes != own.bytes {
-        return Err(SnapshotError::Truncated { need: own.bytes as usize, have: found.bytes as usize });
+        return Err(SnapshotError::Truncated {
+            need: own.bytes as usize,
+            have: found.bytes as usize,
+        });
     }
     Ok(())
 }
@@ -99,7 +120,12 @@ struct Source<'r> {
 impl Source<'_> {
     /// Calls `f` for the bytes of `count` words from word `at` on, a block at a time, and returns the word after them.
     #[inline(never)]
-    fn blocks(&mut self, mut at: usize, count: usize, f: &mut dyn FnMut(&[u8])) -> Result<usize, SnapshotError> {
+    fn blocks(
+        &mut self,
+        mut at: usize,
+        count: usize,
+        f: &mut dyn FnMut(&[u8]),
+    ) -> Result<usize, SnapshotError> {
         let mut block = [0; 4 * BLOCK_WORDS];
         let mut left = count;
         while left > 0 {
@@ -116,7 +142,12 @@ impl Source<'_> {
     }
 
     /// Calls `f` for each of them.
-    fn words(&mut self, at: usize, count: usize, mut f: impl FnMut(u32)) -> Result<usize, SnapshotError> {
+    fn words(
+        &mut self,
+        at: usize,
+        count: usize,
+        mut f: impl FnMut(u32),
+    ) -> Result<usize, SnapshotError> {
         self.blocks(at, count, &mut |bytes| each_word(bytes).for_each(&mut f))
     }
 
@@ -134,12 +165,21 @@ impl Source<'_> {
 
     /// Everything that S2 asks for; the checksum that was right.
     fn check(&mut self, model: &Model) -> Result<u32, SnapshotError> {
-        let [magic, version, bytes, model_crc, model_digest] = self.array::<{ SnapshotHeader::WORDS }>(0)?;
-        let found = SnapshotHeader { magic: magic.to_le_bytes(), version, bytes, model_crc, model_digest };
+        let [magic, version, bytes, model_crc, model_digest] =
+            self.array::<{ SnapshotHeader::WORDS }>(0)?;
+        let found = SnapshotHeader {
+            magic: magic.to_le_bytes(),
+            version,
+            bytes,
+            model_crc,
+            model_digest,
+        };
         check_header(model, &found)?;
         let words = bytes as usize / 4;
         let mut crc = Checksum::default();
-        let end = self.blocks(0, words.saturating_sub(1), &mut |bytes| crc.add_bytes(bytes))?;
+        let end = self.blocks(0, words.saturating_sub(1), &mut |bytes| {
+            crc.add_bytes(bytes)
+        })?;
         let ([stored], computed) = (self.array(end)?, crc.finish());
         if stored != computed {
             return Err(SnapshotError::Checksum { stored, computed });
@@ -151,7 +191,8 @@ impl Source<'_> {
     /// That a step could have left this (S2.3).
     fn check_state(&mut self, model: &Model) -> Result<(), SnapshotError> {
         let (desc, layers) = (model.desc(), model.desc().layers as usize);
-        let [low, high, slot, reserved] = self.array::<GLOBAL_STATE_WORDS>(SnapshotHeader::WORDS)?;
+        let [low, high, slot, reserved] =
+            self.array::<GLOBAL_STATE_WORDS>(SnapshotHeader::WORDS)?;
         if slot >= desc.conv_width.saturating_sub(1).max(1) || reserved != 0 {
             return Err(SnapshotError::State { layer: layers });
         }
@@ -171,11 +212,20 @@ impl Source<'_> {
         })?;
         let most = (1u64 << desc.unit_frac.clamp(0, 15)) + u64::from(desc.hidden.isqrt()) + 1;
         let most = if low | high == 0 { 0 } else { most * most };
-        if square > most { Err(SnapshotError::State { layer: layers }) } else { Ok(()) }
+        if square > most {
+            Err(SnapshotError::State { layer: layers })
+        } else {
+            Ok(())
+        }
     }
 
     /// The same of one layer, whose state begins at word `at`.
-    fn layer_fits(&mut self, desc: &ModelDesc, kind: StateKind, at: usize) -> Result<bool, SnapshotError> {
+    fn layer_fits(
+        &mut self,
+        desc: &ModelDesc,
+        kind: StateKind,
+        at: usize,
+    ) -> Result<bool, SnapshotError> {
         let (heads, head_words) = (desc.state_heads as usize, kind.head_words(desc));
         let carry = at + heads * head_words;
         let frac = carry + desc.carry_len();
@@ -183,12 +233,18 @@ impl Source<'_> {
         let mut fits = true;
         for head in 0..heads {
             let mut magnitude = Magnitude::default();
-            self.words(at + head * head_words, head_words, |word| magnitude.add(word, kind))?;
+            self.words(at + head * head_words, head_words, |word| {
+                magnitude.add(word, kind)
+            })?;
             let [stored] = self.array(mask + head)?;
             fits &= magnitude.mask(kind) == Some(stored);
         }
-        self.words(carry, desc.carry_len(), |word| fits &= word < 1 << DECAY_FRAC)?;
-        self.words(frac, heads, |word| fits &= (word as i32).unsigned_abs() <= FRAC_LIMIT.unsigned_abs())?;
+        self.words(carry, desc.carry_len(), |word| {
+            fits &= word < 1 << DECAY_FRAC
+        })?;
+        self.words(frac, heads, |word| {
+            fits &= (word as i32).unsigned_abs() <= FRAC_LIMIT.unsigned_abs()
+        })?;
         Ok(fits)
     }
 
@@ -210,7 +266,11 @@ impl Source<'_> {
 }
 
 fn each_word(bytes: &[u8]) -> impl Iterator<Item = u32> {
-    bytes.as_chunks().0.iter().map(|word| u32::from_le_bytes(*word))
+    bytes
+        .as_chunks()
+        .0
+        .iter()
+        .map(|word| u32::from_le_bytes(*word))
 }
 
 fn halves(word: u32) -> [i16; 2] {
@@ -231,7 +291,9 @@ impl Magnitude {
             StateKind::Int32 => self.bits |= (x ^ (x >> 31)) as u32,
             StateKind::Int16 => {
                 self.bits |= (x ^ (x >> 1)) as u32;
-                self.is_too_large |= halves(word).iter().any(|half| u32::from(half.unsigned_abs()) > INT16_MOST);
+                self.is_too_large |= halves(word)
+                    .iter()
+                    .any(|half| u32::from(half.unsigned_abs()) > INT16_MOST);
             }
         }
     }
@@ -239,7 +301,10 @@ impl Magnitude {
     /// `None` if no write leaves a state as large as this (numerics.md N6, *Why it fits*).
     fn mask(&self, kind: StateKind) -> Option<u32> {
         let (mask, fits) = match kind {
-            StateKind::Int32 => (fixed::ones(self.bits), fixed::bit_len(self.bits) <= INT32_BITS),
+            StateKind::Int32 => (
+                fixed::ones(self.bits),
+                fixed::bit_len(self.bits) <= INT32_BITS,
+            ),
             StateKind::Int16 => ((self.bits | self.bits >> 16) & 0x7fff, !self.is_too_large),
         };
         fits.then_some(mask)

@@ -29,7 +29,13 @@ pub struct SamplerConfig {
 
 impl Default for SamplerConfig {
     fn default() -> Self {
-        Self { temperature: 0.8, top_k: 40, top_p: 0.95, repetition_penalty: 1.0, seed: 0 }
+        Self {
+            temperature: 0.8,
+            top_k: 40,
+            top_p: 0.95,
+            repetition_penalty: 1.0,
+            seed: 0,
+        }
     }
 }
 
@@ -60,7 +66,13 @@ impl Sampler {
     #[must_use]
     pub fn new(config: SamplerConfig) -> Self {
         let generator = config.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x853c_49e6_748f_ea9b;
-        let mut sampler = Self { config, generator, recent: [0; WINDOW], known: 0, next: 0 };
+        let mut sampler = Self {
+            config,
+            generator,
+            recent: [0; WINDOW],
+            known: 0,
+            next: 0,
+        };
         sampler.random();
         sampler
     }
@@ -90,7 +102,8 @@ impl Sampler {
 
     /// How many candidates are kept.
     pub(crate) fn keep(&self) -> usize {
-        let greedy = self.config.temperature.partial_cmp(&0.0) != Some(core::cmp::Ordering::Greater);
+        let greedy =
+            self.config.temperature.partial_cmp(&0.0) != Some(core::cmp::Ordering::Greater);
         match (greedy, self.config.top_k) {
             (true, _) => 1,
             (false, 0) => MAX_CANDIDATES,
@@ -102,7 +115,10 @@ impl Sampler {
     #[inline(always)]
     pub(crate) fn offer(&self, heap: &mut Candidates, keep: usize, first: u32, tile: &[i32]) {
         for (token, &logit) in (first..).zip(tile) {
-            let candidate = Candidate { logit: self.penalize(token, logit), rank: core::cmp::Reverse(token) };
+            let candidate = Candidate {
+                logit: self.penalize(token, logit),
+                rank: core::cmp::Reverse(token),
+            };
             if heap.len() < keep {
                 let _ = heap.push(candidate);
             } else if heap.peek().is_some_and(|worst| candidate > *worst) {
@@ -154,7 +170,13 @@ impl Sampler {
 
     fn penalize(&self, token: u32, logit: i32) -> i32 {
         let penalty = self.config.repetition_penalty;
-        if penalty == 1.0 || !self.recent.iter().take(self.known.into()).any(|&t| t == token) {
+        if penalty == 1.0
+            || !self
+                .recent
+                .iter()
+                .take(self.known.into())
+                .any(|&t| t == token)
+        {
             return logit;
         }
         let x = I16F16::from_bits(logit).to_num::<f32>();
@@ -166,7 +188,9 @@ impl Sampler {
     /// PCG-XSH-RR 64/32.
     fn random(&mut self) -> u32 {
         let old = self.generator;
-        self.generator = old.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.generator = old
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         let mixed = (((old >> 18) ^ old) >> 27) as u32;
         mixed.rotate_right((old >> 59) as u32)
     }
@@ -178,7 +202,11 @@ fn to_q16(x: f32) -> i32 {
     const WHOLE: f32 = 8_388_608.0;
     let x = x * 65_536.0;
     let whole = WHOLE.copysign(x);
-    (if x.abs() < WHOLE { (x + whole) - whole } else { x }) as i32
+    (if x.abs() < WHOLE {
+        (x + whole) - whole
+    } else {
+        x
+    }) as i32
 }
 
 #[cfg(test)]

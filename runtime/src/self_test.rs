@@ -12,7 +12,10 @@ impl Model<'_> {
     /// [`SelfTestError`] with both digests when they differ.
     pub fn self_test(&self, state: &mut [u32], scratch: &mut [u32]) -> Result<(), SelfTestError> {
         // [digest][number of steps][input words…] (F8.1)
-        let (head, input) = self.self_test_section().split_at_checked(8).ok_or(SelfTestError::Absent)?;
+        let (head, input) = self
+            .self_test_section()
+            .split_at_checked(8)
+            .ok_or(SelfTestError::Absent)?;
         let [expected, steps] = sla_format::words_at::<2>(head, 0).ok_or(SelfTestError::Absent)?;
         let mut session = Session::new(self, state, scratch)?;
         let mut checksum = Checksum::default();
@@ -32,6 +35,10 @@ impl Model<'_> {
             logits.digest(&mut checksum);
         }
         let computed = checksum.finish();
-        if computed == expected { Ok(()) } else { Err(SelfTestError::Digest { expected, computed }) }
+        if computed == expected {
+            Ok(())
+        } else {
+            Err(SelfTestError::Digest { expected, computed })
+        }
     }
 }

@@ -66,13 +66,24 @@ impl<'s, 'm> Session<'s, 'm> {
     ) -> Result<Session<'s, 'm>, StepError> {
         let plan = model.plan();
         let have = state.len();
-        let state = state.get_mut(..plan.state_words).ok_or(StepError::State { need: plan.state_words, have })?;
+        let state = state.get_mut(..plan.state_words).ok_or(StepError::State {
+            need: plan.state_words,
+            have,
+        })?;
         let have = scratch.len();
         if have < plan.scratch_words {
-            return Err(StepError::Scratch { need: plan.scratch_words, have });
+            return Err(StepError::Scratch {
+                need: plan.scratch_words,
+                have,
+            });
         }
         let scratch = Workspace::new(scratch, model.desc(), plan);
-        Ok(Session { model, state: State::new(state), scratch, done: 0 })
+        Ok(Session {
+            model,
+            state: State::new(state),
+            scratch,
+            done: 0,
+        })
     }
 
     /// Back to the start of a stream.
@@ -140,7 +151,9 @@ impl<'s, 'm> Session<'s, 'm> {
     /// # Errors
     /// As [`Session::step`], before anything is consumed; an empty prompt is [`StepError::Input`].
     pub fn prefill(&mut self, tokens: &[u32]) -> Result<Logits<'_, 'm>, StepError> {
-        let Some((&last, others)) = tokens.split_last() else { return Err(StepError::Input) };
+        let Some((&last, others)) = tokens.split_last() else {
+            return Err(StepError::Input);
+        };
         for &token in tokens {
             Input::Token(token).check(self.model)?;
         }
@@ -166,7 +179,11 @@ impl<'s, 'm> Session<'s, 'm> {
     ///
     /// # Errors
     /// As [`Session::step`].
-    pub fn step_probed<P: Probe>(&mut self, token: u32, probe: &mut P) -> Result<Logits<'_, 'm>, StepError> {
+    pub fn step_probed<P: Probe>(
+        &mut self,
+        token: u32,
+        probe: &mut P,
+    ) -> Result<Logits<'_, 'm>, StepError> {
         self.advance(Input::Token(token), probe)
     }
 
@@ -182,7 +199,11 @@ impl<'s, 'm> Session<'s, 'm> {
         self.advance(Input::Features(features), probe)
     }
 
-    fn advance<P: Probe>(&mut self, input: Input, probe: &mut P) -> Result<Logits<'_, 'm>, StepError> {
+    fn advance<P: Probe>(
+        &mut self,
+        input: Input,
+        probe: &mut P,
+    ) -> Result<Logits<'_, 'm>, StepError> {
         self.begin(&[input], probe)?;
         while self.run_next(true, probe) {}
         Ok(self.logits())
@@ -203,12 +224,21 @@ impl<'s, 'm> Session<'s, 'm> {
             let saturated = input.embed::<P>(self.model, &mut self.scratch, lane);
             probe.saturated(layers, Op::Residual, saturated);
             if let Some(angles) = self.scratch.rotary.get_mut(lane) {
-                rotary_angles(self.model, self.state.position().wrapping_add(lane as u64), angles);
+                rotary_angles(
+                    self.model,
+                    self.state.position().wrapping_add(lane as u64),
+                    angles,
+                );
             }
         }
         if P::ACTIVE {
             let [x, ..] = &self.scratch.x;
-            probe.values(layers, Op::Residual, x.get(..desc.hidden as usize).unwrap_or(&[]), desc.residual_frac);
+            probe.values(
+                layers,
+                Op::Residual,
+                x.get(..desc.hidden as usize).unwrap_or(&[]),
+                desc.residual_frac,
+            );
         }
         probe.done(layers, Op::Residual);
         Ok(())
@@ -247,11 +277,20 @@ impl<'s, 'm> Session<'s, 'm> {
             let outputs = outputs || layer + 1 < layers;
             let position = self.state.position();
             let dithers = core::array::from_fn(|lane| dither(position.wrapping_add(lane as u64)));
-            let cx = Context { model: self.model, layer, slots: self.state.slots(slots), dithers, outputs };
+            let cx = Context {
+                model: self.model,
+                layer,
+                slots: self.state.slots(slots),
+                dithers,
+                outputs,
+            };
             match slice % 2 {
-                0 => {
-                    block::mixer(&cx, &mut self.scratch, &mut self.state.layer(layer, desc, self.model.states()), probe)
-                }
+                0 => block::mixer(
+                    &cx,
+                    &mut self.scratch,
+                    &mut self.state.layer(layer, desc, self.model.states()),
+                    probe,
+                ),
                 _ => block::mlp(&cx, &mut self.scratch, probe),
             }
             return;
@@ -263,7 +302,10 @@ impl<'s, 'm> Session<'s, 'm> {
             let ([x, ..], [act, ..]) = (&self.scratch.x, &mut self.scratch.act);
             block_norm(x, desc, act);
             // A tied head cannot have the norm's weights folded into it (N13.1).
-            for (a, w) in act.iter_mut().zip(self.model.elements::<i16>(0, Role::FinalNorm)) {
+            for (a, w) in act
+                .iter_mut()
+                .zip(self.model.elements::<i16>(0, Role::FinalNorm))
+            {
                 *a = ((i32::from(*a) * i32::from(*w) + (1 << 14)) >> 15) as i16;
             }
             probe.done(layers, Op::Head);
@@ -275,6 +317,10 @@ impl<'s, 'm> Session<'s, 'm> {
     pub fn logits(&mut self) -> Logits<'_, 'm> {
         let ([act, ..], [work, ..]) = (&self.scratch.act, &mut self.scratch.work);
         let tile = work.get_mut(..sla_format::LOGIT_TILE).unwrap_or_default();
-        Logits { model: self.model, act, tile }
+        Logits {
+            model: self.model,
+            act,
+            tile,
+        }
     }
 }

@@ -7,7 +7,9 @@ use crate::error::SnapshotError;
 use crate::model::Model;
 use crate::probe::NoProbe;
 use crate::session::Session;
-use sla_format::{Checksum, MemoryPlan, SNAPSHOT_MAGIC, SNAPSHOT_VERSION, SnapshotHeader, words_at};
+use sla_format::{
+    Checksum, MemoryPlan, SNAPSHOT_MAGIC, SNAPSHOT_VERSION, SnapshotHeader, words_at,
+};
 
 /// The header of every snapshot of `model` (S1.2).
 pub(crate) fn header(model: &Model) -> SnapshotHeader {
@@ -34,7 +36,13 @@ pub struct Snapshot<'a> {
 impl<'a> Snapshot<'a> {
     fn new(model: &Model, state: &'a [u32], act: &'a [i16]) -> Self {
         let words = model.plan().snapshot_bytes(model.desc()) / 4;
-        let mut snapshot = Self { header: header(model).words(), state, act, words, crc: 0 };
+        let mut snapshot = Self {
+            header: header(model).words(),
+            state,
+            act,
+            words,
+            crc: 0,
+        };
         let mut crc = Checksum::default();
         (0..words.saturating_sub(1)).for_each(|at| crc.add_bytes(&snapshot.word(at).to_le_bytes()));
         snapshot.crc = crc.finish();
@@ -51,8 +59,12 @@ impl<'a> Snapshot<'a> {
     pub fn read(&self, at: usize, out: &mut [u8]) -> usize {
         let (first, skip) = (at / 4, at % 4);
         let len = out.len().min(self.bytes().saturating_sub(at));
-        let bytes = (first..self.words).flat_map(|at| self.word(at).to_le_bytes()).skip(skip);
-        out.iter_mut().zip(bytes).for_each(|(out, byte)| *out = byte);
+        let bytes = (first..self.words)
+            .flat_map(|at| self.word(at).to_le_bytes())
+            .skip(skip);
+        out.iter_mut()
+            .zip(bytes)
+            .for_each(|(out, byte)| *out = byte);
         len
     }
 
@@ -86,7 +98,9 @@ impl<'s, 'm> Session<'s, 'm> {
         let act = match (self.position(), &self.scratch.act) {
             // Nothing was computed yet: the scratch buffer may hold anything.
             (0, _) => &[][..],
-            (_, [act, ..]) => act.get(..2 * MemoryPlan::snapshot_act_words(self.model.desc())).unwrap_or(&[]),
+            (_, [act, ..]) => act
+                .get(..2 * MemoryPlan::snapshot_act_words(self.model.desc()))
+                .unwrap_or(&[]),
         };
         Snapshot::new(self.model, self.state.words(), act)
     }
@@ -112,12 +126,21 @@ impl<'s, 'm> Session<'s, 'm> {
     pub fn copy_from(&mut self, other: &mut Session) -> Result<(), SnapshotError> {
         let (own, theirs) = (header(self.model), header(other.model));
         if own != theirs {
-            return Err(SnapshotError::Model { found: theirs.model_crc, expected: own.model_crc });
+            return Err(SnapshotError::Model {
+                found: theirs.model_crc,
+                expected: own.model_crc,
+            });
         }
         other.finish_step();
-        self.state.words_mut().iter_mut().zip(other.state.words()).for_each(|(to, from)| *to = *from);
+        self.state
+            .words_mut()
+            .iter_mut()
+            .zip(other.state.words())
+            .for_each(|(to, from)| *to = *from);
         let ([to, ..], [from, ..]) = (&mut self.scratch.act, &other.scratch.act);
-        to.iter_mut().zip(from.iter()).for_each(|(to, from)| *to = *from);
+        to.iter_mut()
+            .zip(from.iter())
+            .for_each(|(to, from)| *to = *from);
         self.forget_step();
         Ok(())
     }

@@ -1,7 +1,9 @@
 //! The caller's buffers cut into named regions (format.md F7).
 
 use crate::backbone::backbone;
-use sla_format::{Backbone, GLOBAL_STATE_WORDS, MemoryPlan, ModelDesc, StateKind, States, pad_rows};
+use sla_format::{
+    Backbone, GLOBAL_STATE_WORDS, MemoryPlan, ModelDesc, StateKind, States, pad_rows,
+};
 
 /// Takes the first `n` elements off `rest`; nothing when there are fewer.
 #[inline(never)]
@@ -62,8 +64,16 @@ impl<'s> Workspace<'s> {
             work: Default::default(),
             joined: &mut [],
         };
-        let rotary = if backbone(m) == Backbone::RetNet { m.d_k as usize } else { 0 };
-        let regions = ws.x.iter_mut().zip(&mut ws.rotary).zip(&mut ws.act).zip(&mut ws.work);
+        let rotary = if backbone(m) == Backbone::RetNet {
+            m.d_k as usize
+        } else {
+            0
+        };
+        let regions =
+            ws.x.iter_mut()
+                .zip(&mut ws.rotary)
+                .zip(&mut ws.act)
+                .zip(&mut ws.work);
         for (((x, angles), act), work) in regions.take(lanes) {
             *x = take(&mut rest, pad_rows(m.hidden as usize));
             *angles = take(&mut rest, rotary);
@@ -88,7 +98,11 @@ fn half_words(words: &mut [i32]) -> &mut [i16] {
 
 /// The slot after `slot`, of `slots`.
 fn following(slot: u32, slots: u32) -> u32 {
-    if slot.wrapping_add(1) < slots { slot + 1 } else { 0 }
+    if slot.wrapping_add(1) < slots {
+        slot + 1
+    } else {
+        0
+    }
 }
 
 /// The state of one layer.
@@ -163,7 +177,10 @@ impl<'s> State<'s> {
     pub fn layer(&mut self, layer: usize, m: &ModelDesc, states: States) -> LayerState<'_> {
         let words = |layer| MemoryPlan::layer_state_words(m, states.of(layer));
         let from = GLOBAL_STATE_WORDS + (0..layer).map(words).sum::<usize>();
-        let mut rest = self.words.get_mut(from..from + words(layer)).unwrap_or(&mut []);
+        let mut rest = self
+            .words
+            .get_mut(from..from + words(layer))
+            .unwrap_or(&mut []);
         let (heads, kind) = (m.state_heads as usize, states.of(layer));
         let s = take(&mut rest, heads * kind.head_words(m));
         let carry = take(&mut rest, m.carry_len());

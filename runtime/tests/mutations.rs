@@ -18,26 +18,46 @@ const MAX_WORDS: usize = 1 << 18;
 const SENTINEL: u32 = 0xdead_beef;
 
 fn mutations() -> usize {
-    std::env::var("SLA_MUTATIONS").map_or(MUTATIONS, |n| n.parse().expect("SLA_MUTATIONS is a number"))
+    std::env::var("SLA_MUTATIONS")
+        .map_or(MUTATIONS, |n| n.parse().expect("SLA_MUTATIONS is a number"))
 }
 
 /// Whether a file parses.
 fn run(file: &[u8]) -> bool {
     let file = Aligned::of(file);
-    let Ok(model) = Model::parse(file.bytes()) else { return false };
+    let Ok(model) = Model::parse(file.bytes()) else {
+        return false;
+    };
     let plan = *model.plan();
     assert_eq!(MemoryPlan::of_file(file.bytes()), plan);
     if plan.state_words + plan.prompt_scratch_words > MAX_WORDS {
         return true;
     }
     for scratch_words in [plan.scratch_words, plan.prompt_scratch_words] {
-        let (mut state, mut scratch) = (vec![SENTINEL; plan.state_words + 4], vec![SENTINEL; scratch_words + 4]);
-        steps(&model, &mut state[..plan.state_words], &mut scratch[..scratch_words]);
-        let guards = state[plan.state_words..].iter().chain(&scratch[scratch_words..]);
-        assert!(guards.into_iter().all(|&word| word == SENTINEL), "a write behind a buffer");
+        let (mut state, mut scratch) = (
+            vec![SENTINEL; plan.state_words + 4],
+            vec![SENTINEL; scratch_words + 4],
+        );
+        steps(
+            &model,
+            &mut state[..plan.state_words],
+            &mut scratch[..scratch_words],
+        );
+        let guards = state[plan.state_words..]
+            .iter()
+            .chain(&scratch[scratch_words..]);
+        assert!(
+            guards.into_iter().all(|&word| word == SENTINEL),
+            "a write behind a buffer"
+        );
         let _ = model.self_test(&mut state, &mut scratch);
     }
-    let _ = (model.provenance(), model.label(0), model.label(9), model.macs());
+    let _ = (
+        model.provenance(),
+        model.label(0),
+        model.label(9),
+        model.macs(),
+    );
     if let Some(tokenizer) = model.tokenizer() {
         decode(tokenizer);
     }
@@ -47,10 +67,15 @@ fn run(file: &[u8]) -> bool {
 fn steps(model: &Model, state: &mut [u32], scratch: &mut [u32]) {
     let desc = *model.desc();
     let mut session = Session::new(model, state, scratch).expect("buffers of the planned sizes");
-    let mut sampler = Sampler::new(SamplerConfig { repetition_penalty: 1.3, ..SamplerConfig::default() });
+    let mut sampler = Sampler::new(SamplerConfig {
+        repetition_penalty: 1.3,
+        ..SamplerConfig::default()
+    });
     let mut token = 0;
     for step in 0..3 {
-        let frame: Vec<i32> = (0..desc.inputs as i32).map(|i| i.wrapping_mul(1_000_003) - step * 77).collect();
+        let frame: Vec<i32> = (0..desc.inputs as i32)
+            .map(|i| i.wrapping_mul(1_000_003) - step * 77)
+            .collect();
         let mut logits = match desc.input {
             InputKind::Tokens if step == 1 => session.prefill(&[token, 0, desc.inputs - 1]),
             InputKind::Tokens => session.step(token),
@@ -62,12 +87,18 @@ fn steps(model: &Model, state: &mut [u32], scratch: &mut [u32]) {
     }
     let mut snapshot = vec![0; session.snapshot().bytes()];
     assert_eq!(session.save(&mut snapshot), Ok(snapshot.len()));
-    assert_eq!(session.restore(&snapshot), Ok(()), "a session's own snapshot is refused");
+    assert_eq!(
+        session.restore(&snapshot),
+        Ok(()),
+        "a session's own snapshot is refused"
+    );
 }
 
 fn decode(tokenizer: Tokenizer) {
     let mut decoder = Decoder::new(tokenizer, true);
-    (0..tokenizer.tokens().min(600)).chain([u32::MAX]).for_each(|id| decoder.push(id, &mut |_| {}));
+    (0..tokenizer.tokens().min(600))
+        .chain([u32::MAX])
+        .for_each(|id| decoder.push(id, &mut |_| {}));
     decoder.finish(&mut |_| {});
 }
 
@@ -87,7 +118,11 @@ fn try_both(bytes: &[u8]) -> bool {
 fn mutate(original: &[u8], random: &mut Random) -> Vec<u8> {
     let mut bytes = original.to_vec();
     for _ in 0..1 + random.below(3) {
-        let within = if random.below(2) == 0 { bytes.len().min(2_000) } else { bytes.len() };
+        let within = if random.below(2) == 0 {
+            bytes.len().min(2_000)
+        } else {
+            bytes.len()
+        };
         let at = random.below(within.max(1));
         match random.below(6) {
             0 => bytes[at] ^= 1 << random.below(8),
@@ -121,7 +156,10 @@ fn mutate(original: &[u8], random: &mut Random) -> Vec<u8> {
                     bytes.len() as u32,
                 ];
                 let word = extremes[random.below(extremes.len())].to_le_bytes();
-                bytes[at / 4 * 4..].iter_mut().zip(word).for_each(|(to, byte)| *to = byte);
+                bytes[at / 4 * 4..]
+                    .iter_mut()
+                    .zip(word)
+                    .for_each(|(to, byte)| *to = byte);
             }
         }
     }
@@ -137,8 +175,18 @@ fn mutated_files_are_refused_or_run() {
     ];
     for backbone in BACKBONES {
         let base = desc(backbone);
-        let descs =
-            [base, ModelDesc { input: InputKind::Features, ..base }, ModelDesc { flags: 3, outputs: 11, ..base }];
+        let descs = [
+            base,
+            ModelDesc {
+                input: InputKind::Features,
+                ..base
+            },
+            ModelDesc {
+                flags: 3,
+                outputs: 11,
+                ..base
+            },
+        ];
         for (index, desc) in descs.iter().enumerate() {
             let original = file(desc, &more);
             let (mut random, mut parsed) = (Random(index as u64), 0);
@@ -147,7 +195,10 @@ fn mutated_files_are_refused_or_run() {
             for _ in 0..n {
                 parsed += usize::from(try_both(&mutate(&original, &mut random)));
             }
-            assert!(parsed * 5 > n, "{backbone:?}: only {parsed} of {n} parse: the test does not reach the runtime");
+            assert!(
+                parsed * 5 > n,
+                "{backbone:?}: only {parsed} of {n} parse: the test does not reach the runtime"
+            );
         }
     }
 }
@@ -158,15 +209,23 @@ fn the_committed_inputs_of_the_fuzz_targets_are_refused_or_run() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fuzz/corpus");
     let inputs = |name: &str| {
         let entries = std::fs::read_dir(corpus.join(name)).expect("a folder of the repository");
-        let mut paths: Vec<_> = entries.map(|entry| entry.expect("a readable entry").path()).collect();
+        let mut paths: Vec<_> = entries
+            .map(|entry| entry.expect("a readable entry").path())
+            .collect();
         paths.sort();
         assert!(paths.len() > 20, "{name}: {} inputs", paths.len());
-        paths.into_iter().map(|path| std::fs::read(path).expect("a readable file"))
+        paths
+            .into_iter()
+            .map(|path| std::fs::read(path).expect("a readable file"))
     };
     let (mut random, mut parsed) = (Random(5), 0);
     for input in inputs("model") {
         parsed += usize::from(try_both(&input));
-        for _ in 0..if input.len() > 64 { mutations() / 50 } else { 0 } {
+        for _ in 0..if input.len() > 64 {
+            mutations() / 50
+        } else {
+            0
+        } {
             try_both(&mutate(&input, &mut random));
         }
     }
@@ -178,8 +237,12 @@ fn the_committed_inputs_of_the_fuzz_targets_are_refused_or_run() {
     };
     let mut read = 0;
     for input in inputs("tokenizer") {
-        let Some((len, rest)) = input.split_first_chunk() else { continue };
-        let end = rest.len().saturating_sub(usize::from(u16::from_le_bytes(*len)));
+        let Some((len, rest)) = input.split_first_chunk() else {
+            continue;
+        };
+        let end = rest
+            .len()
+            .saturating_sub(usize::from(u16::from_le_bytes(*len)));
         read += usize::from(section(&rest[..end]));
         for _ in 0..if end > 64 { mutations() / 50 } else { 0 } {
             section(&mutate(&rest[..end], &mut random));

@@ -5,7 +5,9 @@
 mod made;
 
 use made::{Aligned, BACKBONES, desc, file};
-use sla_format::{Backbone, Checksum, MemoryPlan, ModelDesc, SectionKind, SnapshotHeader, StateKind, States, seal};
+use sla_format::{
+    Backbone, Checksum, MemoryPlan, ModelDesc, SectionKind, SnapshotHeader, StateKind, States, seal,
+};
 use sla_runtime::{Model, Session, SnapshotError};
 
 const KINDS: [StateKind; 2] = [StateKind::Int32, StateKind::Int16];
@@ -14,11 +16,20 @@ const SELF_TEST: [u8; 12] = [1, 2, 3, 4, 1, 0, 0, 0, 0, 0, 0, 0];
 /// Every backbone with either state, and Gated DeltaNet with tied embeddings.
 fn cases() -> Vec<(ModelDesc, StateKind, Aligned)> {
     let mut descs = BACKBONES.map(desc).to_vec();
-    descs.push(ModelDesc { flags: ModelDesc::TIED, outputs: 11, ..desc(Backbone::GatedDeltaNet) });
-    let each = descs.into_iter().flat_map(|desc| KINDS.map(|kind| (desc, kind)));
+    descs.push(ModelDesc {
+        flags: ModelDesc::TIED,
+        outputs: 11,
+        ..desc(Backbone::GatedDeltaNet)
+    });
+    let each = descs
+        .into_iter()
+        .flat_map(|desc| KINDS.map(|kind| (desc, kind)));
     each.map(|(desc, kind)| {
         let states = [kind as u8; 2];
-        let more = [(SectionKind::SelfTest, &SELF_TEST[..]), (SectionKind::States, &states[..])];
+        let more = [
+            (SectionKind::SelfTest, &SELF_TEST[..]),
+            (SectionKind::States, &states[..]),
+        ];
         (desc, kind, Aligned::of(&file(&desc, &more)))
     })
     .collect()
@@ -29,7 +40,10 @@ struct Memory(Vec<u32>, Vec<u32>);
 
 impl Memory {
     fn of(model: &Model) -> Self {
-        Self(vec![0x8000_0001; model.plan().state_words], vec![0x7fff_fffe; model.plan().scratch_words])
+        Self(
+            vec![0x8000_0001; model.plan().state_words],
+            vec![0x7fff_fffe; model.plan().scratch_words],
+        )
     }
 
     fn session<'s, 'm>(&'s mut self, model: &'s Model<'m>) -> Session<'s, 'm> {
@@ -40,7 +54,10 @@ impl Memory {
 fn run(session: &mut Session, steps: std::ops::Range<u32>) -> Vec<u32> {
     let digest = |t: u32| {
         let mut digest = Checksum::default();
-        session.step(t * 7 % 11).expect("a token of the vocabulary").digest(&mut digest);
+        session
+            .step(t * 7 % 11)
+            .expect("a token of the vocabulary")
+            .digest(&mut digest);
         digest.finish()
     };
     steps.map(digest).collect()
@@ -61,7 +78,9 @@ fn saved(session: &mut Session) -> Vec<u8> {
 /// CRC-32 bit by bit, as IEEE 802.3 has it.
 fn crc(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, &byte| {
-        (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+            (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg())
+        })
     })
 }
 
@@ -73,7 +92,11 @@ fn sealed(mut snapshot: Vec<u8>) -> Vec<u8> {
 }
 
 fn get(bytes: &[u8], word: usize) -> u32 {
-    u32::from_le_bytes(bytes[4 * word..4 * word + 4].try_into().expect("four bytes"))
+    u32::from_le_bytes(
+        bytes[4 * word..4 * word + 4]
+            .try_into()
+            .expect("four bytes"),
+    )
 }
 
 fn put(bytes: &mut [u8], word: usize, value: u32) {
@@ -97,7 +120,14 @@ impl Layout {
         let carry = s + heads * head_words;
         let frac = carry + desc.carry_len();
         let mask = frac + heads;
-        Self { s, head_words, carry, frac, mask, end: s + MemoryPlan::layer_state_words(desc, kind) }
+        Self {
+            s,
+            head_words,
+            carry,
+            frac,
+            mask,
+            end: s + MemoryPlan::layer_state_words(desc, kind),
+        }
     }
 }
 
@@ -110,7 +140,10 @@ fn mask(words: impl Iterator<Item = u32>, kind: StateKind) -> u32 {
             mask | ((1u64 << bits) - 1) as u32
         }
         StateKind::Int16 => {
-            mask | [word, word >> 16].into_iter().fold(0, |mask, half| mask | (half ^ half >> 1) & 0x7fff) & 0x7fff
+            mask | [word, word >> 16]
+                .into_iter()
+                .fold(0, |mask, half| mask | (half ^ half >> 1) & 0x7fff)
+                & 0x7fff
         }
     })
 }
@@ -129,10 +162,15 @@ fn with_state_word(good: &[u8], at: &Layout, kind: StateKind, value: u32) -> Vec
 fn a_restored_session_goes_on_with_the_same_bits() {
     for (desc, kind, file) in cases() {
         let model = Model::parse(file.bytes()).expect("a valid file");
-        let (mut first, mut second, mut third) = (Memory::of(&model), Memory::of(&model), Memory::of(&model));
+        let (mut first, mut second, mut third) =
+            (Memory::of(&model), Memory::of(&model), Memory::of(&model));
         let (mut session, mut other) = (first.session(&model), second.session(&model));
         let empty = saved(&mut session);
-        assert!(empty[4 * SnapshotHeader::WORDS..empty.len() - 4].iter().all(|&byte| byte == 0));
+        assert!(
+            empty[4 * SnapshotHeader::WORDS..empty.len() - 4]
+                .iter()
+                .all(|&byte| byte == 0)
+        );
         other.restore(&empty).expect("the start of a stream");
         for from in [0, 1, 2, 9] {
             session.reset();
@@ -145,7 +183,11 @@ fn a_restored_session_goes_on_with_the_same_bits() {
             assert_eq!(other.position(), u64::from(from));
             assert_eq!(saved(&mut other), snapshot, "{:?} {kind:?}", desc.backbone);
             if from > 0 {
-                assert_eq!(digest(&mut other), digest(&mut session), "the logits at once");
+                assert_eq!(
+                    digest(&mut other),
+                    digest(&mut session),
+                    "the logits at once"
+                );
             }
             let mut copy = third.session(&model);
             copy.copy_from(&mut session).expect("the same model");
@@ -160,12 +202,23 @@ fn a_restored_session_goes_on_with_the_same_bits() {
         for layer in 0..2 {
             let at = Layout::of(&desc, kind, layer);
             for head in 0..desc.state_heads as usize {
-                let words = (at.s + head * at.head_words..).take(at.head_words).map(|word| get(&snapshot, word));
-                assert_eq!(mask(words, kind), get(&snapshot, at.mask + head), "{:?} {kind:?}", desc.backbone);
+                let words = (at.s + head * at.head_words..)
+                    .take(at.head_words)
+                    .map(|word| get(&snapshot, word));
+                assert_eq!(
+                    mask(words, kind),
+                    get(&snapshot, at.mask + head),
+                    "{:?} {kind:?}",
+                    desc.backbone
+                );
             }
             is_used |= (at.mask..at.mask + 2).any(|word| get(&snapshot, word) != 0);
         }
-        assert!(is_used, "{:?} {kind:?}: an empty state tests nothing", desc.backbone);
+        assert!(
+            is_used,
+            "{:?} {kind:?}: an empty state tests nothing",
+            desc.backbone
+        );
     }
 }
 
@@ -178,9 +231,21 @@ fn the_layout_is_the_documented_one() {
     run(&mut session, 0..5);
     let snapshot = saved(&mut session);
     assert_eq!(snapshot[..4], *b"SLS\x7f");
-    let header = [1, snapshot.len() as u32, model.id(), u32::from_le_bytes([1, 2, 3, 4]), 5, 0];
-    (1..).zip(header).for_each(|(word, value)| assert_eq!(get(&snapshot, word), value, "word {word}"));
-    assert_eq!(Layout::of(&desc, kind, 1).end + MemoryPlan::snapshot_act_words(&desc) + 1, snapshot.len() / 4);
+    let header = [
+        1,
+        snapshot.len() as u32,
+        model.id(),
+        u32::from_le_bytes([1, 2, 3, 4]),
+        5,
+        0,
+    ];
+    (1..)
+        .zip(header)
+        .for_each(|(word, value)| assert_eq!(get(&snapshot, word), value, "word {word}"));
+    assert_eq!(
+        Layout::of(&desc, kind, 1).end + MemoryPlan::snapshot_act_words(&desc) + 1,
+        snapshot.len() / 4
+    );
     for len in [1, 2, 3, 4, 5, 7, 64, 1_000] {
         let view = session.snapshot();
         assert_eq!(view.crc(), get(&snapshot, snapshot.len() / 4 - 1));
@@ -193,10 +258,19 @@ fn the_layout_is_the_documented_one() {
             pieces.extend(&piece[..read]);
         }
         assert_eq!(pieces, snapshot, "in pieces of {len}");
-        assert_eq!((view.read(snapshot.len(), &mut [0]), view.read(usize::MAX, &mut [0])), (0, 0));
+        assert_eq!(
+            (
+                view.read(snapshot.len(), &mut [0]),
+                view.read(usize::MAX, &mut [0])
+            ),
+            (0, 0)
+        );
     }
     let (need, have) = (snapshot.len(), snapshot.len() - 1);
-    assert_eq!(session.save(&mut vec![0; have]), Err(SnapshotError::Truncated { need, have }));
+    assert_eq!(
+        session.save(&mut vec![0; have]),
+        Err(SnapshotError::Truncated { need, have })
+    );
     let mut room = vec![0xee; need + 3];
     assert_eq!(session.save(&mut room), Ok(need));
     assert!(room.starts_with(&snapshot) && room.ends_with(&[0xee; 3]));
@@ -216,28 +290,61 @@ fn headers_are_refused_in_order() {
         (0, 7, SnapshotError::NotASnapshot),
         (1, 2, SnapshotError::Version { found: 2 }),
         (3, 9, SnapshotError::Model { found: 9, expected }),
-        (4, 9, SnapshotError::Model { found: expected, expected }),
-        (2, bytes as u32 + 4, SnapshotError::Truncated { need: bytes, have: bytes + 4 }),
+        (
+            4,
+            9,
+            SnapshotError::Model {
+                found: expected,
+                expected,
+            },
+        ),
+        (
+            2,
+            bytes as u32 + 4,
+            SnapshotError::Truncated {
+                need: bytes,
+                have: bytes + 4,
+            },
+        ),
     ];
     for (word, value, error) in cases {
         let mut bad = good.clone();
         // What comes later in the order is wrong as well.
-        cases.iter().skip_while(|case| case.0 != word).for_each(|&(word, value, _)| put(&mut bad, word, value));
+        cases
+            .iter()
+            .skip_while(|case| case.0 != word)
+            .for_each(|&(word, value, _)| put(&mut bad, word, value));
         put(&mut bad, word, value);
         assert_eq!(session.restore(&sealed(bad)), Err(error));
     }
     for have in 0..bytes {
-        let need = if have < SnapshotHeader::BYTES { SnapshotHeader::BYTES } else { bytes };
-        assert_eq!(session.restore(&good[..have]), Err(SnapshotError::Truncated { need, have }));
+        let need = if have < SnapshotHeader::BYTES {
+            SnapshotHeader::BYTES
+        } else {
+            bytes
+        };
+        assert_eq!(
+            session.restore(&good[..have]),
+            Err(SnapshotError::Truncated { need, have })
+        );
     }
     let long = [&good[..], &[0]].concat();
-    assert_eq!(session.restore(&long), Err(SnapshotError::Truncated { need: bytes, have: bytes + 1 }));
+    assert_eq!(
+        session.restore(&long),
+        Err(SnapshotError::Truncated {
+            need: bytes,
+            have: bytes + 1
+        })
+    );
     for bit in 32 * SnapshotHeader::WORDS..8 * bytes {
         let mut bad = good.clone();
         bad[bit / 8] ^= 1 << (bit % 8);
         let outcome = session.restore(&bad);
         let end = bytes - 4;
-        let error = SnapshotError::Checksum { stored: get(&bad, end / 4), computed: crc(&bad[..end]) };
+        let error = SnapshotError::Checksum {
+            stored: get(&bad, end / 4),
+            computed: crc(&bad[..end]),
+        };
         assert_eq!(outcome, Err(error), "bit {bit}");
     }
     assert_eq!(saved(&mut session), good, "nothing changed");
@@ -248,7 +355,10 @@ fn headers_are_refused_in_order() {
     let other = Model::parse(other.bytes()).expect("a valid file");
     let mut memory = Memory::of(&other);
     let mut foreign = memory.session(&other);
-    let refused = Err(SnapshotError::Model { found: other.id(), expected });
+    let refused = Err(SnapshotError::Model {
+        found: other.id(),
+        expected,
+    });
     assert_eq!(session.copy_from(&mut foreign), refused);
     assert_eq!(session.restore(&saved(&mut foreign)), refused);
     assert_eq!(saved(&mut session), good, "nothing changed");
@@ -278,15 +388,32 @@ fn each_bound_holds_and_one_beyond_it_is_refused() {
         let (within, beyond): (&[u32], &[u32]) = match kind {
             StateKind::Int32 => (
                 &[(1 << 30) - 1, (-(1 << 30)) as u32, 0, u32::MAX],
-                &[1 << 30, (-(1 << 30) - 1) as u32, i32::MAX as u32, i32::MIN as u32],
+                &[
+                    1 << 30,
+                    (-(1 << 30) - 1) as u32,
+                    i32::MAX as u32,
+                    i32::MIN as u32,
+                ],
             ),
             StateKind::Int16 => (
                 &[24_577, 24_577 << 16, 0x9fff, 0x9fff_0000, 0x9fff_6001, 0],
-                &[24_578, 24_578 << 16, 0x9ffe, 0x9ffe_0000, 0x7fff, 0x8000, 0x8000_0000, 0x7fff_0000],
+                &[
+                    24_578,
+                    24_578 << 16,
+                    0x9ffe,
+                    0x9ffe_0000,
+                    0x7fff,
+                    0x8000,
+                    0x8000_0000,
+                    0x7fff_0000,
+                ],
             ),
         };
         for &value in within {
-            holds(&with_state_word(&good, &at, kind, value), &format!("S of {value:#x}"));
+            holds(
+                &with_state_word(&good, &at, kind, value),
+                &format!("S of {value:#x}"),
+            );
         }
         let word = |word: usize, value: u32| {
             let mut bytes = good.clone();
@@ -317,11 +444,23 @@ fn each_bound_holds_and_one_beyond_it_is_refused() {
             holds(&acts(most << 16, 0), "the longest activations");
         }
         let mut refused = |bytes: &[u8], layer: usize, text: &str| {
-            assert_eq!(session.restore(bytes), Err(SnapshotError::State { layer }), "{what}: {text}");
-            assert_eq!(saved(&mut session), before, "{what}: {text}: nothing changed");
+            assert_eq!(
+                session.restore(bytes),
+                Err(SnapshotError::State { layer }),
+                "{what}: {text}"
+            );
+            assert_eq!(
+                saved(&mut session),
+                before,
+                "{what}: {text}: nothing changed"
+            );
         };
         for &value in beyond {
-            refused(&with_state_word(&good, &at, kind, value), 1, &format!("S of {value:#x}"));
+            refused(
+                &with_state_word(&good, &at, kind, value),
+                1,
+                &format!("S of {value:#x}"),
+            );
         }
         for layer in 0..2 {
             let at = Layout::of(&desc, kind, layer);
@@ -329,27 +468,59 @@ fn each_bound_holds_and_one_beyond_it_is_refused() {
                 let mask = get(&good, at.mask + head);
                 refused(&word(at.mask + head, mask ^ 1), layer, "another mask");
                 refused(&word(at.mask + head, mask | 1 << 31), layer, "another mask");
-                refused(&word(at.frac + head, limit + 1), layer, "an exponent above the largest");
-                refused(&word(at.frac + head, (limit + 1).wrapping_neg()), layer, "one below the smallest");
-                refused(&word(at.frac + head, 1 << 31), layer, "the least exponent of all");
+                refused(
+                    &word(at.frac + head, limit + 1),
+                    layer,
+                    "an exponent above the largest",
+                );
+                refused(
+                    &word(at.frac + head, (limit + 1).wrapping_neg()),
+                    layer,
+                    "one below the smallest",
+                );
+                refused(
+                    &word(at.frac + head, 1 << 31),
+                    layer,
+                    "the least exponent of all",
+                );
             }
             for carry in at.carry..at.frac {
                 refused(&word(carry, 1 << 27), layer, "a carry of 1");
                 refused(&word(carry, u32::MAX), layer, "a carry");
             }
         }
-        refused(&word(SnapshotHeader::WORDS + 2, slots), 2, "a slot that there is not");
-        refused(&word(SnapshotHeader::WORDS + 2, u32::MAX), 2, "a slot that there is not");
+        refused(
+            &word(SnapshotHeader::WORDS + 2, slots),
+            2,
+            "a slot that there is not",
+        );
+        refused(
+            &word(SnapshotHeader::WORDS + 2, u32::MAX),
+            2,
+            "a slot that there is not",
+        );
         refused(&word(SnapshotHeader::WORDS + 3, 1), 2, "the reserved word");
         refused(&acts(most, 1), 2, "longer activations");
         refused(&acts(most | 1 << 16, 0), 2, "longer activations");
-        refused(&acts(0x8000_8000, 0x8000_8000), 2, "the longest activations of all");
+        refused(
+            &acts(0x8000_8000, 0x8000_8000),
+            2,
+            "the longest activations of all",
+        );
         let mut at_start = acts(1, 0);
         put(&mut at_start, SnapshotHeader::WORDS, 0);
-        refused(&sealed(at_start.clone()), 2, "activations before the first step");
+        refused(
+            &sealed(at_start.clone()),
+            2,
+            "activations before the first step",
+        );
         // Beyond 2^32 steps the low word is 0 now and then.
         put(&mut at_start, SnapshotHeader::WORDS + 1, 1);
-        assert_eq!(session.restore(&sealed(at_start)), Ok(()), "{what}: activations at step 2^32");
+        assert_eq!(
+            session.restore(&sealed(at_start)),
+            Ok(()),
+            "{what}: activations at step 2^32"
+        );
     }
 }
 
@@ -414,29 +585,58 @@ fn a_source_that_changes_between_reads_never_brings_in_what_was_not_checked() {
             saved(&mut session)
         };
         let mut calls = 0;
-        session.restore_with(changing(&good, &good, 0, &mut calls)).expect("an honest source");
+        session
+            .restore_with(changing(&good, &good, 0, &mut calls))
+            .expect("an honest source");
         let at = Layout::of(&desc, kind, 1);
-        let bound = if kind == StateKind::Int32 { i32::MAX as u32 } else { 0x7fff_7fff };
+        let bound = if kind == StateKind::Int32 {
+            i32::MAX as u32
+        } else {
+            0x7fff_7fff
+        };
         // Beyond every bound, with the mask that such a state would have: with its own checksum, and with that of the good one.
         let forged = with_state_word(&good, &at, kind, bound);
         let mut colliding = forged.clone();
-        collide(&mut colliding, SnapshotHeader::WORDS, get(&good, good.len() / 4 - 1));
-        for (other, text) in [(&valid, "another valid one"), (&forged, "a forged one"), (&colliding, "a collision")] {
+        collide(
+            &mut colliding,
+            SnapshotHeader::WORDS,
+            get(&good, good.len() / 4 - 1),
+        );
+        for (other, text) in [
+            (&valid, "another valid one"),
+            (&forged, "a forged one"),
+            (&colliding, "a collision"),
+        ] {
             let mut outcomes = [0; 4];
             for switch in 0..=calls {
                 session.restore(&before).expect("its own snapshot");
                 let mut count = 0;
                 let outcome = session.restore_with(changing(&good, other, switch, &mut count));
                 let after = saved(&mut session);
-                let which = [&good, &valid, &before, &reset].iter().position(|known| **known == after);
-                let Some(which) = which else { panic!("{what}: {text} from call {switch}: {outcome:?}, a mixture") };
-                assert_eq!(outcome.is_ok(), which < 2, "{what}: {text} from call {switch}: {outcome:?}");
+                let which = [&good, &valid, &before, &reset]
+                    .iter()
+                    .position(|known| **known == after);
+                let Some(which) = which else {
+                    panic!("{what}: {text} from call {switch}: {outcome:?}, a mixture")
+                };
+                assert_eq!(
+                    outcome.is_ok(),
+                    which < 2,
+                    "{what}: {text} from call {switch}: {outcome:?}"
+                );
                 outcomes[which] += 1;
                 run(&mut session, 0..3);
             }
             // The good one when it changes too late to matter; unchanged when it is seen in time; reset else.
-            assert!(outcomes[0] >= 1 && outcomes[2] > 4 && outcomes[3] > 0, "{what}: {text}: {outcomes:?}");
-            assert_eq!(outcomes[1] > 0, text.contains("valid"), "{what}: {text}: {outcomes:?}");
+            assert!(
+                outcomes[0] >= 1 && outcomes[2] > 4 && outcomes[3] > 0,
+                "{what}: {text}: {outcomes:?}"
+            );
+            assert_eq!(
+                outcomes[1] > 0,
+                text.contains("valid"),
+                "{what}: {text}: {outcomes:?}"
+            );
         }
     }
 }
@@ -450,7 +650,9 @@ fn a_source_that_fails_changes_nothing_or_resets() {
     run(&mut session, 0..4);
     let good = saved(&mut session);
     let mut calls = 0;
-    session.restore_with(changing(&good, &good, 0, &mut calls)).expect("an honest source");
+    session
+        .restore_with(changing(&good, &good, 0, &mut calls))
+        .expect("an honest source");
     run(&mut session, 4..7);
     let before = saved(&mut session);
     let (mut unchanged, mut reset) = (0, 0);
@@ -460,21 +662,36 @@ fn a_source_that_fails_changes_nothing_or_resets() {
         let outcome = session.restore_with(|at, out| {
             (call, place) = (call + 1, at);
             out.copy_from_slice(&good[at..at + out.len()]);
-            if call == fail + 1 { Err("the bus is busy") } else { Ok(()) }
+            if call == fail + 1 {
+                Err("the bus is busy")
+            } else {
+                Ok(())
+            }
         });
-        assert_eq!(outcome, Err(SnapshotError::Read { at: place }), "call {fail}");
+        assert_eq!(
+            outcome,
+            Err(SnapshotError::Read { at: place }),
+            "call {fail}"
+        );
         if saved(&mut session) == before {
             unchanged += 1;
         } else {
             assert_eq!(session.position(), 0);
             assert_eq!(
                 saved(&mut session)[20..],
-                [&vec![0; good.len() - 24][..], &saved(&mut session)[good.len() - 4..]].concat()
+                [
+                    &vec![0; good.len() - 24][..],
+                    &saved(&mut session)[good.len() - 4..]
+                ]
+                .concat()
             );
             reset += 1;
         }
     }
-    assert!(unchanged > reset && reset > 0, "{unchanged} unchanged, {reset} reset");
+    assert!(
+        unchanged > reset && reset > 0,
+        "{unchanged} unchanged, {reset} reset"
+    );
 }
 
 #[test]

@@ -24,11 +24,16 @@ const MATRIX_ROUNDS: u32 = 2_000;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [path] = arguments.as_slice() else { fail("usage: host_bench FILE.sla") };
+    let [path] = arguments.as_slice() else {
+        fail("usage: host_bench FILE.sla")
+    };
     let file = OwnedModel::read(path.as_ref()).unwrap_or_else(|error| fail(error));
     let [token, plain, lanes] = whole_token(&file);
     let bare = plain.min(lanes);
-    let sizes: Vec<String> = SIZES.iter().map(|&(cols, rows)| matrix(cols, rows)).collect();
+    let sizes: Vec<String> = SIZES
+        .iter()
+        .map(|&(cols, rows)| matrix(cols, rows))
+        .collect();
     println!(
         "{{\"backend\": \"{}\", \"tokens_per_s_whole_token\": {:.0}, \"bare_loop_tokens_per_s\": {:.0}, \
          \"share\": {:.3}, \"plain_loop_tokens_per_s\": {:.0}, \"share_of_plain_loop\": {:.3}, \"matvec\": [{}]}}",
@@ -68,7 +73,9 @@ fn whole_token(file: &OwnedModel) -> [f64; 3] {
     let mut exercise = Exercise::new(model.desc(), &mut frame);
     let mut token = || {
         exercise.prepare(&session);
-        let mut logits = exercise.step(&mut session).unwrap_or_else(|error| fail(error));
+        let mut logits = exercise
+            .step(&mut session)
+            .unwrap_or_else(|error| fail(error));
         let next = logits.argmax();
         exercise.choose(next);
     };
@@ -76,7 +83,10 @@ fn whole_token(file: &OwnedModel) -> [f64; 3] {
     let shapes = shapes(model);
     let bytes: usize = shapes.iter().map(|(rows, cols)| rows * cols).sum();
     assert_eq!(bytes as u64, model.macs(), "every weight once");
-    let (weights, x) = (random::<i8>(bytes), random::<i16>(shapes.iter().map(|s| s.1).max().unwrap_or(0)));
+    let (weights, x) = (
+        random::<i8>(bytes),
+        random::<i16>(shapes.iter().map(|s| s.1).max().unwrap_or(0)),
+    );
     let mut out = vec![0; shapes.iter().map(|s| s.0).max().unwrap_or(0)];
     let mut pass = |bare: Bare| {
         let mut rest = weights.as_slice();
@@ -88,7 +98,14 @@ fn whole_token(file: &OwnedModel) -> [f64; 3] {
         black_box(&mut out);
     };
     let pass = std::cell::RefCell::new(&mut pass);
-    least(TOKEN_ROUNDS, [&mut token, &mut || pass.borrow_mut()(Bare::Plain), &mut || pass.borrow_mut()(Bare::Lanes)])
+    least(
+        TOKEN_ROUNDS,
+        [
+            &mut token,
+            &mut || pass.borrow_mut()(Bare::Plain),
+            &mut || pass.borrow_mut()(Bare::Lanes),
+        ],
+    )
 }
 
 /// Rows and columns of the matrices that a token multiplies by.
@@ -118,14 +135,23 @@ fn matrix(cols: usize, rows: usize) -> String {
     let [mut ours, mut oracle, mut plain, mut lanes] = [(); 4].map(|()| vec![0; rows]);
     let bare = |bare: Bare, out: &mut [i32]| {
         bare.matrix(&weights, black_box(&x), out);
-        out.iter_mut().zip(&multiplier).for_each(|(out, m)| *out = mulhr(*out, *m));
+        out.iter_mut()
+            .zip(&multiplier)
+            .for_each(|(out, m)| *out = mulhr(*out, *m));
         black_box(out);
     };
     let [ours, oracle, plain, lanes] = least(
         MATRIX_ROUNDS,
         [
             &mut || matvec_i8(&matrix, black_box(&x), &multiplier, black_box(&mut ours)),
-            &mut || scalar::matrix::matvec_i8(&matrix, black_box(&x), &multiplier, black_box(&mut oracle)),
+            &mut || {
+                scalar::matrix::matvec_i8(
+                    &matrix,
+                    black_box(&x),
+                    &multiplier,
+                    black_box(&mut oracle),
+                )
+            },
             &mut || bare(Bare::Plain, &mut plain),
             &mut || bare(Bare::Lanes, &mut lanes),
         ],
@@ -144,7 +170,9 @@ fn matrix(cols: usize, rows: usize) -> String {
 fn random<T: TryFrom<i64>>(len: usize) -> Vec<T> {
     let mut bits = 1u64;
     let mut next = || {
-        bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        bits = bits
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         T::try_from((bits as i64) >> (64 - 8 * size_of::<T>()))
             .unwrap_or_else(|_| unreachable!("as many bits as T has"))
     };
@@ -179,7 +207,10 @@ impl Bare {
     fn rows(self, weights: &[i8], x: &[i16], out: &mut [i32]) {
         match (self, x.len() % LANES) {
             (Self::Lanes, 0) => in_lanes(weights, x, out),
-            _ => weights.chunks_exact(x.len()).zip(out).for_each(|(row, out)| *out = dot(row, x)),
+            _ => weights
+                .chunks_exact(x.len())
+                .zip(out)
+                .for_each(|(row, out)| *out = dot(row, x)),
         }
     }
 }
@@ -202,5 +233,8 @@ fn in_lanes(weights: &[i8], x: &[i16], out: &mut [i32]) {
 
 #[inline(always)]
 fn dot(w: &[i8], x: &[i16]) -> i32 {
-    w.iter().zip(x).map(|(&w, &x)| i32::from(w) * i32::from(x)).sum()
+    w.iter()
+        .zip(x)
+        .map(|(&w, &x)| i32::from(w) * i32::from(x))
+        .sum()
 }

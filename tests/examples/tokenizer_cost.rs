@@ -6,8 +6,13 @@ use sla_converter::tokenizer::{compile, encode};
 use sla_tokenizer::{ControlTokens, Template, Tokenizer};
 
 fn main() {
-    let prose = std::fs::read_to_string("models/demo.txt").expect("run it at the repository's root");
-    let prose: String = prose.chars().filter(|c| !c.is_numeric()).collect::<String>().repeat(10);
+    let prose =
+        std::fs::read_to_string("models/demo.txt").expect("run it at the repository's root");
+    let prose: String = prose
+        .chars()
+        .filter(|c| !c.is_numeric())
+        .collect::<String>()
+        .repeat(10);
     let texts = [
         ("prose", prose.as_str()),
         ("spaces", " "),
@@ -31,7 +36,12 @@ fn main() {
                 let time = (0..runs)
                     .map(|_| {
                         let start = Instant::now();
-                        std::hint::black_box(encode(&tokenizer, &text, Template::Add, ControlTokens::Parse));
+                        std::hint::black_box(encode(
+                            &tokenizer,
+                            &text,
+                            Template::Add,
+                            ControlTokens::Parse,
+                        ));
                         start.elapsed().as_secs_f64() * 1e3
                     })
                     .fold(f64::MAX, f64::min);

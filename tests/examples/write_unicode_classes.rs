@@ -26,14 +26,40 @@ fn main() {
             continue;
         }
         assert_eq!(planes.len(), plane, "planes without a gap");
-        let starts: Vec<String> = ranges.iter().map(|(start, _)| format!("{start:#x}")).collect();
-        let four = |four: &[(usize, u8)]| four.iter().rev().fold(0, |byte: u8, (_, class)| byte << 2 | class);
-        let packed: Vec<String> = ranges.chunks(4).map(|ranges| format!("{:#x}", four(ranges))).collect();
-        planes.push(format!("    Plane {{ starts: &STARTS_{plane}, classes: &CLASSES_{plane} }},\n"));
-        list(&mut text, &format!("STARTS_{plane}: [u16; {}]", starts.len()), &starts);
-        list(&mut text, &format!("CLASSES_{plane}: [u8; {}]", packed.len()), &packed);
+        let starts: Vec<String> = ranges
+            .iter()
+            .map(|(start, _)| format!("{start:#x}"))
+            .collect();
+        let four = |four: &[(usize, u8)]| {
+            four.iter()
+                .rev()
+                .fold(0, |byte: u8, (_, class)| byte << 2 | class)
+        };
+        let packed: Vec<String> = ranges
+            .chunks(4)
+            .map(|ranges| format!("{:#x}", four(ranges)))
+            .collect();
+        planes.push(format!(
+            "    Plane {{ starts: &STARTS_{plane}, classes: &CLASSES_{plane} }},\n"
+        ));
+        list(
+            &mut text,
+            &format!("STARTS_{plane}: [u16; {}]", starts.len()),
+            &starts,
+        );
+        list(
+            &mut text,
+            &format!("CLASSES_{plane}: [u8; {}]", packed.len()),
+            &packed,
+        );
     }
-    write!(text, "pub(super) static PLANES: [Plane; {}] = [\n{}];\n", planes.len(), planes.concat()).expect("a string");
+    write!(
+        text,
+        "pub(super) static PLANES: [Plane; {}] = [\n{}];\n",
+        planes.len(),
+        planes.concat()
+    )
+    .expect("a string");
     print!("{text}");
 }
 

@@ -30,17 +30,43 @@ pub struct Target {
 
 /// All of them.
 pub const TARGETS: [Target; 6] = [
-    Target { name: "model", run: model, seeds: || small_files().into_iter().map(|(_, file)| file).collect() },
-    Target { name: "config", run: config, seeds: || synthetic().map(|seed| seed.config).collect() },
-    Target { name: "safetensors", run: safetensors, seeds: || synthetic().map(|seed| seed.weights).collect() },
-    Target { name: "snapshot", run: snapshot, seeds: snapshots },
-    Target { name: "tokenizer", run: tokenizer, seeds: sections },
-    Target { name: "tokenizer_json", run: tokenizer_json, seeds: || TOKENIZERS.map(Vec::from).into() },
+    Target {
+        name: "model",
+        run: model,
+        seeds: || small_files().into_iter().map(|(_, file)| file).collect(),
+    },
+    Target {
+        name: "config",
+        run: config,
+        seeds: || synthetic().map(|seed| seed.config).collect(),
+    },
+    Target {
+        name: "safetensors",
+        run: safetensors,
+        seeds: || synthetic().map(|seed| seed.weights).collect(),
+    },
+    Target {
+        name: "snapshot",
+        run: snapshot,
+        seeds: snapshots,
+    },
+    Target {
+        name: "tokenizer",
+        run: tokenizer,
+        seeds: sections,
+    },
+    Target {
+        name: "tokenizer_json",
+        run: tokenizer_json,
+        seeds: || TOKENIZERS.map(Vec::from).into(),
+    },
 ];
 
 /// The folder of a target's corpus.
 pub fn corpus(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz/corpus")
+        .join(name)
 }
 
 /// Words of memory beyond which a model is not run: runs have to be short.
@@ -87,7 +113,10 @@ fn checkpoint(config: &[u8], weights: &[u8]) {
 }
 
 fn converted(checkpoint: Checkpoint) {
-    checkpoint.warnings.iter().for_each(|warning| one_line(warning));
+    checkpoint
+        .warnings
+        .iter()
+        .for_each(|warning| one_line(warning));
     let weights: usize = {
         let (mut weights, mut count) = (checkpoint.weights.clone(), 0);
         crate::matrices(&mut weights, |m| count += m.data.len());
@@ -96,7 +125,10 @@ fn converted(checkpoint: Checkpoint) {
     if weights > MAX_WEIGHTS {
         return;
     }
-    let options = ConvertOptions { calibration: little(&checkpoint.config), ..ConvertOptions::default() };
+    let options = ConvertOptions {
+        calibration: little(&checkpoint.config),
+        ..ConvertOptions::default()
+    };
     match convert(checkpoint, &options, &mut |_, _| {}) {
         Ok(converted) => {
             run(Aligned16::of(&converted.file).bytes(), MAX_WORDS);
@@ -113,9 +145,12 @@ fn converted(checkpoint: Checkpoint) {
 /// and with the right header and checksum.
 pub fn snapshot(data: &[u8]) {
     thread_local!(static FILES: Vec<Aligned16> = small_files().iter().map(|(_, file)| Aligned16::of(file)).collect());
-    let Some((&choice, bytes)) = data.split_first() else { return };
+    let Some((&choice, bytes)) = data.split_first() else {
+        return;
+    };
     FILES.with(|files| {
-        let model = Model::parse(files[usize::from(choice) % files.len()].bytes()).expect("a valid file");
+        let model =
+            Model::parse(files[usize::from(choice) % files.len()].bytes()).expect("a valid file");
         restore(&model, bytes);
         let mut sealed = bytes.to_vec();
         seal_snapshot(&model, &mut sealed);
@@ -124,29 +159,51 @@ pub fn snapshot(data: &[u8]) {
 }
 
 fn restore(model: &Model, snapshot: &[u8]) {
-    let (mut state, mut scratch) = (vec![0; model.plan().state_words], vec![0; model.plan().scratch_words]);
-    let mut session = Session::new(model, &mut state, &mut scratch).expect("buffers of the planned sizes");
+    let (mut state, mut scratch) = (
+        vec![0; model.plan().state_words],
+        vec![0; model.plan().scratch_words],
+    );
+    let mut session =
+        Session::new(model, &mut state, &mut scratch).expect("buffers of the planned sizes");
     if session.restore(snapshot).is_err() {
-        assert_eq!(session.position(), 0, "a refused snapshot changed the session");
+        assert_eq!(
+            session.position(),
+            0,
+            "a refused snapshot changed the session"
+        );
         return;
     }
     let _ = session.logits().argmax();
     let frame = vec![i32::MAX; model.desc().inputs as usize];
     for token in 0..4 {
         match model.desc().input {
-            InputKind::Tokens => session.step(token).expect("a token of the vocabulary").argmax(),
-            InputKind::Features => session.step_features(&frame).expect("a frame of the right length").argmax(),
+            InputKind::Tokens => session
+                .step(token)
+                .expect("a token of the vocabulary")
+                .argmax(),
+            InputKind::Features => session
+                .step_features(&frame)
+                .expect("a frame of the right length")
+                .argmax(),
         };
     }
     let mut again = vec![0; session.snapshot().bytes()];
     assert_eq!(session.save(&mut again), Ok(again.len()));
-    assert_eq!(session.restore(&again), Ok(()), "a session's own snapshot is refused");
+    assert_eq!(
+        session.restore(&again),
+        Ok(()),
+        "a session's own snapshot is refused"
+    );
 }
 
 /// Header and checksum of a snapshot of `model`, and its length, around whatever `bytes` are.
 fn seal_snapshot(model: &Model, bytes: &mut Vec<u8>) {
-    let (mut state, mut scratch) = (vec![0; model.plan().state_words], vec![0; model.plan().scratch_words]);
-    let mut session = Session::new(model, &mut state, &mut scratch).expect("buffers of the planned sizes");
+    let (mut state, mut scratch) = (
+        vec![0; model.plan().state_words],
+        vec![0; model.plan().scratch_words],
+    );
+    let mut session =
+        Session::new(model, &mut state, &mut scratch).expect("buffers of the planned sizes");
     let mut own = vec![0; session.snapshot().bytes()];
     session.save(&mut own).expect("room");
     bytes.resize(own.len(), 0);
@@ -161,8 +218,12 @@ fn snapshots() -> Vec<Vec<u8>> {
     let of = |(index, (_, file)): (usize, &(&str, Vec<u8>))| {
         let file = Aligned16::of(file);
         let model = Model::parse(file.bytes()).expect("a valid file");
-        let (mut state, mut scratch) = (vec![0; model.plan().state_words], vec![0; model.plan().scratch_words]);
-        let mut session = Session::new(&model, &mut state, &mut scratch).expect("buffers of the planned sizes");
+        let (mut state, mut scratch) = (
+            vec![0; model.plan().state_words],
+            vec![0; model.plan().scratch_words],
+        );
+        let mut session =
+            Session::new(&model, &mut state, &mut scratch).expect("buffers of the planned sizes");
         let frame = vec![1_000; model.desc().inputs as usize];
         for token in 0..8 {
             let _ = match model.desc().input {
@@ -180,14 +241,17 @@ fn snapshots() -> Vec<Vec<u8>> {
 
 /// A tokenizer section and, behind it, text: the first two bytes are the text's length.
 pub fn tokenizer(data: &[u8]) {
-    let Some((len, rest)) = data.split_first_chunk() else { return };
+    let Some((len, rest)) = data.split_first_chunk() else {
+        return;
+    };
     let text = usize::from(u16::from_le_bytes(*len)).min(rest.len());
     let (section, text) = rest.split_at(rest.len() - text);
     let section = Aligned16::of(section);
     if let Ok(tokenizer) = Tokenizer::read(section.bytes()) {
         try_tokenizer(tokenizer, &String::from_utf8_lossy(text));
         let mut decoder = Decoder::new(tokenizer, true);
-        text.iter().for_each(|&id| decoder.push(id.into(), &mut |_| {}));
+        text.iter()
+            .for_each(|&id| decoder.push(id.into(), &mut |_| {}));
     }
 }
 
@@ -204,7 +268,10 @@ fn sections() -> Vec<Vec<u8>> {
 pub fn tokenizer_json(data: &[u8]) {
     match compile(&String::from_utf8_lossy(data), 1 << 16) {
         Ok(compiled) => {
-            compiled.warnings.iter().for_each(|warning| one_line(warning));
+            compiled
+                .warnings
+                .iter()
+                .for_each(|warning| one_line(warning));
             let section = Aligned16::of(compiled.section());
             let tokenizer = Tokenizer::read(section.bytes()).expect("a fresh section is valid");
             try_tokenizer(tokenizer, "Hello  world 123\n's \u{4e16}\u{1f980}<s>");
@@ -219,7 +286,10 @@ pub fn tokenizer_json(data: &[u8]) {
 
 /// Messages are one line, whatever names a file holds.
 fn one_line(text: &str) {
-    assert!(!text.is_empty() && !text.contains(char::is_control), "{text:?}");
+    assert!(
+        !text.is_empty() && !text.contains(char::is_control),
+        "{text:?}"
+    );
 }
 
 /// The two files of a checkpoint.
@@ -230,12 +300,24 @@ struct Files {
 
 /// Small checkpoints of every backbone.
 fn synthetic() -> impl Iterator<Item = Files> {
-    [Backbone::RetNet, Backbone::Gla, Backbone::GatedDeltaNet].into_iter().map(|backbone| {
-        let config = Config { layers: 1, hidden: 8, d_k: 4, d_v: 4, intermediate: 8, ..synth::small(backbone) };
-        let (layout, weights) = (Layout::default(), synth::weights(&config, 1));
-        let dir = TempDir::new();
-        synth::write(dir.path(), &config, &weights, &layout).expect("a writable folder");
-        let read = |name| std::fs::read(dir.path().join(name)).expect("just written");
-        Files { config: read("config.json"), weights: read("model.safetensors") }
-    })
+    [Backbone::RetNet, Backbone::Gla, Backbone::GatedDeltaNet]
+        .into_iter()
+        .map(|backbone| {
+            let config = Config {
+                layers: 1,
+                hidden: 8,
+                d_k: 4,
+                d_v: 4,
+                intermediate: 8,
+                ..synth::small(backbone)
+            };
+            let (layout, weights) = (Layout::default(), synth::weights(&config, 1));
+            let dir = TempDir::new();
+            synth::write(dir.path(), &config, &weights, &layout).expect("a writable folder");
+            let read = |name| std::fs::read(dir.path().join(name)).expect("just written");
+            Files {
+                config: read("config.json"),
+                weights: read("model.safetensors"),
+            }
+        })
 }

@@ -25,8 +25,12 @@ use sla_runtime::Session;
 /// # Panics
 /// If there is none.
 pub fn directories(dir: &Path, prefix: &str) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(dir).expect("a readable directory").map(|e| e.expect("a readable entry").path());
-    let mut dirs: Vec<PathBuf> = entries.filter(|p| p.is_dir() && name(p).starts_with(prefix)).collect();
+    let entries = std::fs::read_dir(dir)
+        .expect("a readable directory")
+        .map(|e| e.expect("a readable entry").path());
+    let mut dirs: Vec<PathBuf> = entries
+        .filter(|p| p.is_dir() && name(p).starts_with(prefix))
+        .collect();
     dirs.sort();
     assert!(!dirs.is_empty(), "{} holds no {prefix}*", dir.display());
     dirs
@@ -34,7 +38,10 @@ pub fn directories(dir: &Path, prefix: &str) -> Vec<PathBuf> {
 
 /// Last component of a path.
 pub fn name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// A checkpoint that never was on disk.
@@ -50,7 +57,12 @@ pub fn checkpoint(config: Config, weights: Weights) -> Checkpoint {
         hop_length: None,
         source_sha256: [0; 32],
     };
-    Checkpoint { config, weights, warnings: Vec::new(), meta }
+    Checkpoint {
+        config,
+        weights,
+        warnings: Vec::new(),
+        meta,
+    }
 }
 
 /// Both representations of the state.
@@ -58,7 +70,10 @@ pub const STATES: [StateKind; 2] = [StateKind::Int32, StateKind::Int16];
 
 /// The usual conversion with all layers' states in one representation.
 pub fn with_state(state: StateKind) -> ConvertOptions {
-    ConvertOptions { state: vec![state], ..ConvertOptions::default() }
+    ConvertOptions {
+        state: vec![state],
+        ..ConvertOptions::default()
+    }
 }
 
 /// A converted checkpoint with the two float models that it is measured by.
@@ -79,10 +94,13 @@ impl Case {
     /// # Panics
     /// If the checkpoint cannot be converted.
     pub fn new(checkpoint: &Checkpoint, options: &ConvertOptions) -> Self {
-        let converted = convert(checkpoint.clone(), options, &mut |_, _| {}).unwrap_or_else(|e| panic!("convert: {e}"));
+        let converted = convert(checkpoint.clone(), options, &mut |_, _| {})
+            .unwrap_or_else(|e| panic!("convert: {e}"));
         let file = OwnedModel::from_bytes(&converted.file).expect("a fresh file parses");
         let weights = dequantize(&file.model(), checkpoint).expect("the file's own checkpoint");
-        let model = |weights| FloatModel::new(checkpoint.config.clone(), weights).expect("weights that fit");
+        let model = |weights| {
+            FloatModel::new(checkpoint.config.clone(), weights).expect("weights that fit")
+        };
         Self {
             float: model(checkpoint.weights.clone()),
             dequantized: model(weights),
@@ -120,7 +138,10 @@ impl Case {
     /// # Panics
     /// As [`Case::load`].
     pub fn load_state(dir: &Path, state: StateKind) -> Self {
-        Self::new(&load(dir).unwrap_or_else(|e| panic!("{}: {e}", dir.display())), &with_state(state))
+        Self::new(
+            &load(dir).unwrap_or_else(|e| panic!("{}: {e}", dir.display())),
+            &with_state(state),
+        )
     }
 
     /// Runs the stream through the integer runtime from a fresh state; logits of every step.
@@ -130,8 +151,12 @@ impl Case {
     pub fn fixed(&self, stream: &Stream) -> Vec<Vec<f64>> {
         let model = self.file.model();
         let mut memory = self.file.memory();
-        let mut session = memory.session(&model).expect("buffers of the planned sizes");
-        (0..stream.len()).map(|t| stream.step_fixed(t, &mut session)).collect()
+        let mut session = memory
+            .session(&model)
+            .expect("buffers of the planned sizes");
+        (0..stream.len())
+            .map(|t| stream.step_fixed(t, &mut session))
+            .collect()
     }
 
     /// How far the integer runtime is from the float model over its own weights, and from the original.
@@ -141,10 +166,21 @@ impl Case {
     pub fn drift(&self, stream: &Stream) -> Drift {
         let fixed = self.fixed(stream);
         let (own, float) = (stream.float(&self.dequantized), stream.float(&self.float));
-        assert!(own.iter().chain(&float).flatten().all(|l| l.is_finite()), "the float model is out of its range");
+        assert!(
+            own.iter().chain(&float).flatten().all(|l| l.is_finite()),
+            "the float model is out of its range"
+        );
         let moved: Vec<_> = (0..4).map(|seed| stream.float(&self.moved(seed))).collect();
-        let over_draws = |of: Error| (moved.iter().map(|moved| of(&own, moved).powi(2)).sum::<f64>() / 4.0).sqrt();
-        let rms = (own.iter().flatten().map(|l| l * l).sum::<f64>() / own.concat().len() as f64).sqrt();
+        let over_draws = |of: Error| {
+            (moved
+                .iter()
+                .map(|moved| of(&own, moved).powi(2))
+                .sum::<f64>()
+                / 4.0)
+                .sqrt()
+        };
+        let rms =
+            (own.iter().flatten().map(|l| l * l).sum::<f64>() / own.concat().len() as f64).sqrt();
         Drift {
             arithmetic: relative_rms(&own, &fixed),
             usual: usual_rms(&own, &fixed),
@@ -162,7 +198,9 @@ impl Case {
         let mut rng = Rng::new(seed);
         matrices(&mut model.weights, |m| {
             let share = 0.3 * (m.cols as f64).sqrt() * 2f64.powi(-13);
-            m.data.iter_mut().for_each(|w| *w *= (1.0 + share * rng.normal()) as f32);
+            m.data
+                .iter_mut()
+                .for_each(|w| *w *= (1.0 + share * rng.normal()) as f32);
         });
         model
     }
@@ -192,10 +230,26 @@ pub fn matrices(w: &mut Weights, mut f: impl FnMut(&mut Matrix)) {
         InputWeights::Embedding(m) | InputWeights::Projection { weight: m, .. } => f(m),
     }
     for l in &mut w.layers {
-        for m in [&mut l.q, &mut l.k, &mut l.v, &mut l.o, &mut l.gate, &mut l.up, &mut l.down] {
+        for m in [
+            &mut l.q,
+            &mut l.k,
+            &mut l.v,
+            &mut l.o,
+            &mut l.gate,
+            &mut l.up,
+            &mut l.down,
+        ] {
             f(m);
         }
-        let more = [&mut l.g, &mut l.gk0, &mut l.gk1, &mut l.a, &mut l.b, &mut l.query_gate, &mut l.key_gate];
+        let more = [
+            &mut l.g,
+            &mut l.gk0,
+            &mut l.gk1,
+            &mut l.a,
+            &mut l.b,
+            &mut l.query_gate,
+            &mut l.key_gate,
+        ];
         more.into_iter().flatten().for_each(&mut f);
         let convs = [&mut l.q_conv, &mut l.k_conv, &mut l.v_conv];
         convs.into_iter().flatten().for_each(|c| f(&mut c.weight));
@@ -211,17 +265,27 @@ pub fn relative_rms(float: &[Vec<f64>], fixed: &[Vec<f64>]) -> f64 {
     let pairs = || float.iter().flatten().zip(fixed.iter().flatten());
     let error: f64 = pairs().map(|(a, b)| (a - b) * (a - b)).sum();
     let signal: f64 = pairs().map(|(a, _)| a * a).sum();
-    if error == 0.0 { 0.0 } else { (error / signal).sqrt() }
+    if error == 0.0 {
+        0.0
+    } else {
+        (error / signal).sqrt()
+    }
 }
 
 /// [`relative_rms`] without the worst sixteenth of the positions.
 pub fn usual_rms(float: &[Vec<f64>], fixed: &[Vec<f64>]) -> f64 {
-    let error = |(a, b): (&Vec<f64>, &Vec<f64>)| a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>();
+    let error = |(a, b): (&Vec<f64>, &Vec<f64>)| {
+        a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>()
+    };
     let mut errors: Vec<f64> = float.iter().zip(fixed).map(error).collect();
     errors.sort_by(f64::total_cmp);
     let error: f64 = errors[..errors.len() - errors.len() / 16].iter().sum();
     let signal: f64 = float.iter().flatten().map(|l| l * l).sum();
-    if error == 0.0 { 0.0 } else { (error / signal).sqrt() }
+    if error == 0.0 {
+        0.0
+    } else {
+        (error / signal).sqrt()
+    }
 }
 
 /// What goes into a model.
@@ -238,9 +302,16 @@ impl Stream {
     pub fn random(config: &Config, steps: usize, seed: u64) -> Self {
         let mut rng = Rng::new(seed ^ 0x57e4);
         match &config.input {
-            Input::Tokens { vocab } => Self::Tokens((0..steps).map(|_| rng.below(*vocab) as u32).collect()),
+            Input::Tokens { vocab } => {
+                Self::Tokens((0..steps).map(|_| rng.below(*vocab) as u32).collect())
+            }
             Input::Features { mean, std, .. } => {
-                let mut frame = || mean.iter().zip(std).map(|(m, s)| m + s * rng.normal()).collect();
+                let mut frame = || {
+                    mean.iter()
+                        .zip(std)
+                        .map(|(m, s)| m + s * rng.normal())
+                        .collect()
+                };
                 Self::Frames((0..steps).map(|_| frame()).collect())
             }
         }
@@ -268,13 +339,18 @@ impl Stream {
         let mut logits = match self {
             Self::Tokens(ids) => session.step(ids[t]),
             Self::Frames(frames) => {
-                fixed_features(&frames[t], session.model().desc().feature_frac, &mut integers);
+                fixed_features(
+                    &frames[t],
+                    session.model().desc().feature_frac,
+                    &mut integers,
+                );
                 session.step_features(&integers)
             }
         }
         .expect("an input of the model's kind");
         let mut out = Vec::new();
-        logits.for_each_tile(|_, tile| out.extend(tile.iter().map(|&q16| f64::from(q16) / 65_536.0)));
+        logits
+            .for_each_tile(|_, tile| out.extend(tile.iter().map(|&q16| f64::from(q16) / 65_536.0)));
         out
     }
 
@@ -286,9 +362,14 @@ impl Stream {
         let mut session = sla_reference::Session::new(model);
         let step = |t: usize| match self {
             Self::Tokens(ids) => session.step_token(ids[t], &mut ()).map(<[f64]>::to_vec),
-            Self::Frames(frames) => session.step_features(&frames[t], &mut ()).map(<[f64]>::to_vec),
+            Self::Frames(frames) => session
+                .step_features(&frames[t], &mut ())
+                .map(<[f64]>::to_vec),
         };
-        (0..self.len()).map(step).map(|logits| logits.expect("an input of the model's kind")).collect()
+        (0..self.len())
+            .map(step)
+            .map(|logits| logits.expect("an input of the model's kind"))
+            .collect()
     }
 }
 

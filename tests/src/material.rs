@@ -59,7 +59,11 @@ fn text(path: &Path) -> Vec<u8> {
 /// If there is none.
 pub fn supported(shared: &Path, folder: &str, prefix: &str) -> Vec<PathBuf> {
     let mut dirs = directories(&shared.join(folder), prefix);
-    dirs.retain(|dir| UNSUPPORTED.iter().all(|(unsupported, _)| *unsupported != format!("{folder}/{}", name(dir))));
+    dirs.retain(|dir| {
+        UNSUPPORTED
+            .iter()
+            .all(|(unsupported, _)| *unsupported != format!("{folder}/{}", name(dir)))
+    });
     assert!(!dirs.is_empty(), "no supported {folder}/{prefix}*");
     dirs
 }

@@ -30,7 +30,10 @@ fn sequence(rng: &mut Rng) -> TokenRow {
         ids.extend([1 + keys[pair] as u32, values[pair]]);
         targets.extend([values[pair] as i32, -1]);
     }
-    TokenRow { ids, targets: Some(targets) }
+    TokenRow {
+        ids,
+        targets: Some(targets),
+    }
 }
 
 /// As many different numbers below `n` as there are pairs, in random order.
@@ -49,15 +52,34 @@ mod tests {
 
     #[test]
     fn every_question_has_its_answer_in_the_context() {
-        let Rows::Tokens(rows) = sequences(50, 1) else { panic!("tokens") };
+        let Rows::Tokens(rows) = sequences(50, 1) else {
+            panic!("tokens")
+        };
         assert_ne!(rows[0], rows[1]);
         for TokenRow { ids, targets } in rows {
             let targets = targets.expect("targets");
-            assert_eq!((ids.len(), targets.len()), (CONTEXT + 2 * PAIRS, CONTEXT + 2 * PAIRS));
+            assert_eq!(
+                (ids.len(), targets.len()),
+                (CONTEXT + 2 * PAIRS, CONTEXT + 2 * PAIRS)
+            );
             let (context, questions) = ids.split_at(CONTEXT);
-            let at = |key: u32| context.iter().position(|&id| id == key).expect("every key asked for was given");
-            assert_eq!(context.iter().filter(|&&id| (1..64).contains(&id)).count(), PAIRS);
-            assert_eq!(context.iter().filter(|&&id| (64..128).contains(&id)).count(), PAIRS);
+            let at = |key: u32| {
+                context
+                    .iter()
+                    .position(|&id| id == key)
+                    .expect("every key asked for was given")
+            };
+            assert_eq!(
+                context.iter().filter(|&&id| (1..64).contains(&id)).count(),
+                PAIRS
+            );
+            assert_eq!(
+                context
+                    .iter()
+                    .filter(|&&id| (64..128).contains(&id))
+                    .count(),
+                PAIRS
+            );
             for (i, pair) in questions.chunks_exact(2).enumerate() {
                 let place = at(pair[0]);
                 assert!(place.is_multiple_of(2) && context[place + 1] == pair[1]);

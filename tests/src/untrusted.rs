@@ -6,7 +6,8 @@ use sla_converter::{Calibration, ConvertOptions, WeightBits};
 use sla_format::{InputKind, LOGIT_TILE, MAX_ENDS, MemoryPlan, NONE, StateKind};
 use sla_reference::{Backbone, Config, FeatureMap, Input, KeyGate, QueryGate, Sla};
 use sla_runtime::{
-    ControlTokens, Decoder, I16F16, Model, Sampler, SamplerConfig, Session, Template, Tokenizer, encode_words,
+    ControlTokens, Decoder, I16F16, Model, Sampler, SamplerConfig, Session, Template, Tokenizer,
+    encode_words,
 };
 
 use crate::{Case, checkpoint, with_state};
@@ -44,17 +45,45 @@ pub fn small_files() -> Vec<(&'static str, Vec<u8>)> {
         temperature: 1.0,
         bias: true,
     };
-    let small = |backbone| Config { layers: 1, hidden: 8, d_k: 4, d_v: 3, intermediate: 8, ..synth::small(backbone) };
+    let small = |backbone| Config {
+        layers: 1,
+        hidden: 8,
+        d_k: 4,
+        d_v: 3,
+        intermediate: 8,
+        ..synth::small(backbone)
+    };
     let int16 = || with_state(StateKind::Int16);
-    let int4 = ConvertOptions { weights: WeightBits::Int4, ..int16() };
+    let int4 = ConvertOptions {
+        weights: WeightBits::Int4,
+        ..int16()
+    };
     let reads_text = |json: &str| ConvertOptions {
-        tokenizer: Some(tokenizer::compile(json, 512).expect("a tokenizer of every supported kind")),
+        tokenizer: Some(
+            tokenizer::compile(json, 512).expect("a tokenizer of every supported kind"),
+        ),
         ..ConvertOptions::default()
     };
-    let large_vocabulary = |backbone| Config { input: Input::Tokens { vocab: 512 }, outputs: 512, ..small(backbone) };
-    let wide = |backbone| Config { hidden: 32, d_v: 8, intermediate: 32, ..small(backbone) };
+    let large_vocabulary = |backbone| Config {
+        input: Input::Tokens { vocab: 512 },
+        outputs: 512,
+        ..small(backbone)
+    };
+    let wide = |backbone| Config {
+        hidden: 32,
+        d_v: 8,
+        intermediate: 32,
+        ..small(backbone)
+    };
     let models = [
-        ("retnet", Config { sla: Some(sla(KeyGate::Key)), ..small(Backbone::RetNet) }, ConvertOptions::default()),
+        (
+            "retnet",
+            Config {
+                sla: Some(sla(KeyGate::Key)),
+                ..small(Backbone::RetNet)
+            },
+            ConvertOptions::default(),
+        ),
         (
             "gla, int16 state",
             Config {
@@ -68,33 +97,60 @@ pub fn small_files() -> Vec<(&'static str, Vec<u8>)> {
         ),
         (
             "gated-deltanet",
-            Config { sla: Some(sla(KeyGate::Beta)), value_heads: 8, tied: true, ..small(Backbone::GatedDeltaNet) },
+            Config {
+                sla: Some(sla(KeyGate::Beta)),
+                value_heads: 8,
+                tied: true,
+                ..small(Backbone::GatedDeltaNet)
+            },
             ConvertOptions::default(),
         ),
         (
             "gla, features, int16 state",
             Config {
-                input: Input::Features { size: 5, mean: vec![0.5; 5], std: vec![2.0; 5] },
+                input: Input::Features {
+                    size: 5,
+                    mean: vec![0.5; 5],
+                    std: vec![2.0; 5],
+                },
                 outputs: 40,
                 clamp_min: Some(-0.5),
                 ..small(Backbone::Gla)
             },
             int16(),
         ),
-        ("gated-deltanet, int4, int16 state", wide(Backbone::GatedDeltaNet), int4),
-        ("gla, tokenizer", large_vocabulary(Backbone::Gla), reads_text(TOKENIZERS[0])),
-        ("retnet, tokenizer", large_vocabulary(Backbone::RetNet), reads_text(TOKENIZERS[2])),
+        (
+            "gated-deltanet, int4, int16 state",
+            wide(Backbone::GatedDeltaNet),
+            int4,
+        ),
+        (
+            "gla, tokenizer",
+            large_vocabulary(Backbone::Gla),
+            reads_text(TOKENIZERS[0]),
+        ),
+        (
+            "retnet, tokenizer",
+            large_vocabulary(Backbone::RetNet),
+            reads_text(TOKENIZERS[2]),
+        ),
     ];
     let file = |name: &str, config: Config, options| {
         let weights = synth::weights(&config, 1);
-        let options = ConvertOptions { calibration: little(&config), ..options };
+        let options = ConvertOptions {
+            calibration: little(&config),
+            ..options
+        };
         let mut checkpoint = checkpoint(config, weights);
         if name == "gla, tokenizer" {
             checkpoint.meta.eos_token_ids = vec![2, 0, 511];
         }
         Case::new(&checkpoint, &options).file.bytes().to_vec()
     };
-    models.into_iter().map(|(name, config, options)| (name, file(name, config, options))).collect()
+    models
+        .into_iter()
+        .map(|(name, config, options)| (name, file(name, config, options)))
+        .collect()
 }
 
 /// The name of a small file as that of a file, which no shell and no make has to be told of.
@@ -115,9 +171,15 @@ pub fn little(config: &Config) -> Calibration {
 /// # Panics
 /// If the runtime does what it must not: panic, write behind its buffers, give an output out of range.
 pub fn run(file: &[u8], max_words: usize) -> Outcome {
-    let Ok(model) = Model::parse(file) else { return Outcome::Refused };
+    let Ok(model) = Model::parse(file) else {
+        return Outcome::Refused;
+    };
     let plan = *model.plan();
-    assert_eq!(MemoryPlan::of_file(file), plan, "the plan of the file and of the parsed model");
+    assert_eq!(
+        MemoryPlan::of_file(file),
+        plan,
+        "the plan of the file and of the parsed model"
+    );
     if plan.state_words + plan.prompt_scratch_words > max_words {
         return Outcome::TooLarge;
     }
@@ -125,9 +187,18 @@ pub fn run(file: &[u8], max_words: usize) -> Outcome {
     // With and without room for a second token.
     for scratch_words in [plan.scratch_words, plan.prompt_scratch_words] {
         let mut scratch = vec![SENTINEL; scratch_words + GUARD];
-        steps(&model, &mut state[..plan.state_words], &mut scratch[..scratch_words]);
-        let guards = state[plan.state_words..].iter().chain(&scratch[scratch_words..]);
-        assert!(guards.into_iter().all(|&word| word == SENTINEL), "a write behind a buffer");
+        steps(
+            &model,
+            &mut state[..plan.state_words],
+            &mut scratch[..scratch_words],
+        );
+        let guards = state[plan.state_words..]
+            .iter()
+            .chain(&scratch[scratch_words..]);
+        assert!(
+            guards.into_iter().all(|&word| word == SENTINEL),
+            "a write behind a buffer"
+        );
     }
     let mut scratch = vec![SENTINEL; plan.scratch_words];
     let _ = model.self_test(&mut state, &mut scratch);
@@ -144,15 +215,26 @@ pub fn run(file: &[u8], max_words: usize) -> Outcome {
 fn steps(model: &Model, state: &mut [u32], scratch: &mut [u32]) {
     let desc = *model.desc();
     let mut session = Session::new(model, state, scratch).expect("buffers of the planned sizes");
-    let mut sampler = Sampler::new(SamplerConfig { repetition_penalty: 1.3, ..SamplerConfig::default() });
+    let mut sampler = Sampler::new(SamplerConfig {
+        repetition_penalty: 1.3,
+        ..SamplerConfig::default()
+    });
     let mut token = 0;
     for step in 0..STEPS {
-        let frame: Vec<i32> = (0..desc.inputs as i32).map(|i| i * 1_000_003 - step as i32 * 77).collect();
+        let frame: Vec<i32> = (0..desc.inputs as i32)
+            .map(|i| i * 1_000_003 - step as i32 * 77)
+            .collect();
         let prompt = [token % desc.inputs, 0, desc.inputs - 1];
         let mut logits = match desc.input {
-            InputKind::Tokens if step == 1 => session.prefill(&prompt).expect("tokens of the vocabulary"),
-            InputKind::Tokens => session.step(token % desc.inputs).expect("a token of the vocabulary"),
-            InputKind::Features => session.step_features(&frame).expect("a frame of the right length"),
+            InputKind::Tokens if step == 1 => {
+                session.prefill(&prompt).expect("tokens of the vocabulary")
+            }
+            InputKind::Tokens => session
+                .step(token % desc.inputs)
+                .expect("a token of the vocabulary"),
+            InputKind::Features => session
+                .step_features(&frame)
+                .expect("a frame of the right length"),
         };
         let mut first_tile = [I16F16::ZERO; LOGIT_TILE];
         logits.write(&mut first_tile);
@@ -196,8 +278,7 @@ impl Aligned16 {
 }
 
 /// Text of every class of characters.
-const TEXT: &str =
-    "Hello world,  the 123 things\n\nthat I'll see: \u{4e16}\u{754c} \u{1f980}\u{2581} <|endoftext|> </s>\0";
+const TEXT: &str = "Hello world,  the 123 things\n\nthat I'll see: \u{4e16}\u{754c} \u{1f980}\u{2581} <|endoftext|> </s>\0";
 
 /// Encodes and decodes a text.
 ///
@@ -207,11 +288,19 @@ pub fn try_tokenizer(tokenizer: Tokenizer, text: &str) {
     let mut ids = vec![SENTINEL; encode_words(text.len())];
     let mut len = 0;
     for control in [ControlTokens::AsText, ControlTokens::Parse] {
-        let Ok(encoded) = tokenizer.encode(text, Template::Add, control, &mut ids) else { return };
+        let Ok(encoded) = tokenizer.encode(text, Template::Add, control, &mut ids) else {
+            return;
+        };
         len = encoded;
-        assert!(ids[..len].iter().all(|&id| id < tokenizer.tokens()), "ids outside the vocabulary");
+        assert!(
+            ids[..len].iter().all(|&id| id < tokenizer.tokens()),
+            "ids outside the vocabulary"
+        );
     }
     let mut decoder = Decoder::new(tokenizer, false);
-    ids[..len].iter().chain(&[0, 1, 255, SENTINEL]).for_each(|&id| decoder.push(id, &mut |_| {}));
+    ids[..len]
+        .iter()
+        .chain(&[0, 1, 255, SENTINEL])
+        .for_each(|&id| decoder.push(id, &mut |_| {}));
     decoder.finish(&mut |_| {});
 }

@@ -63,7 +63,9 @@ fn at_an_aligned_address<T>(file: &[u8], f: impl FnOnce(&[u8]) -> T) -> T {
 /// What notices the damage where the checksum was looked at before it came.
 fn noticed(file: &[u8]) -> Noticed {
     at_an_aligned_address(file, |file| {
-        let Ok(model) = Model::parse(file) else { return Noticed::Structure };
+        let Ok(model) = Model::parse(file) else {
+            return Noticed::Structure;
+        };
         let plan = *model.plan();
         if plan.state_words + plan.scratch_words > 1 << 22 {
             return Noticed::Structure; // more memory than any buffer of this model
@@ -71,7 +73,9 @@ fn noticed(file: &[u8]) -> Noticed {
         let (mut state, mut scratch) = (vec![0; plan.state_words], vec![0; plan.scratch_words]);
         match model.self_test(&mut state, &mut scratch) {
             Ok(()) => Noticed::Nobody,
-            Err(SelfTestError::Digest { expected, computed }) if expected == computed => unreachable!(),
+            Err(SelfTestError::Digest { expected, computed }) if expected == computed => {
+                unreachable!()
+            }
             Err(_) => Noticed::SelfTest,
         }
     })
@@ -80,9 +84,11 @@ fn noticed(file: &[u8]) -> Noticed {
 /// Whether a page holds nothing but weights, multipliers or biases of matrices that every token reads.
 fn is_read_by_every_token(file: &OwnedModel) -> impl Fn(usize) -> bool {
     let model = file.model();
-    let sections = 0..u32::from_le_bytes(file.bytes()[16..20].try_into().expect("four bytes")) as usize;
-    let weights =
-        sections.filter_map(|i| Section::read(file.bytes(), i)).find(|s| s.kind == SectionKind::Weights as u32);
+    let sections =
+        0..u32::from_le_bytes(file.bytes()[16..20].try_into().expect("four bytes")) as usize;
+    let weights = sections
+        .filter_map(|i| Section::read(file.bytes(), i))
+        .find(|s| s.kind == SectionKind::Weights as u32);
     let base = weights.expect("a required section").offset as usize;
     let layers = model.desc().layers as usize;
     let mut read = vec![false; file.bytes().len()];
@@ -98,7 +104,11 @@ fn is_read_by_every_token(file: &OwnedModel) -> impl Fn(usize) -> bool {
     for &role in Role::ALL.iter().filter(|&&role| role != Role::Input) {
         (0..layers).for_each(|layer| mark(model.tensor(layer, role), role));
     }
-    move |page| read[page * PAGE..((page + 1) * PAGE).min(read.len())].iter().all(|&byte| byte)
+    move |page| {
+        read[page * PAGE..((page + 1) * PAGE).min(read.len())]
+            .iter()
+            .all(|&byte| byte)
+    }
 }
 
 #[test]
@@ -116,9 +126,15 @@ fn a_damaged_page_is_noticed() {
                     return None;
                 }
                 let error = at_an_aligned_address(&damaged, |file| Model::parse(file).err());
-                assert!(error.is_some(), "{name}: {damage:?} of page {page} is not noticed at boot");
+                assert!(
+                    error.is_some(),
+                    "{name}: {damage:?} of page {page} is not noticed at boot"
+                );
                 if page > 0 {
-                    assert!(matches!(error, Some(ParseError::Checksum { .. })), "{name}: page {page}: {error:?}");
+                    assert!(
+                        matches!(error, Some(ParseError::Checksum { .. })),
+                        "{name}: page {page}: {error:?}"
+                    );
                 }
                 seal(&mut damaged);
                 Some(noticed(&damaged))
@@ -126,10 +142,15 @@ fn a_damaged_page_is_noticed() {
         });
         for (i, damage) in DAMAGES.into_iter().enumerate() {
             let count = |who: Noticed, read: bool| {
-                outcomes.iter().enumerate().filter(|(page, o)| o[i] == Some(who) && is_read(*page) == read).count()
+                outcomes
+                    .iter()
+                    .enumerate()
+                    .filter(|(page, o)| o[i] == Some(who) && is_read(*page) == read)
+                    .count()
             };
             let [structure, test, nobody] =
-                [Noticed::Structure, Noticed::SelfTest, Noticed::Nobody].map(|who| count(who, true));
+                [Noticed::Structure, Noticed::SelfTest, Noticed::Nobody]
+                    .map(|who| count(who, true));
             let all = structure + test + nobody;
             eprintln!(
                 "{name}, {damage:?}: of {all} pages that every token reads the self-test notices {test}; of the others {} are noticed \
@@ -142,7 +163,10 @@ fn a_damaged_page_is_noticed() {
             match damage {
                 // The least bits of a multiplier, or a weight whose inputs the test leaves near zero, may change no logit: docs/realtime.md
                 // says how many.
-                Damage::Bit => assert!(nobody * 20 <= all * 3, "{name}: {nobody} of {all} flipped bits"),
+                Damage::Bit => assert!(
+                    nobody * 20 <= all * 3,
+                    "{name}: {nobody} of {all} flipped bits"
+                ),
                 _ => assert_eq!(nobody, 0, "{name}: {damage:?}"),
             }
         }

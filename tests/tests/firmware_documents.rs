@@ -33,23 +33,40 @@ fn shakespeare() -> &'static (Case, PathBuf) {
 /// The text of an example, and the number that it shows.
 fn run(binary: &str, number: &str) -> (Vec<u8>, usize) {
     let run = Command::new("cargo")
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../firmware-examples/documents"))
+        .current_dir(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../firmware-examples/documents"
+        ))
         .env("SLA_MODEL", &shakespeare().1)
-        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("firmware"))
+        .env(
+            "CARGO_TARGET_DIR",
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join("firmware"),
+        )
         .args(["run", "--release", "--quiet", "--locked", "--bin", binary])
         .output()
         .expect("cargo");
     let text = String::from_utf8_lossy(&run.stdout);
-    assert!(run.status.success(), "{binary}: {text}{}", String::from_utf8_lossy(&run.stderr));
-    let (text, shown) = text.split_once(&format!("\n@{number} ")).unwrap_or_else(|| panic!("{binary}: {text}"));
-    (text.as_bytes().to_vec(), shown.trim().parse().expect("a number"))
+    assert!(
+        run.status.success(),
+        "{binary}: {text}{}",
+        String::from_utf8_lossy(&run.stderr)
+    );
+    let (text, shown) = text
+        .split_once(&format!("\n@{number} "))
+        .unwrap_or_else(|| panic!("{binary}: {text}"));
+    (
+        text.as_bytes().to_vec(),
+        shown.trim().parse().expect("a number"),
+    )
 }
 
 /// The host's text: of `next` token by token, from `first` on.
 fn host(first: u8, mut next: impl FnMut(&mut sla_runtime::Logits) -> u32) -> Vec<u8> {
     let case = &shakespeare().0;
     let (model, mut memory, mut token) = (case.file.model(), case.file.memory(), u32::from(first));
-    let mut session = memory.session(&model).expect("buffers of the planned sizes");
+    let mut session = memory
+        .session(&model)
+        .expect("buffers of the planned sizes");
     let mut step = || {
         token = next(&mut session.step(token).expect("a byte"));
         token as u8

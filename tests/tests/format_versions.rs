@@ -6,7 +6,9 @@ use sla_runtime::{Checksum, Session};
 use std::path::Path;
 
 fn committed(name: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("data")
+        .join(name);
     std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
@@ -19,7 +21,9 @@ fn version_1_runs_as_it_did() {
     let model = file.model();
     let mut memory = file.memory();
     let (state, scratch) = memory.buffers();
-    model.self_test(state, scratch).expect("the logits of the day it was written");
+    model
+        .self_test(state, scratch)
+        .expect("the logits of the day it was written");
     assert!(model.provenance().contains("converter=sla-converter"));
 }
 
@@ -29,10 +33,14 @@ fn a_snapshot_of_version_1_goes_on_as_it_did() {
     let file = OwnedModel::from_bytes(&committed("format-v1.sla")).expect("version 1 is read");
     let model = file.model();
     let (mut memory, mut fresh) = (file.memory(), file.memory());
-    let (mut session, mut stepped) =
-        (memory.session(&model).expect("planned buffers"), fresh.session(&model).expect("planned buffers"));
+    let (mut session, mut stepped) = (
+        memory.session(&model).expect("planned buffers"),
+        fresh.session(&model).expect("planned buffers"),
+    );
     let snapshot = committed("snapshot-v1.slas");
-    session.restore(&snapshot).expect("layout version 1 is read");
+    session
+        .restore(&snapshot)
+        .expect("layout version 1 is read");
     for token in [3, 1, 4, 1, 5, 9, 2, 6] {
         stepped.step(token).expect("a token");
     }
@@ -56,9 +64,12 @@ fn other_versions_are_refused_with_the_way_out() {
         let mut bytes = committed("format-v1.sla");
         bytes[4..8].copy_from_slice(&version.to_le_bytes());
         sla_format::seal(&mut bytes);
-        let refusal = OwnedModel::from_bytes(&bytes).expect_err("another version").to_string();
+        let refusal = OwnedModel::from_bytes(&bytes)
+            .expect_err("another version")
+            .to_string();
         assert!(
-            refusal.contains(&version.to_string()) && refusal.contains("convert the checkpoint again"),
+            refusal.contains(&version.to_string())
+                && refusal.contains("convert the checkpoint again"),
             "{refusal}"
         );
     }

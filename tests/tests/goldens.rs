@@ -33,13 +33,25 @@ fn within_two_per_cent(dirs: &[PathBuf]) {
         let stream = Stream::Tokens(ids);
         let fixed = case.fixed(&stream);
         let float: Vec<Vec<f64>> = logits.chunks(vocab).map(<[f64]>::to_vec).collect();
-        (relative_rms(&float, &fixed), relative_rms(&stream.float(&case.dequantized), &fixed))
+        (
+            relative_rms(&float, &fixed),
+            relative_rms(&stream.float(&case.dequantized), &fixed),
+        )
     });
     for (dir, (total, arithmetic)) in dirs.iter().zip(&errors) {
-        eprintln!("{:14} relative RMS {total:.4}, arithmetic alone {arithmetic:.5}", name(dir));
+        eprintln!(
+            "{:14} relative RMS {total:.4}, arithmetic alone {arithmetic:.5}",
+            name(dir)
+        );
     }
-    assert!(errors.iter().all(|(total, _)| *total <= 0.02), "the bound is 0.02");
-    assert!(errors.iter().all(|(_, arithmetic)| *arithmetic <= 0.001), "the arithmetic's bound is 0.001");
+    assert!(
+        errors.iter().all(|(total, _)| *total <= 0.02),
+        "the bound is 0.02"
+    );
+    assert!(
+        errors.iter().all(|(_, arithmetic)| *arithmetic <= 0.001),
+        "the arithmetic's bound is 0.001"
+    );
 }
 
 fn families_that_are_not_read_are_refused_by_name() -> Tried {
@@ -49,7 +61,10 @@ fn families_that_are_not_read_are_refused_by_name() -> Tried {
             Ok(_) => panic!("{folder} is read: take it off the list of what is not supported"),
             Err(error) => error.to_string(),
         };
-        assert!(error.contains(words) && error.lines().count() == 1, "{folder}: {error}");
+        assert!(
+            error.contains(words) && error.lines().count() == 1,
+            "{folder}: {error}"
+        );
     }
     Ok(())
 }

@@ -51,21 +51,29 @@ fn gates(logits: &[Vec<Vec<f32>>; 2], heads: usize, temperature: f64) -> Gates {
     };
     let mut weights = synth::weights(&config, 1);
     for (layer, l) in weights.layers.iter_mut().enumerate() {
-        for (gate, matrix, bias) in
-            [(0, &mut l.query_gate, &mut l.query_gate_bias), (1, &mut l.key_gate, &mut l.key_gate_bias)]
-        {
+        for (gate, matrix, bias) in [
+            (0, &mut l.query_gate, &mut l.query_gate_bias),
+            (1, &mut l.key_gate, &mut l.key_gate_bias),
+        ] {
             matrix.as_mut().expect("a gate").data.fill(0.0);
             *bias = Some(logits[gate][layer].clone());
         }
     }
     let case = Case::new(
         &checkpoint(config, weights),
-        &ConvertOptions { calibration: Calibration::Tokens(vec![vec![0]]), ..ConvertOptions::default() },
+        &ConvertOptions {
+            calibration: Calibration::Tokens(vec![vec![0]]),
+            ..ConvertOptions::default()
+        },
     );
     let model = case.file.model();
     let mut memory = case.file.memory();
     let mut seen = Gates([vec![Vec::new(); LAYERS], vec![Vec::new(); LAYERS]]);
-    let _ = memory.session(&model).expect("planned buffers").step_probed(0, &mut seen).expect("token 0");
+    let _ = memory
+        .session(&model)
+        .expect("planned buffers")
+        .step_probed(0, &mut seen)
+        .expect("token 0");
     seen
 }
 
@@ -74,7 +82,9 @@ const SCALES: [f64; 2] = [8.0, 0.7];
 
 /// Fraction bits of a projection of logits: 16, or what keeps the largest below 2^30.
 fn frac(logits: &[f32], temperature: f64) -> i32 {
-    let largest = logits.iter().fold(f64::MIN_POSITIVE, |m, &l| m.max(f64::from(l).abs()));
+    let largest = logits
+        .iter()
+        .fold(f64::MIN_POSITIVE, |m, &l| m.max(f64::from(l).abs()));
     16.min(30 - exponent_above(LOG2_E / temperature * largest))
 }
 
@@ -94,7 +104,9 @@ fn gates_sum_rise_and_saturate() {
         let draw = |layer: usize, rng: &mut Rng| -> Vec<f32> {
             let spread = [0.0, 1e-4, 0.3, 3.0, 12.0, 40.0, 20_000.0, 60_000.0][layer / 2 % 8];
             let offset = [0.0, 0.0, 15_000.0, -15_000.0][layer / 2 % 4];
-            (0..heads).map(|_| ((offset + spread * (2.0 * rng.uniform() - 1.0)) * temperature) as f32).collect()
+            (0..heads)
+                .map(|_| ((offset + spread * (2.0 * rng.uniform() - 1.0)) * temperature) as f32)
+                .collect()
         };
         // Layers by twos: the second has one logit raised.
         let mut logits = [Vec::new(), Vec::new()];
@@ -115,13 +127,19 @@ fn gates_sum_rise_and_saturate() {
         for gate in 0..2 {
             for layer in 0..LAYERS {
                 let frac = frac(&logits[gate][layer], temperature);
-                let t: Vec<i32> = logits[gate][layer].iter().map(|&l| integer(l, temperature, frac)).collect();
+                let t: Vec<i32> = logits[gate][layer]
+                    .iter()
+                    .map(|&l| integer(l, temperature, frac))
+                    .collect();
                 let g: Vec<f64> = seen.0[gate][layer].iter().map(|&r| value(r)).collect();
                 assert_eq!(g.len(), heads);
                 let sum = g.iter().sum::<f64>() / SCALES[gate] - 1.0;
                 worst[0] = worst[0].max(sum.abs());
                 let top = f64::from(*t.iter().max().unwrap());
-                let exact: Vec<f64> = t.iter().map(|&t| ((f64::from(t) - top) / 2f64.powi(frac)).exp2()).collect();
+                let exact: Vec<f64> = t
+                    .iter()
+                    .map(|&t| ((f64::from(t) - top) / 2f64.powi(frac)).exp2())
+                    .collect();
                 let total: f64 = exact.iter().sum();
                 for (h, (&g, &e)) in g.iter().zip(&exact).enumerate() {
                     let want = e / total * SCALES[gate];
@@ -132,19 +150,32 @@ fn gates_sum_rise_and_saturate() {
                     }
                     for (other, &t_other) in t.iter().enumerate() {
                         let g_other = value(seen.0[gate][layer][other]);
-                        assert!(t[h] <= t_other || g >= g_other, "{heads} heads: not monotone: {h}, {other}");
-                        assert!(t[h] != t_other || g == g_other, "{heads} heads: equal logits, unequal gates");
+                        assert!(
+                            t[h] <= t_other || g >= g_other,
+                            "{heads} heads: not monotone: {h}, {other}"
+                        );
+                        assert!(
+                            t[h] != t_other || g == g_other,
+                            "{heads} heads: equal logits, unequal gates"
+                        );
                     }
                 }
                 // Winner takes all: all others 2^-32 or less.
                 if exact.iter().filter(|&&e| e > 2f64.powi(-32)).count() == 1 {
                     let winner = g.iter().copied().fold(0.0, f64::max);
-                    assert!((winner / SCALES[gate] - 1.0).abs() < 2f64.powi(-30), "{heads} heads: {winner}");
+                    assert!(
+                        (winner / SCALES[gate] - 1.0).abs() < 2f64.powi(-30),
+                        "{heads} heads: {winner}"
+                    );
                 }
                 if layer % 2 == 1 {
                     let head = raised[gate][layer / 2];
                     let before = value(seen.0[gate][layer - 1][head]);
-                    assert!(g[head] >= before, "{heads} heads: a higher logit, a lower gate: {before} to {}", g[head]);
+                    assert!(
+                        g[head] >= before,
+                        "{heads} heads: a higher logit, a lower gate: {before} to {}",
+                        g[head]
+                    );
                 }
             }
         }

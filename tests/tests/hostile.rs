@@ -3,7 +3,9 @@
 //! something afterwards, and no panic.
 
 use sla_converter::checkpoint::synth;
-use sla_reference::{Backbone, Config, Input, InputWeights, KeyGate, Matrix, QueryGate, Sla, Weights};
+use sla_reference::{
+    Backbone, Config, Input, InputWeights, KeyGate, Matrix, QueryGate, Sla, Weights,
+};
 use sla_tests::{Case, STATES, Stream, matrices, relative_rms};
 
 fn gates(key_gate: KeyGate, key_gate_scale: f64) -> Option<Sla> {
@@ -25,10 +27,21 @@ fn scale(weights: &mut Weights, gain: f32) {
 /// exponent follows until r saturates.
 #[test]
 fn a_delta_rule_without_a_bound_does_no_harm() {
-    let gates_and_gains = [(KeyGate::Key, 1.0), (KeyGate::Key, 10.0), (KeyGate::Beta, 1.0), (KeyGate::Beta, 10.0)];
-    for (state, (key_gate, gain)) in STATES.into_iter().flat_map(|state| gates_and_gains.map(|both| (state, both))) {
-        let config =
-            Config { sla: gates(key_gate, 8.0), allow_neg_eigval: true, ..synth::small(Backbone::GatedDeltaNet) };
+    let gates_and_gains = [
+        (KeyGate::Key, 1.0),
+        (KeyGate::Key, 10.0),
+        (KeyGate::Beta, 1.0),
+        (KeyGate::Beta, 10.0),
+    ];
+    for (state, (key_gate, gain)) in STATES
+        .into_iter()
+        .flat_map(|state| gates_and_gains.map(|both| (state, both)))
+    {
+        let config = Config {
+            sla: gates(key_gate, 8.0),
+            allow_neg_eigval: true,
+            ..synth::small(Backbone::GatedDeltaNet)
+        };
         let mut weights = synth::weights(&config, 1);
         scale(&mut weights, gain);
         for l in &mut weights.layers {
@@ -40,11 +53,18 @@ fn a_delta_rule_without_a_bound_does_no_harm() {
         let (first, second) = (case.fixed(&stream), case.fixed(&stream));
         assert_eq!(first, second);
         let float = stream.float(&case.dequantized);
-        let lost = float.iter().position(|logits| logits.iter().any(|l| !l.is_finite()));
-        eprintln!("{state:?}, key_gate {key_gate:?}, weights * {gain}: float is lost from step {lost:?} on");
+        let lost = float
+            .iter()
+            .position(|logits| logits.iter().any(|l| !l.is_finite()));
+        eprintln!(
+            "{state:?}, key_gate {key_gate:?}, weights * {gain}: float is lost from step {lost:?} on"
+        );
         // The residual stream still sees the token: the model does not go dead.
         let last = &first[2_900..];
-        assert!(last.windows(2).any(|pair| pair[0] != pair[1]) && last.iter().flatten().any(|&l| l != 0.0));
+        assert!(
+            last.windows(2).any(|pair| pair[0] != pair[1])
+                && last.iter().flatten().any(|&l| l != 0.0)
+        );
         // As long as the state is small, float and fixed agree.
         let early = relative_rms(&float[..3], &first[..3]);
         assert!(early < 0.05, "{early}");
@@ -55,13 +75,20 @@ fn a_delta_rule_without_a_bound_does_no_harm() {
 fn weights_at_the_ends_of_f32_do_no_harm() {
     for backbone in [Backbone::RetNet, Backbone::Gla, Backbone::GatedDeltaNet] {
         for gain in [1e-30, 1e-20, 1e-6, 1e6, 1e20, 1e30] {
-            let config = Config { sla: gates(KeyGate::Key, 1.0), ..synth::small(backbone) };
+            let config = Config {
+                sla: gates(KeyGate::Key, 1.0),
+                ..synth::small(backbone)
+            };
             let mut weights = synth::weights(&config, 1);
             scale(&mut weights, gain);
             for state in STATES {
                 let case = Case::of_state(config.clone(), weights.clone(), state);
                 let stream = Stream::random(&config, 100, 1);
-                assert_eq!(case.fixed(&stream), case.fixed(&stream), "{backbone:?}, {state:?}, weights * {gain}");
+                assert_eq!(
+                    case.fixed(&stream),
+                    case.fixed(&stream),
+                    "{backbone:?}, {state:?}, weights * {gain}"
+                );
             }
         }
     }
@@ -71,7 +98,11 @@ fn weights_at_the_ends_of_f32_do_no_harm() {
 fn one_matrix_at_the_ends_of_f32_does_no_harm() {
     for backbone in [Backbone::RetNet, Backbone::Gla, Backbone::GatedDeltaNet] {
         for which in 0.. {
-            let config = Config { sla: gates(KeyGate::Key, 1.0), layers: 1, ..synth::small(backbone) };
+            let config = Config {
+                sla: gates(KeyGate::Key, 1.0),
+                layers: 1,
+                ..synth::small(backbone)
+            };
             let mut found = false;
             for gain in [1e-25, 1e25] {
                 let mut weights = synth::weights(&config, 1);
@@ -85,7 +116,11 @@ fn one_matrix_at_the_ends_of_f32_does_no_harm() {
                 });
                 let case = Case::of(config.clone(), weights);
                 let stream = Stream::random(&config, 30, 1);
-                assert_eq!(case.fixed(&stream), case.fixed(&stream), "{backbone:?}, matrix {which} * {gain}");
+                assert_eq!(
+                    case.fixed(&stream),
+                    case.fixed(&stream),
+                    "{backbone:?}, matrix {which} * {gain}"
+                );
             }
             if !found {
                 break;
@@ -150,7 +185,12 @@ fn embedding(w: &mut Weights) -> &mut Matrix {
 #[test]
 fn a_deep_model_is_within_the_format() {
     for backbone in [Backbone::RetNet, Backbone::Gla, Backbone::GatedDeltaNet] {
-        let config = Config { layers: 24, hidden: 16, intermediate: 8, ..synth::small(backbone) };
+        let config = Config {
+            layers: 24,
+            hidden: 16,
+            intermediate: 8,
+            ..synth::small(backbone)
+        };
         let case = Case::of(config.clone(), synth::weights(&config, 1));
         let stream = Stream::random(&config, 30, 1);
         let error = relative_rms(&stream.float(&case.dequantized), &case.fixed(&stream));

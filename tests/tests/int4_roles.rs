@@ -10,12 +10,20 @@ use sla_converter::quantize::sequential::{Plan, quantize};
 use sla_converter::write::{Extras, write};
 use sla_converter::{Bits, Budget, Calibration, ConvertOptions, Converted, WeightBits, convert};
 use sla_format::{LAYER_ROLES, Role, TensorDesc, TensorKind};
-use sla_reference::{Backbone, Config, Input, KeyGate, Model as FloatModel, OutputGate, QueryGate, Sla};
+use sla_reference::{
+    Backbone, Config, Input, KeyGate, Model as FloatModel, OutputGate, QueryGate, Sla,
+};
 use sla_runtime::Model;
 use sla_tests::{Case, Stream, checkpoint, relative_rms};
 
-const STEERING: [Role; 6] =
-    [Role::DecayDown, Role::DecayUp, Role::DeltaDecay, Role::DeltaBeta, Role::QueryHeadGate, Role::KeyHeadGate];
+const STEERING: [Role; 6] = [
+    Role::DecayDown,
+    Role::DecayUp,
+    Role::DeltaDecay,
+    Role::DeltaBeta,
+    Role::QueryHeadGate,
+    Role::KeyHeadGate,
+];
 
 /// 32 heads with gates over them, and for GLA a decay through `gate_rank` values: everything that steers is a group or more.
 fn config(backbone: Backbone, gate_rank: usize) -> Config {
@@ -47,17 +55,30 @@ fn config(backbone: Backbone, gate_rank: usize) -> Config {
 
 fn models() -> Vec<Config> {
     let gla = [32, 64].map(|rank| config(Backbone::Gla, rank));
-    [config(Backbone::RetNet, 0), config(Backbone::GatedDeltaNet, 0)].into_iter().chain(gla).collect()
+    [
+        config(Backbone::RetNet, 0),
+        config(Backbone::GatedDeltaNet, 0),
+    ]
+    .into_iter()
+    .chain(gla)
+    .collect()
 }
 
 fn options(weights: WeightBits) -> ConvertOptions {
-    let rows = (0..2).map(|row| (0..64).map(|i| (i * i + 7 * row) % 60).collect()).collect();
-    ConvertOptions { weights, calibration: Calibration::Tokens(rows), ..ConvertOptions::default() }
+    let rows = (0..2)
+        .map(|row| (0..64).map(|i| (i * i + 7 * row) % 60).collect())
+        .collect();
+    ConvertOptions {
+        weights,
+        calibration: Calibration::Tokens(rows),
+        ..ConvertOptions::default()
+    }
 }
 
 fn converted(config: &Config, weights: WeightBits) -> (Converted, OwnedModel) {
     let checkpoint = checkpoint(config.clone(), synth::weights(config, 7));
-    let converted = convert(checkpoint, &options(weights), &mut |_, _| {}).expect("a model that converts");
+    let converted =
+        convert(checkpoint, &options(weights), &mut |_, _| {}).expect("a model that converts");
     let file = OwnedModel::from_bytes(&converted.file).expect("a fresh file");
     (converted, file)
 }
@@ -65,8 +86,11 @@ fn converted(config: &Config, weights: WeightBits) -> (Converted, OwnedModel) {
 /// Every matrix of the layers.
 fn matrices(model: &Model) -> Vec<(Role, TensorDesc)> {
     let layers = 0..model.desc().layers as usize;
-    let all =
-        layers.flat_map(|layer| Role::ALL[..LAYER_ROLES].iter().map(move |&role| (role, model.tensor(layer, role))));
+    let all = layers.flat_map(|layer| {
+        Role::ALL[..LAYER_ROLES]
+            .iter()
+            .map(move |&role| (role, model.tensor(layer, role)))
+    });
     all.filter(|(_, t)| t.kind.is_matrix()).collect()
 }
 
@@ -74,13 +98,19 @@ fn matrices(model: &Model) -> Vec<(Role, TensorDesc)> {
 fn what_steers_stays_int8_at_any_size() {
     for config in models() {
         let rank = config.gate_rank;
-        for weights in [WeightBits::Int4, WeightBits::Mixed(Budget::Ratio(1.0)), WeightBits::Mixed(Budget::Ratio(0.75))]
-        {
+        for weights in [
+            WeightBits::Int4,
+            WeightBits::Mixed(Budget::Ratio(1.0)),
+            WeightBits::Mixed(Budget::Ratio(0.75)),
+        ] {
             let (_, file) = converted(&config, weights);
             let (mut steering, mut int4) = (0, 0);
             for (role, t) in matrices(&file.model()) {
                 let place = format!("{:?} rank {rank} {weights:?}: {role:?}", config.backbone);
-                assert!(t.rows >= 32 && (t.cols >= 64 || role == Role::DecayUp), "{place}: too small to show anything");
+                assert!(
+                    t.rows >= 32 && (t.cols >= 64 || role == Role::DecayUp),
+                    "{place}: too small to show anything"
+                );
                 if STEERING.contains(&role) {
                     assert_eq!(t.kind, TensorKind::I8, "{place}");
                     steering += 1;
@@ -90,8 +120,20 @@ fn what_steers_stays_int8_at_any_size() {
                 int4 += usize::from(t.kind == TensorKind::I4);
             }
             // Two gates, and two matrices of a decay, or a decay and β.
-            assert_eq!(steering, config.layers * if config.backbone == Backbone::RetNet { 2 } else { 4 });
-            assert_eq!(int4 > 0, weights != WeightBits::Mixed(Budget::Ratio(1.0)), "{weights:?}");
+            assert_eq!(
+                steering,
+                config.layers
+                    * if config.backbone == Backbone::RetNet {
+                        2
+                    } else {
+                        4
+                    }
+            );
+            assert_eq!(
+                int4 > 0,
+                weights != WeightBits::Mixed(Budget::Ratio(1.0)),
+                "{weights:?}"
+            );
         }
     }
 }
@@ -104,10 +146,16 @@ fn what_steers_is_off_by_what_eight_bits_cost() {
         for [tensor, bits, error, _] in &converted.choices[1..] {
             let error: f64 = error.trim_end_matches(" %").parse().expect("a percentage");
             if STEERING.iter().any(|role| tensor.ends_with(role.name())) {
-                assert!(bits == "8" && error < 1.0, "{tensor}: {bits} bits, {error} %");
+                assert!(
+                    bits == "8" && error < 1.0,
+                    "{tensor}: {bits} bits, {error} %"
+                );
                 seen += 1;
             } else if tensor != "head" {
-                assert!(bits == "4" && error > 2.0, "{tensor}: {bits} bits, {error} %");
+                assert!(
+                    bits == "4" && error > 2.0,
+                    "{tensor}: {bits} bits, {error} %"
+                );
             }
         }
         // GLA's second matrix of the decay is rounded to the nearest, without a measure.
@@ -130,7 +178,10 @@ fn the_promised_saving_is_the_real_one() {
                 .map(|(_, t)| t.data_bytes().expect("a length").next_multiple_of(16))
                 .sum::<usize>()
         };
-        let (int8, int4) = (converted(&config, WeightBits::Int8).1, converted(&config, WeightBits::Int4).1);
+        let (int8, int4) = (
+            converted(&config, WeightBits::Int8).1,
+            converted(&config, WeightBits::Int4).1,
+        );
         assert_eq!(
             Savings::of(&int8.model()).int4_bytes,
             (bytes(&int8) - bytes(&int4)) as u64,
@@ -147,7 +198,10 @@ fn the_rule_by_role() {
         let expected = STEERING.contains(&role) || role == Role::DecayScale;
         assert_eq!(steers(role), expected, "{role:?}");
         assert_eq!(can_be_int4(role, 4096, 4096), !expected, "{role:?}");
-        assert!(!can_be_int4(role, 31, 4096) && !can_be_int4(role, 4096, 63), "{role:?}");
+        assert!(
+            !can_be_int4(role, 31, 4096) && !can_be_int4(role, 4096, 63),
+            "{role:?}"
+        );
     }
 }
 
@@ -156,22 +210,45 @@ fn the_rule_by_role() {
 fn files_that_chose_by_shape_are_read() {
     for config in models() {
         let checkpoint = checkpoint(config.clone(), synth::weights(&config, 7));
-        let float = FloatModel::new(config.clone(), checkpoint.weights.clone()).expect("weights that fit");
-        let Stream::Tokens(ids) = Stream::random(&config, 64, 1) else { panic!("tokens") };
+        let float =
+            FloatModel::new(config.clone(), checkpoint.weights.clone()).expect("weights that fit");
+        let Stream::Tokens(ids) = Stream::random(&config, 64, 1) else {
+            panic!("tokens")
+        };
         let rows = sla_converter::eval::Rows::ids(&ids);
         let desc = describe(&config, 14, LEAST_IN_BITS, None, None);
         let bits = |layer: usize, role| {
-            if layer < 1 && role != Role::Input && role != Role::Head { Bits::Int4 } else { Bits::Int8 }
+            if layer < 1 && role != Role::Input && role != Role::Head {
+                Bits::Int4
+            } else {
+                Bits::Int8
+            }
         };
-        let (quantized, _) = quantize(&float, &rows, &Plan { desc: &desc, bits: &bits, chained: true }, &mut |_| ());
-        let lowered = lower(&config, &checkpoint.weights, &desc, &quantized, &mut |_| ()).expect("within the limits");
+        let (quantized, _) = quantize(
+            &float,
+            &rows,
+            &Plan {
+                desc: &desc,
+                bits: &bits,
+                chained: true,
+            },
+            &mut |_| (),
+        );
+        let lowered = lower(&config, &checkpoint.weights, &desc, &quantized, &mut |_| ())
+            .expect("within the limits");
         let file = write(&desc, &lowered.tensors, &Extras::default()).expect("a small file");
         let file = OwnedModel::from_bytes(&file).expect("a file that parses");
         let int4 = |role| file.model().tensor(0, role).kind == TensorKind::I4;
         assert!(STEERING.into_iter().filter(|&role| int4(role)).count() >= 2);
-        let weights = sla_converter::dequantize::dequantize(&file.model(), &checkpoint).expect("its own checkpoint");
+        let weights = sla_converter::dequantize::dequantize(&file.model(), &checkpoint)
+            .expect("its own checkpoint");
         let dequantized = FloatModel::new(config.clone(), weights).expect("weights that fit");
-        let case = Case { float, dequantized, file, warnings: Vec::new() };
+        let case = Case {
+            float,
+            dequantized,
+            file,
+            warnings: Vec::new(),
+        };
         let stream = Stream::Tokens(ids);
         let error = relative_rms(&stream.float(&case.dequantized), &case.fixed(&stream));
         assert!(error < 0.02, "{:?}: {error}", config.backbone);

@@ -19,7 +19,8 @@ const MAX_WORDS: usize = 1 << 24;
 
 #[test]
 fn mutated_files_are_refused_or_run() {
-    let n = std::env::var("SLA_MUTATIONS").map_or(MUTATIONS, |n| n.parse().expect("SLA_MUTATIONS is a number"));
+    let n = std::env::var("SLA_MUTATIONS")
+        .map_or(MUTATIONS, |n| n.parse().expect("SLA_MUTATIONS is a number"));
     for (name, original) in small_files() {
         const PARTS: usize = 16;
         let counts = parallel(PARTS, |part| {
@@ -28,7 +29,11 @@ fn mutated_files_are_refused_or_run() {
                 let mut bytes = mutate(&original, i as u64);
                 count(&bytes, &format!("{name}, mutation {i}"), &mut counts[..2]);
                 seal(&mut bytes);
-                count(&bytes, &format!("{name}, mutation {i}, sealed"), &mut counts[2..]);
+                count(
+                    &bytes,
+                    &format!("{name}, mutation {i}, sealed"),
+                    &mut counts[2..],
+                );
             }
             counts
         });
@@ -42,8 +47,16 @@ fn mutated_files_are_refused_or_run() {
             sum(3)
         );
         // A mutation may write what was there before; other than that the checksum catches all.
-        assert!(sum(0) * 50 < n, "the checksum lets {} of {n} through", sum(0));
-        assert!(sum(3) * 4 > n, "only {} of {n} sealed mutations ran: the test does not reach the runtime", sum(3));
+        assert!(
+            sum(0) * 50 < n,
+            "the checksum lets {} of {n} through",
+            sum(0)
+        );
+        assert!(
+            sum(3) * 4 > n,
+            "only {} of {n} sealed mutations ran: the test does not reach the runtime",
+            sum(3)
+        );
     }
 }
 
@@ -51,7 +64,9 @@ fn mutated_files_are_refused_or_run() {
 fn count(bytes: &[u8], what: &str, counts: &mut [usize]) {
     let aligned = Aligned16::of(bytes);
     let outcome = catch_unwind(AssertUnwindSafe(|| run(aligned.bytes(), MAX_WORDS)));
-    let Ok(outcome) = outcome else { panic!("{what} panics (see above)") };
+    let Ok(outcome) = outcome else {
+        panic!("{what} panics (see above)")
+    };
     counts[0] += usize::from(outcome != Outcome::Refused);
     counts[1] += usize::from(outcome == Outcome::Ran);
 }
@@ -67,7 +82,11 @@ fn mutate(original: &[u8], seed: u64) -> Vec<u8> {
         }
         // Half of the damages go to what steers the parser: header, section table, description and tensor table.
         let steering = (HEADER_BYTES + (sections + 8) * Section::BYTES + 1_000).min(bytes.len());
-        let within = if rng.chance(50) { steering } else { bytes.len() };
+        let within = if rng.chance(50) {
+            steering
+        } else {
+            bytes.len()
+        };
         let at = rng.below(within);
         match rng.below(8) {
             0 => bytes[at] ^= 1 << rng.below(8),
@@ -131,7 +150,10 @@ fn one_flipped_bit_or_a_missing_byte_is_always_refused() {
         input: Input::Tokens { vocab: 4 },
         ..synth::small(Backbone::Gla)
     };
-    let file = Case::of(config.clone(), synth::weights(&config, 1)).file.bytes().to_vec();
+    let file = Case::of(config.clone(), synth::weights(&config, 1))
+        .file
+        .bytes()
+        .to_vec();
     let mut aligned = Aligned16::of(&file);
     for bit in 0..8 * file.len() {
         aligned.bytes_mut()[bit / 8] ^= 1 << (bit % 8);
@@ -140,7 +162,10 @@ fn one_flipped_bit_or_a_missing_byte_is_always_refused() {
     }
     assert!(Model::parse(aligned.bytes()).is_ok());
     for len in 0..file.len() {
-        assert!(Model::parse(&aligned.bytes()[..len]).is_err(), "{len} bytes");
+        assert!(
+            Model::parse(&aligned.bytes()[..len]).is_err(),
+            "{len} bytes"
+        );
     }
     let longer = Aligned16::of(&[file.as_slice(), &[0]].concat());
     assert!(Model::parse(longer.bytes()).is_err(), "a byte too many");
@@ -154,11 +179,16 @@ fn a_wrong_ends_section_is_refused() {
     let of = |ids: &[u32]| {
         let mut checkpoint = checkpoint(config.clone(), synth::weights(&config, 1));
         checkpoint.meta.eos_token_ids = ids.to_vec();
-        Case::new(&checkpoint, &ConvertOptions::default()).file.bytes().to_vec()
+        Case::new(&checkpoint, &ConvertOptions::default())
+            .file
+            .bytes()
+            .to_vec()
     };
     let entry = |file: &[u8]| {
         let kind = |at: &usize| file[*at] == SectionKind::Ends as u8;
-        (0..file[16] as usize).map(|i| HEADER_BYTES + i * Section::BYTES).find(kind)
+        (0..file[16] as usize)
+            .map(|i| HEADER_BYTES + i * Section::BYTES)
+            .find(kind)
     };
     for one in [&[][..], &[3]] {
         assert_eq!(entry(&of(one)), None, "one end needs no section");
@@ -172,20 +202,34 @@ fn a_wrong_ends_section_is_refused() {
         let len = (bytes.len() as u32).to_le_bytes();
         bytes[12..16].copy_from_slice(&len);
         seal(&mut bytes);
-        Model::parse(Aligned16::of(&bytes).bytes()).map(|model| model.ends_of_text().collect::<Vec<u32>>())
+        Model::parse(Aligned16::of(&bytes).bytes())
+            .map(|model| model.ends_of_text().collect::<Vec<u32>>())
     };
     assert_eq!(parsed(&|_| ()), Ok(vec![7, 3, vocab - 1]));
-    assert_eq!(parsed(&|bytes| bytes[at + 8] = 8), Ok(vec![7, 3]), "a shorter list is one too");
+    assert_eq!(
+        parsed(&|bytes| bytes[at + 8] = 8),
+        Ok(vec![7, 3]),
+        "a shorter list is one too"
+    );
     // Both orders of the two places that name the first.
-    assert_eq!(parsed(&|bytes| bytes[offset] = 5), Ok(vec![7, 5, 3, vocab - 1]));
+    assert_eq!(
+        parsed(&|bytes| bytes[offset] = 5),
+        Ok(vec![7, 5, 3, vocab - 1])
+    );
     for bad in [vocab, u32::MAX] {
         for place in 0..3 {
-            let change = |bytes: &mut Vec<u8>| bytes[offset + 4 * place..][..4].copy_from_slice(&bad.to_le_bytes());
+            let change = |bytes: &mut Vec<u8>| {
+                bytes[offset + 4 * place..][..4].copy_from_slice(&bad.to_le_bytes())
+            };
             assert_eq!(parsed(&change), Err(ParseError::Ends), "{bad} at {place}");
         }
     }
     for half in [1, 2, 3, 5, 11] {
-        assert_eq!(parsed(&|bytes| bytes[at + 8] = half), Err(ParseError::Ends), "{half} bytes");
+        assert_eq!(
+            parsed(&|bytes| bytes[at + 8] = half),
+            Err(ParseError::Ends),
+            "{half} bytes"
+        );
     }
     // A section of its own behind everything else.
     let many = |n: usize| {
@@ -196,7 +240,11 @@ fn a_wrong_ends_section_is_refused() {
             bytes.resize((from + 4 * n).next_multiple_of(16), 0);
         }
     };
-    assert_eq!(parsed(&many(64)).map(|ends| ends.len()), Ok(65), "eos and 64 times token 0");
+    assert_eq!(
+        parsed(&many(64)).map(|ends| ends.len()),
+        Ok(65),
+        "eos and 64 times token 0"
+    );
     assert_eq!(parsed(&many(65)), Err(ParseError::Ends));
     assert_eq!(parsed(&many(1 << 12)), Err(ParseError::Ends));
 }
@@ -204,13 +252,20 @@ fn a_wrong_ends_section_is_refused() {
 /// A state section of the wrong length, or with a number that no representation has, is refused by the layer's number.
 #[test]
 fn a_wrong_state_section_is_refused_by_name() {
-    let config = Config { layers: 3, ..synth::small(Backbone::Gla) };
-    let file = Case::of_state(config.clone(), synth::weights(&config, 1), StateKind::Int16).file.bytes().to_vec();
+    let config = Config {
+        layers: 3,
+        ..synth::small(Backbone::Gla)
+    };
+    let file = Case::of_state(config.clone(), synth::weights(&config, 1), StateKind::Int16)
+        .file
+        .bytes()
+        .to_vec();
     let entry = (0..8)
         .map(|i| HEADER_BYTES + i * Section::BYTES)
         .find(|&at| file[at] == SectionKind::States as u8)
         .expect("a file with int16 states has the section");
-    let offset = u32::from_le_bytes(file[entry + 4..entry + 8].try_into().expect("four bytes")) as usize;
+    let offset =
+        u32::from_le_bytes(file[entry + 4..entry + 8].try_into().expect("four bytes")) as usize;
     assert_eq!(&file[offset..offset + 3], [1, 1, 1]);
     let refusal = |change: &dyn Fn(&mut [u8])| {
         let mut bytes = file.clone();
@@ -219,10 +274,29 @@ fn a_wrong_state_section_is_refused_by_name() {
         Model::parse(Aligned16::of(&bytes).bytes()).err()
     };
     for (layer, bad) in [(0, 2), (1, 255), (2, 16)] {
-        assert_eq!(refusal(&|bytes| bytes[offset + layer] = bad), Some(ParseError::State { layer }));
+        assert_eq!(
+            refusal(&|bytes| bytes[offset + layer] = bad),
+            Some(ParseError::State { layer })
+        );
     }
-    assert_eq!(refusal(&|bytes| bytes[entry + 8] = 2), Some(ParseError::State { layer: 2 }), "a byte too few");
-    assert_eq!(refusal(&|bytes| bytes[entry + 8] = 4), Some(ParseError::State { layer: 3 }), "a byte too many");
-    assert_eq!(refusal(&|bytes| bytes[offset + 1] = 0), None, "int32 in one layer: a smaller model of the same file");
-    assert!(ParseError::State { layer: 2 }.to_string().contains("layer 2"));
+    assert_eq!(
+        refusal(&|bytes| bytes[entry + 8] = 2),
+        Some(ParseError::State { layer: 2 }),
+        "a byte too few"
+    );
+    assert_eq!(
+        refusal(&|bytes| bytes[entry + 8] = 4),
+        Some(ParseError::State { layer: 3 }),
+        "a byte too many"
+    );
+    assert_eq!(
+        refusal(&|bytes| bytes[offset + 1] = 0),
+        None,
+        "int32 in one layer: a smaller model of the same file"
+    );
+    assert!(
+        ParseError::State { layer: 2 }
+            .to_string()
+            .contains("layer 2")
+    );
 }

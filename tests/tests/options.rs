@@ -8,7 +8,8 @@
 use sla_converter::checkpoint::synth::{self, Rng};
 use sla_format::StateKind;
 use sla_reference::{
-    Backbone, Config, FeatureMap, Input, InputWeights, KeyGate, LayerWeights, Matrix, QueryGate, Sla, Weights,
+    Backbone, Config, FeatureMap, Input, InputWeights, KeyGate, LayerWeights, Matrix, QueryGate,
+    Sla, Weights,
 };
 use sla_tests::{Case, Drift, Stream, matrices, parallel};
 
@@ -31,10 +32,20 @@ impl Measured {
         Self::of_state(name, config, weights, seed, StateKind::Int32)
     }
 
-    fn of_state(name: String, config: Config, weights: Weights, seed: u64, state: StateKind) -> Self {
+    fn of_state(
+        name: String,
+        config: Config,
+        weights: Weights,
+        seed: u64,
+        state: StateKind,
+    ) -> Self {
         let stream = Stream::random(&config, STEPS, seed);
         let drift = Case::of_state(config.clone(), weights, state).drift(&stream);
-        Self { name, config, drift }
+        Self {
+            name,
+            config,
+            drift,
+        }
     }
 
     fn ratio(&self) -> f64 {
@@ -49,7 +60,8 @@ impl Measured {
 /// Prints the worst and checks all.
 fn judge(what: &str, mut models: Vec<Measured>) {
     models.sort_by(|a, b| b.ratio().total_cmp(&a.ratio()));
-    let show: usize = std::env::var("SLA_SHOW").map_or(3, |n| n.parse().expect("SLA_SHOW is a number"));
+    let show: usize =
+        std::env::var("SLA_SHOW").map_or(3, |n| n.parse().expect("SLA_SHOW is a number"));
     for m in models.iter().take(show) {
         eprintln!(
             "{}: {:.2} times its conditioning, {:.2} over all steps: {:.5?} {:?}",
@@ -62,7 +74,10 @@ fn judge(what: &str, mut models: Vec<Measured>) {
     }
     let mut errors: Vec<f64> = models.iter().map(|m| m.drift.arithmetic).collect();
     errors.sort_by(f64::total_cmp);
-    let all = models.iter().map(Measured::ratio_of_all).fold(0.0, f64::max);
+    let all = models
+        .iter()
+        .map(Measured::ratio_of_all)
+        .fold(0.0, f64::max);
     let n = models.len();
     eprintln!(
         "{what}: {n} models; relative RMS error median {:.2e}, worst {:.2e}; times their conditioning: at most {:.2}, over all steps {all:.2}",
@@ -71,8 +86,20 @@ fn judge(what: &str, mut models: Vec<Measured>) {
         models[0].ratio(),
     );
     for m in &models {
-        assert!(m.ratio() <= LIMIT, "{} is off by {:.2} times its conditioning: {:?}", m.name, m.ratio(), m.config);
-        assert!(m.ratio_of_all() <= LIMIT_ALL, "{}, all steps: {:.2} times: {:?}", m.name, m.ratio_of_all(), m.config);
+        assert!(
+            m.ratio() <= LIMIT,
+            "{} is off by {:.2} times its conditioning: {:?}",
+            m.name,
+            m.ratio(),
+            m.config
+        );
+        assert!(
+            m.ratio_of_all() <= LIMIT_ALL,
+            "{}, all steps: {:.2} times: {:?}",
+            m.name,
+            m.ratio_of_all(),
+            m.config
+        );
     }
 }
 
@@ -100,15 +127,30 @@ fn int16_states_cost_less_than_int8_weights() {
         let seed = i as u64;
         let (config, _) = synth::case(seed);
         let weights = synth::weights(&config, seed);
-        Measured::of_state(format!("case {seed}"), config, weights, seed, StateKind::Int16)
+        Measured::of_state(
+            format!("case {seed}"),
+            config,
+            weights,
+            seed,
+            StateKind::Int16,
+        )
     });
     let share = |m: &Measured| m.drift.arithmetic / (m.drift.total + m.drift.resolution + FLOOR);
     let mut shares: Vec<f64> = models.iter().map(share).collect();
     shares.sort_by(f64::total_cmp);
     let worst = shares.last().expect("models");
-    eprintln!("int16 states: share of the total error: median {:.3}, worst {worst:.3}", shares[shares.len() / 2]);
+    eprintln!(
+        "int16 states: share of the total error: median {:.3}, worst {worst:.3}",
+        shares[shares.len() / 2]
+    );
     for m in &models {
-        assert!(share(m) <= std::f64::consts::FRAC_1_SQRT_2, "{}: {:.5?}, {:?}", m.name, m.drift, m.config);
+        assert!(
+            share(m) <= std::f64::consts::FRAC_1_SQRT_2,
+            "{}: {:.5?}, {:?}",
+            m.name,
+            m.drift,
+            m.config
+        );
     }
 }
 
@@ -132,7 +174,12 @@ fn wild(seed: u64) -> (Config, Weights) {
             Backbone::GatedDeltaNet => c.heads,
             _ => c.heads / rng.pick(&[1, 2, 4]),
         };
-        c.value_heads = c.heads * if c.backbone == Backbone::GatedDeltaNet { rng.pick(&[1, 2]) } else { 1 };
+        c.value_heads = c.heads
+            * if c.backbone == Backbone::GatedDeltaNet {
+                rng.pick(&[1, 2])
+            } else {
+                1
+            };
         c.d_k = rng.pick(&[2, 4]);
         c.d_v = rng.pick(&[2, 3, 4]);
     }
@@ -153,7 +200,9 @@ fn wild(seed: u64) -> (Config, Weights) {
     }
     // SiLU has absolute units (2^-15). What is all tails of it has few bits left, and the norms behind it show them: likely
     // in the narrowest heads, and where a map applies it twice.
-    let silu = c.conv.is_some() || c.backbone == Backbone::GatedDeltaNet || c.feature_map == Some(FeatureMap::Silu);
+    let silu = c.conv.is_some()
+        || c.backbone == Backbone::GatedDeltaNet
+        || c.feature_map == Some(FeatureMap::Silu);
     let spread = if silu { 2.0 } else { 6.0 };
     if c.backbone == Backbone::GatedDeltaNet {
         c.d_k = c.d_k.max(4);
@@ -172,7 +221,10 @@ fn extremes_follow_the_float_reference() {
     let mut list = Vec::new();
     for backbone in [Backbone::RetNet, Backbone::Gla, Backbone::GatedDeltaNet] {
         for (name, change) in EXTREMES {
-            let mut config = Config { sla: Some(gates(backbone)), ..synth::small(backbone) };
+            let mut config = Config {
+                sla: Some(gates(backbone)),
+                ..synth::small(backbone)
+            };
             let mut weights = synth::weights(&config, 3);
             if change(&mut config, &mut weights) {
                 list.push((format!("{backbone:?}, {name}"), config, weights));
@@ -189,7 +241,11 @@ fn extremes_follow_the_float_reference() {
 fn gates(backbone: Backbone) -> Sla {
     Sla {
         query_gate: Some(QueryGate::Output),
-        key_gate: Some(if backbone == Backbone::GatedDeltaNet { KeyGate::Beta } else { KeyGate::Key }),
+        key_gate: Some(if backbone == Backbone::GatedDeltaNet {
+            KeyGate::Beta
+        } else {
+            KeyGate::Key
+        }),
         query_gate_scale: 4.0,
         key_gate_scale: 1.0,
         temperature: 1.0,
@@ -251,12 +307,19 @@ const EXTREMES: &[(&str, Change)] = &[
         (sla(c).temperature, sla(c).query_gate) = (0.01, Some(QueryGate::Query));
         true
     }),
-    ("gate on q among 32 heads, scale 64, temperature 0.1", |c, w| {
-        (c.heads, c.kv_heads, c.value_heads, c.d_k) = (32, 32, 32, 4);
-        redraw(c, w);
-        (sla(c).temperature, sla(c).query_gate_scale, sla(c).query_gate) = (0.1, 64.0, Some(QueryGate::Query));
-        true
-    }),
+    (
+        "gate on q among 32 heads, scale 64, temperature 0.1",
+        |c, w| {
+            (c.heads, c.kv_heads, c.value_heads, c.d_k) = (32, 32, 32, 4);
+            redraw(c, w);
+            (
+                sla(c).temperature,
+                sla(c).query_gate_scale,
+                sla(c).query_gate,
+            ) = (0.1, 64.0, Some(QueryGate::Query));
+            true
+        },
+    ),
     ("weights / 1000", |_, w| scale(w, 1e-3)),
     ("weights / 30", |_, w| scale(w, 1.0 / 30.0)),
     ("weights * 10", |_, w| scale(w, 10.0)),
@@ -264,7 +327,12 @@ const EXTREMES: &[(&str, Change)] = &[
     // Heads forget nearly all in a token in which another head takes the whole write.
     ("sharp gates and decays", |c, w| {
         sla(c).temperature = 0.05;
-        for m in w.layers.iter_mut().flat_map(|l| [l.gk0.as_mut(), l.gk1.as_mut()]).flatten() {
+        for m in w
+            .layers
+            .iter_mut()
+            .flat_map(|l| [l.gk0.as_mut(), l.gk1.as_mut()])
+            .flatten()
+        {
             m.data.iter_mut().for_each(|x| *x *= 12.0);
         }
         c.backbone == Backbone::Gla
@@ -295,7 +363,8 @@ const EXTREMES: &[(&str, Change)] = &[
     ("rows from 1 to 2^-6", |_, w| {
         matrices(w, |m| {
             for (r, row) in m.data.chunks_exact_mut(m.cols).enumerate() {
-                row.iter_mut().for_each(|x| *x *= (-(r as f32 % 7.0)).exp2());
+                row.iter_mut()
+                    .for_each(|x| *x *= (-(r as f32 % 7.0)).exp2());
             }
         });
         true
@@ -329,8 +398,13 @@ const EXTREMES: &[(&str, Change)] = &[
     ("MLP up 0", |_, w| zero(w, |l| Some(&mut l.up))),
     ("MLP down 0", |_, w| zero(w, |l| Some(&mut l.down))),
     ("zeros and signs in norms", |_, w| {
-        let norms =
-            w.layers.iter_mut().flat_map(|l| [Some(&mut l.attn_norm), Some(&mut l.mlp_norm), l.o_norm.as_mut()]);
+        let norms = w.layers.iter_mut().flat_map(|l| {
+            [
+                Some(&mut l.attn_norm),
+                Some(&mut l.mlp_norm),
+                l.o_norm.as_mut(),
+            ]
+        });
         for norm in norms.flatten().chain([&mut w.norm]) {
             norm[0] = 0.0;
             norm[1] *= -1.0;
@@ -351,7 +425,9 @@ const EXTREMES: &[(&str, Change)] = &[
     }),
     ("decay biases 100", |_, w| decay_bias(w, 100.0, 100.0)),
     ("decay biases -100", |_, w| decay_bias(w, -100.0, -100.0)),
-    ("decay biases -100 and 100", |_, w| decay_bias(w, -100.0, 100.0)),
+    ("decay biases -100 and 100", |_, w| {
+        decay_bias(w, -100.0, 100.0)
+    }),
     ("decay biases 3 and 20", |_, w| decay_bias(w, 3.0, 20.0)),
     ("A_log 12", |_, w| a_log(w, 12.0)),
     ("A_log -12", |_, w| a_log(w, -12.0)),
@@ -368,7 +444,10 @@ const EXTREMES: &[(&str, Change)] = &[
         c.layers = 1;
         redraw(c, w);
         // Every embedding, and so every normed input, is positive.
-        embedding(w).data.iter_mut().for_each(|x| *x = x.abs() + 0.1);
+        embedding(w)
+            .data
+            .iter_mut()
+            .for_each(|x| *x = x.abs() + 0.1);
         w.layers[0].attn_norm.iter_mut().for_each(|x| *x = 1.0);
         w.layers[0].k.data.iter_mut().for_each(|x| *x = -x.abs());
         c.backbone != Backbone::GatedDeltaNet
@@ -390,7 +469,14 @@ const EXTREMES: &[(&str, Change)] = &[
         redraw(c, w)
     }),
     ("one of everything", |c, w| {
-        (c.hidden, c.heads, c.kv_heads, c.value_heads, c.d_v, c.intermediate) = (2, 1, 1, 1, 1, 1);
+        (
+            c.hidden,
+            c.heads,
+            c.kv_heads,
+            c.value_heads,
+            c.d_v,
+            c.intermediate,
+        ) = (2, 1, 1, 1, 1, 1);
         (c.outputs, c.input) = (2, Input::Tokens { vocab: 2 });
         redraw(c, w)
     }),
@@ -406,12 +492,18 @@ const EXTREMES: &[(&str, Change)] = &[
         c.conv = Some(4);
         let has = c.backbone != Backbone::RetNet && redraw(c, w);
         for l in w.layers.iter_mut() {
-            l.k_conv.iter_mut().for_each(|conv| conv.weight.data.fill(0.0));
+            l.k_conv
+                .iter_mut()
+                .for_each(|conv| conv.weight.data.fill(0.0));
         }
         has
     }),
     ("features from 0.1 to 100", |c, w| {
-        c.input = Input::Features { size: 3, mean: vec![1.0, 5.0, -300.0], std: vec![0.1, 1.0, 100.0] };
+        c.input = Input::Features {
+            size: 3,
+            mean: vec![1.0, 5.0, -300.0],
+            std: vec![0.1, 1.0, 100.0],
+        };
         redraw(c, w)
     }),
 ];
@@ -425,8 +517,15 @@ fn embedding(w: &mut Weights) -> &mut Matrix {
 /// Biases of the decay projection by turns.
 fn decay_bias(w: &mut Weights, even: f32, odd: f32) -> bool {
     let mut any = false;
-    for bias in w.layers.iter_mut().flat_map(|l| [l.gk1_bias.as_mut(), l.dt_bias.as_mut()]).flatten() {
-        bias.iter_mut().enumerate().for_each(|(i, b)| *b = if i % 2 == 0 { even } else { odd });
+    for bias in w
+        .layers
+        .iter_mut()
+        .flat_map(|l| [l.gk1_bias.as_mut(), l.dt_bias.as_mut()])
+        .flatten()
+    {
+        bias.iter_mut()
+            .enumerate()
+            .for_each(|(i, b)| *b = if i % 2 == 0 { even } else { odd });
         any = true;
     }
     any

@@ -8,10 +8,18 @@ use sla_tests::material::models;
 use sla_tests::needs::{Missing, Tried};
 use sla_tests::{Case, STATES, Stream};
 
-sla_tests::tests![they_pass_the_battery, they_write_the_same_snapshot_and_go_on_from_it];
+sla_tests::tests![
+    they_pass_the_battery,
+    they_write_the_same_snapshot_and_go_on_from_it
+];
 
 /// One model of each backbone, and one that reads features.
-const MODELS: [&str; 4] = ["recall-sla-gla", "recall-sla-gdn", "recall-sla-retnet", "digits-sla-gla"];
+const MODELS: [&str; 4] = [
+    "recall-sla-gla",
+    "recall-sla-gdn",
+    "recall-sla-retnet",
+    "digits-sla-gla",
+];
 
 fn are_here() -> Tried {
     match backend() {
@@ -24,13 +32,21 @@ fn they_pass_the_battery() -> Tried {
     are_here()?;
     let outcome = battery();
     assert!(outcome.cases >= 400, "{outcome:?}");
-    assert_eq!((outcome.failures, outcome.failed), (0, None), "{}", backend());
+    assert_eq!(
+        (outcome.failures, outcome.failed),
+        (0, None),
+        "{}",
+        backend()
+    );
     Ok(())
 }
 
 fn they_write_the_same_snapshot_and_go_on_from_it() -> Tried {
     are_here()?;
-    for (name, state) in MODELS.into_iter().flat_map(|name| STATES.map(|state| (name, state))) {
+    for (name, state) in MODELS
+        .into_iter()
+        .flat_map(|name| STATES.map(|state| (name, state)))
+    {
         agree(name, state);
     }
     Ok(())
@@ -42,15 +58,25 @@ fn agree(name: &str, state: StateKind) {
     let model = case.file.model();
     let make = || {
         let mut memory = case.file.memory();
-        let mut session = memory.session(&model).expect("buffers of the planned sizes");
-        (run(&stream, 0..30, &mut session), saved(&mut session), run(&stream, 30..50, &mut session))
+        let mut session = memory
+            .session(&model)
+            .expect("buffers of the planned sizes");
+        (
+            run(&stream, 0..30, &mut session),
+            saved(&mut session),
+            run(&stream, 30..50, &mut session),
+        )
     };
     let (scalar, other) = (with_scalar(make), make());
     assert_eq!(scalar, other, "{name}, {state:?}");
     let go_on = || {
         let mut memory = case.file.memory();
-        let mut session = memory.session(&model).expect("buffers of the planned sizes");
-        session.restore(&scalar.1).expect("a snapshot of this model");
+        let mut session = memory
+            .session(&model)
+            .expect("buffers of the planned sizes");
+        session
+            .restore(&scalar.1)
+            .expect("a snapshot of this model");
         run(&stream, 30..50, &mut session)
     };
     assert_eq!(with_scalar(go_on), other.2, "{name}, {state:?}");

@@ -8,7 +8,9 @@ use std::process::Command;
 use sla_converter::ConvertOptions;
 use sla_converter::checkpoint::synth::{self, Rng, TempDir};
 use sla_format::StateKind;
-use sla_reference::{Backbone, Config, FeatureMap, Input, InputWeights, KeyGate, OutputGate, QueryGate, Sla, Weights};
+use sla_reference::{
+    Backbone, Config, FeatureMap, Input, InputWeights, KeyGate, OutputGate, QueryGate, Sla, Weights,
+};
 use sla_runtime::{Checksum, Exercise};
 use sla_tests::needs::{Missing, Tried};
 use sla_tests::{Case, STATES, checkpoint, matrices, name, parallel};
@@ -21,7 +23,12 @@ sla_tests::tests![
 ];
 
 const STEPS: usize = 64;
-const TRAINED: [&str; 4] = ["recall-sla-gla", "recall-sla-gdn", "recall-sla-retnet", "digits-sla-gla"];
+const TRAINED: [&str; 4] = [
+    "recall-sla-gla",
+    "recall-sla-gdn",
+    "recall-sla-retnet",
+    "digits-sla-gla",
+];
 
 fn trained_models_give_the_digests_of_the_python_model() -> Tried {
     let python = python()?;
@@ -40,7 +47,11 @@ fn random_models_give_the_digests_of_the_python_model() -> Tried {
         let (config, _) = synth::case(seed);
         let weights = weights(&config, seed, wild);
         let case = Case::of_state(config.clone(), weights, state);
-        compare(&python, &format!("case {seed}, wild: {wild}, {state:?}, {config:?}"), &case);
+        compare(
+            &python,
+            &format!("case {seed}, wild: {wild}, {state:?}, {config:?}"),
+            &case,
+        );
     });
     Ok(())
 }
@@ -49,11 +60,23 @@ fn random_models_give_the_digests_of_the_python_model() -> Tried {
 fn mixed_states_give_the_digests_of_the_python_model() -> Tried {
     let python = python()?;
     for backbone in [Backbone::RetNet, Backbone::Gla, Backbone::GatedDeltaNet] {
-        let config = Config { layers: 3, d_k: 6, sla: Some(gates(backbone)), ..synth::small(backbone) };
+        let config = Config {
+            layers: 3,
+            d_k: 6,
+            sla: Some(gates(backbone)),
+            ..synth::small(backbone)
+        };
         let weights = synth::weights(&config, 5);
         let state = vec![StateKind::Int16, StateKind::Int32, StateKind::Int16];
-        let options = ConvertOptions { state, ..ConvertOptions::default() };
-        compare(&python, &format!("{backbone:?}"), &Case::new(&checkpoint(config, weights), &options));
+        let options = ConvertOptions {
+            state,
+            ..ConvertOptions::default()
+        };
+        compare(
+            &python,
+            &format!("{backbone:?}"),
+            &Case::new(&checkpoint(config, weights), &options),
+        );
     }
     Ok(())
 }
@@ -69,7 +92,8 @@ fn the_python_model_reads_the_ends_of_a_text() {
         let case = Case::new(&checkpoint, &ConvertOptions::default());
         compare(&python, &format!("{ends:?}"), &case);
         let dir = TempDir::new();
-        std::fs::write(dir.path().join("model.sla"), case.file.bytes()).expect("a writable temporary directory");
+        std::fs::write(dir.path().join("model.sla"), case.file.bytes())
+            .expect("a writable temporary directory");
         let script = "import sys; from sla_file import Model; print(Model(open(sys.argv[1], 'rb').read()).ends)";
         let mut command = Command::new(&python);
         command
@@ -79,7 +103,10 @@ fn the_python_model_reads_the_ends_of_a_text() {
         let read = command.output().expect("python3 runs");
         let none = [sla_format::NONE];
         let expected = if ends.is_empty() { &none[..] } else { ends };
-        assert_eq!(String::from_utf8_lossy(&read.stdout).trim(), format!("{expected:?}"));
+        assert_eq!(
+            String::from_utf8_lossy(&read.stdout).trim(),
+            format!("{expected:?}")
+        );
     }
 }
 
@@ -89,11 +116,21 @@ fn extreme_models_give_the_digests_of_the_python_model() -> Tried {
     let backbones = [Backbone::RetNet, Backbone::Gla, Backbone::GatedDeltaNet];
     parallel(2 * backbones.len() * EXTREMES.len(), |i| {
         let (state, i) = (STATES[i % 2], i / 2);
-        let (backbone, (name, change)) = (backbones[i % backbones.len()], EXTREMES[i / backbones.len()]);
-        let mut config = Config { sla: Some(gates(backbone)), ..synth::small(backbone) };
+        let (backbone, (name, change)) = (
+            backbones[i % backbones.len()],
+            EXTREMES[i / backbones.len()],
+        );
+        let mut config = Config {
+            sla: Some(gates(backbone)),
+            ..synth::small(backbone)
+        };
         let mut weights = synth::weights(&config, 3);
         change(&mut config, &mut weights);
-        compare(&python, &format!("{backbone:?}, {name}, {state:?}"), &Case::of_state(config, weights, state));
+        compare(
+            &python,
+            &format!("{backbone:?}, {name}, {state:?}"),
+            &Case::of_state(config, weights, state),
+        );
     });
     Ok(())
 }
@@ -101,10 +138,18 @@ fn extreme_models_give_the_digests_of_the_python_model() -> Tried {
 type Change = fn(&mut Config, &mut Weights);
 
 const EXTREMES: [(&str, Change); 8] = [
-    ("head gates of one head", |c, _| c.sla.as_mut().expect("gates").temperature = 0.01),
-    ("no keys", |_, w| w.layers.iter_mut().for_each(|l| l.k.data.fill(0.0))),
-    ("no values", |_, w| w.layers.iter_mut().for_each(|l| l.v.data.fill(0.0))),
-    ("no queries", |_, w| w.layers.iter_mut().for_each(|l| l.q.data.fill(0.0))),
+    ("head gates of one head", |c, _| {
+        c.sla.as_mut().expect("gates").temperature = 0.01
+    }),
+    ("no keys", |_, w| {
+        w.layers.iter_mut().for_each(|l| l.k.data.fill(0.0))
+    }),
+    ("no values", |_, w| {
+        w.layers.iter_mut().for_each(|l| l.v.data.fill(0.0))
+    }),
+    ("no queries", |_, w| {
+        w.layers.iter_mut().for_each(|l| l.q.data.fill(0.0))
+    }),
     ("one embedding", |_, w| {
         if let InputWeights::Embedding(m) = &mut w.input {
             let cols = m.cols;
@@ -112,21 +157,40 @@ const EXTREMES: [(&str, Change); 8] = [
         }
     }),
     ("forgets all and nothing", |_, w| {
-        for bias in w.layers.iter_mut().flat_map(|l| [l.gk1_bias.as_mut(), l.dt_bias.as_mut()]).flatten() {
-            bias.iter_mut().enumerate().for_each(|(i, b)| *b = if i % 2 == 0 { -100.0 } else { 100.0 });
+        for bias in w
+            .layers
+            .iter_mut()
+            .flat_map(|l| [l.gk1_bias.as_mut(), l.dt_bias.as_mut()])
+            .flatten()
+        {
+            bias.iter_mut()
+                .enumerate()
+                .for_each(|(i, b)| *b = if i % 2 == 0 { -100.0 } else { 100.0 });
         }
     }),
     ("forgets at once", |_, w| {
-        w.layers.iter_mut().filter_map(|l| l.a_log.as_mut()).for_each(|a| a.fill(12.0));
-        w.layers.iter_mut().filter_map(|l| l.gk1_bias.as_mut()).for_each(|b| b.fill(-3.0));
+        w.layers
+            .iter_mut()
+            .filter_map(|l| l.a_log.as_mut())
+            .for_each(|a| a.fill(12.0));
+        w.layers
+            .iter_mut()
+            .filter_map(|l| l.gk1_bias.as_mut())
+            .for_each(|b| b.fill(-3.0));
     }),
-    ("large weights", |_, w| matrices(w, |m| m.data.iter_mut().for_each(|x| *x *= 10.0))),
+    ("large weights", |_, w| {
+        matrices(w, |m| m.data.iter_mut().for_each(|x| *x *= 10.0))
+    }),
 ];
 
 fn gates(backbone: Backbone) -> Sla {
     Sla {
         query_gate: Some(QueryGate::Query),
-        key_gate: Some(if backbone == Backbone::GatedDeltaNet { KeyGate::Beta } else { KeyGate::Key }),
+        key_gate: Some(if backbone == Backbone::GatedDeltaNet {
+            KeyGate::Beta
+        } else {
+            KeyGate::Key
+        }),
         query_gate_scale: 4.0,
         key_gate_scale: 1.0,
         temperature: 1.0,
@@ -141,11 +205,19 @@ fn covering_seeds() -> Vec<u64> {
         .filter(|&seed| {
             let config = synth::case(seed).0;
             let before = seen.len();
-            seen.extend(options(&config).into_iter().map(|option| (format!("{:?}", config.backbone), option)));
+            seen.extend(
+                options(&config)
+                    .into_iter()
+                    .map(|option| (format!("{:?}", config.backbone), option)),
+            );
             seen.len() > before
         })
         .collect();
-    assert_eq!(seen.len(), COVERED, "`synth::case` draws other options than it did: {seen:?}");
+    assert_eq!(
+        seen.len(),
+        COVERED,
+        "`synth::case` draws other options than it did: {seen:?}"
+    );
     assert!(seeds.len() >= 12);
     seeds
 }
@@ -164,17 +236,26 @@ fn options(c: &Config) -> Vec<String> {
         ("gate on the output", query == Some(QueryGate::Output)),
         ("gate on k", key == Some(KeyGate::Key)),
         ("gate on beta", key == Some(KeyGate::Beta)),
-        ("gate bias", sla.is_some_and(|s| s.bias && query.is_some() && key.is_some())),
+        (
+            "gate bias",
+            sla.is_some_and(|s| s.bias && query.is_some() && key.is_some()),
+        ),
         ("kv groups", c.kv_heads < c.heads),
         ("grouped values", c.value_heads > c.heads),
-        ("grouped values with gates", c.value_heads > c.heads && query.is_some() && key.is_some()),
+        (
+            "grouped values with gates",
+            c.value_heads > c.heads && query.is_some() && key.is_some(),
+        ),
         ("tied", c.tied),
         ("features", matches!(c.input, Input::Features { .. })),
         ("no map", c.feature_map.is_none()),
         ("relu", map(FeatureMap::Relu)),
         ("silu", map(FeatureMap::Silu)),
         ("sigmoid", map(FeatureMap::Sigmoid)),
-        ("map after a convolution", c.feature_map.is_some() && c.conv.is_some()),
+        (
+            "map after a convolution",
+            c.feature_map.is_some() && c.conv.is_some(),
+        ),
         ("clamp_min", c.clamp_min.is_some()),
         ("neg_eigval", c.allow_neg_eigval),
         ("no output gate", c.output_gate == OutputGate::None),
@@ -182,11 +263,23 @@ fn options(c: &Config) -> Vec<String> {
         ("sigmoid output gate", c.output_gate == OutputGate::Sigmoid),
         ("one head", c.heads == 1),
         ("d_v 1", c.d_v == 1),
-        ("smallest d_k", c.d_k == if c.backbone == Backbone::RetNet { 2 } else { 1 }),
+        (
+            "smallest d_k",
+            c.d_k == if c.backbone == Backbone::RetNet { 2 } else { 1 },
+        ),
         ("gate rank 1", c.gate_rank == 1),
     ];
-    let conv = if c.backbone == Backbone::RetNet { Vec::new() } else { vec![format!("convolution {:?}", c.conv)] };
-    flags.into_iter().filter(|(_, on)| *on).map(|(name, _)| name.into()).chain(conv).collect()
+    let conv = if c.backbone == Backbone::RetNet {
+        Vec::new()
+    } else {
+        vec![format!("convolution {:?}", c.conv)]
+    };
+    flags
+        .into_iter()
+        .filter(|(_, on)| *on)
+        .map(|(name, _)| name.into())
+        .chain(conv)
+        .collect()
 }
 
 /// Random weights; wild ones have every matrix at a scale of its own, from 1/8 to 8.
@@ -209,9 +302,17 @@ fn compare(python: &Path, what: &str, case: &Case) {
     std::fs::write(&file, case.file.bytes()).expect("a writable temporary directory");
     let script = workspace().join("docs/model/sla_integer.py");
     let mut command = Command::new(python);
-    command.arg("-B").arg(script).arg(&file).args(["--self-test", "--tokens", &STEPS.to_string()]);
+    command
+        .arg("-B")
+        .arg(script)
+        .arg(&file)
+        .args(["--self-test", "--tokens", &STEPS.to_string()]);
     let out = command.output().expect("python3 runs");
-    assert!(out.status.success(), "{what}: {}", String::from_utf8_lossy(&out.stderr));
+    assert!(
+        out.status.success(),
+        "{what}: {}",
+        String::from_utf8_lossy(&out.stderr)
+    );
     let printed = String::from_utf8_lossy(&out.stdout);
     let exercise = format!("digest {:08x} steps {STEPS}", digest(case));
     assert_eq!(printed.lines().last(), Some(exercise.as_str()), "{what}");
@@ -221,13 +322,17 @@ fn compare(python: &Path, what: &str, case: &Case) {
 fn digest(case: &Case) -> u32 {
     let model = case.file.model();
     let mut memory = case.file.memory();
-    let mut session = memory.session(&model).expect("buffers of the planned sizes");
+    let mut session = memory
+        .session(&model)
+        .expect("buffers of the planned sizes");
     let mut frame = vec![0; Exercise::frame_len(model.desc())];
     let mut exercise = Exercise::new(model.desc(), &mut frame);
     let mut digest = Checksum::default();
     for _ in 0..STEPS {
         exercise.prepare(&session);
-        let mut logits = exercise.step(&mut session).expect("an input of the model's kind");
+        let mut logits = exercise
+            .step(&mut session)
+            .expect("an input of the model's kind");
         logits.digest(&mut digest);
         let best = logits.argmax();
         exercise.choose(best);
@@ -236,7 +341,9 @@ fn digest(case: &Case) -> u32 {
 }
 
 fn workspace() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests lie in the workspace")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests lie in the workspace")
 }
 
 /// A python3 with NumPy: the system's, or one in `target/python-model`, made here.
@@ -248,7 +355,10 @@ fn python() -> Result<PathBuf, Missing> {
 fn find_python() -> Result<PathBuf, Missing> {
     let venv = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("python-model");
     let (system, own) = (PathBuf::from("python3"), venv.join("bin/python3"));
-    if let Some(found) = [&system, &own].into_iter().find(|python| succeeds(python, &["-c", "import numpy"])) {
+    if let Some(found) = [&system, &own]
+        .into_iter()
+        .find(|python| succeeds(python, &["-c", "import numpy"]))
+    {
         return Ok(found.clone());
     }
     if !succeeds(&system, &["--version"]) {
@@ -256,11 +366,29 @@ fn find_python() -> Result<PathBuf, Missing> {
     }
     let requirements = workspace().join("docs/model/requirements.txt");
     let made = succeeds(&system, &["-m", "venv", &venv.to_string_lossy()])
-        && succeeds(&own, &["-m", "pip", "install", "--quiet", "-r", &requirements.to_string_lossy()]);
-    let missing = || Missing(format!("python3 has no NumPy, and it could not be installed into {}", venv.display()));
+        && succeeds(
+            &own,
+            &[
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "-r",
+                &requirements.to_string_lossy(),
+            ],
+        );
+    let missing = || {
+        Missing(format!(
+            "python3 has no NumPy, and it could not be installed into {}",
+            venv.display()
+        ))
+    };
     made.then_some(own).ok_or_else(missing)
 }
 
 fn succeeds(program: &Path, arguments: &[&str]) -> bool {
-    Command::new(program).args(arguments).output().is_ok_and(|out| out.status.success())
+    Command::new(program)
+        .args(arguments)
+        .output()
+        .is_ok_and(|out| out.status.success())
 }

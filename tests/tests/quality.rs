@@ -38,7 +38,10 @@ fn all(task: &str) -> Result<Vec<PathBuf>, Missing> {
 
 /// Those that are not shipped.
 fn others(task: &str) -> Result<Vec<PathBuf>, Missing> {
-    let others: Vec<_> = all(task)?.into_iter().filter(|dir| !models().join(name(dir)).is_dir()).collect();
+    let others: Vec<_> = all(task)?
+        .into_iter()
+        .filter(|dir| !models().join(name(dir)).is_dir())
+        .collect();
     assert!(!others.is_empty(), "every {task}* is shipped");
     Ok(others)
 }
@@ -49,7 +52,8 @@ fn total(case: &Case, rows: &Rows) -> Report {
 
 /// Against float over the file's own weights: the arithmetic alone.
 fn arithmetic(case: &Case, rows: &Rows) -> Report {
-    compare(&case.dequantized, &case.file.model(), rows, &mut |_| {}).expect("rows of the model's kind")
+    compare(&case.dequantized, &case.file.model(), rows, &mut |_| {})
+        .expect("rows of the model's kind")
 }
 
 fn shipped_language_models_keep_their_perplexity() {
@@ -66,8 +70,10 @@ fn perplexity(dirs: &[PathBuf]) {
     for dir in dirs {
         let case = Case::load(dir);
         // A quarter of the text is enough for a mean that does not scatter over perplexity's noise.
-        let (r, own) =
-            (total(&case, &Rows::text(&held_out)), arithmetic(&case, &Rows::text(&held_out[..held_out.len() / 4])));
+        let (r, own) = (
+            total(&case, &Rows::text(&held_out)),
+            arithmetic(&case, &Rows::text(&held_out[..held_out.len() / 4])),
+        );
         let ratio = r.ppl_ratio.expect("text has next tokens");
         eprintln!(
             "{:22} ppl x {ratio:.5}, KL {:.2e}, top-1 {:.4}, arithmetic KL {:.1e}, saturated {}",
@@ -77,8 +83,17 @@ fn perplexity(dirs: &[PathBuf]) {
             own.kl_mean,
             r.saturated
         );
-        assert!(ratio <= 1.0015 && r.kl_mean <= 5e-4 && r.top1 >= 0.985, "{}", name(dir));
-        assert!(own.kl_mean <= 5e-6, "{}: the arithmetic costs {:.1e}", name(dir), own.kl_mean);
+        assert!(
+            ratio <= 1.0015 && r.kl_mean <= 5e-4 && r.top1 >= 0.985,
+            "{}",
+            name(dir)
+        );
+        assert!(
+            own.kl_mean <= 5e-6,
+            "{}: the arithmetic costs {:.1e}",
+            name(dir),
+            own.kl_mean
+        );
         assert_eq!(r.saturated, 0, "{}", name(dir));
     }
 }
@@ -86,7 +101,14 @@ fn perplexity(dirs: &[PathBuf]) {
 /// With int4 weights, embedding and head int8.
 fn int4(dir: &Path, calibration: Calibration) -> Case {
     let checkpoint = load(dir).unwrap_or_else(|e| panic!("{}: {e}", dir.display()));
-    Case::new(&checkpoint, &ConvertOptions { calibration, weights: WeightBits::Int4, ..ConvertOptions::default() })
+    Case::new(
+        &checkpoint,
+        &ConvertOptions {
+            calibration,
+            weights: WeightBits::Int4,
+            ..ConvertOptions::default()
+        },
+    )
 }
 
 fn shipped_language_models_keep_their_perplexity_at_int4() {
@@ -111,7 +133,11 @@ fn perplexity_at_int4(dirs: &[PathBuf]) {
             r.kl_mean,
             r.top1
         );
-        assert!(ratio <= 1.010 && r.kl_mean <= 0.022 && size <= 0.63, "{}", name(dir));
+        assert!(
+            ratio <= 1.010 && r.kl_mean <= 0.022 && size <= 0.63,
+            "{}",
+            name(dir)
+        );
         assert_eq!(r.saturated, 0, "{}", name(dir));
     }
 }
@@ -130,8 +156,17 @@ fn perplexity_with_an_int16_state(dirs: &[PathBuf]) {
     for dir in dirs {
         let r = total(&Case::load_state(dir, StateKind::Int16), &held_out);
         let ratio = r.ppl_ratio.expect("text has next tokens");
-        eprintln!("{:22} int16 state: ppl x {ratio:.5}, KL {:.2e}, top-1 {:.4}", name(dir), r.kl_mean, r.top1);
-        assert!(ratio <= 1.0015 && r.kl_mean <= 5e-4 && r.top1 >= 0.985, "{}", name(dir));
+        eprintln!(
+            "{:22} int16 state: ppl x {ratio:.5}, KL {:.2e}, top-1 {:.4}",
+            name(dir),
+            r.kl_mean,
+            r.top1
+        );
+        assert!(
+            ratio <= 1.0015 && r.kl_mean <= 5e-4 && r.top1 >= 0.985,
+            "{}",
+            name(dir)
+        );
         assert_eq!(r.saturated, 0, "{}", name(dir));
     }
 }
@@ -177,7 +212,12 @@ fn accuracy(dirs: &[PathBuf]) {
         let own = eval_rows(&dir.join("eval.safetensors"), &case.float.config).expect("sequences");
         let percent = |rows| {
             let r = total(&case, rows);
-            assert_eq!((r.saturated, r.scored), (0, 8 * rows.len()), "{}", name(dir));
+            assert_eq!(
+                (r.saturated, r.scored),
+                (0, 8 * rows.len()),
+                "{}",
+                name(dir)
+            );
             [r.accuracy_float, r.accuracy_fixed].map(|accuracy| 100.0 * accuracy.expect("targets"))
         };
         let ([float, fixed], [own_float, own_fixed]) = (percent(&fresh), percent(&own));
@@ -204,13 +244,25 @@ fn other_recall_keeps_its_accuracy_at_int4() -> Tried {
 fn accuracy_at_int4(dirs: &[PathBuf]) {
     let fresh = recall::sequences(1024, 1);
     // These models say nothing that is like what they are asked, so their own samples would not do.
-    let Rows::Tokens(other) = recall::sequences(128, 2) else { unreachable!() };
+    let Rows::Tokens(other) = recall::sequences(128, 2) else {
+        unreachable!()
+    };
     let calibration = Calibration::Tokens(other.into_iter().map(|row| row.ids).collect());
     for dir in dirs {
         let r = total(&int4(dir, calibration.clone()), &fresh);
-        let [float, fixed] = [r.accuracy_float, r.accuracy_fixed].map(|accuracy| 100.0 * accuracy.expect("targets"));
-        eprintln!("{:18} {float:.2} % float, {fixed:.2} % int4 ({:+.2})", name(dir), fixed - float);
-        assert_eq!((r.saturated, r.scored), (0, 8 * fresh.len()), "{}", name(dir));
+        let [float, fixed] =
+            [r.accuracy_float, r.accuracy_fixed].map(|accuracy| 100.0 * accuracy.expect("targets"));
+        eprintln!(
+            "{:18} {float:.2} % float, {fixed:.2} % int4 ({:+.2})",
+            name(dir),
+            fixed - float
+        );
+        assert_eq!(
+            (r.saturated, r.scored),
+            (0, 8 * fresh.len()),
+            "{}",
+            name(dir)
+        );
         assert!((fixed - float).abs() <= 2.0, "{}", name(dir));
     }
 }

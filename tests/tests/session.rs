@@ -15,7 +15,11 @@ fn config(backbone: Backbone) -> Config {
     Config {
         sla: Some(Sla {
             query_gate: Some(QueryGate::Output),
-            key_gate: Some(if backbone == Backbone::GatedDeltaNet { KeyGate::Beta } else { KeyGate::Key }),
+            key_gate: Some(if backbone == Backbone::GatedDeltaNet {
+                KeyGate::Beta
+            } else {
+                KeyGate::Key
+            }),
             query_gate_scale: 4.0,
             key_gate_scale: 1.0,
             temperature: 1.0,
@@ -40,12 +44,22 @@ fn case_of(backbone: Backbone, state: StateKind) -> Case {
 
 /// Every backbone with every representation of its state.
 fn cases() -> impl Iterator<Item = (Backbone, Case)> {
-    BACKBONES.into_iter().flat_map(|backbone| STATES.map(|state| (backbone, case_of(backbone, state))))
+    BACKBONES
+        .into_iter()
+        .flat_map(|backbone| STATES.map(|state| (backbone, case_of(backbone, state))))
 }
 
 fn features() -> Case {
-    let input = Input::Features { size: 3, mean: vec![1.0, -2.0, 0.0], std: vec![0.5, 3.0, 1.0] };
-    let config = Config { input, outputs: 5, ..config(Backbone::Gla) };
+    let input = Input::Features {
+        size: 3,
+        mean: vec![1.0, -2.0, 0.0],
+        std: vec![0.5, 3.0, 1.0],
+    };
+    let config = Config {
+        input,
+        outputs: 5,
+        ..config(Backbone::Gla)
+    };
     Case::of(config.clone(), synth::weights(&config, 11))
 }
 
@@ -53,7 +67,10 @@ fn bits(session: &mut Session, tokens: &[u32]) -> Vec<Vec<I16F16>> {
     let outputs = session.model().desc().outputs as usize;
     let step = |&token: &u32| {
         let mut out = vec![I16F16::ZERO; outputs];
-        session.step(token).expect("a token of the vocabulary").write(&mut out);
+        session
+            .step(token)
+            .expect("a token of the vocabulary")
+            .write(&mut out);
         out
     };
     tokens.iter().map(step).collect()
@@ -73,14 +90,25 @@ fn what_the_buffers_held_before_does_not_matter() {
         let plan = *model.plan();
         let fresh = bits(&mut case.file.memory().session(&model).unwrap(), &tokens(1));
         for garbage in [u32::MAX, 0x8000_0000, 0x7fff_ffff, 0x5555_aaaa] {
-            let (mut state, mut scratch) = (vec![garbage; plan.state_words], vec![garbage; plan.scratch_words + 9]);
+            let (mut state, mut scratch) = (
+                vec![garbage; plan.state_words],
+                vec![garbage; plan.scratch_words + 9],
+            );
             let mut session = Session::new(&model, &mut state, &mut scratch).unwrap();
-            assert_eq!(bits(&mut session, &tokens(1)), fresh, "{backbone:?}, {garbage:#x}");
+            assert_eq!(
+                bits(&mut session, &tokens(1)),
+                fresh,
+                "{backbone:?}, {garbage:#x}"
+            );
             // And after another text.
             bits(&mut session, &tokens(2));
             session.reset();
             assert_eq!(session.position(), 0);
-            assert_eq!(bits(&mut session, &tokens(1)), fresh, "{backbone:?}, after a reset");
+            assert_eq!(
+                bits(&mut session, &tokens(1)),
+                fresh,
+                "{backbone:?}, after a reset"
+            );
             assert_eq!(session.position(), STEPS as u64);
         }
     }
@@ -103,7 +131,10 @@ fn a_parsed_copy_elsewhere_gives_the_same_bits() {
 #[test]
 fn converting_twice_gives_the_same_file() {
     for backbone in BACKBONES {
-        assert!(case(backbone).file.bytes() == case(backbone).file.bytes(), "{backbone:?}");
+        assert!(
+            case(backbone).file.bytes() == case(backbone).file.bytes(),
+            "{backbone:?}"
+        );
     }
 }
 
@@ -113,12 +144,20 @@ fn sessions_resume_in_shared_scratch() {
         let model = case.file.model();
         let plan = *model.plan();
         let texts = [tokens(4), tokens(5)];
-        let wants = texts.each_ref().map(|text| bits(&mut case.file.memory().session(&model).unwrap(), text));
-        let (mut states, mut scratch) = ([(); 2].map(|()| vec![0; plan.state_words]), vec![9; plan.scratch_words]);
+        let wants = texts
+            .each_ref()
+            .map(|text| bits(&mut case.file.memory().session(&model).unwrap(), text));
+        let (mut states, mut scratch) = (
+            [(); 2].map(|()| vec![0; plan.state_words]),
+            vec![9; plan.scratch_words],
+        );
         for step in 0..STEPS {
             for ((state, text), want) in states.iter_mut().zip(&texts).zip(&wants) {
-                let mut left =
-                    Session::resume(&model, state, &mut scratch, 0).unwrap().slices(text[step]).unwrap().left();
+                let mut left = Session::resume(&model, state, &mut scratch, 0)
+                    .unwrap()
+                    .slices(text[step])
+                    .unwrap()
+                    .left();
                 assert!(left > 2);
                 while left > 0 {
                     let mut session = Session::resume(&model, state, &mut scratch, left).unwrap();
@@ -126,13 +165,22 @@ fn sessions_resume_in_shared_scratch() {
                     left = session.pending().left();
                 }
                 let mut got = vec![I16F16::ZERO; want[step].len()];
-                Session::resume(&model, state, &mut scratch, 0).unwrap().logits().write(&mut got);
+                Session::resume(&model, state, &mut scratch, 0)
+                    .unwrap()
+                    .logits()
+                    .write(&mut got);
                 assert_eq!(got, want[step], "{backbone:?}, step {step}");
             }
         }
         let mut short = vec![0; plan.scratch_words - 1];
         let error = Session::resume(&model, &mut states[0], &mut short, 0).err();
-        assert_eq!(error, Some(StepError::Scratch { need: plan.scratch_words, have: short.len() }));
+        assert_eq!(
+            error,
+            Some(StepError::Scratch {
+                need: plan.scratch_words,
+                have: short.len()
+            })
+        );
     }
 }
 
@@ -144,8 +192,17 @@ fn prefill_equals_stepping() {
         // One token at a time, and two.
         for mut filling in [case.file.memory(), Memory::for_prompts(&model)] {
             let mut stepping = case.file.memory();
-            let (mut stepper, mut filler) = (stepping.session(&model).unwrap(), filling.session(&model).unwrap());
-            for part in [&text[..1], &text[1..3], &text[3..9], &text[9..12], &text[12..]] {
+            let (mut stepper, mut filler) = (
+                stepping.session(&model).unwrap(),
+                filling.session(&model).unwrap(),
+            );
+            for part in [
+                &text[..1],
+                &text[1..3],
+                &text[3..9],
+                &text[9..12],
+                &text[12..],
+            ] {
                 let want = bits(&mut stepper, part).pop().unwrap();
                 let mut got = vec![I16F16::ZERO; want.len()];
                 filler.prefill(part).unwrap().write(&mut got);
@@ -153,9 +210,16 @@ fn prefill_equals_stepping() {
                 assert_eq!(filler.position(), stepper.position());
                 let mut again = vec![I16F16::ZERO; want.len()];
                 filler.logits().write(&mut again);
-                assert_eq!(again, want, "{backbone:?}: the logits of the last step again");
+                assert_eq!(
+                    again, want,
+                    "{backbone:?}: the logits of the last step again"
+                );
             }
-            assert_eq!(filling.buffers().0, stepping.buffers().0, "{backbone:?}: the states");
+            assert_eq!(
+                filling.buffers().0,
+                stepping.buffers().0,
+                "{backbone:?}: the states"
+            );
         }
     }
 }
@@ -189,11 +253,21 @@ fn a_step_in_slices_is_a_step() {
             assert_eq!(&got, want, "{backbone:?}, step {at}");
         }
         assert_eq!(session.position(), STEPS as u64);
-        assert_eq!(session.slices(70).err(), Some(StepError::Token { token: 70, vocabulary: 70 }));
+        assert_eq!(
+            session.slices(70).err(),
+            Some(StepError::Token {
+                token: 70,
+                vocabulary: 70
+            })
+        );
         let mut slices = session.slices(0).unwrap();
         slices.run_next();
         session.reset();
-        assert_eq!(bits(&mut session, &tokens(6)), want, "{backbone:?}: a reset forgets what was not finished");
+        assert_eq!(
+            bits(&mut session, &tokens(6)),
+            want,
+            "{backbone:?}: a reset forgets what was not finished"
+        );
     }
     let case = features();
     let model = case.file.model();
@@ -202,10 +276,16 @@ fn a_step_in_slices_is_a_step() {
     for frame in [[5; 3], [-70, 3, 900]] {
         let (mut want, mut got) = ([I16F16::ZERO; 5], [I16F16::ZERO; 5]);
         whole.step_features(&frame).unwrap().write(&mut want);
-        cut.slices_features(&frame).unwrap().finish().write(&mut got);
+        cut.slices_features(&frame)
+            .unwrap()
+            .finish()
+            .write(&mut got);
         assert_eq!(got, want);
     }
-    assert_eq!(cut.slices_features(&[0; 2]).err(), Some(StepError::Features { need: 3, have: 2 }));
+    assert_eq!(
+        cut.slices_features(&[0; 2]).err(),
+        Some(StepError::Features { need: 3, have: 2 })
+    );
 }
 
 /// A task that keeps nothing but the session from one activation to the next, and computes one slice or one tile in each.
@@ -216,7 +296,10 @@ fn a_step_may_be_taken_up_again_piece_by_piece() {
         let want = bits(&mut case.file.memory().session(&model).unwrap(), &tokens(6));
         let mut memory = case.file.memory();
         let mut session = memory.session(&model).unwrap();
-        assert_eq!((session.pending().left(), session.pending().run_next()), (0, false));
+        assert_eq!(
+            (session.pending().left(), session.pending().run_next()),
+            (0, false)
+        );
         for (&token, want) in tokens(6).iter().zip(&want) {
             let mut pieces = session.slices(token).unwrap().left();
             assert_eq!(pieces, 2 * model.desc().layers as usize + 1);
@@ -227,8 +310,12 @@ fn a_step_may_be_taken_up_again_piece_by_piece() {
             let mut got = Vec::new();
             for index in 0.. {
                 let mut logits = session.logits();
-                let Some(tile) = logits.tile(index) else { break };
-                assert!(tile.len() == LOGIT_TILE || (index == 2 && tile.len() == 70 - 2 * LOGIT_TILE));
+                let Some(tile) = logits.tile(index) else {
+                    break;
+                };
+                assert!(
+                    tile.len() == LOGIT_TILE || (index == 2 && tile.len() == 70 - 2 * LOGIT_TILE)
+                );
                 got.extend(tile.iter().map(|&logit| I16F16::from_bits(logit)));
             }
             assert_eq!(&got, want, "{backbone:?}");
@@ -248,7 +335,13 @@ fn a_refused_step_changes_nothing() {
         for &token in &tokens(5) {
             let position = session.position();
             for bad in [70, 71, u32::MAX] {
-                assert_eq!(session.step(bad).err(), Some(StepError::Token { token: bad, vocabulary: 70 }));
+                assert_eq!(
+                    session.step(bad).err(),
+                    Some(StepError::Token {
+                        token: bad,
+                        vocabulary: 70
+                    })
+                );
             }
             assert_eq!(session.step_features(&[1; 3]).err(), Some(StepError::Input));
             assert_eq!(session.prefill(&[]).err(), Some(StepError::Input));
@@ -265,30 +358,73 @@ fn a_refused_step_changes_nothing() {
     let mut session = memory.session(&model).unwrap();
     assert_eq!(session.step(0).err(), Some(StepError::Input));
     assert_eq!(session.prefill(&[0]).err(), Some(StepError::Input));
-    assert_eq!(session.step_features(&[0; 2]).err(), Some(StepError::Features { need: 3, have: 2 }));
-    assert_eq!(session.step_features(&[0; 4]).err(), Some(StepError::Features { need: 3, have: 4 }));
+    assert_eq!(
+        session.step_features(&[0; 2]).err(),
+        Some(StepError::Features { need: 3, have: 2 })
+    );
+    assert_eq!(
+        session.step_features(&[0; 4]).err(),
+        Some(StepError::Features { need: 3, have: 4 })
+    );
     assert_eq!(session.position(), 0);
-    let first = session.step_features(&[5; 3]).map(|mut l| l.argmax()).unwrap();
+    let first = session
+        .step_features(&[5; 3])
+        .map(|mut l| l.argmax())
+        .unwrap();
     session.reset();
-    assert_eq!(session.step_features(&[5; 3]).map(|mut l| l.argmax()), Ok(first));
+    assert_eq!(
+        session.step_features(&[5; 3]).map(|mut l| l.argmax()),
+        Ok(first)
+    );
 }
 
 #[test]
 fn short_buffers_are_refused_and_exact_ones_do() {
     for case in cases().map(|(_, case)| case).chain([features()]) {
         let model = case.file.model();
-        let MemoryPlan { state_words, scratch_words, .. } = *model.plan();
+        let MemoryPlan {
+            state_words,
+            scratch_words,
+            ..
+        } = *model.plan();
         assert_eq!(MemoryPlan::of_file(case.file.bytes()), *model.plan());
         let desc = ModelDesc::of_file(case.file.bytes());
-        assert_eq!(MemoryPlan::of(&desc, States::of_file(case.file.bytes(), &desc)), *model.plan());
+        assert_eq!(
+            MemoryPlan::of(&desc, States::of_file(case.file.bytes(), &desc)),
+            *model.plan()
+        );
         for (state, scratch, want) in [
-            (state_words - 1, scratch_words, Err(StepError::State { need: state_words, have: state_words - 1 })),
-            (0, 0, Err(StepError::State { need: state_words, have: 0 })),
-            (state_words, scratch_words - 1, Err(StepError::Scratch { need: scratch_words, have: scratch_words - 1 })),
+            (
+                state_words - 1,
+                scratch_words,
+                Err(StepError::State {
+                    need: state_words,
+                    have: state_words - 1,
+                }),
+            ),
+            (
+                0,
+                0,
+                Err(StepError::State {
+                    need: state_words,
+                    have: 0,
+                }),
+            ),
+            (
+                state_words,
+                scratch_words - 1,
+                Err(StepError::Scratch {
+                    need: scratch_words,
+                    have: scratch_words - 1,
+                }),
+            ),
             (state_words, scratch_words, Ok(())),
         ] {
             let (mut state, mut scratch) = (vec![0; state], vec![0; scratch]);
-            assert_eq!(Session::new(&model, &mut state, &mut scratch).map(|_| ()), want);
+            assert_eq!(
+                Session::new(&model, &mut state, &mut scratch).map(|_| ()),
+                want
+            );
         }
     }
 }
@@ -317,12 +453,22 @@ fn the_whole_state_is_used() {
             for len in [1, 3, 17, STEPS] {
                 let mut session = Session::new(&model, &mut state, &mut scratch).unwrap();
                 bits(&mut session, &tokens(text)[..len]);
-                used.iter_mut().zip(&state).for_each(|(used, &word)| *used |= word != 0);
+                used.iter_mut()
+                    .zip(&state)
+                    .for_each(|(used, &word)| *used |= word != 0);
             }
         }
         // High half of the position, reserved word.
-        let unused = used.iter().enumerate().filter(|(i, used)| !**used && *i != 1 && *i != 3).count();
-        assert!(unused * 50 <= plan.state_words, "{backbone:?}: {unused} of {} words unused", plan.state_words);
+        let unused = used
+            .iter()
+            .enumerate()
+            .filter(|(i, used)| !**used && *i != 1 && *i != 3)
+            .count();
+        assert!(
+            unused * 50 <= plan.state_words,
+            "{backbone:?}: {unused} of {} words unused",
+            plan.state_words
+        );
     }
 }
 
@@ -351,8 +497,12 @@ fn all_views_of_the_logits_agree() {
 
             let mut order: Vec<u32> = (0..70).collect();
             order.sort_by_key(|&i| (core::cmp::Reverse(written[i as usize]), i));
-            let ranked =
-                |k: usize| -> Vec<(u32, I16F16)> { order[..k].iter().map(|&i| (i, written[i as usize])).collect() };
+            let ranked = |k: usize| -> Vec<(u32, I16F16)> {
+                order[..k]
+                    .iter()
+                    .map(|&i| (i, written[i as usize]))
+                    .collect()
+            };
             assert_eq!(logits.argmax(), order[0]);
             assert_eq!(logits.top_k::<1>()[..], ranked(1));
             assert_eq!(logits.top_k::<7>()[..], ranked(7));
@@ -379,11 +529,20 @@ fn equal_logits_come_in_order_of_their_index() {
 }
 
 fn greedy() -> SamplerConfig {
-    SamplerConfig { temperature: 0.0, top_k: 0, top_p: 1.0, repetition_penalty: 1.0, seed: 0 }
+    SamplerConfig {
+        temperature: 0.0,
+        top_k: 0,
+        top_p: 1.0,
+        repetition_penalty: 1.0,
+        seed: 0,
+    }
 }
 
 fn drawing() -> SamplerConfig {
-    SamplerConfig { temperature: 1.0, ..greedy() }
+    SamplerConfig {
+        temperature: 1.0,
+        ..greedy()
+    }
 }
 
 /// Text that a model writes with a sampler.
@@ -419,11 +578,26 @@ fn what_leaves_one_candidate_is_greedy() {
         let mut session = memory.session(&model).unwrap();
         let configs = [
             greedy(),
-            SamplerConfig { temperature: -1.0, ..greedy() },
-            SamplerConfig { temperature: 1e-6, ..drawing() },
-            SamplerConfig { top_k: 1, ..drawing() },
-            SamplerConfig { top_p: 1e-9, ..drawing() },
-            SamplerConfig { top_p: 0.0, ..drawing() },
+            SamplerConfig {
+                temperature: -1.0,
+                ..greedy()
+            },
+            SamplerConfig {
+                temperature: 1e-6,
+                ..drawing()
+            },
+            SamplerConfig {
+                top_k: 1,
+                ..drawing()
+            },
+            SamplerConfig {
+                top_p: 1e-9,
+                ..drawing()
+            },
+            SamplerConfig {
+                top_p: 0.0,
+                ..drawing()
+            },
         ];
         for token in tokens(7) {
             let mut logits = session.step(token).unwrap();
@@ -446,18 +620,41 @@ fn frequencies_match_the_probabilities() {
     session.prefill(&tokens(8)).unwrap();
     for config in [
         drawing(),
-        SamplerConfig { temperature: 0.7, seed: 1, ..drawing() },
-        SamplerConfig { temperature: 3.0, seed: 2, ..drawing() },
-        SamplerConfig { top_k: 5, seed: 3, ..drawing() },
-        SamplerConfig { top_p: 0.6, temperature: 1.5, seed: 4, ..drawing() },
+        SamplerConfig {
+            temperature: 0.7,
+            seed: 1,
+            ..drawing()
+        },
+        SamplerConfig {
+            temperature: 3.0,
+            seed: 2,
+            ..drawing()
+        },
+        SamplerConfig {
+            top_k: 5,
+            seed: 3,
+            ..drawing()
+        },
+        SamplerConfig {
+            top_p: 0.6,
+            temperature: 1.5,
+            seed: 4,
+            ..drawing()
+        },
     ] {
         let mut logits = session.logits();
-        let mut ranked: Vec<(u32, f64)> = logits.top_k::<70>().iter().map(|t| (t.0, t.1.to_num::<f64>())).collect();
+        let mut ranked: Vec<(u32, f64)> = logits
+            .top_k::<70>()
+            .iter()
+            .map(|t| (t.0, t.1.to_num::<f64>()))
+            .collect();
         if config.top_k > 0 {
             ranked.truncate(config.top_k);
         }
         let top = ranked[0].1;
-        ranked.iter_mut().for_each(|r| r.1 = ((r.1 - top) / f64::from(config.temperature)).exp());
+        ranked
+            .iter_mut()
+            .for_each(|r| r.1 = ((r.1 - top) / f64::from(config.temperature)).exp());
         let total: f64 = ranked.iter().map(|r| r.1).sum();
         let mut kept = 0.0;
         let needed = ranked.iter().position(|r| {
@@ -493,19 +690,38 @@ fn frequencies_match_the_probabilities() {
         let freedom = f64::from(cells - 1);
         // Six standard deviations; the error of micromath's exp does not show in 200,000 draws.
         eprintln!("χ² = {chi2:.1} with {freedom} degrees of freedom: {config:?}");
-        assert!(chi2 < freedom + 6.0 * (2.0 * freedom).sqrt(), "χ² = {chi2} of {freedom}: {config:?}");
+        assert!(
+            chi2 < freedom + 6.0 * (2.0 * freedom).sqrt(),
+            "χ² = {chi2} of {freedom}: {config:?}"
+        );
     }
 }
 
 #[test]
 fn the_repetition_penalty_lowers_repeats() {
-    let repeats = |text: &[u32]| (1..text.len()).filter(|&i| text[i.saturating_sub(64)..i].contains(&text[i])).count();
+    let repeats = |text: &[u32]| {
+        (1..text.len())
+            .filter(|&i| text[i.saturating_sub(64)..i].contains(&text[i]))
+            .count()
+    };
     for case in BACKBONES.map(case) {
         let model = case.file.model();
         let mut memory = case.file.memory();
         let mut with = |penalty| {
-            let config = SamplerConfig { repetition_penalty: penalty, ..drawing() };
-            (0..5).map(|seed| repeats(&text(&model, &mut memory, SamplerConfig { seed, ..config }, 100))).sum::<usize>()
+            let config = SamplerConfig {
+                repetition_penalty: penalty,
+                ..drawing()
+            };
+            (0..5)
+                .map(|seed| {
+                    repeats(&text(
+                        &model,
+                        &mut memory,
+                        SamplerConfig { seed, ..config },
+                        100,
+                    ))
+                })
+                .sum::<usize>()
         };
         let (none, some, strong) = (with(1.0), with(1.3), with(5.0));
         eprintln!("repeats of 500: {none}, with a penalty of 1.3 {some}, of 5 {strong}");
@@ -521,7 +737,10 @@ fn an_observed_prompt_counts_as_repeated() {
     let mut session = memory.session(&model).unwrap();
     let mut logits = session.step(1).unwrap();
     let best = logits.argmax();
-    let mut sampler = Sampler::new(SamplerConfig { repetition_penalty: 1e4, ..greedy() });
+    let mut sampler = Sampler::new(SamplerConfig {
+        repetition_penalty: 1e4,
+        ..greedy()
+    });
     sampler.observe(best);
     assert_ne!(sampler.sample(&mut logits), best);
 }
@@ -533,13 +752,30 @@ fn senseless_configurations_do_no_harm() {
     let model = case.file.model();
     let mut memory = case.file.memory();
     let mut session = memory.session(&model).unwrap();
-    let floats = [0.0, -0.0, 1.0, -1.0, 1e-45, 1e30, f32::MAX, f32::INFINITY, f32::NEG_INFINITY, f32::NAN];
+    let floats = [
+        0.0,
+        -0.0,
+        1.0,
+        -1.0,
+        1e-45,
+        1e30,
+        f32::MAX,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        f32::NAN,
+    ];
     let mut logits = session.step(1).unwrap();
     for temperature in floats {
         for top_p in floats {
             for repetition_penalty in floats {
                 for top_k in [0, 1, 3, usize::MAX] {
-                    let config = SamplerConfig { temperature, top_k, top_p, repetition_penalty, seed: 1 };
+                    let config = SamplerConfig {
+                        temperature,
+                        top_k,
+                        top_p,
+                        repetition_penalty,
+                        seed: 1,
+                    };
                     let mut sampler = Sampler::new(config);
                     for _ in 0..3 {
                         assert!(sampler.sample(&mut logits) < 70, "{config:?}");

@@ -32,9 +32,19 @@ fn sla(key_gate: KeyGate) -> Option<Sla> {
 
 /// One small model of each backbone, an odd d_k and a tied head among them, and one that reads features.
 fn configs() -> [Config; 4] {
-    let small = |backbone| Config { layers: 2, hidden: 8, d_k: 6, d_v: 3, intermediate: 8, ..synth::small(backbone) };
+    let small = |backbone| Config {
+        layers: 2,
+        hidden: 8,
+        d_k: 6,
+        d_v: 3,
+        intermediate: 8,
+        ..synth::small(backbone)
+    };
     [
-        Config { sla: sla(KeyGate::Key), ..small(Backbone::RetNet) },
+        Config {
+            sla: sla(KeyGate::Key),
+            ..small(Backbone::RetNet)
+        },
         Config {
             sla: sla(KeyGate::Key),
             d_k: 5,
@@ -43,9 +53,19 @@ fn configs() -> [Config; 4] {
             conv: Some(4),
             ..small(Backbone::Gla)
         },
-        Config { sla: sla(KeyGate::Beta), conv: Some(2), value_heads: 8, tied: true, ..small(Backbone::GatedDeltaNet) },
         Config {
-            input: Input::Features { size: 5, mean: vec![0.5; 5], std: vec![2.0; 5] },
+            sla: sla(KeyGate::Beta),
+            conv: Some(2),
+            value_heads: 8,
+            tied: true,
+            ..small(Backbone::GatedDeltaNet)
+        },
+        Config {
+            input: Input::Features {
+                size: 5,
+                mean: vec![0.5; 5],
+                std: vec![2.0; 5],
+            },
             outputs: 40,
             ..small(Backbone::Gla)
         },
@@ -60,7 +80,12 @@ fn file(config: &Config, state: StateKind) -> OwnedModel {
 fn files() -> Vec<(String, OwnedModel)> {
     let all = configs().into_iter().enumerate();
     all.flat_map(|(i, config)| {
-        STATES.map(|state| (format!("{i} {:?} {state:?}", config.backbone), file(&config, state)))
+        STATES.map(|state| {
+            (
+                format!("{i} {:?} {state:?}", config.backbone),
+                file(&config, state),
+            )
+        })
     })
     .collect()
 }
@@ -72,7 +97,9 @@ fn step(session: &mut Session, t: u64) {
     match desc.input {
         InputKind::Tokens => session.step(x as u32 % desc.inputs).map(drop),
         InputKind::Features => {
-            let frame: Vec<i32> = (0..desc.inputs as i32).map(|i| (x as i32).wrapping_mul(2 * i + 1) >> 14).collect();
+            let frame: Vec<i32> = (0..desc.inputs as i32)
+                .map(|i| (x as i32).wrapping_mul(2 * i + 1) >> 14)
+                .collect();
             session.step_features(&frame).map(drop)
         }
     }
@@ -105,7 +132,10 @@ fn saved(session: &mut Session) -> Vec<u8> {
 /// Buffers that hold something already.
 fn dirty(model: &Model) -> (Vec<u32>, Vec<u32>) {
     let plan = model.plan();
-    (vec![0x8000_0001; plan.state_words], vec![0x7fff_fffe; plan.scratch_words])
+    (
+        vec![0x8000_0001; plan.state_words],
+        vec![0x7fff_fffe; plan.scratch_words],
+    )
 }
 
 /// Writes the right checksum (S1.5).
@@ -125,7 +155,11 @@ fn a_restored_session_goes_on_with_the_same_bits() {
             let mut session = memory.session(&model).unwrap();
             run(&mut session, 0, position);
             let snapshot = saved(&mut session);
-            assert_eq!(snapshot.len(), MemoryPlan::snapshot_bytes_of_file(file.bytes()), "{name}");
+            assert_eq!(
+                snapshot.len(),
+                MemoryPlan::snapshot_bytes_of_file(file.bytes()),
+                "{name}"
+            );
             let last = digest(&mut session);
             let want = run(&mut session, position, position + 20);
             let (mut state, mut scratch) = dirty(&model);
@@ -136,8 +170,16 @@ fn a_restored_session_goes_on_with_the_same_bits() {
             if position > 0 {
                 assert_eq!(digest(&mut other), last, "{name}: the logits at once");
             }
-            assert_eq!(saved(&mut other), snapshot, "{name}: the same snapshot again");
-            assert_eq!(run(&mut other, position, position + 20), want, "{name} from {position}");
+            assert_eq!(
+                saved(&mut other),
+                snapshot,
+                "{name}: the same snapshot again"
+            );
+            assert_eq!(
+                run(&mut other, position, position + 20),
+                want,
+                "{name} from {position}"
+            );
             assert_eq!(saved(&mut other), saved(&mut session), "{name}");
         }
     }
@@ -146,7 +188,9 @@ fn a_restored_session_goes_on_with_the_same_bits() {
 /// CRC-32 bit by bit, as IEEE 802.3 has it.
 fn crc(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, &byte| {
-        (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+            (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg())
+        })
     })
 }
 
@@ -164,13 +208,33 @@ fn the_layout_is_the_documented_one() {
         let test_digest = u32::from_le_bytes(model.self_test_section()[..4].try_into().unwrap());
         let file_crc = u32::from_le_bytes(file.bytes()[8..12].try_into().unwrap());
         // F7.3: the residual stream, RetNet's angles, then the activations.
-        let act = pad_rows(hidden) + if desc.backbone == sla_format::Backbone::RetNet { desc.d_k as usize } else { 0 };
+        let act = pad_rows(hidden)
+            + if desc.backbone == sla_format::Backbone::RetNet {
+                desc.d_k as usize
+            } else {
+                0
+            };
         let act = &scratch[act..act + hidden.next_multiple_of(32) / 2];
-        let words = [u32::from_le_bytes(*b"SLS\x7f"), 1, snapshot.len() as u32, file_crc, test_digest];
-        let mut want: Vec<u8> = words.iter().chain(&state).chain(act).flat_map(|word| word.to_le_bytes()).collect();
+        let words = [
+            u32::from_le_bytes(*b"SLS\x7f"),
+            1,
+            snapshot.len() as u32,
+            file_crc,
+            test_digest,
+        ];
+        let mut want: Vec<u8> = words
+            .iter()
+            .chain(&state)
+            .chain(act)
+            .flat_map(|word| word.to_le_bytes())
+            .collect();
         want.extend(crc(&want).to_le_bytes());
         assert_eq!(snapshot, want, "{name}");
-        assert_eq!(u64::from_le_bytes(snapshot[20..28].try_into().unwrap()), 9, "the position");
+        assert_eq!(
+            u64::from_le_bytes(snapshot[20..28].try_into().unwrap()),
+            9,
+            "the position"
+        );
     }
 }
 
@@ -184,7 +248,10 @@ fn pieces_of_any_length_are_the_snapshot() {
     let whole = saved(&mut session);
     assert_eq!(
         session.save(&mut vec![0; whole.len() - 1]),
-        Err(SnapshotError::Truncated { need: whole.len(), have: whole.len() - 1 })
+        Err(SnapshotError::Truncated {
+            need: whole.len(),
+            have: whole.len() - 1
+        })
     );
     let mut room = vec![0xee; whole.len() + 3];
     assert_eq!(session.save(&mut room), Ok(whole.len()));
@@ -241,12 +308,27 @@ fn what_is_torn_or_foreign_is_refused_and_changes_nothing() {
                 1 => assert!(matches!(error, SnapshotError::Version { .. })),
                 2 => assert!(matches!(error, SnapshotError::Truncated { .. })),
                 3 | 4 => assert!(matches!(error, SnapshotError::Model { .. })),
-                _ => assert!(matches!(error, SnapshotError::Checksum { .. }), "{name}: bit {bit}: {error}"),
+                _ => assert!(
+                    matches!(error, SnapshotError::Checksum { .. }),
+                    "{name}: bit {bit}: {error}"
+                ),
             }
         }
         let long = [&good[..], &[0]].concat();
-        assert_eq!(refuse(&long, "too long"), SnapshotError::Truncated { need: good.len(), have: good.len() + 1 });
-        assert_eq!(refuse(&[], "empty"), SnapshotError::Truncated { need: SnapshotHeader::BYTES, have: 0 });
+        assert_eq!(
+            refuse(&long, "too long"),
+            SnapshotError::Truncated {
+                need: good.len(),
+                have: good.len() + 1
+            }
+        );
+        assert_eq!(
+            refuse(&[], "empty"),
+            SnapshotError::Truncated {
+                need: SnapshotHeader::BYTES,
+                have: 0
+            }
+        );
     }
     // Of a model that differs in one weight and in nothing else.
     let config = &configs()[1];
@@ -261,7 +343,10 @@ fn what_is_torn_or_foreign_is_refused_and_changes_nothing() {
     run(&mut session, 0, 5);
     run(&mut foreign, 0, 5);
     let before = saved(&mut session);
-    let refused = SnapshotError::Model { found: other_model.id(), expected: own_model.id() };
+    let refused = SnapshotError::Model {
+        found: other_model.id(),
+        expected: own_model.id(),
+    };
     assert_eq!(session.restore(&saved(&mut foreign)), Err(refused));
     assert_eq!(session.copy_from(&mut foreign), Err(refused));
     assert_eq!(saved(&mut session), before);
@@ -270,11 +355,17 @@ fn what_is_torn_or_foreign_is_refused_and_changes_nothing() {
         SnapshotError::NotASnapshot,
         SnapshotError::Version { found: 7 },
         SnapshotError::Truncated { need: 8, have: 7 },
-        SnapshotError::Checksum { stored: 1, computed: 2 },
+        SnapshotError::Checksum {
+            stored: 1,
+            computed: 2,
+        },
         SnapshotError::State { layer: 3 },
         SnapshotError::Read { at: 64 },
     ] {
-        assert!(!error.to_string().contains('\n') && error.to_string().contains("snapshot"), "{error}");
+        assert!(
+            !error.to_string().contains('\n') && error.to_string().contains("snapshot"),
+            "{error}"
+        );
     }
 }
 
@@ -322,20 +413,31 @@ fn a_failing_reader_changes_nothing_and_a_lying_one_resets() {
             if after == before {
                 unchanged += 1;
             } else {
-                assert_eq!(session.position(), 0, "call {fail}: neither as it was nor at the start");
-                assert_eq!(run(&mut session, 0, 3), run(&mut file.memory().session(&model).unwrap(), 0, 3));
+                assert_eq!(
+                    session.position(),
+                    0,
+                    "call {fail}: neither as it was nor at the start"
+                );
+                assert_eq!(
+                    run(&mut session, 0, 3),
+                    run(&mut file.memory().session(&model).unwrap(), 0, 3)
+                );
                 reset += 1;
             }
         }
     }
-    assert!(unchanged > calls && reset > 4, "{unchanged} unchanged, {reset} reset of {calls} calls");
+    assert!(
+        unchanged > calls && reset > 4,
+        "{unchanged} unchanged, {reset} reset of {calls} calls"
+    );
 }
 
 /// Damaged snapshots with the right checksum: refused, or a state from which every step runs without a panic (the profile has overflow
 /// checks) and inside its buffers, and that is a state a step can have left.
 #[test]
 fn hostile_snapshots_are_refused_or_do_no_harm() {
-    let n = std::env::var("SLA_MUTATIONS").map_or(MUTATIONS, |n| n.parse().expect("SLA_MUTATIONS is a number"));
+    let n = std::env::var("SLA_MUTATIONS")
+        .map_or(MUTATIONS, |n| n.parse().expect("SLA_MUTATIONS is a number"));
     for (name, file) in files() {
         let model = file.model();
         let mut memory = file.memory();
@@ -349,14 +451,22 @@ fn hostile_snapshots_are_refused_or_do_no_harm() {
                 let mut snapshot = mutate(&good, seed as u64);
                 seal(&mut snapshot);
                 let outcome = catch_unwind(AssertUnwindSafe(|| survives(&model, &snapshot)));
-                let Ok(restored) = outcome else { panic!("{name}, mutation {seed} panics (see above)") };
+                let Ok(restored) = outcome else {
+                    panic!("{name}, mutation {seed} panics (see above)")
+                };
                 counts[usize::from(restored)] += 1;
             }
             counts
         });
         let [refused, ran] = [0, 1].map(|k| counts.iter().map(|c| c[k]).sum::<usize>());
-        eprintln!("{name}: {} bytes, {n} mutations: {refused} refused, {ran} ran", good.len());
-        assert!(refused * 5 > n && ran * 50 > n, "{name}: {refused} refused, {ran} ran: one side is not tested");
+        eprintln!(
+            "{name}: {} bytes, {n} mutations: {refused} refused, {ran} ran",
+            good.len()
+        );
+        assert!(
+            refused * 5 > n && ran * 50 > n,
+            "{name}: {refused} refused, {ran} ran: one side is not tested"
+        );
     }
 }
 
@@ -364,7 +474,10 @@ fn hostile_snapshots_are_refused_or_do_no_harm() {
 fn survives(model: &Model, snapshot: &[u8]) -> bool {
     const SENTINEL: u32 = 0xdead_beef;
     let plan = *model.plan();
-    let (mut state, mut scratch) = (vec![SENTINEL; plan.state_words + 4], vec![SENTINEL; plan.scratch_words + 4]);
+    let (mut state, mut scratch) = (
+        vec![SENTINEL; plan.state_words + 4],
+        vec![SENTINEL; plan.scratch_words + 4],
+    );
     let mut session = Session::new(model, &mut state, &mut scratch).unwrap();
     let restored = session.restore(snapshot).is_ok();
     if restored {
@@ -374,18 +487,31 @@ fn survives(model: &Model, snapshot: &[u8]) -> bool {
             assert_eq!(again, snapshot, "what was restored");
         }
         let scalar = with_scalar(|| digest(&mut session));
-        assert_eq!(digest(&mut session), scalar, "the logits at once, by other kernels");
+        assert_eq!(
+            digest(&mut session),
+            scalar,
+            "the logits at once, by other kernels"
+        );
         let position = session.position();
         let want = with_scalar(|| run(&mut session, position, position.wrapping_add(4)));
         session.restore(&again).unwrap();
-        assert_eq!(run(&mut session, position, position.wrapping_add(4)), want, "the steps, by other kernels");
+        assert_eq!(
+            run(&mut session, position, position.wrapping_add(4)),
+            want,
+            "the steps, by other kernels"
+        );
         let after = saved(&mut session);
         session.restore(&after).expect("a state that a step left");
     } else {
         assert_eq!(session.position(), 0);
         run(&mut session, 0, 2);
     }
-    assert!(state[plan.state_words..].iter().chain(&scratch[plan.scratch_words..]).all(|&w| w == SENTINEL));
+    assert!(
+        state[plan.state_words..]
+            .iter()
+            .chain(&scratch[plan.scratch_words..])
+            .all(|&w| w == SENTINEL)
+    );
     restored
 }
 
@@ -446,7 +572,11 @@ fn forks_and_rollbacks() {
         run(&mut trunk, 0, 10);
         let at_10 = saved(&mut trunk);
         branch.copy_from(&mut trunk).unwrap();
-        assert_eq!(digest(&mut branch), digest(&mut trunk), "{name}: the logits at once");
+        assert_eq!(
+            digest(&mut branch),
+            digest(&mut trunk),
+            "{name}: the logits at once"
+        );
         let other = run(&mut branch, 50, 60);
         let want = run(&mut trunk, 10, 20);
         assert_ne!(other, want);
@@ -476,7 +606,11 @@ fn a_step_in_slices_is_finished_by_a_snapshot_and_dropped_by_a_restore() {
         session.step(1).unwrap();
         let mut step = session.slices(2).unwrap();
         (0..done).for_each(|_| assert!(step.run_next()));
-        assert_eq!(saved(&mut session), two.0, "after {done} of {slices} slices");
+        assert_eq!(
+            saved(&mut session),
+            two.0,
+            "after {done} of {slices} slices"
+        );
         assert_eq!(digest(&mut session), two.1);
         let mut memory = file.memory();
         let mut other = memory.session(&model).unwrap();
@@ -499,7 +633,13 @@ fn a_step_in_slices_is_finished_by_a_snapshot_and_dropped_by_a_restore() {
 #[test]
 fn a_session_survives_power_loss_while_it_is_stored() {
     type Flash = Nor<4, 16, 1_024>;
-    let file = file(&Config { layers: 1, ..configs()[1].clone() }, StateKind::Int16);
+    let file = file(
+        &Config {
+            layers: 1,
+            ..configs()[1].clone()
+        },
+        StateKind::Int16,
+    );
     let model = file.model();
     let mut memory = file.memory();
     let mut session = memory.session(&model).unwrap();
@@ -508,7 +648,9 @@ fn a_session_survives_power_loss_while_it_is_stored() {
     let open = |flash: Flash| Store::open(flash, 0..2 * slot as u32).unwrap();
     let store_it = |store: &mut Store<Flash>, session: &mut Session| {
         let snapshot = session.snapshot();
-        store.write(snapshot.bytes(), |at, out| assert_eq!(snapshot.read(at, out), out.len()))
+        store.write(snapshot.bytes(), |at, out| {
+            assert_eq!(snapshot.read(at, out), out.len())
+        })
     };
     session.reset();
     let mut store = open(Flash::new(vec![0xff; 2 * slot]));
@@ -522,7 +664,10 @@ fn a_session_survives_power_loss_while_it_is_stored() {
     let mut positions = [0usize; 2];
     for budget in 0..=steps {
         let mut stopped = flash.rebooted();
-        (stopped.budget, stopped.torn) = (Some(budget), [Torn::Front, Torn::Back, Torn::Bits][budget % 3]);
+        (stopped.budget, stopped.torn) = (
+            Some(budget),
+            [Torn::Front, Torn::Back, Torn::Bits][budget % 3],
+        );
         let mut store = open(stopped);
         let stored = store_it(&mut store, &mut session).is_ok();
         assert_eq!(stored, budget == steps);
@@ -532,12 +677,22 @@ fn a_session_survives_power_loss_while_it_is_stored() {
         let mut revived = Session::new(&model, &mut state, &mut scratch).unwrap();
         revived.restore_with(|at, out| store.read(at, out)).unwrap();
         let position = revived.position();
-        assert!(position == 20 || (position == 10 && !stored), "{position} after {budget} bytes");
+        assert!(
+            position == 20 || (position == 10 && !stored),
+            "{position} after {budget} bytes"
+        );
         positions[usize::from(position == 20)] += 1;
         assert_eq!(digest(&mut revived), all[position as usize - 1]);
         if budget % 16 == 0 || stored {
-            assert_eq!(run(&mut revived, position, 40), all[position as usize..], "after {budget} bytes");
+            assert_eq!(
+                run(&mut revived, position, 40),
+                all[position as usize..],
+                "after {budget} bytes"
+            );
         }
     }
-    assert!(positions[0] > steps - 32 && positions[1] > 0, "{positions:?}");
+    assert!(
+        positions[0] > steps - 32 && positions[1] > 0,
+        "{positions:?}"
+    );
 }

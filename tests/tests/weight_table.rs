@@ -13,7 +13,9 @@ use sla_tests::{Case, checkpoint, directories, name, parallel};
 
 /// 10·log10(Σ w² / Σ (w - ŵ)²)
 fn ratio(pairs: impl Iterator<Item = (f64, f64)>) -> f64 {
-    let (signal, noise) = pairs.fold((0.0, 0.0), |(s, n), (w, file)| (s + w * w, n + (w - file) * (w - file)));
+    let (signal, noise) = pairs.fold((0.0, 0.0), |(s, n), (w, file)| {
+        (s + w * w, n + (w - file) * (w - file))
+    });
     10.0 * (signal / noise).log10()
 }
 
@@ -23,7 +25,13 @@ fn wide(x: &[f32]) -> Vec<f64> {
 
 /// The checkpoint's matrix, the factors of its columns, and what else multiplies its integers on their way to a result: the
 /// real value of an input's unit, and gains.
-fn source<'w>(config: &Config, w: &'w Weights, model: &Model, layer: usize, role: Role) -> (&'w Matrix, Vec<f64>, f64) {
+fn source<'w>(
+    config: &Config,
+    w: &'w Weights,
+    model: &Model,
+    layer: usize,
+    role: Role,
+) -> (&'w Matrix, Vec<f64>, f64) {
     let desc = model.desc();
     let t = |role| model.tensor(layer, role);
     let unit = (config.hidden as f64).sqrt() * 2f64.powi(-desc.unit_frac);
@@ -33,10 +41,18 @@ fn source<'w>(config: &Config, w: &'w Weights, model: &Model, layer: usize, role
     let some = |m: &'w Option<Matrix>| m.as_ref().expect("the model has it");
     match role {
         Role::Input => match &w.input {
-            InputWeights::Embedding(m) => {
-                (m, vec![1.0; m.cols], 2f64.powi(if t(role).kind == TensorKind::I4 { -20 } else { -24 }))
+            InputWeights::Embedding(m) => (
+                m,
+                vec![1.0; m.cols],
+                2f64.powi(if t(role).kind == TensorKind::I4 {
+                    -20
+                } else {
+                    -24
+                }),
+            ),
+            InputWeights::Projection { weight, .. } => {
+                (weight, vec![1.0; weight.cols], 2f64.powi(-20))
             }
-            InputWeights::Projection { weight, .. } => (weight, vec![1.0; weight.cols], 2f64.powi(-20)),
         },
         Role::Head => (some(&w.head.weight), wide(&w.norm), unit),
         Role::Query => (&l.q, attn, unit),
@@ -44,19 +60,30 @@ fn source<'w>(config: &Config, w: &'w Weights, model: &Model, layer: usize, role
         Role::Value => (&l.v, attn, unit),
         Role::OutputGate => (some(&l.g), attn, unit),
         Role::DecayDown => (some(&l.gk0), attn, unit),
-        Role::DecayUp => (some(&l.gk1), vec![1.0; config.gate_rank], 2f64.powi(-t(Role::DecayDown).out_frac)),
+        Role::DecayUp => (
+            some(&l.gk1),
+            vec![1.0; config.gate_rank],
+            2f64.powi(-t(Role::DecayDown).out_frac),
+        ),
         Role::DeltaDecay => (some(&l.a), attn, unit),
         Role::DeltaBeta => (some(&l.b), attn, unit),
         Role::QueryHeadGate => (some(&l.query_gate), attn, unit * gate()),
         Role::KeyHeadGate => (some(&l.key_gate), attn, unit * gate()),
         Role::Output => {
-            let columns = l.o_norm.as_ref().map_or_else(|| vec![1.0; config.d_v], |norm| wide(norm));
+            let columns = l
+                .o_norm
+                .as_ref()
+                .map_or_else(|| vec![1.0; config.d_v], |norm| wide(norm));
             let scale = match config.query_gate() {
                 Some(QueryGate::Output) => config.sla.as_ref().expect("gates").query_gate_scale,
                 _ => 1.0,
             };
             let input = 2f64.powi(-y_frac(desc.output_gate, &t(Role::OutputGate)));
-            (&l.o, columns.repeat(config.value_heads), input * (config.d_v as f64).sqrt() * scale)
+            (
+                &l.o,
+                columns.repeat(config.value_heads),
+                input * (config.d_v as f64).sqrt() * scale,
+            )
         }
         Role::MlpGate => (&l.gate, mlp, unit),
         Role::MlpUp => (&l.up, mlp, unit),
@@ -81,9 +108,17 @@ fn behind(w: &Weights, layer: usize, role: Role) -> Option<(&Matrix, Role)> {
 }
 
 /// A channel's taps in the file, and the real value of their unit that suits the checkpoint's taps best.
-fn taps(model: &Model, layer: usize, role: Role, channel: usize, float: &Matrix) -> (Vec<f64>, f64) {
+fn taps(
+    model: &Model,
+    layer: usize,
+    role: Role,
+    channel: usize,
+    float: &Matrix,
+) -> (Vec<f64>, f64) {
     let all: &[i16] = model.elements(layer, role);
-    let file: Vec<f64> = (0..float.cols).map(|j| all[j * float.rows + channel].into()).collect();
+    let file: Vec<f64> = (0..float.cols)
+        .map(|j| all[j * float.rows + channel].into())
+        .collect();
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
     let unit = dot(&file, &wide(float.row(channel))) / dot(&file, &file);
     (file, if unit.is_finite() { unit } else { 0.0 })
@@ -96,7 +131,9 @@ fn recomputed(config: &Config, w: &Weights, model: &Model, figures: &TensorFigur
         let (float, role) = behind(w, layer, role).expect("a convolution");
         let pairs = (0..float.rows).flat_map(|c| {
             let (file, unit) = taps(model, layer, role, c, float);
-            wide(float.row(c)).into_iter().zip(file.into_iter().map(move |t| t * unit))
+            wide(float.row(c))
+                .into_iter()
+                .zip(file.into_iter().map(move |t| t * unit))
         });
         // The best unit of a channel takes a share of its taps' error.
         return (ratio(pairs), 6.0);
@@ -107,7 +144,9 @@ fn recomputed(config: &Config, w: &Weights, model: &Model, figures: &TensorFigur
     for r in 0..float.rows {
         let multiplier = f64::from(matrix.multiplier()[r]);
         let unit = match behind(w, layer, role) {
-            None => multiplier * 2f64.powi(i32::from(matrix.desc().shift) - 32 - matrix.desc().out_frac),
+            None => {
+                multiplier * 2f64.powi(i32::from(matrix.desc().shift) - 32 - matrix.desc().out_frac)
+            }
             // The row as int16, which the convolution's multiplier brings to Q16.
             Some((conv, role)) => {
                 let t = model.tensor(layer, role);
@@ -122,7 +161,14 @@ fn recomputed(config: &Config, w: &Weights, model: &Model, figures: &TensorFigur
                 let (w, column) = (f64::from(float.row(r)[c]), columns[c] * input);
                 // What a zero multiplies is not in the file.
                 let lost = column == 0.0 || (unit == 0.0 && multiplier != 0.0);
-                pairs.push((w, if lost { w } else { f64::from(q) * unit / column }));
+                pairs.push((
+                    w,
+                    if lost {
+                        w
+                    } else {
+                        f64::from(q) * unit / column
+                    },
+                ));
             }
         });
     }
@@ -142,7 +188,10 @@ fn check(what: &str, checkpoint: &Checkpoint, options: &ConvertOptions) -> usize
         let (want, below) = recomputed(config, weights, &model, figures);
         // Beyond 120 dB f32 ends.
         let apart = snr.min(120.0) - want.min(120.0);
-        assert!((-0.02 - below..=0.02).contains(&apart), "{place}: {snr:.3} dB, recomputed {want:.3}");
+        assert!(
+            (-0.02 - below..=0.02).contains(&apart),
+            "{place}: {snr:.3} dB, recomputed {want:.3}"
+        );
         let least = match figures.kind {
             TensorKind::I16 => 75.0,
             TensorKind::I4 => 6.0,
@@ -155,7 +204,11 @@ fn check(what: &str, checkpoint: &Checkpoint, options: &ConvertOptions) -> usize
         roles(Role::QueryConv) + roles(Role::KeyConv) + roles(Role::ValueConv),
         config.conv.map_or(0, |_| 3 * config.layers)
     );
-    assert_eq!((roles(Role::Query), roles(Role::MlpDown)), (config.layers, config.layers), "{what}");
+    assert_eq!(
+        (roles(Role::Query), roles(Role::MlpDown)),
+        (config.layers, config.layers),
+        "{what}"
+    );
     table.len()
 }
 
@@ -165,7 +218,11 @@ fn little(checkpoint: &Checkpoint, weights: WeightBits) -> ConvertOptions {
         Input::Tokens { vocab } => Calibration::Tokens(vec![(0..vocab.min(16) as u32).collect()]),
         Input::Features { .. } => Calibration::Own,
     };
-    ConvertOptions { calibration, weights, ..ConvertOptions::default() }
+    ConvertOptions {
+        calibration,
+        weights,
+        ..ConvertOptions::default()
+    }
 }
 
 #[test]
@@ -177,7 +234,11 @@ fn shipped_models_have_the_ratios_of_their_integers() {
     assert!(all.len() >= 24, "{} models", all.len());
     let lines = parallel(all.len(), |i| {
         let checkpoint = load(&all[i]).unwrap_or_else(|e| panic!("{}: {e}", all[i].display()));
-        check(&name(&all[i]), &checkpoint, &little(&checkpoint, WeightBits::Int8))
+        check(
+            &name(&all[i]),
+            &checkpoint,
+            &little(&checkpoint, WeightBits::Int8),
+        )
     });
     assert!(lines.iter().sum::<usize>() > 1000, "{lines:?}");
 }
@@ -209,9 +270,16 @@ fn zeros_and_gains_are_taken_back_too() {
             continue;
         }
         let checkpoint = checkpoint(config, weights);
-        check(&format!("case {seed}"), &checkpoint, &little(&checkpoint, WeightBits::Int8));
+        check(
+            &format!("case {seed}"),
+            &checkpoint,
+            &little(&checkpoint, WeightBits::Int8),
+        );
     }
-    let config = Config { conv: Some(4), ..synth::small(Backbone::Gla) };
+    let config = Config {
+        conv: Some(4),
+        ..synth::small(Backbone::Gla)
+    };
     let checkpoint = checkpoint(config.clone(), synth::weights(&config, 1));
     check("plain", &checkpoint, &little(&checkpoint, WeightBits::Int8));
 }

@@ -39,10 +39,19 @@ pub struct Options {
 
 /// Runs `cargo xtask bench`.
 pub fn command(options: &Options) -> Result<()> {
-    let emulated = qemu::Options { machine: options.machines.clone(), ..qemu::Options::default() };
-    let shipped = models::MEASURED.into_iter().map(models::shipped_as).collect::<Result<Vec<_>>>()?;
+    let emulated = qemu::Options {
+        machine: options.machines.clone(),
+        ..qemu::Options::default()
+    };
+    let shipped = models::MEASURED
+        .into_iter()
+        .map(models::shipped_as)
+        .collect::<Result<Vec<_>>>()?;
     let reports = qemu::everything(&emulated, &shipped, |report| match &report.outcome {
-        Outcome::Done(_) => eprintln!("{}: {} {}: done", report.machine, report.binary, report.model),
+        Outcome::Done(_) => eprintln!(
+            "{}: {} {}: done",
+            report.machine, report.binary, report.model
+        ),
         Outcome::Skipped(_) | Outcome::Failed(_) => {}
     })?;
     let complaint = qemu::complain(&reports);
@@ -58,23 +67,43 @@ pub fn command(options: &Options) -> Result<()> {
         complaint?;
         let path = record::write(&bench.rustc, &bench.markdown(host.as_ref()))?;
         eprintln!("recorded in {}", path.display());
-        let missed: Vec<String> = bench.missed().into_iter().chain(host.as_ref().and_then(host::missed)).collect();
-        return if missed.is_empty() { Ok(()) } else { bail!("{}", missed.join("; ")) };
+        let missed: Vec<String> = bench
+            .missed()
+            .into_iter()
+            .chain(host.as_ref().and_then(host::missed))
+            .collect();
+        return if missed.is_empty() {
+            Ok(())
+        } else {
+            bail!("{}", missed.join("; "))
+        };
     }
     if !options.json {
-        let tables = bench.tables().into_iter().chain(host.as_ref().map(host::table));
+        let tables = bench
+            .tables()
+            .into_iter()
+            .chain(host.as_ref().map(host::table));
         tables.for_each(|table| println!("{}", table.render()));
     }
     let mut verdict = bench.verdict()?;
-    verdict.failures.extend(host.as_ref().and_then(host::missed));
+    verdict
+        .failures
+        .extend(host.as_ref().and_then(host::missed));
     if options.json {
         println!("{:#}", bench.json(host.as_ref(), &verdict));
     }
-    verdict.notes.iter().chain(&verdict.skipped).chain(&verdict.failures).for_each(|line| eprintln!("{line}"));
+    verdict
+        .notes
+        .iter()
+        .chain(&verdict.skipped)
+        .chain(&verdict.failures)
+        .for_each(|line| eprintln!("{line}"));
     complaint?;
     match verdict.failures.len() {
         0 => Ok(()),
-        count => bail!("{count} figures are dearer than docs/kernels.md has them, missing, or miss their target"),
+        count => bail!(
+            "{count} figures are dearer than docs/kernels.md has them, missing, or miss their target"
+        ),
     }
 }
 
@@ -105,7 +134,11 @@ impl Bench {
             shown => shown.is_some(),
         };
         let (mut layouts, mut rows) = (Vec::new(), Vec::new());
-        for shown in reports.iter().filter(counts).filter_map(|report| report.outcome.done()) {
+        for shown in reports
+            .iter()
+            .filter(counts)
+            .filter_map(|report| report.outcome.done())
+        {
             match shown {
                 Shown::Kernels { .. } => {}
                 Shown::Model(row) => rows.push(row.as_ref().clone()),
@@ -119,31 +152,44 @@ impl Bench {
         }
         let target = Machine::choose(&["m4".to_owned()])?.remove(0).target;
         let rustc = setup::device_rustc(&target).unwrap_or_else(|| "unknown".to_owned());
-        Ok(Self { figures: Figures::of(reports.iter().filter(counts)), layouts, rows, rustc })
+        Ok(Self {
+            figures: Figures::of(reports.iter().filter(counts)),
+            layouts,
+            rows,
+            rustc,
+        })
     }
 
     /// The figures beside the recorded ones, and beside their targets.
     pub fn verdict(&self) -> Result<Verdict> {
         let record = Record::read()?;
-        let mut verdict =
-            Verdict { notes: Vec::new(), skipped: Vec::new(), failures: self.missed(), differences: Vec::new() };
+        let mut verdict = Verdict {
+            notes: Vec::new(),
+            skipped: Vec::new(),
+            failures: self.missed(),
+            differences: Vec::new(),
+        };
         if record.rustc != self.rustc {
             let (here, there) = (&self.rustc, &record.rustc);
-            verdict
-                .skipped
-                .push(format!("comparison with docs/kernels.md: compiled by rustc {here}, recorded {there}"));
+            verdict.skipped.push(format!(
+                "comparison with docs/kernels.md: compiled by rustc {here}, recorded {there}"
+            ));
             return Ok(verdict);
         }
         verdict.differences = self.figures.differences(&record.figures);
         for difference in &verdict.differences {
             match difference.is_failure() {
                 true => verdict.failures.push(difference.to_string()),
-                false => verdict.notes.push(format!("{difference}: better: `cargo xtask bench --bless` records it")),
+                false => verdict.notes.push(format!(
+                    "{difference}: better: `cargo xtask bench --bless` records it"
+                )),
             }
         }
         let (cases, machines) = (self.figures.cases.len(), self.figures.machines.len());
         if verdict.differences.is_empty() {
-            let text = format!("{cases} cases on {machines} machines within {TOLERANCE_PERCENT} % of docs/kernels.md");
+            let text = format!(
+                "{cases} cases on {machines} machines within {TOLERANCE_PERCENT} % of docs/kernels.md"
+            );
             verdict.notes.push(text);
         }
         Ok(verdict)
@@ -151,19 +197,31 @@ impl Bench {
 
     /// One line a target that is missed.
     fn missed(&self) -> Vec<String> {
-        let missed = TARGETS.iter().filter(|target| target.is_missed(&self.figures));
-        missed.map(|target| format!("target: {}", target.cells(&self.figures).join(" "))).collect()
+        let missed = TARGETS
+            .iter()
+            .filter(|target| target.is_missed(&self.figures));
+        missed
+            .map(|target| format!("target: {}", target.cells(&self.figures).join(" ")))
+            .collect()
     }
 
     fn tables(&self) -> [Table; 4] {
-        [self.figures.table(), layout::table(&self.layouts), tokens(&self.rows), targets::table(&self.figures)]
+        [
+            self.figures.table(),
+            layout::table(&self.layouts),
+            tokens(&self.rows),
+            targets::table(&self.figures),
+        ]
     }
 
     /// The generated part of docs/kernels.md. The table of figures comes first: it is read back.
     fn markdown(&self, host: Option<&Value>) -> String {
         let [figures, layouts, tokens, targets] = self.tables().map(|table| table.markdown());
         let host = host.map_or_else(String::new, |host| {
-            format!("\nOn the machine that made this, and only there:\n\n{}", host::table(host).markdown())
+            format!(
+                "\nOn the machine that made this, and only there:\n\n{}",
+                host::table(host).markdown()
+            )
         });
         format!(
             "Instructions per unit:\n\n{figures}\n\
@@ -182,7 +240,8 @@ impl Bench {
             };
             figures.machines.iter().filter_map(one)
         });
-        let layout = |l: &Layout| json!({ "case": l.case, "in_bits": l.in_bits, "block_columns": l.block });
+        let layout =
+            |l: &Layout| json!({ "case": l.case, "in_bits": l.in_bits, "block_columns": l.block });
         let difference = |d: &Difference| {
             json!({
                 "case": d.case, "machine": d.machine, "recorded": d.was, "measured": d.is, "is_failure": d.is_failure(),
@@ -203,14 +262,33 @@ impl Bench {
 
 /// One row a machine and model.
 fn tokens(rows: &[Row]) -> Table {
-    let heads =
-        ["<machine", "<model", "least", "mean", "most", "per MAC", "parse", "state", "scratch", "stack", "code"];
+    let heads = [
+        "<machine", "<model", "least", "mean", "most", "per MAC", "parse", "state", "scratch",
+        "stack", "code",
+    ];
     let mut table = Table::new(&heads);
     for row in rows {
-        let figures = [row.insns_min as f64, row.insns_mean, row.insns_max as f64, row.insns_per_mac()].map(number);
-        let sizes = [row.parse_insns, row.state_bytes, row.scratch_bytes, row.stack_bytes, row.code_bytes];
+        let figures = [
+            row.insns_min as f64,
+            row.insns_mean,
+            row.insns_max as f64,
+            row.insns_per_mac(),
+        ]
+        .map(number);
+        let sizes = [
+            row.parse_insns,
+            row.state_bytes,
+            row.scratch_bytes,
+            row.stack_bytes,
+            row.code_bytes,
+        ];
         let names = [row.machine.clone(), row.model.clone()];
-        table.row(names.into_iter().chain(figures).chain(sizes.map(|bytes| number(bytes as f64))));
+        table.row(
+            names
+                .into_iter()
+                .chain(figures)
+                .chain(sizes.map(|bytes| number(bytes as f64))),
+        );
     }
     table
 }

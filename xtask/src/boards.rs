@@ -19,7 +19,10 @@ pub use chat::{Outcome, check as converse};
 use figures::Row;
 use list::{BOARDS, Board};
 
-const MADE: Made = Made { document: "docs/boards.md", command: "cargo xtask boards --bless" };
+const MADE: Made = Made {
+    document: "docs/boards.md",
+    command: "cargo xtask boards --bless",
+};
 
 /// Options of `cargo xtask boards`.
 #[derive(Args)]
@@ -42,20 +45,26 @@ pub struct Options {
 pub fn command(options: &Options) -> Result<()> {
     if options.emulated {
         match converse()? {
-            Outcome::Right { stack_bytes } => println!("stm32f405: as on the host; peak stack {stack_bytes} bytes"),
+            Outcome::Right { stack_bytes } => {
+                println!("stm32f405: as on the host; peak stack {stack_bytes} bytes")
+            }
             Outcome::Skipped(why) => println!("skipped: {why}"),
         }
         return Ok(());
     }
     let chosen: Vec<&Board> = BOARDS
         .iter()
-        .filter(|board| options.board.is_empty() || options.board.iter().any(|name| name == board.folder))
+        .filter(|board| {
+            options.board.is_empty() || options.board.iter().any(|name| name == board.folder)
+        })
         .collect();
     setup::require_targets(&chosen.iter().map(|board| board.target).collect::<Vec<_>>())?;
     let model = Model::choose(options.model.as_deref())?;
     let mut rows = Vec::new();
     for board in chosen {
-        rows.push(measure(board, &model, &mut |note| eprintln!("{}: {note}", board.name))?);
+        rows.push(measure(board, &model, &mut |note| {
+            eprintln!("{}: {note}", board.name)
+        })?);
     }
     let table = figures::table(&rows);
     if options.bless {
@@ -69,10 +78,16 @@ pub fn command(options: &Options) -> Result<()> {
         return Ok(());
     }
     let differences = figures::differences(&MADE.read()?, &rows)?;
-    differences.iter().for_each(|difference| eprintln!("{difference}"));
+    differences
+        .iter()
+        .for_each(|difference| eprintln!("{difference}"));
     match differences.len() {
         0 => Ok(()),
-        count => bail!("{count} figures are not those of {}; `{}` records them anew", MADE.document, MADE.command),
+        count => bail!(
+            "{count} figures are not those of {}; `{}` records them anew",
+            MADE.document,
+            MADE.command
+        ),
     }
 }
 
@@ -81,7 +96,9 @@ pub fn shared_tests() -> Result<bool> {
     let mut command = Command::new("cargo");
     command.current_dir(paths::root().join("firmware-examples/boards/common"));
     command.env("SLA_MODEL", Model::choose(None)?.path);
-    command.args(["test", "--locked", "--quiet", "--target-dir"]).arg(paths::target_dir().join("boards"));
+    command
+        .args(["test", "--locked", "--quiet", "--target-dir"])
+        .arg(paths::target_dir().join("boards"));
     process::run_visible(process::clean_cargo_environment(&mut command))
 }
 
@@ -98,7 +115,10 @@ pub fn check(note: &mut dyn FnMut(String)) -> Result<Vec<String>> {
     let mut rows = Vec::new();
     for board in &BOARDS {
         if setup::device_cargo(board.target).is_none() {
-            note(format!("skipped: {}: no core for {}", board.name, board.target));
+            note(format!(
+                "skipped: {}: no core for {}",
+                board.name, board.target
+            ));
             continue;
         }
         let row = measure(board, &model, note)?;

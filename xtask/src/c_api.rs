@@ -18,7 +18,12 @@ use crate::{paths, process, qemu, setup};
 /// The target that stands for this computer.
 const HOST: &str = "host";
 /// One of each architecture, and what the example needs.
-const TESTED: [&str; 4] = [HOST, "thumbv6m-none-eabi", "thumbv7em-none-eabihf", "riscv32imac-unknown-none-elf"];
+const TESTED: [&str; 4] = [
+    HOST,
+    "thumbv6m-none-eabi",
+    "thumbv7em-none-eabihf",
+    "riscv32imac-unknown-none-elf",
+];
 /// Steps whose digest the example prints.
 const STEPS: u32 = 64;
 const LIMIT: Duration = Duration::from_secs(600);
@@ -35,13 +40,19 @@ pub struct Options {
 }
 
 fn targets() -> impl Iterator<Item = &'static str> {
-    std::iter::once(HOST)
-        .chain(setup::TARGETS.into_iter().filter(|target| target.ends_with("-none-eabi") || target.contains("-none-")))
+    std::iter::once(HOST).chain(
+        setup::TARGETS
+            .into_iter()
+            .filter(|target| target.ends_with("-none-eabi") || target.contains("-none-")),
+    )
 }
 
 /// Where the library of a target is put.
 fn library(target: &str) -> PathBuf {
-    paths::target_dir().join("c-api").join(target).join("libsla.a")
+    paths::target_dir()
+        .join("c-api")
+        .join(target)
+        .join("libsla.a")
 }
 
 /// The command.
@@ -53,7 +64,11 @@ pub fn command(options: &Options) -> Result<()> {
         true => targets().collect(),
         false => options.target.iter().map(String::as_str).collect(),
     };
-    let device: Vec<&str> = chosen.iter().copied().filter(|target| *target != HOST).collect();
+    let device: Vec<&str> = chosen
+        .iter()
+        .copied()
+        .filter(|target| *target != HOST)
+        .collect();
     setup::require_targets(&device)?;
     for target in chosen {
         println!("{}", build(target)?.display());
@@ -72,15 +87,25 @@ fn build(target: &str) -> Result<PathBuf> {
         process::clean_cargo_environment(&mut command);
     }
     // As a static library alone it is optimised as a whole, so it holds what its functions reach and nothing else.
-    command.current_dir(paths::root()).args(["rustc", "--quiet", "--locked", "--package", "sla-c", "--lib"]);
-    command.args(["--crate-type", "staticlib", "--target-dir"]).arg(paths::target_dir());
+    command.current_dir(paths::root()).args([
+        "rustc",
+        "--quiet",
+        "--locked",
+        "--package",
+        "sla-c",
+        "--lib",
+    ]);
+    command
+        .args(["--crate-type", "staticlib", "--target-dir"])
+        .arg(paths::target_dir());
     let folder = match target {
         HOST => {
             command.arg("--release");
             paths::target_dir().join("release")
         }
         device => {
-            let features = "feature-vectors,gated-deltanet,gla,int4,prompt-pairs,retnet,state-int16,tokenizer";
+            let features =
+                "feature-vectors,gated-deltanet,gla,int4,prompt-pairs,retnet,state-int16,tokenizer";
             command.args([
                 "--profile",
                 "firmware",
@@ -109,7 +134,8 @@ fn build(target: &str) -> Result<PathBuf> {
 
 /// Whether anything that panics is in a library.
 fn has_panic_path(library: &Path) -> Result<bool> {
-    let data = std::fs::read(library).with_context(|| format!("cannot read {}", library.display()))?;
+    let data =
+        std::fs::read(library).with_context(|| format!("cannot read {}", library.display()))?;
     let (mut symbols, mut panics) = (0, false);
     for member in ArchiveFile::parse(&*data)?.members() {
         // A copy, since members lie at any even address.
@@ -117,11 +143,16 @@ fn has_panic_path(library: &Path) -> Result<bool> {
         let file = object::File::parse(&*member)?;
         for symbol in file.symbols() {
             symbols += 1;
-            panics |= symbol.name().is_ok_and(|name| name.contains("panicking") || name.contains("rust_begin_unwind"));
+            panics |= symbol
+                .name()
+                .is_ok_and(|name| name.contains("panicking") || name.contains("rust_begin_unwind"));
         }
     }
     if symbols < 100 {
-        bail!("{} holds {symbols} symbols: it is not the library", library.display());
+        bail!(
+            "{} holds {symbols} symbols: it is not the library",
+            library.display()
+        );
     }
     Ok(panics)
 }
@@ -155,21 +186,38 @@ fn check(targets: impl Iterator<Item = &'static str>) -> Result<Vec<String>> {
         let model = model?;
         let (host, machine) = (example(&model, "host")?, example(&model, "run")?);
         if host != machine {
-            bail!("{}: the example in C writes on the host\n{host}\nand on the M4\n{machine}", model.name);
+            bail!(
+                "{}: the example in C writes on the host\n{host}\nand on the M4\n{machine}",
+                model.name
+            );
         }
-        let digest = host.lines().find_map(|line| line.strip_prefix("digest of 64 steps "));
-        let digest = digest.with_context(|| format!("{}: no digest in {host:?}", model.name))?.to_owned();
+        let digest = host
+            .lines()
+            .find_map(|line| line.strip_prefix("digest of 64 steps "));
+        let digest = digest
+            .with_context(|| format!("{}: no digest in {host:?}", model.name))?
+            .to_owned();
         let language = host.contains("ROMEO:");
         let expected = format!("{:08x}", qemu::host::reference(&model, STEPS)?);
         if language && digest != expected {
             bail!("{}: digest {digest} in C, {expected} in Rust", model.name);
         }
-        notes.push(format!("{}: the same {} bytes from C on host and M4, digest {digest}", model.name, host.len()));
+        notes.push(format!(
+            "{}: the same {} bytes from C on host and M4, digest {digest}",
+            model.name,
+            host.len()
+        ));
     }
     // Labels and a language model of a usual size, and everything else that a file can have.
-    let mut measured = vec![models::shipped_as("zoo/digits-sla-gdn")?, models::shipped_as(models::DEFAULT)?];
+    let mut measured = vec![
+        models::shipped_as("zoo/digits-sla-gdn")?,
+        models::shipped_as(models::DEFAULT)?,
+    ];
     measured.extend(models::small()?);
-    let outputs = measured.iter().map(|model| example(model, "stack")).collect::<Result<Vec<_>>>()?;
+    let outputs = measured
+        .iter()
+        .map(|model| example(model, "stack"))
+        .collect::<Result<Vec<_>>>()?;
     let header = std::fs::read_to_string(paths::root().join("c-api/include/sla.h"))?;
     notes.extend(stack::check(&header, &outputs)?);
     Ok(notes)
@@ -178,13 +226,26 @@ fn check(targets: impl Iterator<Item = &'static str>) -> Result<Vec<String>> {
 /// Output of a goal of the example with a model.
 fn example(model: &Model, goal: &str) -> Result<String> {
     let mut command = Command::new("make");
-    command.current_dir(paths::root().join("firmware-examples/c-m4")).args(["--silent", goal]);
+    command
+        .current_dir(paths::root().join("firmware-examples/c-m4"))
+        .args(["--silent", goal]);
     command.arg(format!("MODEL={}", model.path.display()));
-    command.arg(format!("LIBRARIES={}", paths::target_dir().join("c-api").display()));
-    command.arg(format!("OUT={}", paths::target_dir().join("c-m4").join(&model.name).display()));
+    command.arg(format!(
+        "LIBRARIES={}",
+        paths::target_dir().join("c-api").display()
+    ));
+    command.arg(format!(
+        "OUT={}",
+        paths::target_dir().join("c-m4").join(&model.name).display()
+    ));
     let output = process::run(&mut command, LIMIT)?;
     if !output.success() {
-        bail!("{}: make {goal}: {} {}", model.name, output.stdout_text().trim(), output.last_error_line());
+        bail!(
+            "{}: make {goal}: {} {}",
+            model.name,
+            output.stdout_text().trim(),
+            output.last_error_line()
+        );
     }
     Ok(output.stdout_text())
 }

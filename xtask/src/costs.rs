@@ -43,32 +43,64 @@ pub struct Options {
 pub fn command(options: &Options) -> Result<()> {
     let designs = designs::all()?;
     let shipped = models::shipped_variants()?;
-    let emulated = qemu::Options { machine: options.machines.clone(), tokens: TOKENS, ..qemu::Options::default() };
+    let emulated = qemu::Options {
+        machine: options.machines.clone(),
+        tokens: TOKENS,
+        ..qemu::Options::default()
+    };
     let all: Vec<Model> = designs.iter().chain(&shipped).cloned().collect();
     let measured = qemu::costs(&emulated, &all)?;
-    let works: BTreeMap<&str, Work> = all.iter().map(|m| Ok((m.name.as_str(), work_of(m)?))).collect::<Result<_>>()?;
+    let works: BTreeMap<&str, Work> = all
+        .iter()
+        .map(|m| Ok((m.name.as_str(), work_of(m)?)))
+        .collect::<Result<_>>()?;
     let is_shipped = |row: &Row| shipped.iter().any(|model| model.name == row.model);
 
     let mut table = CostTable::builtin().clone();
-    let mut shown = Table::new(&["<machine", "equations", "fit, %", "shipped, %", "<the worst"]);
+    let mut shown = Table::new(&[
+        "<machine",
+        "equations",
+        "fit, %",
+        "shipped, %",
+        "<the worst",
+    ]);
     for (machine, rows, cases) in &measured {
-        let mut equations: Vec<Equation> =
-            cases.iter().filter_map(|case| kernel(case).transpose()).collect::<Result<_>>()?;
+        let mut equations: Vec<Equation> = cases
+            .iter()
+            .filter_map(|case| kernel(case).transpose())
+            .collect::<Result<_>>()?;
         for row in rows.iter().filter(|row| !is_shipped(row)) {
             equations.push(equation(&works[row.model.as_str()], row.insns_mean));
         }
         let figures = nonnegative_least_squares(&equations, Unit::ALL.len());
-        let named = Unit::ALL.iter().zip(figures).filter(|(_, figure)| *figure > NOTHING);
+        let named = Unit::ALL
+            .iter()
+            .zip(figures)
+            .filter(|(_, figure)| *figure > NOTHING);
         let mut costs = Costs {
-            code_bytes: rows.iter().map(|row| row.code_bytes).max().context("no run")?,
-            stack_bytes: rows.iter().map(|row| row.stack_bytes).max().context("no run")?,
+            code_bytes: rows
+                .iter()
+                .map(|row| row.code_bytes)
+                .max()
+                .context("no run")?,
+            stack_bytes: rows
+                .iter()
+                .map(|row| row.stack_bytes)
+                .max()
+                .context("no run")?,
             shipped_error: 0.0,
-            unit: named.map(|(unit, figure)| (unit.name().to_owned(), rounded(figure))).collect(),
+            unit: named
+                .map(|(unit, figure)| (unit.name().to_owned(), rounded(figure)))
+                .collect(),
         };
-        let error = |row: &Row| (costs.instructions(&works[row.model.as_str()]) / row.insns_mean - 1.0).abs();
+        let error = |row: &Row| {
+            (costs.instructions(&works[row.model.as_str()]) / row.insns_mean - 1.0).abs()
+        };
         let worst = |wanted: bool| {
             let rows = rows.iter().filter(|row| is_shipped(row) == wanted);
-            rows.map(|row| (error(row), row.model.as_str())).max_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or((0.0, "none"))
+            rows.map(|row| (error(row), row.model.as_str()))
+                .max_by(|a, b| a.0.total_cmp(&b.0))
+                .unwrap_or((0.0, "none"))
         };
         let ((fit, design), (error, model)) = (worst(false), worst(true));
         let percent = |error: f64| format!("{:.2}", 100.0 * error);
@@ -85,7 +117,11 @@ pub fn command(options: &Options) -> Result<()> {
     print!("{}", shown.render());
     let target = Machine::choose(&["m4".to_owned()])?.remove(0).target;
     table.rustc = setup::device_rustc(&target).unwrap_or_else(|| "unknown".to_owned());
-    if let Some((name, costs)) = table.machine.iter().find(|(_, costs)| costs.shipped_error > TOLERANCE) {
+    if let Some((name, costs)) = table
+        .machine
+        .iter()
+        .find(|(_, costs)| costs.shipped_error > TOLERANCE)
+    {
         bail!(
             "{name}: a shipped model is {:.1} % off; {:.0} % is the bound",
             100.0 * costs.shipped_error,
@@ -94,7 +130,10 @@ pub fn command(options: &Options) -> Result<()> {
     }
     if options.bless {
         let path = paths::root().join("converter/src/plan/costs.toml");
-        let text = format!("# Made by `cargo xtask costs --bless`.\n\n{}", toml::to_string(&table)?);
+        let text = format!(
+            "# Made by `cargo xtask costs --bless`.\n\n{}",
+            toml::to_string(&table)?
+        );
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
         eprintln!("recorded in {}", path.display());
     }
@@ -103,8 +142,12 @@ pub fn command(options: &Options) -> Result<()> {
 
 /// How far the cost model is from a measured token of `row`, if it has costs of that machine.
 pub fn error_of(row: &Row, model: &Model) -> Result<Option<f64>> {
-    let Some(costs) = CostTable::builtin().machine.get(&row.machine) else { return Ok(None) };
-    Ok(Some(costs.instructions(&work_of(model)?) / row.insns_mean - 1.0))
+    let Some(costs) = CostTable::builtin().machine.get(&row.machine) else {
+        return Ok(None);
+    };
+    Ok(Some(
+        costs.instructions(&work_of(model)?) / row.insns_mean - 1.0,
+    ))
 }
 
 fn work_of(model: &Model) -> Result<Work> {
@@ -114,19 +157,28 @@ fn work_of(model: &Model) -> Result<Work> {
 
 /// One that weighs relative errors.
 fn equation(work: &Work, instructions: f64) -> Equation {
-    Equation { terms: work.present().map(|(unit, amount)| (unit as usize, amount / instructions)).collect() }
+    Equation {
+        terms: work
+            .present()
+            .map(|(unit, amount)| (unit as usize, amount / instructions))
+            .collect(),
+    }
 }
 
 /// What a matrix kernel alone says; nothing for other kernels, whose parts a token mixes.
 fn kernel(case: &Case) -> Result<Option<Equation>> {
     let (name, block) = layout::split(&case.name);
-    let Some((kernel, shape)) = name.split_once(':') else { return Ok(None) };
+    let Some((kernel, shape)) = name.split_once(':') else {
+        return Ok(None);
+    };
     let kind = match kernel {
         "matvec_i8" => TensorKind::I8,
         "matvec_i4" => TensorKind::I4,
         _ => return Ok(None),
     };
-    let (rows, cols) = shape.split_once('x').with_context(|| format!("{name} has no ROWSxCOLS"))?;
+    let (rows, cols) = shape
+        .split_once('x')
+        .with_context(|| format!("{name} has no ROWSxCOLS"))?;
     let work = Work::of_matrix(kind, rows.parse()?, cols.parse()?, block.unwrap_or(0));
     Ok(Some(equation(&work, case.insns as f64)))
 }

@@ -36,19 +36,29 @@ const TEXT: &str = "models/demo.txt";
 pub fn command(options: &Options) -> Result<()> {
     let sla = Sla::build()?;
     let checkpoint = format!("models/{}", models::DEFAULT);
-    let file = paths::target_dir().join("demo").join(format!("{}.sla", models::DEFAULT));
+    let file = paths::target_dir()
+        .join("demo")
+        .join(format!("{}.sla", models::DEFAULT));
     fs::create_dir_all(file.parent().context("a path with a folder")?)?;
     let shown = shown(&file);
 
     println!(
         "A trained checkpoint becomes one file that a microcontroller runs in place, int8 weights, fixed point:\n"
     );
-    print!("{}", indented(&sla.run(&["convert", &checkpoint, "-o", &shown])?, usize::MAX));
+    print!(
+        "{}",
+        indented(
+            &sla.run(&["convert", &checkpoint, "-o", &shown])?,
+            usize::MAX
+        )
+    );
 
     println!("\nWhat is in it, and what it proves (the first line and the last ones):\n");
     let inspected = sla.run(&["inspect", &shown])?;
     print!("{}", indented(&inspected, 1));
-    let proven = inspected.lines().filter(|line| line.contains("accumulator is proven") || line.contains("self-test:"));
+    let proven = inspected
+        .lines()
+        .filter(|line| line.contains("accumulator is proven") || line.contains("self-test:"));
     proven.for_each(|line| println!("{line}"));
 
     println!(
@@ -56,27 +66,61 @@ pub fn command(options: &Options) -> Result<()> {
     );
     println!("the int8 weights alone:\n");
     let evaluated = sla.run(&["eval", &shown, "--checkpoint", &checkpoint, "--text", TEXT])?;
-    let upto = evaluated.lines().position(|line| line.contains("signal-to-noise")).unwrap_or(usize::MAX);
+    let upto = evaluated
+        .lines()
+        .position(|line| line.contains("signal-to-noise"))
+        .unwrap_or(usize::MAX);
     print!("{}", indented(evaluated.trim_end(), upto.saturating_sub(1)));
 
-    println!("\nText by the integer runtime on this machine ({} kernels):\n", qemu::host_backend());
+    println!(
+        "\nText by the integer runtime on this machine ({} kernels):\n",
+        qemu::host_backend()
+    );
     let (tokens, seed) = (options.tokens.to_string(), options.seed.to_string());
-    let text = sla.run(&["run", &shown, "--prompt", &options.prompt, "-n", &tokens, "--seed", &seed])?;
-    println!("{}", indented(&format!("{}{text}", options.prompt), usize::MAX).trim_end());
+    let text = sla.run(&[
+        "run",
+        &shown,
+        "--prompt",
+        &options.prompt,
+        "-n",
+        &tokens,
+        "--seed",
+        &seed,
+    ])?;
+    println!(
+        "{}",
+        indented(&format!("{}{text}", options.prompt), usize::MAX).trim_end()
+    );
 
     println!("\nThe same file, prompt and seed on an emulated Cortex-M4:\n");
-    match qemu::generate(MACHINE, &Model::open(&file)?, &options.prompt, options.tokens, options.seed)? {
+    match qemu::generate(
+        MACHINE,
+        &Model::open(&file)?,
+        &options.prompt,
+        options.tokens,
+        options.seed,
+    )? {
         Outcome::Done(emulated) if emulated == text => println!("  the same {} bytes", text.len()),
-        Outcome::Done(emulated) => bail!("the emulated Cortex-M4 generated another text: {emulated:?}"),
+        Outcome::Done(emulated) => {
+            bail!("the emulated Cortex-M4 generated another text: {emulated:?}")
+        }
         Outcome::Skipped(why) => {
             println!("  skipped: {why}");
             return Ok(());
         }
         Outcome::Failed(why) => bail!("emulated Cortex-M4: {why}"),
     }
-    let bench =
-        qemu::Options { machine: vec![MACHINE.to_owned()], model: Some(file), tokens: 64, ..qemu::Options::default() };
-    match qemu::bench(&bench)?.pop().context("one machine makes one report")?.outcome {
+    let bench = qemu::Options {
+        machine: vec![MACHINE.to_owned()],
+        model: Some(file),
+        tokens: 64,
+        ..qemu::Options::default()
+    };
+    match qemu::bench(&bench)?
+        .pop()
+        .context("one machine makes one report")?
+        .outcome
+    {
         Outcome::Done(row) => println!(
             "  {:.0} instructions per token ({:.2} per multiply-accumulate), peak stack {} bytes, {} bytes of code",
             row.insns_mean,
@@ -91,12 +135,18 @@ pub fn command(options: &Options) -> Result<()> {
 
 /// The path as one would type it in the root of the repository.
 fn shown(file: &Path) -> String {
-    file.strip_prefix(paths::root()).unwrap_or(file).display().to_string()
+    file.strip_prefix(paths::root())
+        .unwrap_or(file)
+        .display()
+        .to_string()
 }
 
 /// The first `lines` lines, set off from the demo's own.
 fn indented(text: &str, lines: usize) -> String {
-    text.lines().take(lines).fold(String::new(), |all, line| all + "  " + line + "\n").replace("  \n", "\n")
+    text.lines()
+        .take(lines)
+        .fold(String::new(), |all, line| all + "  " + line + "\n")
+        .replace("  \n", "\n")
 }
 
 /// The `sla` program of this workspace.
@@ -106,26 +156,46 @@ impl Sla {
     fn build() -> Result<Self> {
         eprintln!("demo: building the converter: cargo build --release --package sla-converter");
         let mut command = Command::new("cargo");
-        command.current_dir(paths::root()).args(["build", "--release", "--package", "sla-converter"]);
+        command.current_dir(paths::root()).args([
+            "build",
+            "--release",
+            "--package",
+            "sla-converter",
+        ]);
         if !process::run_visible(&mut command)? {
             bail!("the converter cannot be built");
         }
-        Ok(Self(paths::target_dir().join("release").join(format!("sla{}", std::env::consts::EXE_SUFFIX))))
+        Ok(Self(
+            paths::target_dir()
+                .join("release")
+                .join(format!("sla{}", std::env::consts::EXE_SUFFIX)),
+        ))
     }
 
     /// Shows the command, runs it in the root of the repository, and returns what it prints.
     fn run(&self, arguments: &[&str]) -> Result<String> {
-        let quoted = arguments.iter().map(|word| match word.contains(|c: char| c.is_whitespace() || c == ':') {
-            true => format!("\"{word}\""),
-            false => (*word).to_owned(),
+        let quoted = arguments.iter().map(|word| {
+            match word.contains(|c: char| c.is_whitespace() || c == ':') {
+                true => format!("\"{word}\""),
+                false => (*word).to_owned(),
+            }
         });
         println!("  $ sla {}", quoted.collect::<Vec<_>>().join(" "));
-        let output = process::run(Command::new(&self.0).current_dir(paths::root()).args(arguments), LIMIT)?;
+        let output = process::run(
+            Command::new(&self.0)
+                .current_dir(paths::root())
+                .args(arguments),
+            LIMIT,
+        )?;
         if output.status.is_none() {
             bail!("sla {}: stopped after {} s", arguments[0], LIMIT.as_secs());
         }
         if !output.success() {
-            bail!("sla {}: {}", arguments[0], output.last_error_line().trim_start_matches("error: "));
+            bail!(
+                "sla {}: {}",
+                arguments[0],
+                output.last_error_line().trim_start_matches("error: ")
+            );
         }
         Ok(output.stdout_text())
     }

@@ -66,8 +66,16 @@ pub struct Report {
 
 impl std::fmt::Display for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { name, executions, edges, corpus } = self;
-        write!(f, "{name}: nothing found in {executions} executions; {edges} edges, {corpus} inputs")
+        let Self {
+            name,
+            executions,
+            edges,
+            corpus,
+        } = self;
+        write!(
+            f,
+            "{name}: nothing found in {executions} executions; {edges} edges, {corpus} inputs"
+        )
     }
 }
 
@@ -84,7 +92,9 @@ pub fn command(options: &Options) -> Result<()> {
     build()?;
     canary()?;
     println!("canary: found, so a finding would be seen");
-    let chosen = |target: &&Target| options.target.is_empty() || options.target.iter().any(|name| name == target.name);
+    let chosen = |target: &&Target| {
+        options.target.is_empty() || options.target.iter().any(|name| name == target.name)
+    };
     let chosen: Vec<&Target> = TARGETS.iter().filter(chosen).collect();
     if options.minimize {
         return chosen.into_iter().try_for_each(minimize);
@@ -123,12 +133,23 @@ pub fn narrow(mutations: Option<u64>) -> Result<Option<String>> {
         return Ok(Some(missing.to_string()));
     }
     let mut command = setup::device_cargo(setup::NARROW).context("no standard library")?;
-    let linker = format!("CARGO_TARGET_{}_LINKER", setup::NARROW.to_uppercase().replace('-', "_"));
+    let linker = format!(
+        "CARGO_TARGET_{}_LINKER",
+        setup::NARROW.to_uppercase().replace('-', "_")
+    );
     command.current_dir(paths::root()).env(linker, "rust-lld");
     if let Some(mutations) = mutations {
         command.env("SLA_MUTATIONS", mutations.to_string());
     }
-    command.args(["test", "--locked", "--target", setup::NARROW, "--lib", "--tests", "--target-dir"]);
+    command.args([
+        "test",
+        "--locked",
+        "--target",
+        setup::NARROW,
+        "--lib",
+        "--tests",
+        "--target-dir",
+    ]);
     command.arg(paths::target_dir());
     for package in NARROW_CRATES {
         command.args(["--package", package]);
@@ -144,7 +165,9 @@ pub fn missing() -> Option<&'static str> {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         return Some("fuzzing is set up for x86-64 Linux");
     }
-    process::find("c++").is_none().then_some("no C++ compiler for libFuzzer")
+    process::find("c++")
+        .is_none()
+        .then_some("no C++ compiler for libFuzzer")
 }
 
 /// The folder of the instrumented builds.
@@ -157,7 +180,9 @@ const HOST: &str = "x86_64-unknown-linux-gnu";
 fn cargo(flags: &[&str]) -> Command {
     let mut command = Command::new("cargo");
     process::clean_cargo_environment(&mut command);
-    command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}")).env("RUSTC_BOOTSTRAP", "1");
+    command
+        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"))
+        .env("RUSTC_BOOTSTRAP", "1");
     command
 }
 
@@ -169,10 +194,23 @@ pub fn build() -> Result<()> {
     let flags = [&COVERAGE[..], &[SANITIZER, "--cfg", "fuzzing"]].concat();
     let mut command = cargo(&flags);
     command.current_dir(paths::root().join("tests/fuzz"));
-    command.args(["build", "--release", "--locked", "--bins", "--target", HOST, "--target-dir"]).arg(build_dir());
+    command
+        .args([
+            "build",
+            "--release",
+            "--locked",
+            "--bins",
+            "--target",
+            HOST,
+            "--target-dir",
+        ])
+        .arg(build_dir());
     let output = process::run(&mut command, BUILD_LIMIT)?;
     if !output.success() {
-        bail!("the fuzz targets do not build: {}", output.last_error_line());
+        bail!(
+            "the fuzz targets do not build: {}",
+            output.last_error_line()
+        );
     }
     Ok(())
 }
@@ -196,7 +234,10 @@ pub fn canary() -> Result<()> {
     let output = process::run(&mut command, Duration::from_secs(CANARY_SECONDS + 60))?;
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     if output.success() || !text.contains("AddressSanitizer: heap-buffer-overflow") {
-        bail!("the canary was not found, so no finding would be: {}", output.last_error_line());
+        bail!(
+            "the canary was not found, so no finding would be: {}",
+            output.last_error_line()
+        );
     }
     Ok(())
 }
@@ -213,22 +254,30 @@ pub fn run(targets: &[&Target], seconds: u64) -> Vec<Result<Report>> {
     };
     std::thread::scope(|scope| {
         let workers = [scope.spawn(worker), scope.spawn(worker)];
-        workers.into_iter().flat_map(|w| w.join().expect("a worker that does not panic")).collect()
+        workers
+            .into_iter()
+            .flat_map(|w| w.join().expect("a worker that does not panic"))
+            .collect()
     })
 }
 
 fn fuzz(target: &Target, seconds: u64) -> Result<Report> {
     let folder = build_dir().join(target.name);
     let found = folder.join("corpus");
-    std::fs::create_dir_all(&found).with_context(|| format!("cannot create {}", found.display()))?;
+    std::fs::create_dir_all(&found)
+        .with_context(|| format!("cannot create {}", found.display()))?;
     for (index, seed) in (target.seeds)().into_iter().enumerate() {
         std::fs::write(found.join(format!("seed-{index}")), seed)?;
     }
     // The inputs that were there are run first.
-    let given = std::fs::read_dir(&found)?.count() + std::fs::read_dir(corpus(target.name))?.count();
+    let given =
+        std::fs::read_dir(&found)?.count() + std::fs::read_dir(corpus(target.name))?.count();
     let findings = fresh(&folder.join("findings"))?;
     let mut command = fuzzer(target.name, seconds);
-    command.arg(format!("-artifact_prefix={}/", findings.display())).arg(&found).arg(corpus(target.name));
+    command
+        .arg(format!("-artifact_prefix={}/", findings.display()))
+        .arg(&found)
+        .arg(corpus(target.name));
     let output = process::run(&mut command, Duration::from_secs(seconds + 600))?;
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     let executions = statistic(&text, "stat::number_of_executed_units:");
@@ -236,18 +285,38 @@ fn fuzz(target: &Target, seconds: u64) -> Result<Report> {
         let input = std::fs::read_dir(&findings)?.flatten().next();
         let log = folder.join("log");
         std::fs::write(&log, &text)?;
-        let what =
-            text.lines().find(|line| line.contains("panicked at") || line.contains("ERROR:")).unwrap_or("stopped");
-        let input = input.map_or_else(|| "no input".into(), |entry| entry.path().display().to_string());
-        bail!("{}: FOUND: {}; input {input}, log {}", target.name, what.trim(), log.display());
+        let what = text
+            .lines()
+            .find(|line| line.contains("panicked at") || line.contains("ERROR:"))
+            .unwrap_or("stopped");
+        let input = input.map_or_else(
+            || "no input".into(),
+            |entry| entry.path().display().to_string(),
+        );
+        bail!(
+            "{}: FOUND: {}; input {input}, log {}",
+            target.name,
+            what.trim(),
+            log.display()
+        );
     }
     let Some(executions) = executions.filter(|&n| n > given as u64) else {
-        bail!("{}: no time was left for new inputs: give more --seconds", target.name)
+        bail!(
+            "{}: no time was left for new inputs: give more --seconds",
+            target.name
+        )
     };
     let word = |key| {
-        text.lines()
-            .rev()
-            .find_map(|line| line.split_once(key)?.1.split_whitespace().next()?.split('/').next()?.parse().ok())
+        text.lines().rev().find_map(|line| {
+            line.split_once(key)?
+                .1
+                .split_whitespace()
+                .next()?
+                .split('/')
+                .next()?
+                .parse()
+                .ok()
+        })
     };
     Ok(Report {
         name: target.name,
@@ -258,15 +327,18 @@ fn fuzz(target: &Target, seconds: u64) -> Result<Report> {
 }
 
 fn statistic(text: &str, key: &str) -> Option<u64> {
-    text.lines().find_map(|line| line.strip_prefix(key)?.trim().parse().ok())
+    text.lines()
+        .find_map(|line| line.strip_prefix(key)?.trim().parse().ok())
 }
 
 /// An empty folder.
 fn fresh(folder: &Path) -> Result<PathBuf> {
     if folder.exists() {
-        std::fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+        std::fs::remove_dir_all(folder)
+            .with_context(|| format!("cannot empty {}", folder.display()))?;
     }
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot create {}", folder.display()))?;
     Ok(folder.into())
 }
 
@@ -274,7 +346,11 @@ fn minimize(target: &Target) -> Result<()> {
     let found = build_dir().join(target.name).join("corpus");
     let least = fresh(&build_dir().join(target.name).join("least"))?;
     let mut command = fuzzer(target.name, 0);
-    command.arg("-merge=1").arg(&least).arg(corpus(target.name)).arg(&found);
+    command
+        .arg("-merge=1")
+        .arg(&least)
+        .arg(corpus(target.name))
+        .arg(&found);
     let output = process::run(&mut command, BUILD_LIMIT)?;
     if !output.success() {
         bail!("{}: {}", target.name, output.last_error_line());
@@ -295,7 +371,9 @@ pub fn mutations(count: u64) -> Result<()> {
         bail!("{missing}");
     }
     let mut command = cargo(&[SANITIZER]);
-    command.current_dir(paths::root()).env("SLA_MUTATIONS", count.to_string());
+    command
+        .current_dir(paths::root())
+        .env("SLA_MUTATIONS", count.to_string());
     command.args([
         "test",
         "--locked",

@@ -32,10 +32,12 @@ impl Made {
         let path = self.path();
         let new = self.replaced(&read(&path)?, made)?;
         let unfinished = path.with_extension(format!("{}.tmp", std::process::id()));
-        fs::write(&unfinished, new).and_then(|()| fs::rename(&unfinished, &path)).with_context(|| {
-            fs::remove_file(&unfinished).ok();
-            format!("cannot write {}", path.display())
-        })?;
+        fs::write(&unfinished, new)
+            .and_then(|()| fs::rename(&unfinished, &path))
+            .with_context(|| {
+                fs::remove_file(&unfinished).ok();
+                format!("cannot write {}", path.display())
+            })?;
         Ok(path)
     }
 
@@ -44,7 +46,10 @@ impl Made {
     }
 
     fn begin(self) -> String {
-        format!("<!-- Made by `{}`; what is written here by hand is lost. -->", self.command)
+        format!(
+            "<!-- Made by `{}`; what is written here by hand is lost. -->",
+            self.command
+        )
     }
 
     /// What is before, between and after the marks.
@@ -67,7 +72,11 @@ impl Made {
     /// The document `text` with another made part.
     pub fn replaced(self, text: &str, made: &str) -> Result<String> {
         let (before, _, after) = self.parts(text)?;
-        Ok(format!("{before}{}\n\n{}\n\n{END}{after}", self.begin(), made.trim()))
+        Ok(format!(
+            "{before}{}\n\n{}\n\n{END}{after}",
+            self.begin(),
+            made.trim()
+        ))
     }
 }
 
@@ -79,13 +88,19 @@ fn read(path: &Path) -> Result<String> {
 mod tests {
     use super::*;
 
-    const MADE: Made = Made { document: "docs/x.md", command: "make x" };
+    const MADE: Made = Made {
+        document: "docs/x.md",
+        command: "make x",
+    };
 
     #[test]
     fn only_what_is_between_the_marks_changes() {
         let old = format!("before\n{}\nold\n{END}\nafter\n", MADE.begin());
         let new = MADE.replaced(&old, "\nnew\n").expect("the marks are there");
-        assert!(new.starts_with("before\n") && new.ends_with("\nafter\n"), "{new}");
+        assert!(
+            new.starts_with("before\n") && new.ends_with("\nafter\n"),
+            "{new}"
+        );
         assert_eq!(MADE.of(&new).expect("just written").trim(), "new");
         assert_eq!(MADE.replaced(&new, "new").expect("again"), new);
     }

@@ -56,11 +56,25 @@ impl Model {
         let failed = || format!("model {}", path.display());
         let absolute = path.canonicalize().with_context(failed)?;
         // The message is whole; its cause would repeat it.
-        let file = OwnedModel::read(&absolute).map_err(|error| anyhow!("{error}")).with_context(failed)?;
-        let (model, name) = (file.model(), absolute.file_stem().unwrap_or_default().to_string_lossy().into_owned());
+        let file = OwnedModel::read(&absolute)
+            .map_err(|error| anyhow!("{error}"))
+            .with_context(failed)?;
+        let (model, name) = (
+            file.model(),
+            absolute
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+        );
         let (plan, frame) = (model.plan(), Exercise::frame_len(model.desc()));
         let ram_bytes = (plan.state_bytes() + plan.scratch_bytes() + 4 * frame) as u64;
-        Ok(Self { name, flash_bytes: file.bytes().len() as u64, ram_bytes, path: absolute })
+        Ok(Self {
+            name,
+            flash_bytes: file.bytes().len() as u64,
+            ram_bytes,
+            path: absolute,
+        })
     }
 
     /// Whether it fits.
@@ -77,7 +91,10 @@ impl Model {
             "{} needs {} bytes of flash and {} of RAM, the machine has {} and {}",
             self.name, self.flash_bytes, self.ram_bytes, room.flash_bytes, room.ram_bytes
         );
-        let smaller = shipped()?.into_iter().filter(|model| model.fits(room)).max_by_key(|model| model.flash_bytes);
+        let smaller = shipped()?
+            .into_iter()
+            .filter(|model| model.fits(room))
+            .max_by_key(|model| model.flash_bytes);
         match smaller {
             Some(smaller) => {
                 let note = format!("{why}: {} runs instead", smaller.name);
@@ -91,7 +108,12 @@ impl Model {
 /// Runs `cargo xtask models`.
 pub fn command() -> Result<()> {
     for model in shipped()? {
-        println!("{}  flash {}, RAM {} bytes", model.path.display(), model.flash_bytes, model.ram_bytes);
+        println!(
+            "{}  flash {}, RAM {} bytes",
+            model.path.display(),
+            model.flash_bytes,
+            model.ram_bytes
+        );
     }
     Ok(())
 }
@@ -99,7 +121,8 @@ pub fn command() -> Result<()> {
 /// The checkpoints of `models/`, converted into `target/models/`, by name.
 pub fn shipped() -> Result<Vec<Model>> {
     let folder = paths::root().join("models");
-    let entries = fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))?;
+    let entries =
+        fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))?;
     let mut names: Vec<String> = entries
         .flatten()
         .filter(|entry| entry.path().join("config.json").is_file())
@@ -112,9 +135,11 @@ pub fn shipped() -> Result<Vec<Model>> {
 /// The checkpoint `models/NAME`, converted.
 pub fn shipped_as(name: &str) -> Result<Model> {
     let folder = paths::root().join("models").join(name);
-    converted(&converted_folder().join(format!("{name}.sla")), &ConvertOptions::default(), || {
-        Ok(sla_converter::checkpoint::load(&folder)?)
-    })
+    converted(
+        &converted_folder().join(format!("{name}.sla")),
+        &ConvertOptions::default(),
+        || Ok(sla_converter::checkpoint::load(&folder)?),
+    )
 }
 
 /// The checkpoints of `models/` with int8 weights, with int4 weights, and with int16 states.
@@ -122,11 +147,19 @@ pub fn shipped_variants() -> Result<Vec<Model>> {
     let mut all = shipped()?;
     for model in all.clone() {
         let folder = paths::root().join("models").join(&model.name);
-        let int4 = ConvertOptions { weights: WeightBits::Int4, ..ConvertOptions::default() };
-        let int16 = ConvertOptions { state: vec![StateKind::Int16], ..ConvertOptions::default() };
+        let int4 = ConvertOptions {
+            weights: WeightBits::Int4,
+            ..ConvertOptions::default()
+        };
+        let int16 = ConvertOptions {
+            state: vec![StateKind::Int16],
+            ..ConvertOptions::default()
+        };
         for (options, variant) in [(int4, "int4"), (int16, "int16-state")] {
             let path = converted_folder().join(format!("variants/{}-{variant}.sla", model.name));
-            all.push(converted(&path, &options, || Ok(sla_converter::checkpoint::load(&folder)?))?);
+            all.push(converted(&path, &options, || {
+                Ok(sla_converter::checkpoint::load(&folder)?)
+            })?);
         }
     }
     Ok(all)
@@ -145,12 +178,34 @@ pub fn random() -> Result<Vec<Model>> {
         bias: true,
     };
     let mut models = Vec::new();
-    for (backbone, name) in [(Backbone::RetNet, "retnet"), (Backbone::Gla, "gla"), (Backbone::GatedDeltaNet, "gdn")] {
-        let plain = Config { hidden: 48, d_k: 8, d_v: 12, intermediate: 64, ..synth::small(backbone) };
+    for (backbone, name) in [
+        (Backbone::RetNet, "retnet"),
+        (Backbone::Gla, "gla"),
+        (Backbone::GatedDeltaNet, "gdn"),
+    ] {
+        let plain = Config {
+            hidden: 48,
+            d_k: 8,
+            d_v: 12,
+            intermediate: 64,
+            ..synth::small(backbone)
+        };
         let size = 20;
-        let input = Input::Features { size, mean: vec![-3.0; size], std: vec![2.0; size] };
-        let features = Config { input, outputs: 5, output_gate: OutputGate::None, ..plain.clone() };
-        let features_sla = Config { sla: Some(gates.clone()), ..features.clone() };
+        let input = Input::Features {
+            size,
+            mean: vec![-3.0; size],
+            std: vec![2.0; size],
+        };
+        let features = Config {
+            input,
+            outputs: 5,
+            output_gate: OutputGate::None,
+            ..plain.clone()
+        };
+        let features_sla = Config {
+            sla: Some(gates.clone()),
+            ..features.clone()
+        };
         let (int32, int16) = (vec![StateKind::Int32], vec![StateKind::Int16]);
         for (config, kind, state) in [
             (plain.clone(), "plain", &int32),
@@ -158,8 +213,16 @@ pub fn random() -> Result<Vec<Model>> {
             (features, "features", &int32),
             (features_sla, "features-sla", &int32),
         ] {
-            let options = ConvertOptions { state: state.clone(), ..ConvertOptions::default() };
-            models.push(synthetic(&format!("random/{kind}-{name}"), &options, &config, 7)?);
+            let options = ConvertOptions {
+                state: state.clone(),
+                ..ConvertOptions::default()
+            };
+            models.push(synthetic(
+                &format!("random/{kind}-{name}"),
+                &options,
+                &config,
+                7,
+            )?);
         }
     }
     Ok(models)
@@ -180,7 +243,12 @@ pub fn small() -> Result<Vec<Model>> {
 }
 
 /// A model of random weights, converted into `target/models/PLACE.sla`.
-pub fn synthetic(place: &str, options: &ConvertOptions, config: &Config, seed: u64) -> Result<Model> {
+pub fn synthetic(
+    place: &str,
+    options: &ConvertOptions,
+    config: &Config,
+    seed: u64,
+) -> Result<Model> {
     let name = place.rsplit('/').next().unwrap_or(place);
     let checkpoint = || {
         let meta = Meta {
@@ -194,9 +262,18 @@ pub fn synthetic(place: &str, options: &ConvertOptions, config: &Config, seed: u
             hop_length: None,
             source_sha256: [0; 32],
         };
-        Ok(Checkpoint { weights: synth::weights(config, seed), config: config.clone(), warnings: Vec::new(), meta })
+        Ok(Checkpoint {
+            weights: synth::weights(config, seed),
+            config: config.clone(),
+            warnings: Vec::new(),
+            meta,
+        })
     };
-    converted(&converted_folder().join(format!("{place}.sla")), options, checkpoint)
+    converted(
+        &converted_folder().join(format!("{place}.sla")),
+        options,
+        checkpoint,
+    )
 }
 
 fn converted_folder() -> PathBuf {
@@ -205,15 +282,24 @@ fn converted_folder() -> PathBuf {
 }
 
 /// The file at `path`, made from `checkpoint` unless it is newer than this program and passes its own test.
-fn converted(path: &Path, options: &ConvertOptions, checkpoint: impl FnOnce() -> Result<Checkpoint>) -> Result<Model> {
-    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+fn converted(
+    path: &Path,
+    options: &ConvertOptions,
+    checkpoint: impl FnOnce() -> Result<Checkpoint>,
+) -> Result<Model> {
+    let name = path
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     if is_current(path) {
         return Model::open(path);
     }
     eprintln!("converting {name}");
     let failed = || format!("cannot convert {name}");
     let finished =
-        sla_converter::convert(checkpoint().with_context(failed)?, options, &mut |_, _| ()).with_context(failed)?;
+        sla_converter::convert(checkpoint().with_context(failed)?, options, &mut |_, _| ())
+            .with_context(failed)?;
     let folder = path.parent().context("a path with a folder")?;
     fs::create_dir_all(folder)?;
     let unfinished = folder.join(format!(".{name}.{}", std::process::id()));
@@ -224,8 +310,12 @@ fn converted(path: &Path, options: &ConvertOptions, checkpoint: impl FnOnce() ->
 
 fn is_current(path: &Path) -> bool {
     let modified = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).ok();
-    let program = std::env::current_exe().ok().and_then(|program| modified(&program));
-    let is_newer = modified(path).zip(program).is_some_and(|(file, program)| file > program);
+    let program = std::env::current_exe()
+        .ok()
+        .and_then(|program| modified(&program));
+    let is_newer = modified(path)
+        .zip(program)
+        .is_some_and(|(file, program)| file > program);
     is_newer && OwnedModel::read(path).is_ok_and(|file| passes_its_test(&file))
 }
 
@@ -240,20 +330,38 @@ mod tests {
     use super::*;
 
     fn model(flash_bytes: u64, ram_bytes: u64) -> Model {
-        Model { path: PathBuf::new(), name: "m".to_owned(), flash_bytes, ram_bytes }
+        Model {
+            path: PathBuf::new(),
+            name: "m".to_owned(),
+            flash_bytes,
+            ram_bytes,
+        }
     }
 
     #[test]
     fn flash_and_ram_both_count() {
-        let room = Room { flash_bytes: 100, ram_bytes: 10 };
+        let room = Room {
+            flash_bytes: 100,
+            ram_bytes: 10,
+        };
         assert!(model(100, 10).fits(room));
         assert!(!model(101, 10).fits(room) && !model(100, 11).fits(room));
     }
 
     #[test]
     fn nothing_small_enough_is_one_line() {
-        let error = model(9, 9).or_smaller(Room { flash_bytes: 8, ram_bytes: 8 }).expect_err("nothing fits 8 bytes");
-        assert!(error.to_string().starts_with("model too large: m needs 9 bytes of flash"), "{error}");
+        let error = model(9, 9)
+            .or_smaller(Room {
+                flash_bytes: 8,
+                ram_bytes: 8,
+            })
+            .expect_err("nothing fits 8 bytes");
+        assert!(
+            error
+                .to_string()
+                .starts_with("model too large: m needs 9 bytes of flash"),
+            "{error}"
+        );
         assert!(!error.to_string().contains('\n'));
     }
 }

@@ -32,7 +32,12 @@ impl Output {
     /// The last non-empty line of standard error: what a program says when it gives up.
     pub fn last_error_line(&self) -> String {
         let text = String::from_utf8_lossy(&self.stderr);
-        text.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or("no message").to_owned()
+        text.lines()
+            .rev()
+            .map(str::trim)
+            .find(|line| !line.is_empty())
+            .unwrap_or("no message")
+            .to_owned()
     }
 }
 
@@ -45,7 +50,11 @@ pub fn run(command: &mut Command, limit: Duration) -> Result<Output> {
 pub fn run_with_input(command: &mut Command, input: Vec<u8>, limit: Duration) -> Result<Output> {
     let name = command.get_program().to_string_lossy().into_owned();
     let mut child = command
-        .stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() })
+        .stdin(if input.is_empty() {
+            Stdio::null()
+        } else {
+            Stdio::piped()
+        })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -57,7 +66,11 @@ pub fn run_with_input(command: &mut Command, input: Vec<u8>, limit: Duration) ->
     let stdout = drain(child.stdout.take());
     let stderr = drain(child.stderr.take());
     let status = wait(&mut child, limit)?;
-    Ok(Output { status, stdout: stdout.join().unwrap_or_default(), stderr: stderr.join().unwrap_or_default() })
+    Ok(Output {
+        status,
+        stdout: stdout.join().unwrap_or_default(),
+        stderr: stderr.join().unwrap_or_default(),
+    })
 }
 
 /// Runs `command` without a limit, its output passed on to standard error, and reports whether it succeeded.
@@ -105,7 +118,10 @@ pub fn find(program: &str) -> Option<PathBuf> {
     let mut extra = vec![PathBuf::from("/usr/bin"), PathBuf::from("/usr/sbin")];
     let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
     folders.append(&mut extra);
-    folders.into_iter().map(|folder| folder.join(program)).find(|file| file.is_file())
+    folders
+        .into_iter()
+        .map(|folder| folder.join(program))
+        .find(|file| file.is_file())
 }
 
 /// Removes from `command` the variables that an outer cargo sets, or a user sets for host builds, and that change what an inner cargo builds.
@@ -113,8 +129,15 @@ pub fn find(program: &str) -> Option<PathBuf> {
 pub fn clean_cargo_environment(command: &mut Command) -> &mut Command {
     for (name, _) in std::env::vars_os() {
         let Some(name) = name.to_str() else { continue };
-        let exact =
-            matches!(name, "CARGO" | "RUSTC" | "RUSTDOC" | "RUSTFLAGS" | "RUSTDOCFLAGS" | "CARGO_ENCODED_RUSTFLAGS");
+        let exact = matches!(
+            name,
+            "CARGO"
+                | "RUSTC"
+                | "RUSTDOC"
+                | "RUSTFLAGS"
+                | "RUSTDOCFLAGS"
+                | "CARGO_ENCODED_RUSTFLAGS"
+        );
         let family = [
             "CARGO_PKG_",
             "CARGO_MANIFEST_",

@@ -39,7 +39,10 @@ impl Processor {
     }
 
     fn text(&self) -> String {
-        self.name.map_or_else(|| self.target.to_owned(), |name| format!("{} ({name})", self.target))
+        self.name.map_or_else(
+            || self.target.to_owned(),
+            |name| format!("{} ({name})", self.target),
+        )
     }
 }
 
@@ -55,7 +58,15 @@ pub const PROCESSORS: [Processor; 8] = [
     Processor::of("thumbv8m.main-none-eabihf", Some("cortex-m55")),
 ];
 /// What must not use a float: the token path, opening a model, snapshots, the tokenizer, the store, and the applications without a sampler.
-const INTEGER: [&str; 7] = ["digits", "parse", "rest", "sensor", "snapshot", "store", "tokenizer"];
+const INTEGER: [&str; 7] = [
+    "digits",
+    "parse",
+    "rest",
+    "sensor",
+    "snapshot",
+    "store",
+    "tokenizer",
+];
 /// What may: the sampler, and the serial shell, which has one.
 const SAMPLING: [&str; 2] = ["sampler", "shell"];
 /// What the panic handler calls.
@@ -104,19 +115,39 @@ pub fn command() -> Result<()> {
 
 /// Proves it on every target that is there, and on the first that plants are caught. `say` gets each line at once.
 pub fn prove(mut say: impl FnMut(Line)) -> Result<()> {
-    let processors = PROCESSORS.iter().filter(|processor| setup::device_cargo(processor.target).is_some());
+    let processors = PROCESSORS
+        .iter()
+        .filter(|processor| setup::device_cargo(processor.target).is_some());
     for (index, processor) in processors.enumerate() {
         if index == 0 {
             say(expect_clean(processor, &[], "the token path")?);
-            say(expect_clean(processor, &["parse"], "the token path and opening a model")?);
-            say(expect_caught(processor, "plant-panic", |verdict| *verdict == Verdict::Panics)?);
-            say(expect_caught(processor, "plant-float", |verdict| matches!(verdict, Verdict::Floats(..)))?);
-            say(expect_caught(processor, "plant-alloc", |verdict| *verdict == Verdict::Allocates)?);
+            say(expect_clean(
+                processor,
+                &["parse"],
+                "the token path and opening a model",
+            )?);
+            say(expect_caught(processor, "plant-panic", |verdict| {
+                *verdict == Verdict::Panics
+            })?);
+            say(expect_caught(processor, "plant-float", |verdict| {
+                matches!(verdict, Verdict::Floats(..))
+            })?);
+            say(expect_caught(processor, "plant-alloc", |verdict| {
+                *verdict == Verdict::Allocates
+            })?);
         }
         if processor.has_soft_floats() {
-            say(expect_clean(processor, &INTEGER, "everything but the sampler and the serial shell")?);
+            say(expect_clean(
+                processor,
+                &INTEGER,
+                "everything but the sampler and the serial shell",
+            )?);
         }
-        say(expect_clean(processor, &[&INTEGER[..], &SAMPLING].concat(), "everything")?);
+        say(expect_clean(
+            processor,
+            &[&INTEGER[..], &SAMPLING].concat(),
+            "everything",
+        )?);
     }
     Ok(())
 }
@@ -126,32 +157,56 @@ pub fn token_path_bytes(target: &str, backbone: Option<&str>, flags: Option<&str
     let features: Vec<&str> = ["parse"].into_iter().chain(backbone).collect();
     match examine(target, &features, backbone.is_none(), flags)? {
         Verdict::Clean(bytes) => Ok(bytes),
-        verdict => bail!("{target}: the token path is not clean: {verdict:?}; see `cargo xtask proof`"),
+        verdict => {
+            bail!("{target}: the token path is not clean: {verdict:?}; see `cargo xtask proof`")
+        }
     }
 }
 
 fn expect_clean(processor: &Processor, features: &[&str], what: &str) -> Result<Line> {
     let name = processor.text();
-    let may_use_floats = SAMPLING.iter().any(|feature| features.contains(feature)) || !processor.has_soft_floats();
-    Ok(match examine(processor.target, features, true, processor.flags().as_deref())? {
-        Verdict::Clean(bytes) if !may_use_floats => {
-            Ok(format!("{name}: {what}: no float, no allocator, no panic path in {bytes} bytes of code"))
-        }
-        Verdict::Clean(bytes) | Verdict::Floats(_, bytes) if may_use_floats => {
-            Ok(format!("{name}: {what}: no allocator, no panic path in {bytes} bytes of code"))
-        }
-        Verdict::Floats(symbols, _) => Err(format!("{name}: {what} uses floats: {}", symbols.join(" "))),
-        Verdict::Panics => Err(format!("{name}: {what} can panic")),
-        Verdict::Allocates | Verdict::Clean(_) => Err(format!("{name}: {what} allocates")),
-    })
+    let may_use_floats =
+        SAMPLING.iter().any(|feature| features.contains(feature)) || !processor.has_soft_floats();
+    Ok(
+        match examine(
+            processor.target,
+            features,
+            true,
+            processor.flags().as_deref(),
+        )? {
+            Verdict::Clean(bytes) if !may_use_floats => Ok(format!(
+                "{name}: {what}: no float, no allocator, no panic path in {bytes} bytes of code"
+            )),
+            Verdict::Clean(bytes) | Verdict::Floats(_, bytes) if may_use_floats => Ok(format!(
+                "{name}: {what}: no allocator, no panic path in {bytes} bytes of code"
+            )),
+            Verdict::Floats(symbols, _) => {
+                Err(format!("{name}: {what} uses floats: {}", symbols.join(" ")))
+            }
+            Verdict::Panics => Err(format!("{name}: {what} can panic")),
+            Verdict::Allocates | Verdict::Clean(_) => Err(format!("{name}: {what} allocates")),
+        },
+    )
 }
 
-fn expect_caught(processor: &Processor, plant: &str, is_caught: impl Fn(&Verdict) -> bool) -> Result<Line> {
-    let verdict = examine(processor.target, &[plant], true, processor.flags().as_deref())?;
+fn expect_caught(
+    processor: &Processor,
+    plant: &str,
+    is_caught: impl Fn(&Verdict) -> bool,
+) -> Result<Line> {
+    let verdict = examine(
+        processor.target,
+        &[plant],
+        true,
+        processor.flags().as_deref(),
+    )?;
     let name = processor.text();
     Ok(match is_caught(&verdict) {
         true => Ok(format!("{name}: {plant}: caught ({})", verdict.summary())),
-        false => Err(format!("{name}: {plant} is not caught: {}", verdict.summary())),
+        false => Err(format!(
+            "{name}: {plant} is not caught: {}",
+            verdict.summary()
+        )),
     })
 }
 
@@ -166,12 +221,27 @@ impl Verdict {
     }
 }
 
-fn examine(target: &str, features: &[&str], all_backbones: bool, flags: Option<&str>) -> Result<Verdict> {
+fn examine(
+    target: &str,
+    features: &[&str],
+    all_backbones: bool,
+    flags: Option<&str>,
+) -> Result<Verdict> {
     let target_dir = paths::target_dir().join("firmware");
     let _lock = paths::lock("firmware")?;
-    let mut command = setup::device_cargo(target).with_context(|| format!("no core for {target}"))?;
+    let mut command =
+        setup::device_cargo(target).with_context(|| format!("no core for {target}"))?;
     command.current_dir(paths::root().join("firmware-examples/proof"));
-    command.args(["build", "--release", "--locked", "--target", target, "--target-dir"]).arg(&target_dir);
+    command
+        .args([
+            "build",
+            "--release",
+            "--locked",
+            "--target",
+            target,
+            "--target-dir",
+        ])
+        .arg(&target_dir);
     if !all_backbones {
         command.arg("--no-default-features");
     }
@@ -190,49 +260,81 @@ fn examine(target: &str, features: &[&str], all_backbones: bool, flags: Option<&
 
 /// Why an image was not built.
 fn refused(text: &str) -> Result<Verdict> {
-    let undefined: Vec<&str> = text.lines().filter_map(|line| line.split("undefined symbol: ").nth(1)).collect();
+    let undefined: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.split("undefined symbol: ").nth(1))
+        .collect();
     if undefined == [UNDEFINED] {
         return Ok(Verdict::Panics);
     }
     if text.contains("no global memory allocator found") {
         return Ok(Verdict::Allocates);
     }
-    let error = text.lines().find(|line| line.starts_with("error")).unwrap_or("no message");
+    let error = text
+        .lines()
+        .find(|line| line.starts_with("error"))
+        .unwrap_or("no message");
     bail!("the proof image cannot be built: {error}")
 }
 
 /// What is in an image.
 fn found(path: &PathBuf) -> Result<Verdict> {
     let data = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let file = object::File::parse(&*data).with_context(|| format!("{} is no ELF file", path.display()))?;
-    let names: Vec<&str> = file.symbols().filter_map(|symbol| symbol.name().ok()).collect();
+    let file = object::File::parse(&*data)
+        .with_context(|| format!("{} is no ELF file", path.display()))?;
+    let names: Vec<&str> = file
+        .symbols()
+        .filter_map(|symbol| symbol.name().ok())
+        .collect();
     let code_bytes = code_bytes(path)?;
     if code_bytes < LEAST_BYTES || !names.contains(&"_start") {
-        bail!("the proof image holds no token path: {code_bytes} bytes of code, {} symbols", names.len());
+        bail!(
+            "the proof image holds no token path: {code_bytes} bytes of code, {} symbols",
+            names.len()
+        );
     }
-    if names.iter().any(|name| name.contains("__rust_alloc") || name.contains("__rdl_") || name.contains("__rg_")) {
+    if names.iter().any(|name| {
+        name.contains("__rust_alloc") || name.contains("__rdl_") || name.contains("__rg_")
+    }) {
         return Ok(Verdict::Allocates);
     }
-    if names.iter().any(|name| name.contains("panicking") || name.contains("rust_begin_unwind")) {
+    if names
+        .iter()
+        .any(|name| name.contains("panicking") || name.contains("rust_begin_unwind"))
+    {
         return Ok(Verdict::Panics);
     }
-    let mut floats: Vec<String> = names.iter().filter(|name| is_float(name)).map(|name| (*name).to_owned()).collect();
+    let mut floats: Vec<String> = names
+        .iter()
+        .filter(|name| is_float(name))
+        .map(|name| (*name).to_owned())
+        .collect();
     floats.sort();
     floats.dedup();
-    Ok(if floats.is_empty() { Verdict::Clean(code_bytes) } else { Verdict::Floats(floats, code_bytes) })
+    Ok(if floats.is_empty() {
+        Verdict::Clean(code_bytes)
+    } else {
+        Verdict::Floats(floats, code_bytes)
+    })
 }
 
 /// Whether a symbol is a routine of software floating point, by Arm's names, by GCC's, or by the Rust path of its body.
 fn is_float(name: &str) -> bool {
     if let Some(rest) = name.strip_prefix("__aeabi_") {
         // fadd, dmul, cfcmple, i2f, ul2d, f2iz, d2f, h2f, ...
-        let converts = rest.split_once('2').is_some_and(|(from, to)| is_float_letter(from) || is_float_letter(to));
+        let converts = rest
+            .split_once('2')
+            .is_some_and(|(from, to)| is_float_letter(from) || is_float_letter(to));
         return converts
-            || ["f", "d", "cf", "cd"].iter().any(|prefix| rest.strip_prefix(prefix).is_some_and(is_operation));
+            || ["f", "d", "cf", "cd"]
+                .iter()
+                .any(|prefix| rest.strip_prefix(prefix).is_some_and(is_operation));
     }
     if let Some(rest) = name.strip_prefix("__") {
         // addsf3, muldf3, floatsisf, fixdfsi, extendsfdf2, ltsf2, powidf2, ...
-        return ["sf", "df", "hf", "tf"].iter().any(|mode| rest.contains(mode));
+        return ["sf", "df", "hf", "tf"]
+            .iter()
+            .any(|mode| rest.contains(mode));
     }
     name.contains("compiler_builtins5float") || name.contains("compiler_builtins4math")
 }
@@ -242,7 +344,11 @@ fn is_float_letter(text: &str) -> bool {
 }
 
 fn is_operation(text: &str) -> bool {
-    ["add", "sub", "rsub", "mul", "div", "cmp", "rcmp", "neg", "eq"].iter().any(|operation| text.starts_with(operation))
+    [
+        "add", "sub", "rsub", "mul", "div", "cmp", "rcmp", "neg", "eq",
+    ]
+    .iter()
+    .any(|operation| text.starts_with(operation))
 }
 
 #[cfg(test)]

@@ -96,7 +96,10 @@ pub fn command(options: &Options) -> Result<()> {
         return complain(&reports);
     }
     let reports = bench(options)?;
-    let rows: Vec<&Row> = reports.iter().filter_map(|report| report.outcome.done()).collect();
+    let rows: Vec<&Row> = reports
+        .iter()
+        .filter_map(|report| report.outcome.done())
+        .collect();
     if options.json {
         println!("{}", report::json(&rows));
     } else if !rows.is_empty() {
@@ -114,7 +117,11 @@ pub fn complain<T>(reports: &[Report<T>]) -> Result<()> {
             Outcome::Failed(why) => eprintln!("{}: failed: {why}", report.machine),
         }
     }
-    match reports.iter().filter(|report| report.outcome.done().is_none()).count() {
+    match reports
+        .iter()
+        .filter(|report| report.outcome.done().is_none())
+        .count()
+    {
         0 => Ok(()),
         1 if reports.len() == 1 => bail!("the run failed"),
         bad => bail!("{bad} of {} runs failed or were skipped", reports.len()),
@@ -129,19 +136,43 @@ pub fn bench(options: &Options) -> Result<Vec<Report<Row>>> {
 }
 
 fn bench_row(task: &Task, options: &Options) -> Result<Row> {
-    let finished = run::run(&task.image, &task.model, &options.arguments(), options.limit())?;
+    let finished = run::run(
+        &task.image,
+        &task.model,
+        &options.arguments(),
+        options.limit(),
+    )?;
     show_log(&task.image.machine.name, &finished.log);
     let host = host::reference(&task.model, options.tokens)?;
     let row = Row::new(&task.image, &task.model, &finished, host, options.tokens)?;
-    Ok(Row { note: task.note.clone(), ..row })
+    Ok(Row {
+        note: task.note.clone(),
+        ..row
+    })
 }
 
 /// One run of one binary with `wanted` or a smaller model.
-fn tasks(machine: &Machine, binary: &'static str, wanted: &Model, options: &Options) -> Result<Vec<Task>> {
+fn tasks(
+    machine: &Machine,
+    binary: &'static str,
+    wanted: &Model,
+    options: &Options,
+) -> Result<Vec<Task>> {
     let (model, note) = wanted.or_smaller(machine.room(options.load))?;
-    let features = Features { log: options.log, ..Features::default() };
-    let images = image::build(machine, &[binary], (!options.load).then_some(&model), features)?;
-    Ok(images.into_iter().map(|image| Task::new(binary, Arc::new(image), model.clone(), note.clone())).collect())
+    let features = Features {
+        log: options.log,
+        ..Features::default()
+    };
+    let images = image::build(
+        machine,
+        &[binary],
+        (!options.load).then_some(&model),
+        features,
+    )?;
+    Ok(images
+        .into_iter()
+        .map(|image| Task::new(binary, Arc::new(image), model.clone(), note.clone()))
+        .collect())
 }
 
 /// The ledger of one machine.
@@ -159,10 +190,24 @@ pub fn ledgers(options: &Options) -> Result<Vec<Report<Ledger>>> {
     let wanted = Model::choose(options.model.as_deref())?;
     let plan = |machine: &Machine| tasks(machine, "ledger", &wanted, options);
     let run = |task: &Task| {
-        let finished = run::run(&task.image, &task.model, &options.arguments(), options.limit())?;
+        let finished = run::run(
+            &task.image,
+            &task.model,
+            &options.arguments(),
+            options.limit(),
+        )?;
         let insns_per_token = finished.number("insns_per_token")?;
-        let table = finished.output.lines().filter(|line| !line.starts_with('@')).map(str::to_owned).collect();
-        Ok(Ledger { table, log: finished.log, insns_per_token })
+        let table = finished
+            .output
+            .lines()
+            .filter(|line| !line.starts_with('@'))
+            .map(str::to_owned)
+            .collect();
+        Ok(Ledger {
+            table,
+            log: finished.log,
+            insns_per_token,
+        })
     };
     each(options, plan, run, |_| ())
 }
@@ -172,7 +217,10 @@ fn ledger(options: &Options) -> Result<()> {
     for report in &reports {
         if let Some(ledger) = report.outcome.done() {
             show_log(&report.machine, &ledger.log);
-            println!("{}, {}, means over {} tokens", report.machine, report.model, options.tokens);
+            println!(
+                "{}, {}, means over {} tokens",
+                report.machine, report.model, options.tokens
+            );
             ledger.table.iter().for_each(|line| println!("{line}"));
             println!("{} instructions per token\n", ledger.insns_per_token);
         }
@@ -207,12 +255,17 @@ pub fn everything(
     seen: impl Fn(&Report<Shown>) + Sync,
 ) -> Result<Vec<Report<Shown>>> {
     // Every machine has room for it.
-    let any = models.iter().min_by_key(|model| model.flash_bytes).context("no models")?;
+    let any = models
+        .iter()
+        .min_by_key(|model| model.flash_bytes)
+        .context("no models")?;
     let plan = |machine: &Machine| {
         let binaries = ["conformance", "kernels", "prompt", "bench"];
         let images = image::build(machine, &binaries, None, Features::default())?;
         let images: Vec<_> = images.into_iter().map(Arc::new).collect();
-        let [conformance, kernels, prompt, bench] = images.as_slice() else { bail!("each binary makes an image") };
+        let [conformance, kernels, prompt, bench] = images.as_slice() else {
+            bail!("each binary makes an image")
+        };
         let mut tasks = vec![
             Task::new("conformance", Arc::clone(conformance), any.clone(), None),
             Task::new("kernels", Arc::clone(kernels), any.clone(), None),
@@ -245,27 +298,48 @@ pub type Measured = (String, Vec<Row>, Vec<Case>);
 
 /// What the cost model is fitted to: on each chosen machine all `models` that fit, and the kernels.
 pub fn costs(options: &Options, models: &[Model]) -> Result<Vec<Measured>> {
-    let any = models.iter().min_by_key(|model| model.flash_bytes).context("no models")?;
+    let any = models
+        .iter()
+        .min_by_key(|model| model.flash_bytes)
+        .context("no models")?;
     let plan = |machine: &Machine| {
         let images = image::build(machine, &["kernels", "bench"], None, Features::default())?;
         let images: Vec<_> = images.into_iter().map(Arc::new).collect();
-        let [kernels, bench] = images.as_slice() else { bail!("each binary makes an image") };
+        let [kernels, bench] = images.as_slice() else {
+            bail!("each binary makes an image")
+        };
         let fitting = models.iter().filter(|model| model.fits(machine.room(true)));
-        let benches = fitting.map(|model| Task::new("bench", Arc::clone(bench), model.clone(), None));
-        Ok([Task::new("kernels", Arc::clone(kernels), any.clone(), None)].into_iter().chain(benches).collect())
+        let benches =
+            fitting.map(|model| Task::new("bench", Arc::clone(bench), model.clone(), None));
+        Ok(
+            [Task::new("kernels", Arc::clone(kernels), any.clone(), None)]
+                .into_iter()
+                .chain(benches)
+                .collect(),
+        )
     };
     let judge = |task: &Task| match task.binary {
         "bench" => Ok(Shown::Model(Box::new(bench_row(task, options)?))),
-        _ => Ok(Shown::Cases(report::cases(&run::run(&task.image, &task.model, "", options.limit())?)?)),
+        _ => Ok(Shown::Cases(report::cases(&run::run(
+            &task.image,
+            &task.model,
+            "",
+            options.limit(),
+        )?)?)),
     };
     let reports = each(options, plan, judge, |_| ())?;
     complain(&reports)?;
     let mut measured: Vec<Measured> = Vec::new();
     for report in &reports {
-        if measured.last().is_none_or(|(machine, ..)| *machine != report.machine) {
+        if measured
+            .last()
+            .is_none_or(|(machine, ..)| *machine != report.machine)
+        {
             measured.push((report.machine.clone(), Vec::new(), Vec::new()));
         }
-        let Some((_, rows, cases)) = measured.last_mut() else { continue };
+        let Some((_, rows, cases)) = measured.last_mut() else {
+            continue;
+        };
         match report.outcome.done() {
             Some(Shown::Model(row)) => rows.push(row.as_ref().clone()),
             Some(Shown::Cases(list)) => cases.extend(list.iter().cloned()),
@@ -276,15 +350,26 @@ pub fn costs(options: &Options, models: &[Model]) -> Result<Vec<Measured>> {
 }
 
 /// The text that `machine` generates after `prompt`.
-pub fn generate(machine: &str, model: &Model, prompt: &str, tokens: u32, seed: u32) -> Result<Outcome<String>> {
-    let options = Options { machine: vec![machine.to_owned()], ..Options::default() };
+pub fn generate(
+    machine: &str,
+    model: &Model,
+    prompt: &str,
+    tokens: u32,
+    seed: u32,
+) -> Result<Outcome<String>> {
+    let options = Options {
+        machine: vec![machine.to_owned()],
+        ..Options::default()
+    };
     let arguments = format!("tokens={tokens} seed={seed} prompt={prompt}");
     let plan = |machine: &Machine| tasks(machine, "generate", model, &options);
     let run = |task: &Task| match &task.note {
         None => Ok(run::run(&task.image, &task.model, &arguments, options.limit())?.output),
         Some(note) => bail!("{note}"),
     };
-    let report = each(&options, plan, run, |_| ())?.pop().context("one machine makes one report")?;
+    let report = each(&options, plan, run, |_| ())?
+        .pop()
+        .context("one machine makes one report")?;
     Ok(match report.outcome {
         Outcome::Done(text) => {
             let text = text.strip_suffix('\n').unwrap_or(&text);

@@ -83,7 +83,10 @@ pub fn command() -> Result<()> {
         Ok(python) => println!("{:32} ready: {}", "Python with PyTorch", python.display()),
         Err(entry) => missing.push(entry),
     }
-    for target in TARGETS.into_iter().chain([AARCH64, AARCH64_LINKER, AARCH64_EMULATOR, NARROW]) {
+    for target in TARGETS
+        .into_iter()
+        .chain([AARCH64, AARCH64_LINKER, AARCH64_EMULATOR, NARROW])
+    {
         if !missing.iter().any(|entry| entry.what == target) {
             println!("{target:32} ready");
         }

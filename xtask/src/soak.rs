@@ -32,14 +32,24 @@ const CLIPS: u32 = 300;
 /// Runs the tests that `arguments` name, package first.
 fn host(arguments: &[&str], tokens: u32) -> Result<()> {
     let mut command = Command::new("cargo");
-    command.current_dir(paths::root()).env("SLA_STREAM", tokens.to_string());
-    command.env("SLA_STRINGS", STRINGS.to_string()).env("SLA_CLIPS", CLIPS.to_string());
-    command.args(["test", "--release", "--package"]).args(arguments);
+    command
+        .current_dir(paths::root())
+        .env("SLA_STREAM", tokens.to_string());
+    command
+        .env("SLA_STRINGS", STRINGS.to_string())
+        .env("SLA_CLIPS", CLIPS.to_string());
+    command
+        .args(["test", "--release", "--package"])
+        .args(arguments);
     let output = process::run(&mut command, HOST_LIMIT)?;
     let text = output.stdout_text();
     print!("{text}");
     if !output.success() {
-        bail!("{}: failed: {}", arguments.join(" "), output.last_error_line().trim_start_matches("error: "));
+        bail!(
+            "{}: failed: {}",
+            arguments.join(" "),
+            output.last_error_line().trim_start_matches("error: ")
+        );
     }
     if tests_passed(&text) == 0 {
         bail!("{}: nothing was tested", arguments.join(" "));
@@ -52,26 +62,54 @@ const BORROWS: [&str; 2] = ["", "-Zmiri-tree-borrows"];
 
 /// Runs the C tests under Miri, which sees undefined behaviour that no sanitizer does.
 fn interpreted(borrows: &str) -> Result<()> {
-    println!("C: its tests under Miri {}", if borrows.is_empty() { "with stacked borrows" } else { borrows });
+    println!(
+        "C: its tests under Miri {}",
+        if borrows.is_empty() {
+            "with stacked borrows"
+        } else {
+            borrows
+        }
+    );
     if let Some(missing) = setup::ensure_miri() {
         println!("skipped: {missing}");
         return Ok(());
     }
     let files = models::small()?;
-    let folder = files.first().and_then(|file| file.path.parent()).context("no small files")?;
+    let folder = files
+        .first()
+        .and_then(|file| file.path.parent())
+        .context("no small files")?;
     let mut command = Command::new("rustup");
     process::clean_cargo_environment(&mut command);
     // Conversion takes Miri hours.
-    command.current_dir(paths::root()).env("SLA_SMALL_FILES", folder);
+    command
+        .current_dir(paths::root())
+        .env("SLA_SMALL_FILES", folder);
     command.env("MIRIFLAGS", format!("-Zmiri-disable-isolation {borrows}"));
-    command.args(["run", setup::MIRI_TOOLCHAIN, "cargo", "miri", "test", "--package", "sla-c"]);
-    let output = process::run(command.args(["--test", "calls", "--test", "sharing"]), HOST_LIMIT)?;
+    command.args([
+        "run",
+        setup::MIRI_TOOLCHAIN,
+        "cargo",
+        "miri",
+        "test",
+        "--package",
+        "sla-c",
+    ]);
+    let output = process::run(
+        command.args(["--test", "calls", "--test", "sharing"]),
+        HOST_LIMIT,
+    )?;
     let text = output.stdout_text();
     print!("{text}");
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     if !output.success() {
-        let what = errors.lines().find(|line| line.starts_with("error: Undefined Behavior"));
-        bail!("the C tests under Miri: {}", what.unwrap_or(&output.last_error_line()));
+        let what = errors
+            .lines()
+            .find(|line| line.starts_with("error: Undefined Behavior"));
+        bail!(
+            "the C tests under Miri: {}",
+            what.unwrap_or(&output.last_error_line())
+        );
     }
     if tests_passed(&text) == 0 {
         bail!("the C tests under Miri: nothing was tested");
@@ -82,17 +120,65 @@ fn interpreted(borrows: &str) -> Result<()> {
 /// Runs everything.
 pub fn command(options: &Options) -> Result<()> {
     println!("host: streams of {} tokens", options.tokens);
-    host(&["sla-tests", "--test", "streams", "--", "--nocapture"], options.tokens)?;
+    host(
+        &["sla-tests", "--test", "streams", "--", "--nocapture"],
+        options.tokens,
+    )?;
     println!("host: {STRINGS} strings through the tokenizers");
-    host(&["sla-tests", "--test", "tokenizer", "random_strings", "--", "--nocapture"], options.tokens)?;
-    host(&["sla-tests", "--test", "tokenizer", "the_m4", "--", "--nocapture"], options.tokens)?;
+    host(
+        &[
+            "sla-tests",
+            "--test",
+            "tokenizer",
+            "random_strings",
+            "--",
+            "--nocapture",
+        ],
+        options.tokens,
+    )?;
+    host(
+        &[
+            "sla-tests",
+            "--test",
+            "tokenizer",
+            "the_m4",
+            "--",
+            "--nocapture",
+        ],
+        options.tokens,
+    )?;
     println!("host: {CLIPS} spoken digits, also on the emulated M4");
-    host(&["sla-digits", "--test", "emulated", "--", "--nocapture"], options.tokens)?;
+    host(
+        &["sla-digits", "--test", "emulated", "--", "--nocapture"],
+        options.tokens,
+    )?;
     println!("host: a model of 100 million parameters with int4 weights");
-    host(&["sla-converter", "--test", "large", "--", "--ignored", "--nocapture"], options.tokens)?;
+    host(
+        &[
+            "sla-converter",
+            "--test",
+            "large",
+            "--",
+            "--ignored",
+            "--nocapture",
+        ],
+        options.tokens,
+    )?;
 
     println!("host: debug probes, up to the probe");
-    host(&["sla-converter", "--features", "flash", "--bin", "sla", "--test", "cli", "flash"], options.tokens)?;
+    host(
+        &[
+            "sla-converter",
+            "--features",
+            "flash",
+            "--bin",
+            "sla",
+            "--test",
+            "cli",
+            "flash",
+        ],
+        options.tokens,
+    )?;
     println!("C: the library for every target; the example on host and M4");
     c_api::check_all()?;
     for model in BORROWS {
@@ -100,21 +186,26 @@ pub fn command(options: &Options) -> Result<()> {
     }
 
     println!("emulated machines: {EMULATED_TOKENS} tokens of every shipped model");
-    let emulated =
-        qemu::Options { machine: options.machine.clone(), tokens: EMULATED_TOKENS, ..qemu::Options::default() };
-    let reports = qemu::everything(&emulated, &models::shipped()?, |report| match &report.outcome {
-        Outcome::Done(Shown::Model(row)) => println!(
-            "{}: {}: digest {:08x}, instructions at 16 {}, at 4,000 {}, dearest over cheapest {:.2} %",
-            report.machine,
-            report.model,
-            row.digest,
-            row.insns_at_16.unwrap_or(0),
-            row.insns_at_4000.unwrap_or(0),
-            100.0 * row.spread()
-        ),
-        Outcome::Done(Shown::Kernels { .. } | Shown::Cases(_)) => {}
-        Outcome::Skipped(why) => println!("{}: skipped: {why}", report.machine),
-        Outcome::Failed(why) => println!("{}: {}: FAILED: {why}", report.machine, report.model),
+    let emulated = qemu::Options {
+        machine: options.machine.clone(),
+        tokens: EMULATED_TOKENS,
+        ..qemu::Options::default()
+    };
+    let reports = qemu::everything(&emulated, &models::shipped()?, |report| {
+        match &report.outcome {
+            Outcome::Done(Shown::Model(row)) => println!(
+                "{}: {}: digest {:08x}, instructions at 16 {}, at 4,000 {}, dearest over cheapest {:.2} %",
+                report.machine,
+                report.model,
+                row.digest,
+                row.insns_at_16.unwrap_or(0),
+                row.insns_at_4000.unwrap_or(0),
+                100.0 * row.spread()
+            ),
+            Outcome::Done(Shown::Kernels { .. } | Shown::Cases(_)) => {}
+            Outcome::Skipped(why) => println!("{}: skipped: {why}", report.machine),
+            Outcome::Failed(why) => println!("{}: {}: FAILED: {why}", report.machine, report.model),
+        }
     })?;
     let is_good = |report: &&Report<Shown>| match &report.outcome {
         Outcome::Done(Shown::Model(row)) => 100.0 * row.spread() <= SPREAD_PERCENT,
@@ -123,13 +214,21 @@ pub fn command(options: &Options) -> Result<()> {
     };
     match reports.len() - reports.iter().filter(is_good).count() {
         0 => Ok(()),
-        bad => bail!("{bad} runs failed, were skipped, or had tokens more than {SPREAD_PERCENT} % apart"),
+        bad => bail!(
+            "{bad} runs failed, were skipped, or had tokens more than {SPREAD_PERCENT} % apart"
+        ),
     }
 }
 
 /// The sum over the closing lines of `cargo test`.
 fn tests_passed(text: &str) -> u32 {
-    let passed = |line: &str| line.strip_prefix("test result: ok. ")?.split(' ').next()?.parse::<u32>().ok();
+    let passed = |line: &str| {
+        line.strip_prefix("test result: ok. ")?
+            .split(' ')
+            .next()?
+            .parse::<u32>()
+            .ok()
+    };
     text.lines().filter_map(passed).sum()
 }
 

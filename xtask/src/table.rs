@@ -10,7 +10,15 @@ impl Table {
     /// A table with these heads. A column whose head begins with `<` is aligned to the left, others to the right.
     pub fn new(heads: &[&str]) -> Self {
         let is_left = heads.iter().map(|head| head.starts_with('<')).collect();
-        Self { is_left, lines: vec![heads.iter().map(|head| head.trim_start_matches('<').to_owned()).collect()] }
+        Self {
+            is_left,
+            lines: vec![
+                heads
+                    .iter()
+                    .map(|head| head.trim_start_matches('<').to_owned())
+                    .collect(),
+            ],
+        }
     }
 
     /// Adds a line.
@@ -21,10 +29,16 @@ impl Table {
     /// The text as Markdown.
     pub fn markdown(&self) -> String {
         let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
-        let rule: Vec<&str> = self.is_left.iter().map(|&is_left| if is_left { "---" } else { "---:" }).collect();
+        let rule: Vec<&str> = self
+            .is_left
+            .iter()
+            .map(|&is_left| if is_left { "---" } else { "---:" })
+            .collect();
         let (heads, rows) = self.lines.split_at(1);
         let rows: String = rows.iter().map(|cells| line(cells)).collect();
-        heads.iter().map(|cells| line(cells)).collect::<String>() + &format!("|{}|\n", rule.join("|")) + &rows
+        heads.iter().map(|cells| line(cells)).collect::<String>()
+            + &format!("|{}|\n", rule.join("|"))
+            + &rows
     }
 
     /// The text.
@@ -41,10 +55,14 @@ impl Table {
             .collect();
         let mut text = String::new();
         for line in &self.lines {
-            let cells = line.iter().zip(&widths).zip(&self.is_left).map(|((cell, &width), &is_left)| match is_left {
-                true => format!("{cell:<width$}"),
-                false => format!("{cell:>width$}"),
-            });
+            let cells =
+                line.iter()
+                    .zip(&widths)
+                    .zip(&self.is_left)
+                    .map(|((cell, &width), &is_left)| match is_left {
+                        true => format!("{cell:<width$}"),
+                        false => format!("{cell:>width$}"),
+                    });
             text += cells.collect::<Vec<_>>().join("  ").trim_end();
             text.push('\n');
         }

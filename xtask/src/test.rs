@@ -83,7 +83,9 @@ impl Part {
             Self::Fuzz => fuzzing(findings),
             Self::Training => training::run(findings),
             Self::C => {
-                c_api::check_some()?.into_iter().for_each(|note| findings.note(note));
+                c_api::check_some()?
+                    .into_iter()
+                    .for_each(|note| findings.note(note));
                 Ok(())
             }
             Self::Machines => {
@@ -110,8 +112,12 @@ const DEVICE_CRATES: [&str; 8] = [
     "sla-tokenizer",
 ];
 /// Targets that they are built for.
-const DEVICE_TARGETS: [&str; 4] =
-    ["thumbv7em-none-eabihf", "thumbv6m-none-eabi", "riscv32imac-unknown-none-elf", "wasm32-unknown-unknown"];
+const DEVICE_TARGETS: [&str; 4] = [
+    "thumbv7em-none-eabihf",
+    "thumbv6m-none-eabi",
+    "riscv32imac-unknown-none-elf",
+    "wasm32-unknown-unknown",
+];
 /// Code and constants of the M4 firmware with all backbones.
 const FIRMWARE_BYTES: u64 = 48 * 1024;
 /// A look at every fuzz target; `cargo xtask fuzz` takes longer ones.
@@ -166,7 +172,10 @@ impl Findings {
 
 /// Runs all tests.
 pub fn command(options: &Options) -> Result<()> {
-    let mut findings = Findings { start: Instant::now(), failures: Vec::new() };
+    let mut findings = Findings {
+        start: Instant::now(),
+        failures: Vec::new(),
+    };
     findings.step("set-up: targets, emulators and a browser");
     let mut missing = setup::ensure_targets(&setup::TARGETS)?;
     missing.extend(setup::ensure_qemu().missing);
@@ -178,7 +187,9 @@ pub fn command(options: &Options) -> Result<()> {
     for part in Part::value_variants().iter().filter(wanted) {
         let text = part.text();
         findings.step(&text);
-        findings.run(text.split(':').next().unwrap_or_default(), |findings| part.run(findings));
+        findings.run(text.split(':').next().unwrap_or_default(), |findings| {
+            part.run(findings)
+        });
     }
 
     findings.step(match findings.failures.len() {
@@ -193,7 +204,11 @@ pub fn command(options: &Options) -> Result<()> {
 
 fn workspace_tests(findings: &mut Findings) -> Result<()> {
     let mut command = Command::new("cargo");
-    if !process::run_visible(command.current_dir(paths::root()).args(["test", "--workspace", "--no-fail-fast"]))? {
+    if !process::run_visible(command.current_dir(paths::root()).args([
+        "test",
+        "--workspace",
+        "--no-fail-fast",
+    ]))? {
         findings.failed("workspace tests");
     }
     Ok(())
@@ -206,7 +221,9 @@ fn device_crates(findings: &mut Findings) -> Result<()> {
             continue;
         };
         command.current_dir(paths::root());
-        command.args(["build", "--release", "--target", target, "--target-dir"]).arg(paths::target_dir());
+        command
+            .args(["build", "--release", "--target", target, "--target-dir"])
+            .arg(paths::target_dir());
         for package in DEVICE_CRATES {
             command.args(["--package", package]);
         }
@@ -230,7 +247,10 @@ fn proofs(findings: &mut Findings) -> Result<()> {
 
 fn fuzzing(findings: &mut Findings) -> Result<()> {
     match fuzz::narrow(None)? {
-        None => findings.note(format_args!("{}: the device crates' tests pass", setup::NARROW)),
+        None => findings.note(format_args!(
+            "{}: the device crates' tests pass",
+            setup::NARROW
+        )),
         Some(why) => findings.skipped(why),
     }
     if let Some(missing) = fuzz::missing() {
@@ -253,11 +273,13 @@ fn all_boards(findings: &mut Findings) -> Result<()> {
         findings.failed("what the boards share");
     }
     let differences = boards::check(&mut |note| findings.note(note))?;
-    differences.into_iter().for_each(|difference| findings.failed(difference));
+    differences
+        .into_iter()
+        .for_each(|difference| findings.failed(difference));
     match boards::converse()? {
-        boards::Outcome::Right { stack_bytes } => {
-            findings.note(format_args!("stm32f405 in QEMU: peak stack {stack_bytes} bytes"))
-        }
+        boards::Outcome::Right { stack_bytes } => findings.note(format_args!(
+            "stm32f405 in QEMU: peak stack {stack_bytes} bytes"
+        )),
         boards::Outcome::Skipped(why) => findings.skipped(why),
     }
     Ok(())
@@ -270,7 +292,11 @@ fn code_size(findings: &mut Findings) -> Result<()> {
         return Ok(());
     }
     let sizes = size::measure(&machine)?;
-    findings.at_most("firmware `bench` with all backbones, bytes", sizes.firmware[0], FIRMWARE_BYTES);
+    findings.at_most(
+        "firmware `bench` with all backbones, bytes",
+        sizes.firmware[0],
+        FIRMWARE_BYTES,
+    );
     for (backbone, bytes) in size::BACKBONES.iter().zip(&sizes.token_path[1..]) {
         findings.at_most(
             format_args!("token path and Model::parse with {backbone} alone, bytes"),

@@ -25,13 +25,17 @@ fn main() -> ExitCode {
 
 fn listen(model: &Path, recording: &Path) -> Result<(), String> {
     let file = OwnedModel::read(model).map_err(|error| format!("{}: {error}", model.display()))?;
-    let samples = samples(recording).map_err(|error| format!("{}: {error}", recording.display()))?;
+    let samples =
+        samples(recording).map_err(|error| format!("{}: {error}", recording.display()))?;
     let (model, mut memory) = (file.model(), file.memory());
     let session = memory.session(&model).map_err(|error| error.to_string())?;
-    let mut recognizer = Recognizer::new(session, Settings::default()).map_err(|error| error.to_string())?;
+    let mut recognizer =
+        Recognizer::new(session, Settings::default()).map_err(|error| error.to_string())?;
     let seconds = |hop: u32| f64::from(hop) * HOP as f64 / f64::from(SAMPLE_RATE);
     for hop in samples.as_chunks::<HOP>().0 {
-        let Some(event) = recognizer.hop(hop) else { continue };
+        let Some(event) = recognizer.hop(hop) else {
+            continue;
+        };
         let what = match event.outcome {
             Outcome::Digit(digit) => digit.to_string(),
             Outcome::Short => "rejected: too short".into(),
@@ -56,21 +60,35 @@ fn listen(model: &Path, recording: &Path) -> Result<(), String> {
 
 /// The samples of a WAV or FLAC file.
 fn samples(path: &Path) -> Result<Vec<i16>, String> {
-    let is_flac = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("flac"));
+    let is_flac = path
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("flac"));
     let (rate, channels, bits, samples) = match is_flac {
         true => {
             let mut reader = claxon::FlacReader::open(path).map_err(|error| error.to_string())?;
             let info = reader.streaminfo();
-            let samples: Result<Vec<i16>, _> =
-                reader.samples().map(|sample| sample.map(|sample| sample as i16)).collect();
-            (info.sample_rate, info.channels, info.bits_per_sample, samples.map_err(|error| error.to_string())?)
+            let samples: Result<Vec<i16>, _> = reader
+                .samples()
+                .map(|sample| sample.map(|sample| sample as i16))
+                .collect();
+            (
+                info.sample_rate,
+                info.channels,
+                info.bits_per_sample,
+                samples.map_err(|error| error.to_string())?,
+            )
         }
         false => {
             let mut reader = hound::WavReader::open(path).map_err(|error| error.to_string())?;
             let spec = reader.spec();
             let samples: Result<Vec<i16>, _> = reader.samples::<i16>().collect();
             let samples = samples.map_err(|error| error.to_string())?;
-            (spec.sample_rate, spec.channels.into(), spec.bits_per_sample.into(), samples)
+            (
+                spec.sample_rate,
+                spec.channels.into(),
+                spec.bits_per_sample.into(),
+                samples,
+            )
         }
     };
     match (rate, channels, bits) {

@@ -97,7 +97,11 @@ impl Detector {
     /// Begins by learning the background.
     #[must_use]
     pub const fn new(settings: Settings) -> Self {
-        Self { settings, background: [0; BANDS], phase: Phase::Learning(LEARNING) }
+        Self {
+            settings,
+            background: [0; BANDS],
+            phase: Phase::Learning(LEARNING),
+        }
     }
 
     /// The settings.
@@ -111,7 +115,11 @@ impl Detector {
         let activity = self.activity(frame);
         let heard = self.advance(activity);
         if matches!(heard, Heard::Background) {
-            let slow = if matches!(self.phase, Phase::Learning(_)) { 2 } else { 5 };
+            let slow = if matches!(self.phase, Phase::Learning(_)) {
+                2
+            } else {
+                5
+            };
             for (background, &band) in self.background.iter_mut().zip(&frame.bands) {
                 *background = match band.checked_sub(*background) {
                     Some(more) => background.saturating_add(more >> slow),
@@ -119,36 +127,71 @@ impl Detector {
                 };
             }
         }
-        let Settings { subtract, residue, .. } = self.settings;
+        let Settings {
+            subtract, residue, ..
+        } = self.settings;
         for (band, &background) in frame.bands.iter_mut().zip(&self.background) {
             let taken = (background >> 4).saturating_mul(subtract.into());
-            *band = band.saturating_sub(taken).max((background >> 8).saturating_mul(residue.into()));
+            *band = band
+                .saturating_sub(taken)
+                .max((background >> 8).saturating_mul(residue.into()));
         }
         heard
     }
 
     /// Mean over the bands of max(0, ln(band + floor) - ln(background + floor)), Q27.
     fn activity(&self, frame: &Frame) -> i32 {
-        let background = self.background.iter().map(|&b| ln_q27(b.saturating_add(FLOOR)));
-        frame.logs_q27().zip(background).fold(0, |sum, (log, b)| sum + (log.saturating_sub(b).max(0) >> 5))
+        let background = self
+            .background
+            .iter()
+            .map(|&b| ln_q27(b.saturating_add(FLOOR)));
+        frame
+            .logs_q27()
+            .zip(background)
+            .fold(0, |sum, (log, b)| sum + (log.saturating_sub(b).max(0) >> 5))
     }
 
     fn advance(&mut self, activity: i32) -> Heard {
-        let Settings { onset_q27, onset_frames, stay_q27, hang, longest, .. } = self.settings;
+        let Settings {
+            onset_q27,
+            onset_frames,
+            stay_q27,
+            hang,
+            longest,
+            ..
+        } = self.settings;
         let (phase, heard) = match self.phase {
             Phase::Learning(left @ 2..) => (Phase::Learning(left - 1), Heard::Background),
             Phase::Learning(_) => (Phase::Listening(0), Heard::Background),
             Phase::Listening(_) if activity < onset_q27 => (Phase::Listening(0), Heard::Background),
-            Phase::Listening(run) if run + 1 < onset_frames => (Phase::Listening(run + 1), Heard::Background),
-            Phase::Listening(_) => (Phase::InWord { frames: 0, pause: 0 }, Heard::Onset),
-            Phase::InWord { frames, .. } if frames >= longest => (Phase::Learning(LEARNING), Heard::TooLong),
-            Phase::InWord { frames, .. } if activity >= stay_q27 => {
-                (Phase::InWord { frames: frames + 1, pause: 0 }, Heard::Word { active: true })
+            Phase::Listening(run) if run + 1 < onset_frames => {
+                (Phase::Listening(run + 1), Heard::Background)
             }
+            Phase::Listening(_) => (
+                Phase::InWord {
+                    frames: 0,
+                    pause: 0,
+                },
+                Heard::Onset,
+            ),
+            Phase::InWord { frames, .. } if frames >= longest => {
+                (Phase::Learning(LEARNING), Heard::TooLong)
+            }
+            Phase::InWord { frames, .. } if activity >= stay_q27 => (
+                Phase::InWord {
+                    frames: frames + 1,
+                    pause: 0,
+                },
+                Heard::Word { active: true },
+            ),
             Phase::InWord { pause, .. } if pause + 1 >= hang => (Phase::Listening(0), Heard::End),
-            Phase::InWord { frames, pause } => {
-                (Phase::InWord { frames: frames + 1, pause: pause + 1 }, Heard::Word { active: false })
-            }
+            Phase::InWord { frames, pause } => (
+                Phase::InWord {
+                    frames: frames + 1,
+                    pause: pause + 1,
+                },
+                Heard::Word { active: false },
+            ),
         };
         self.phase = phase;
         heard

@@ -22,7 +22,10 @@ impl Exercise {
         self.hop = self.hop.wrapping_add(1);
         core::array::from_fn(|i| {
             let n = first + i as u32;
-            self.noise = self.noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            self.noise = self
+                .noise
+                .wrapping_mul(1_664_525)
+                .wrapping_add(1_013_904_223);
             let noise = (self.noise as i32 >> 16) as i16;
             match kind {
                 0 => noise >> (round & 15),

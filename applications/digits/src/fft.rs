@@ -22,18 +22,27 @@ pub struct Complex {
 impl Complex {
     #[inline(always)]
     fn plus(self, other: Self) -> Self {
-        Self { re: self.re.wrapping_add(other.re), im: self.im.wrapping_add(other.im) }
+        Self {
+            re: self.re.wrapping_add(other.re),
+            im: self.im.wrapping_add(other.im),
+        }
     }
 
     #[inline(always)]
     fn minus(self, other: Self) -> Self {
-        Self { re: self.re.wrapping_sub(other.re), im: self.im.wrapping_sub(other.im) }
+        Self {
+            re: self.re.wrapping_sub(other.re),
+            im: self.im.wrapping_sub(other.im),
+        }
     }
 
     /// Times -i.
     #[inline(always)]
     fn turned_back(self) -> Self {
-        Self { re: self.im, im: self.re.wrapping_neg() }
+        Self {
+            re: self.im,
+            im: self.re.wrapping_neg(),
+        }
     }
 
     /// Half of `self·(cos - i·sin)`, each product rounded by itself (M3.2).
@@ -76,22 +85,40 @@ fn stage(z: &mut [Complex; POINTS], half: usize) {
     let (block_len, step) = ((2 * half).max(1), (POINTS / half.max(1)).max(1));
     for block in z.chunks_exact_mut(block_len) {
         let (low, high) = block.split_at_mut_checked(half).unwrap_or_default();
-        for ((a, b), &turn) in low.iter_mut().zip(high).zip(CIRCLE_Q31.iter().step_by(step)) {
+        for ((a, b), &turn) in low
+            .iter_mut()
+            .zip(high)
+            .zip(CIRCLE_Q31.iter().step_by(step))
+        {
             let d = a.minus(*b);
             *a = a.plus(*b);
-            *b = Complex { re: d.re.wrapping_shl(1), im: d.im.wrapping_shl(1) }.half_turned(turn);
+            *b = Complex {
+                re: d.re.wrapping_shl(1),
+                im: d.im.wrapping_shl(1),
+            }
+            .half_turned(turn);
         }
     }
 }
 
 /// P_k for k = 1…127 (M3.4) of the 256 real values that were packed into what [`transform`] made `z` of; P_0 is left alone.
 pub fn powers(z: &[Complex; POINTS], powers: &mut [u64; POINTS]) {
-    let at = |k: usize| z.get((k as u32).reverse_bits() as usize >> 25).copied().unwrap_or_default();
+    let at = |k: usize| {
+        z.get((k as u32).reverse_bits() as usize >> 25)
+            .copied()
+            .unwrap_or_default()
+    };
     for (k, &turn) in CIRCLE_Q31.iter().enumerate().take(POINTS / 2 + 1).skip(1) {
         let (a, b) = (at(k), at(POINTS - k));
-        let b = Complex { re: b.re, im: b.im.wrapping_neg() };
+        let b = Complex {
+            re: b.re,
+            im: b.im.wrapping_neg(),
+        };
         let (sum, difference) = (a.plus(b), a.minus(b));
-        let even = Complex { re: round_shr(sum.re, 1), im: round_shr(sum.im, 1) };
+        let even = Complex {
+            re: round_shr(sum.re, 1),
+            im: round_shr(sum.im, 1),
+        };
         let odd = difference.half_turned(turn).turned_back();
         // For k = 64 both are the same bin; M3.3 takes the sum, which is written last.
         if let Some(power) = powers.get_mut(POINTS - k) {
@@ -114,13 +141,19 @@ mod tests {
     fn naive(x: &[i32], k: usize) -> f64 {
         let turn = |n: usize| TAU * ((k * n) % LEN) as f64 / LEN as f64;
         let (re, im) = x.iter().enumerate().fold((0.0, 0.0), |(re, im), (n, &x)| {
-            (re + f64::from(x) * turn(n).cos(), im - f64::from(x) * turn(n).sin())
+            (
+                re + f64::from(x) * turn(n).cos(),
+                im - f64::from(x) * turn(n).sin(),
+            )
         });
         re * re + im * im
     }
 
     fn fixed(x: &[i32]) -> [u64; POINTS] {
-        let mut z = core::array::from_fn(|n| Complex { re: x[2 * n], im: x[2 * n + 1] });
+        let mut z = core::array::from_fn(|n| Complex {
+            re: x[2 * n],
+            im: x[2 * n + 1],
+        });
         transform(&mut z);
         let mut out = [0; POINTS];
         powers(&z, &mut out);
@@ -137,7 +170,11 @@ mod tests {
             (noise as i32) >> (32 - bits)
         };
         let mut signals: Vec<Vec<i32>> = [1, 2, 3, 5, 16, 37, 64, 128, 256]
-            .map(|half| (0..LEN).map(|n| if n / half % 2 == 0 { peak } else { -peak }).collect())
+            .map(|half| {
+                (0..LEN)
+                    .map(|n| if n / half % 2 == 0 { peak } else { -peak })
+                    .collect()
+            })
             .to_vec();
         signals.extend([8, 16, 23].map(|bits| (0..LEN).map(|_| random(bits)).collect()));
         signals.push((0..LEN).map(|n| if n == 77 { peak } else { 0 }).collect());
@@ -146,7 +183,10 @@ mod tests {
             for (k, &got) in got.iter().enumerate().skip(1) {
                 let (want, got) = (naive(x, k).sqrt(), (got as f64 * 4096.0).sqrt());
                 // 64 for the cut power of 0, and rounding: a tenth of a sample's unit is 26.
-                assert!((got - want).abs() <= 26.0 + 64.0 * f64::from(want < 256.0), "{k}: {got} {want}");
+                assert!(
+                    (got - want).abs() <= 26.0 + 64.0 * f64::from(want < 256.0),
+                    "{k}: {got} {want}"
+                );
             }
         }
     }

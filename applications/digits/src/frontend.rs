@@ -17,12 +17,16 @@ pub struct Frame {
 impl Frame {
     /// The bands' logarithms (M5.3): natural, Q27, between [`LOG_FLOOR_Q27`](crate::LOG_FLOOR_Q27) and 10.2.
     pub fn logs_q27(&self) -> impl Iterator<Item = i32> {
-        self.bands.iter().map(|&band| ln_q27(band.saturating_add(FLOOR)))
+        self.bands
+            .iter()
+            .map(|&band| ln_q27(band.saturating_add(FLOOR)))
     }
 
     /// The model's features with `frac` fraction bits, at most 27 (M5.3).
     pub fn features(&self, frac: i32, out: &mut [i32; BANDS]) {
-        out.iter_mut().zip(self.logs_q27()).for_each(|(out, log)| *out = shift(log, frac - 27));
+        out.iter_mut()
+            .zip(self.logs_q27())
+            .for_each(|(out, log)| *out = shift(log, frac - 27));
     }
 }
 
@@ -37,7 +41,11 @@ impl FrontEnd {
     /// The start of a stream: what was before the first sample is silence.
     #[must_use]
     pub const fn new() -> Self {
-        Self { last: [0; HOP], points: [Complex { re: 0, im: 0 }; POINTS], powers: [0; POINTS] }
+        Self {
+            last: [0; HOP],
+            points: [Complex { re: 0, im: 0 }; POINTS],
+            powers: [0; POINTS],
+        }
     }
 
     /// The frame of the last hop and this one.
@@ -48,12 +56,17 @@ impl FrontEnd {
         let falling = samples.iter().zip(WINDOW_Q31.iter().rev()).map(windowed);
         let mut values = rising.chain(falling);
         for point in &mut self.points {
-            *point = Complex { re: values.next().unwrap_or(0), im: values.next().unwrap_or(0) };
+            *point = Complex {
+                re: values.next().unwrap_or(0),
+                im: values.next().unwrap_or(0),
+            };
         }
         self.last = *samples;
         fft::transform(&mut self.points);
         fft::powers(&self.points, &mut self.powers);
-        Frame { bands: mel::bands(&self.powers) }
+        Frame {
+            bands: mel::bands(&self.powers),
+        }
     }
 
     /// Back to the start of a stream.

@@ -24,7 +24,9 @@ pub fn ln_q27(v: u64) -> i32 {
     };
     let rest = ((u64::from(high.wrapping_sub(low)) * u64::from(mantissa << 7)) >> 32) as u32;
     let exponent = 63 - zeros as i32 - BAND_FRAC;
-    exponent.wrapping_mul(LN_2_Q27).wrapping_add(low.wrapping_add(rest) as i32)
+    exponent
+        .wrapping_mul(LN_2_Q27)
+        .wrapping_add(low.wrapping_add(rest) as i32)
 }
 
 #[cfg(test)]
@@ -41,7 +43,10 @@ mod tests {
         while v < u64::MAX / 128 * 127 {
             let got = ln_q27(v);
             let want = (v as f64).ln() - 49.0 * core::f64::consts::LN_2;
-            assert!((f64::from(got) / 2f64.powi(27) - want).abs() < 3.2e-5, "{v}");
+            assert!(
+                (f64::from(got) / 2f64.powi(27) - want).abs() < 3.2e-5,
+                "{v}"
+            );
             assert!(got >= last, "monotone at {v}");
             last = got;
             v += (v >> 13) + 1;

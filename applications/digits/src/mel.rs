@@ -5,8 +5,8 @@ use crate::fft::POINTS;
 
 /// M4.1: the bins of 34 points, equally spaced on the mel scale from 60 to 3900 Hz.
 const POINT_BINS: [u8; BANDS + 2] = [
-    1, 3, 4, 6, 7, 9, 11, 13, 15, 17, 19, 22, 24, 27, 29, 32, 35, 39, 42, 46, 50, 54, 58, 63, 67, 73, 78, 84, 90, 96,
-    102, 110, 117, 125,
+    1, 3, 4, 6, 7, 9, 11, 13, 15, 17, 19, 22, 24, 27, 29, 32, 35, 39, 42, 46, 50, 54, 58, 63, 67,
+    73, 78, 84, 90, 96, 102, 110, 117, 125,
 ];
 /// M4.2: first bin, middle and end of each triangle.
 const TRIANGLES: [(u8, u8, u8); BANDS] = {
@@ -15,7 +15,11 @@ const TRIANGLES: [(u8, u8, u8); BANDS] = {
         let (a, b, c) = (POINT_BINS[m], POINT_BINS[m + 1], POINT_BINS[m + 2]);
         let b_least = a + 1;
         let c_least = b + 2;
-        t[m] = (a, if b > b_least { b } else { b_least }, if c > c_least { c } else { c_least });
+        t[m] = (
+            a,
+            if b > b_least { b } else { b_least },
+            if c > c_least { c } else { c_least },
+        );
         m += 1;
     }
     t
@@ -34,10 +38,18 @@ const WEIGHTS: usize = {
 static WEIGHTS_Q15: [u16; WEIGHTS] = {
     let (mut t, mut at, mut m) = ([0; WEIGHTS], 0, 0);
     while m < BANDS {
-        let (a, b, c) = (TRIANGLES[m].0 as u32, TRIANGLES[m].1 as u32, TRIANGLES[m].2 as u32);
+        let (a, b, c) = (
+            TRIANGLES[m].0 as u32,
+            TRIANGLES[m].1 as u32,
+            TRIANGLES[m].2 as u32,
+        );
         let mut k = a + 1;
         while k < c {
-            let (part, whole) = if k < b { (k - a, b - a) } else { (c - k, c - b) };
+            let (part, whole) = if k < b {
+                (k - a, b - a)
+            } else {
+                (c - k, c - b)
+            };
             t[at] = ((part * 65_536 + whole) / (2 * whole)) as u16;
             at += 1;
             k += 1;
@@ -55,7 +67,9 @@ pub fn bands(powers: &[u64; POINTS]) -> [u64; BANDS] {
         let (first, len) = (usize::from(a) + 1, usize::from(c - a) - 1);
         let (weights, others) = rest.split_at_checked(len).unwrap_or_default();
         let bins = powers.get(first..first + len).unwrap_or_default();
-        *band = bins.iter().zip(weights).fold(0, |sum: u64, (&p, &w)| sum.wrapping_add(p.wrapping_mul(w.into())));
+        *band = bins.iter().zip(weights).fold(0, |sum: u64, (&p, &w)| {
+            sum.wrapping_add(p.wrapping_mul(w.into()))
+        });
         rest = others;
     }
     out
@@ -72,7 +86,11 @@ mod tests {
         let hertz = |m: f64| 700.0 * (10f64.powf(m / 2595.0) - 1.0);
         for (i, &bin) in POINT_BINS.iter().enumerate() {
             let f = hertz(mel(60.0) + (mel(3900.0) - mel(60.0)) * i as f64 / 33.0);
-            assert_eq!(usize::from(bin), (257.0 * f / 8000.0).floor() as usize, "{i}");
+            assert_eq!(
+                usize::from(bin),
+                (257.0 * f / 8000.0).floor() as usize,
+                "{i}"
+            );
         }
     }
 
@@ -93,7 +111,10 @@ mod tests {
                 } else {
                     0.0
                 };
-                assert!((band as f64 / 2f64.powi(35) - w).abs() <= 2f64.powi(-16), "{m} {k}: {band} {w}");
+                assert!(
+                    (band as f64 / 2f64.powi(35) - w).abs() <= 2f64.powi(-16),
+                    "{m} {k}: {band} {w}"
+                );
             }
         }
     }

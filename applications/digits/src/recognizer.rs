@@ -61,7 +61,14 @@ impl Event {
             Outcome::Flat => -3,
             Outcome::Unsure => -4,
         };
-        let words = [self.onset as i32, self.end as i32, outcome, self.best.into(), self.margin_q16, self.contrast_q16];
+        let words = [
+            self.onset as i32,
+            self.end as i32,
+            outcome,
+            self.best.into(),
+            self.margin_q16,
+            self.contrast_q16,
+        ];
         words.into_iter().for_each(|word| checksum.add(word));
     }
 }
@@ -92,9 +99,15 @@ impl fmt::Display for Unfit {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Self::Tokens => write!(f, "the model reads tokens, not features"),
-            Self::Bands { have } => write!(f, "the model reads {have} features, the front end makes {BANDS}"),
+            Self::Bands { have } => write!(
+                f,
+                "the model reads {have} features, the front end makes {BANDS}"
+            ),
             Self::Labels { have } => write!(f, "the model has {have} labels, not {LABELS}"),
-            Self::Fraction { have } => write!(f, "the model's features have {have} fraction bits, not 0 to 27"),
+            Self::Fraction { have } => write!(
+                f,
+                "the model's features have {have} fraction bits, not 0 to 27"
+            ),
         }
     }
 }
@@ -149,7 +162,9 @@ impl<'s, 'm> Recognizer<'s, 'm> {
         let frac = desc.feature_frac;
         match desc.input {
             InputKind::Tokens => return Err(Unfit::Tokens),
-            InputKind::Features if desc.inputs as usize != BANDS => return Err(Unfit::Bands { have: desc.inputs }),
+            InputKind::Features if desc.inputs as usize != BANDS => {
+                return Err(Unfit::Bands { have: desc.inputs });
+            }
             InputKind::Features => {}
         }
         if desc.outputs as usize != LABELS {
@@ -164,7 +179,10 @@ impl<'s, 'm> Recognizer<'s, 'm> {
             detector: Detector::new(settings),
             session,
             frac,
-            kept: [Kept { features: [shift(LOG_FLOOR_Q27, frac - 27); BANDS], active: false }; KEPT],
+            kept: [Kept {
+                features: [shift(LOG_FLOOR_Q27, frac - 27); BANDS],
+                active: false,
+            }; KEPT],
             next: 0,
             backlog: 0,
             lead: LEAD,
@@ -209,8 +227,14 @@ impl<'s, 'm> Recognizer<'s, 'm> {
         // Before a word the oldest frames fall out unread.
         self.backlog = (self.backlog + 1).min(KEPT);
         if heard == Heard::Onset {
-            let onset = self.hops.saturating_sub(u32::from(self.detector.settings().onset_frames));
-            self.word = Word { is_open: true, onset, ..Word::default() };
+            let onset = self
+                .hops
+                .saturating_sub(u32::from(self.detector.settings().onset_frames));
+            self.word = Word {
+                is_open: true,
+                onset,
+                ..Word::default()
+            };
         }
         if active {
             self.word.end = self.hops;
@@ -231,15 +255,24 @@ impl<'s, 'm> Recognizer<'s, 'm> {
             return false;
         }
         let oldest = (self.next + KEPT - self.backlog) % KEPT;
-        let Some(kept) = self.kept.get(oldest) else { return false };
-        let Ok(mut logits) = self.session.step_features(&kept.features) else { return false };
+        let Some(kept) = self.kept.get(oldest) else {
+            return false;
+        };
+        let Ok(mut logits) = self.session.step_features(&kept.features) else {
+            return false;
+        };
         self.backlog -= 1;
         let mut now = [I16F16::ZERO; LABELS];
         logits.write(&mut now);
         let word = &mut self.word;
-        let smooth = if word.is_started { u32::from(self.detector.settings().smooth) } else { 0 };
+        let smooth = if word.is_started {
+            u32::from(self.detector.settings().smooth)
+        } else {
+            0
+        };
         for (smoothed, now) in word.smoothed.iter_mut().zip(now) {
-            *smoothed = smoothed.saturating_add(round_shr(now.to_bits().saturating_sub(*smoothed), smooth));
+            *smoothed =
+                smoothed.saturating_add(round_shr(now.to_bits().saturating_sub(*smoothed), smooth));
         }
         word.is_started = true;
         if kept.active {
@@ -253,9 +286,17 @@ impl<'s, 'm> Recognizer<'s, 'm> {
         if !matches!(heard, Heard::End | Heard::TooLong) {
             return None;
         }
-        let Settings { least, margin_q16: margin, contrast_q16: contrast, .. } = *self.detector.settings();
+        let Settings {
+            least,
+            margin_q16: margin,
+            contrast_q16: contrast,
+            ..
+        } = *self.detector.settings();
         let word = core::mem::take(&mut self.word);
-        let contrast_q16 = word.contrast.checked_div(word.active_frames as i32).unwrap_or(0);
+        let contrast_q16 = word
+            .contrast
+            .checked_div(word.active_frames as i32)
+            .unwrap_or(0);
         let (mut best, mut first, mut second) = (0, i32::MIN, i32::MIN);
         for (label, &logit) in (0..).zip(&word.decided) {
             match logit > first {
@@ -273,7 +314,14 @@ impl<'s, 'm> Recognizer<'s, 'm> {
         };
         self.session.reset();
         (self.lead, self.backlog) = (LEAD, 0);
-        Some(Event { onset: word.onset, end: word.end, outcome, best, margin_q16, contrast_q16 })
+        Some(Event {
+            onset: word.onset,
+            end: word.end,
+            outcome,
+            best,
+            margin_q16,
+            contrast_q16,
+        })
     }
 }
 
@@ -281,5 +329,7 @@ impl<'s, 'm> Recognizer<'s, 'm> {
 fn contrast_q16(frame: &Frame) -> i32 {
     let logs = || frame.logs_q27().map(|log| log >> 11);
     let sum = logs().fold(0, |sum: i32, log| sum.saturating_add(log));
-    logs().fold(i32::MIN, i32::max).saturating_sub(sum / BANDS as i32)
+    logs()
+        .fold(i32::MIN, i32::max)
+        .saturating_sub(sum / BANDS as i32)
 }

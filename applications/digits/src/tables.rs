@@ -21,7 +21,11 @@ pub static CIRCLE_Q31: [(i32, i32); 128] = {
     while k < 128 {
         let angle = 2.0 * PI * k as f64 / 256.0;
         // cos falls from 1 to -1 over the table, sin rises and falls: both by the series around 0 or π/2.
-        let sine = if k <= 64 { cos(PI / 2.0 - angle) } else { cos(angle - PI / 2.0) };
+        let sine = if k <= 64 {
+            cos(PI / 2.0 - angle)
+        } else {
+            cos(angle - PI / 2.0)
+        };
         t[k] = (q31(cos(angle)), q31(sine));
         k += 1;
     }
@@ -42,7 +46,11 @@ pub static LN_Q27: [u32; 65] = {
 /// Rounds to Q31; the cast saturates at 2^31 - 1.
 const fn q31(x: f64) -> i32 {
     let scaled = 2_147_483_648.0 * x;
-    (if scaled < 0.0 { scaled - 0.5 } else { scaled + 0.5 }) as i32
+    (if scaled < 0.0 {
+        scaled - 0.5
+    } else {
+        scaled + 0.5
+    }) as i32
 }
 
 /// cos x by its series, 0 ≤ x ≤ π.
@@ -86,7 +94,10 @@ mod tests {
     #[test]
     fn tables_are_their_formulas() {
         for (n, &w) in WINDOW_Q31.iter().enumerate() {
-            is_rounded(w.into(), 2f64.powi(31) * (0.5 - 0.5 * (2.0 * PI * n as f64 / 255.0).cos()));
+            is_rounded(
+                w.into(),
+                2f64.powi(31) * (0.5 - 0.5 * (2.0 * PI * n as f64 / 255.0).cos()),
+            );
         }
         for (k, &(c, s)) in CIRCLE_Q31.iter().enumerate() {
             let angle = 2.0 * PI * k as f64 / 256.0;

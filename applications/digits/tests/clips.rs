@@ -34,11 +34,27 @@ fn fixed_label(case: &Case, clip: &Clip) -> u8 {
 fn labels_are_those_of_float() -> Tried {
     let clips = clips(Split::Test)?;
     let case = case();
-    let labels = sla_tests::parallel(clips.len(), |i| (float_label(&case, &clips[i]), fixed_label(&case, &clips[i])));
-    let right = |f: fn(&(u8, u8)) -> u8| labels.iter().zip(&clips).filter(|(l, clip)| f(l) == clip.label).count();
-    let differ: Vec<&str> =
-        labels.iter().zip(&clips).filter(|((a, b), _)| a != b).map(|(_, clip)| clip.name.as_str()).collect();
-    eprintln!("300 clips: float {} right, fixed {} right, labels differ on {differ:?}", right(|l| l.0), right(|l| l.1));
+    let labels = sla_tests::parallel(clips.len(), |i| {
+        (float_label(&case, &clips[i]), fixed_label(&case, &clips[i]))
+    });
+    let right = |f: fn(&(u8, u8)) -> u8| {
+        labels
+            .iter()
+            .zip(&clips)
+            .filter(|(l, clip)| f(l) == clip.label)
+            .count()
+    };
+    let differ: Vec<&str> = labels
+        .iter()
+        .zip(&clips)
+        .filter(|((a, b), _)| a != b)
+        .map(|(_, clip)| clip.name.as_str())
+        .collect();
+    eprintln!(
+        "300 clips: float {} right, fixed {} right, labels differ on {differ:?}",
+        right(|l| l.0),
+        right(|l| l.1)
+    );
     assert!(differ.len() <= 1 && right(|l| l.0) >= 297, "{differ:?}");
     Ok(())
 }

@@ -39,17 +39,36 @@ fn words_are_found_in_continuous_audio() -> Tried {
     let case = case();
     let tallies: Vec<Tally> = sla_tests::parallel(ROWS.len(), |i| {
         let Row(background, snr_db, between, _) = ROWS[i];
-        let recording = record(&clips, Scene { background, snr_db, between }, 7);
-        tally(&recording, &events(&case, &recording.samples, Settings::default()))
+        let recording = record(
+            &clips,
+            Scene {
+                background,
+                snr_db,
+                between,
+            },
+            7,
+        );
+        tally(
+            &recording,
+            &events(&case, &recording.samples, Settings::default()),
+        )
     });
-    eprintln!("| background | between words | minutes | right | wrong | rejected | missed | false alarms a minute |");
+    eprintln!(
+        "| background | between words | minutes | right | wrong | rejected | missed | false alarms a minute |"
+    );
     for (Row(background, snr_db, between, _), t) in ROWS.iter().zip(&tallies) {
         let under = match background {
             Background::Silence => "silence".to_owned(),
             other => format!("{}, {snr_db:.0} dB", format!("{other:?}").to_lowercase()),
         };
         let between = format!("{between:?}").to_lowercase();
-        let Tally { right, wrong, rejected, missed, .. } = t;
+        let Tally {
+            right,
+            wrong,
+            rejected,
+            missed,
+            ..
+        } = t;
         let alarms = t.false_alarms as f64 / t.minutes;
         eprintln!(
             "| {under} | {between} | {:.1} | {right} | {wrong} | {rejected} | {missed} | {alarms:.1} |",
@@ -67,12 +86,23 @@ fn words_are_found_in_continuous_audio() -> Tried {
 /// Four minutes of each background without a word.
 fn nothing_is_heard_where_nothing_is_said() {
     let case = case();
-    for (i, background) in [Background::White, Background::Pink, Background::Hum].into_iter().enumerate() {
+    for (i, background) in [Background::White, Background::Pink, Background::Hum]
+        .into_iter()
+        .enumerate()
+    {
         for level in [30.0, 1000.0] {
             let samples = common::stream::noise(background, 4 * 60 * 8000, level, 3 + i as u32);
             let heard = events(&case, &samples, Settings::default());
-            eprintln!("{background:?} at {level}: {} events in four minutes", heard.len());
-            assert!(heard.iter().all(|event| !matches!(event.outcome, Outcome::Digit(_))), "{background:?}: {heard:?}");
+            eprintln!(
+                "{background:?} at {level}: {} events in four minutes",
+                heard.len()
+            );
+            assert!(
+                heard
+                    .iter()
+                    .all(|event| !matches!(event.outcome, Outcome::Digit(_))),
+                "{background:?}: {heard:?}"
+            );
         }
     }
 }
@@ -82,16 +112,32 @@ fn a_new_background_is_learned() -> Tried {
     let mut clips = clips(Split::Tuning)?;
     clips.truncate(20);
     let case = case();
-    let scene = |snr_db| Scene { background: Background::Pink, snr_db, between: Between::Nothing };
-    let (quiet, loud) = (record(&clips, scene(40.0), 1), record(&clips, scene(20.0), 1));
+    let scene = |snr_db| Scene {
+        background: Background::Pink,
+        snr_db,
+        between: Between::Nothing,
+    };
+    let (quiet, loud) = (
+        record(&clips, scene(40.0), 1),
+        record(&clips, scene(20.0), 1),
+    );
     let start = quiet.samples.len() / HOP * HOP;
     let mut samples = quiet.samples[..start].to_vec();
     samples.extend(&loud.samples);
     let heard = events(&case, &samples, Settings::default());
-    assert!(heard.iter().any(|event| event.outcome == Outcome::Long), "{heard:?}");
+    assert!(
+        heard.iter().any(|event| event.outcome == Outcome::Long),
+        "{heard:?}"
+    );
     let first = (start / HOP) as u32;
-    let later = heard.iter().filter(|event| event.onset >= first && matches!(event.outcome, Outcome::Digit(_))).count();
+    let later = heard
+        .iter()
+        .filter(|event| event.onset >= first && matches!(event.outcome, Outcome::Digit(_)))
+        .count();
     // The first two seconds of each recording are background: learning takes 1.5 s and a quarter.
-    assert!((18..=20).contains(&later), "{later} of 20 words in {heard:?}");
+    assert!(
+        (18..=20).contains(&later),
+        "{later} of 20 words in {heard:?}"
+    );
     Ok(())
 }

@@ -6,7 +6,10 @@ use common::{Split, clips, float_frames, hops};
 use sla_digits::{BANDS, FrontEnd};
 use sla_tests::needs::Tried;
 
-sla_tests::tests![hard_signals_are_within_the_bound, speech_is_within_the_bound];
+sla_tests::tests![
+    hard_signals_are_within_the_bound,
+    speech_is_within_the_bound
+];
 
 /// Largest error of any band of any frame, dB: docs/frontend.md.
 const WORST_DB: f64 = 0.02;
@@ -30,7 +33,9 @@ fn errors(samples: &[i16]) -> Vec<Vec<f64>> {
 }
 
 fn worst(errors: &[f64]) -> f64 {
-    errors.iter().fold(0.0, |worst, error| worst.max(error.abs()))
+    errors
+        .iter()
+        .fold(0.0, |worst, error| worst.max(error.abs()))
 }
 
 fn rms(errors: &[f64]) -> f64 {
@@ -54,18 +59,45 @@ fn hard_signals_are_within_the_bound() {
     let mut signals: Vec<(String, Vec<i16>)> = vec![
         ("silence".into(), vec![0; len]),
         ("direct current".into(), vec![i16::MIN; len]),
-        ("one unit".into(), (0..len).map(|n| (n % 2) as i16).collect()),
-        ("clipped speech-like noise".into(), (0..len).map(|_| clip(200_000.0 * random())).collect()),
-        ("clipped sine".into(), (0..len).map(|n| clip(100_000.0 * (tau * 0.05 * n as f64).sin())).collect()),
-        ("clicks".into(), (0..len).map(|n| if n % 301 == 0 { i16::MIN } else { 0 }).collect()),
+        (
+            "one unit".into(),
+            (0..len).map(|n| (n % 2) as i16).collect(),
+        ),
+        (
+            "clipped speech-like noise".into(),
+            (0..len).map(|_| clip(200_000.0 * random())).collect(),
+        ),
+        (
+            "clipped sine".into(),
+            (0..len)
+                .map(|n| clip(100_000.0 * (tau * 0.05 * n as f64).sin()))
+                .collect(),
+        ),
+        (
+            "clicks".into(),
+            (0..len)
+                .map(|n| if n % 301 == 0 { i16::MIN } else { 0 })
+                .collect(),
+        ),
     ];
     for half in [1, 2, 3, 5, 8, 13, 40, 128] {
-        let wave = (0..len).map(|n| if n / half % 2 == 0 { i16::MIN } else { i16::MAX }).collect();
+        let wave = (0..len)
+            .map(|n| {
+                if n / half % 2 == 0 {
+                    i16::MIN
+                } else {
+                    i16::MAX
+                }
+            })
+            .collect();
         signals.push((format!("square wave, period {}", 2 * half), wave));
     }
     for bits in [1, 4, 8, 12, 15] {
         let level = f64::from(1 << bits);
-        signals.push((format!("white noise of {bits} bits"), (0..len).map(|_| clip(level * random())).collect()));
+        signals.push((
+            format!("white noise of {bits} bits"),
+            (0..len).map(|_| clip(level * random())).collect(),
+        ));
         let wave = |n: usize| clip(level * (tau * 0.1237 * n as f64).sin());
         signals.push((format!("sine of {bits} bits"), (0..len).map(wave).collect()));
     }
@@ -86,7 +118,11 @@ fn speech_is_within_the_bound() -> Tried {
     }
     for (band, errors) in all.iter().enumerate() {
         let mean = errors.iter().sum::<f64>() / errors.len() as f64;
-        eprintln!("band {band:2}: mean {mean:+.5}, rms {:.5}, worst {:.5} dB", rms(errors), worst(errors));
+        eprintln!(
+            "band {band:2}: mean {mean:+.5}, rms {:.5}, worst {:.5} dB",
+            rms(errors),
+            worst(errors)
+        );
     }
     let (worst, rms) = (largest(&all, worst), largest(&all, rms));
     assert!(worst <= WORST_DB && rms <= RMS_DB, "{worst} dB, {rms} dB");

@@ -14,8 +14,16 @@ fn refusal(config: Config) -> Option<Unfit> {
 }
 
 fn features(size: usize, outputs: usize) -> Config {
-    let input = Input::Features { size, mean: vec![-5.0; size], std: vec![3.0; size] };
-    Config { input, outputs, ..synth::small(Backbone::Gla) }
+    let input = Input::Features {
+        size,
+        mean: vec![-5.0; size],
+        std: vec![3.0; size],
+    };
+    Config {
+        input,
+        outputs,
+        ..synth::small(Backbone::Gla)
+    }
 }
 
 #[test]
@@ -24,7 +32,10 @@ fn models_for_other_features_are_refused_by_their_numbers() {
     assert_eq!(refusal(features(8, 10)), Some(Unfit::Bands { have: 8 }));
     assert_eq!(refusal(features(32, 11)), Some(Unfit::Labels { have: 11 }));
     assert_eq!(refusal(features(32, 10)), None);
-    assert_eq!(Unfit::Bands { have: 8 }.to_string(), "the model reads 8 features, the front end makes 32");
+    assert_eq!(
+        Unfit::Bands { have: 8 }.to_string(),
+        "the model reads 8 features, the front end makes 32"
+    );
 }
 
 #[test]

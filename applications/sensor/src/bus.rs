@@ -70,7 +70,10 @@ impl<S: SpiDevice> Bus for SpiBus<S> {
     type Error = S::Error;
 
     fn read(&mut self, register: u8, out: &mut [u8]) -> Result<(), S::Error> {
-        self.0.transaction(&mut [Operation::Write(&[1 << 7 | 1 << 6 | register]), Operation::Read(out)])
+        self.0.transaction(&mut [
+            Operation::Write(&[1 << 7 | 1 << 6 | register]),
+            Operation::Read(out),
+        ])
     }
 
     fn write(&mut self, register: u8, value: u8) -> Result<(), S::Error> {

@@ -115,11 +115,24 @@ impl<E: fmt::Debug> fmt::Display for DeviceError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bus(e) => write!(f, "the bus fails: {e:?}"),
-            Self::Missing { found } => write!(f, "no LIS3DH: WHO_AM_I reads {found:#04x}, not {IDENTITY:#04x}"),
-            Self::Register { register, wrote, found } => {
-                write!(f, "register {register:#04x} reads {found:#04x} after {wrote:#04x} was written")
+            Self::Missing { found } => write!(
+                f,
+                "no LIS3DH: WHO_AM_I reads {found:#04x}, not {IDENTITY:#04x}"
+            ),
+            Self::Register {
+                register,
+                wrote,
+                found,
+            } => {
+                write!(
+                    f,
+                    "register {register:#04x} reads {found:#04x} after {wrote:#04x} was written"
+                )
             }
-            Self::Overrun => write!(f, "the FIFO is full: it was not read in time, and samples may be lost"),
+            Self::Overrun => write!(
+                f,
+                "the FIFO is full: it was not read in time, and samples may be lost"
+            ),
         }
     }
 }
@@ -160,7 +173,11 @@ impl<B: Bus> Lis3dh<B> {
         self.again(|bus| bus.write(register, wrote))?;
         match self.register(register)? {
             found if found == wrote => Ok(()),
-            found => Err(DeviceError::Register { register, wrote, found }),
+            found => Err(DeviceError::Register {
+                register,
+                wrote,
+                found,
+            }),
         }
     }
 
@@ -199,7 +216,10 @@ impl<B: Bus> Sensor<3> for Lis3dh<B> {
         self.set(CTRL_REG1, (rate as u8) << 4 | AXES_ON)?;
         self.set(CTRL_REG2, 0)?;
         self.set(CTRL_REG3, 0)?;
-        self.set(CTRL_REG4, BLOCK_UPDATE | (range as u8) << 4 | HIGH_RESOLUTION)?;
+        self.set(
+            CTRL_REG4,
+            BLOCK_UPDATE | (range as u8) << 4 | HIGH_RESOLUTION,
+        )?;
         self.set(CTRL_REG5, FIFO_ON)?;
         self.set(FIFO_CTRL_REG, BYPASS)?;
         self.set(FIFO_CTRL_REG, STREAM)
@@ -216,9 +236,13 @@ impl<B: Bus> Sensor<3> for Lis3dh<B> {
             return Ok(None);
         }
         let mut bytes = [0; 6];
-        self.bus.read(OUT_X_L, &mut bytes).map_err(DeviceError::Bus)?;
+        self.bus
+            .read(OUT_X_L, &mut bytes)
+            .map_err(DeviceError::Bus)?;
         let [x0, x1, y0, y1, z0, z1] = bytes;
         // Left-justified.
-        Ok(Some([[x0, x1], [y0, y1], [z0, z1]].map(|axis| i16::from_le_bytes(axis) >> 4)))
+        Ok(Some(
+            [[x0, x1], [y0, y1], [z0, z1]].map(|axis| i16::from_le_bytes(axis) >> 4),
+        ))
     }
 }

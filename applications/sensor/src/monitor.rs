@@ -44,13 +44,20 @@ impl fmt::Display for Unfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tokens => write!(f, "the model reads tokens, not features"),
-            Self::Length { model, source, buffer } => {
+            Self::Length {
+                model,
+                source,
+                buffer,
+            } => {
                 write!(
                     f,
                     "the model reads {model} features, the source makes {source}, the buffer has room for {buffer}"
                 )
             }
-            Self::Fraction { have } => write!(f, "the model's features have {have} fraction bits, not 0 to 30"),
+            Self::Fraction { have } => write!(
+                f,
+                "the model's features have {have} fraction bits, not 0 to 30"
+            ),
         }
     }
 }
@@ -70,20 +77,33 @@ impl<'s, 'm, 'b, F: FeatureSource> Monitor<'s, 'm, 'b, F> {
     ///
     /// # Errors
     /// [`Unfit`]
-    pub fn new(mut session: Session<'s, 'm>, source: F, features: &'b mut [i32]) -> Result<Self, Unfit> {
+    pub fn new(
+        mut session: Session<'s, 'm>,
+        source: F,
+        features: &'b mut [i32],
+    ) -> Result<Self, Unfit> {
         let desc = session.model().desc();
         let (model, have, buffer) = (desc.inputs as usize, source.features(), features.len());
         if desc.input == InputKind::Tokens {
             return Err(Unfit::Tokens);
         }
         let features = features.get_mut(..have).filter(|_| model == have);
-        let features = features.ok_or(Unfit::Length { model, source: have, buffer })?;
+        let features = features.ok_or(Unfit::Length {
+            model,
+            source: have,
+            buffer,
+        })?;
         let frac = desc.feature_frac;
         if !(0..=30).contains(&frac) {
             return Err(Unfit::Fraction { have: frac });
         }
         session.reset();
-        Ok(Self { session, source, features, frac })
+        Ok(Self {
+            session,
+            source,
+            features,
+            frac,
+        })
     }
 
     /// The logits of the next vector, if there is one: at most one step of the model.

@@ -45,7 +45,11 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { hop: 1, stuck: 0, patience: 10_000 }
+        Self {
+            hop: 1,
+            stuck: 0,
+            patience: 10_000,
+        }
     }
 }
 
@@ -127,10 +131,16 @@ impl<S: Sensor<AXES>, const AXES: usize, const WINDOW: usize> Windows<S, AXES, W
 
     /// Takes in a sample; whether a vector is due.
     fn push(&mut self, sample: [i16; AXES]) -> Result<bool, Trouble<S::Error>> {
-        self.equal = if self.last == Some(sample) { self.equal.saturating_add(1) } else { 1 };
+        self.equal = if self.last == Some(sample) {
+            self.equal.saturating_add(1)
+        } else {
+            1
+        };
         self.last = Some(sample);
         if self.equal == self.settings.stuck {
-            return Err(Trouble::Stuck { samples: self.equal });
+            return Err(Trouble::Stuck {
+                samples: self.equal,
+            });
         }
         if self.settling > 0 {
             self.settling -= 1;
@@ -167,7 +177,9 @@ impl<S: Sensor<AXES>, const AXES: usize, const WINDOW: usize> Windows<S, AXES, W
     }
 }
 
-impl<S: Sensor<AXES>, const AXES: usize, const WINDOW: usize> FeatureSource for Windows<S, AXES, WINDOW> {
+impl<S: Sensor<AXES>, const AXES: usize, const WINDOW: usize> FeatureSource
+    for Windows<S, AXES, WINDOW>
+{
     type Error = Trouble<S::Error>;
 
     fn features(&self) -> usize {
@@ -186,7 +198,9 @@ impl<S: Sensor<AXES>, const AXES: usize, const WINDOW: usize> FeatureSource for 
         let scale = self.sensor.scale();
         let (newer, older) = self.samples.split_at_checked(self.next).unwrap_or_default();
         let counts = older.iter().chain(newer).flatten();
-        out.iter_mut().zip(counts).for_each(|(feature, &count)| *feature = scale.feature(count, frac));
+        out.iter_mut()
+            .zip(counts)
+            .for_each(|(feature, &count)| *feature = scale.feature(count, frac));
         Ok(true)
     }
 }

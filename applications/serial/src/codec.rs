@@ -22,7 +22,10 @@ impl Prompt<'_> {
         match self {
             Self::Bytes(rest) => {
                 let (now, behind) = rest.split_at_checked(CHUNK).unwrap_or((*rest, &[]));
-                chunk.iter_mut().zip(now).for_each(|(id, byte)| *id = (*byte).into());
+                chunk
+                    .iter_mut()
+                    .zip(now)
+                    .for_each(|(id, byte)| *id = (*byte).into());
                 *rest = behind;
                 now.len()
             }
@@ -83,7 +86,9 @@ impl<'m> Codec<'m> {
         Ok(Self {
             utf8: Utf8::default(),
             #[cfg(feature = "tokenizer")]
-            tokens: model.tokenizer().map(|tokenizer| (tokenizer, Decoder::new(tokenizer, true))),
+            tokens: model
+                .tokenizer()
+                .map(|tokenizer| (tokenizer, Decoder::new(tokenizer, true))),
             #[cfg(not(feature = "tokenizer"))]
             _model: core::marker::PhantomData,
         })
@@ -103,11 +108,22 @@ impl<'m> Codec<'m> {
         not(feature = "tokenizer"),
         expect(clippy::unnecessary_wraps, unused_variables, reason = "bytes are ids")
     )]
-    pub fn encode<'a>(&self, text: &'a str, begins: bool, ids: &'a mut [u32]) -> Result<Prompt<'a>, NoIds> {
+    pub fn encode<'a>(
+        &self,
+        text: &'a str,
+        begins: bool,
+        ids: &'a mut [u32],
+    ) -> Result<Prompt<'a>, NoIds> {
         #[cfg(feature = "tokenizer")]
         if let Some((tokenizer, _)) = &self.tokens {
-            let template = if begins { Template::Add } else { Template::Omit };
-            let len = tokenizer.encode(text, template, ControlTokens::AsText, ids).map_err(NoIds::Encode)?;
+            let template = if begins {
+                Template::Add
+            } else {
+                Template::Omit
+            };
+            let len = tokenizer
+                .encode(text, template, ControlTokens::AsText, ids)
+                .map_err(NoIds::Encode)?;
             return match ids.get(..len) {
                 Some([]) | None => Err(NoIds::Empty),
                 Some(ids) => Ok(Prompt::Ids(ids)),
@@ -131,7 +147,11 @@ impl<'m> Codec<'m> {
         self.utf8 = Utf8::default();
         #[cfg(feature = "tokenizer")]
         if let Some((tokenizer, decoder)) = &mut self.tokens {
-            *decoder = if begins { Decoder::new(*tokenizer, true) } else { Decoder::within(*tokenizer, true) };
+            *decoder = if begins {
+                Decoder::new(*tokenizer, true)
+            } else {
+                Decoder::within(*tokenizer, true)
+            };
         }
         #[cfg(not(feature = "tokenizer"))]
         let _ = begins;
@@ -152,7 +172,11 @@ impl Utf8 {
             *place = byte;
             self.len += 1;
         }
-        while let Some(bytes) = self.pending.get(..self.len).filter(|bytes| !bytes.is_empty()) {
+        while let Some(bytes) = self
+            .pending
+            .get(..self.len)
+            .filter(|bytes| !bytes.is_empty())
+        {
             match core::str::from_utf8(bytes) {
                 Ok(text) => {
                     sink(text);

@@ -16,7 +16,14 @@ impl Decimal {
     /// `digits` / 10^`places`; more places than nine count as nine.
     #[must_use]
     pub const fn new(digits: u32, places: u8) -> Self {
-        Self { digits, places: if places as usize > Self::MOST { Self::MOST as u8 } else { places } }
+        Self {
+            digits,
+            places: if places as usize > Self::MOST {
+                Self::MOST as u8
+            } else {
+                places
+            },
+        }
     }
 
     /// The number that `text` is: up to nine digits, perhaps with a point among them, no sign and no exponent.
@@ -34,7 +41,10 @@ impl Decimal {
                 _ => return None,
             }
         }
-        (count > 0).then_some(Self { digits, places: places.unwrap_or(0) })
+        (count > 0).then_some(Self {
+            digits,
+            places: places.unwrap_or(0),
+        })
     }
 
     /// Whether it is 0.
@@ -63,7 +73,10 @@ impl Decimal {
         // At least 2^63 / 10^9 > 2^33, so the bit that stands for the remainder lies below all that rounding looks at.
         let up = u64::from(self.digits).leading_zeros();
         let numerator = u64::from(self.digits) << up;
-        let (quotient, remainder) = (numerator / self.denominator(), numerator % self.denominator());
+        let (quotient, remainder) = (
+            numerator / self.denominator(),
+            numerator % self.denominator(),
+        );
         let quotient = quotient | u64::from(remainder > 0);
         // The value is at least 10^-9, so its exponent stays in range.
         f32::from_bits((quotient as f32).to_bits().wrapping_sub(up << 23))
@@ -72,7 +85,10 @@ impl Decimal {
 
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (whole, part) = (u64::from(self.digits) / self.denominator(), u64::from(self.digits) % self.denominator());
+        let (whole, part) = (
+            u64::from(self.digits) / self.denominator(),
+            u64::from(self.digits) % self.denominator(),
+        );
         match self.places {
             0 => write!(f, "{whole}"),
             places => write!(f, "{whole}.{part:0width$}", width = places.into()),
@@ -106,22 +122,53 @@ mod tests {
         }
         // Halfway between two floats: to even, and off it by one digit.
         for digits in 16_777_216..16_777_316u32 {
-            for text in [format!("{digits}"), format!("{digits}.5"), format!("{digits}.1")] {
+            for text in [
+                format!("{digits}"),
+                format!("{digits}.5"),
+                format!("{digits}.1"),
+            ] {
                 let float: f32 = text.parse().expect("a float");
-                assert_eq!(Decimal::parse(&text).expect("nine digits").to_f32(), float, "{text}");
+                assert_eq!(
+                    Decimal::parse(&text).expect("nine digits").to_f32(),
+                    float,
+                    "{text}"
+                );
             }
         }
     }
 
     #[test]
     fn what_is_no_number_is_refused() {
-        for text in ["", ".", "1.2.3", "-1", "+1", "1e3", "nan", "inf", "0x1", "1 ", " 1", "1,5", "1234567890", "١"] {
+        for text in [
+            "",
+            ".",
+            "1.2.3",
+            "-1",
+            "+1",
+            "1e3",
+            "nan",
+            "inf",
+            "0x1",
+            "1 ",
+            " 1",
+            "1,5",
+            "1234567890",
+            "١",
+        ] {
             assert_eq!(Decimal::parse(text), None, "{text:?}");
         }
-        for (text, digits, places) in
-            [("0", 0, 0), ("1.", 1, 0), (".5", 5, 1), ("00.50", 50, 2), ("999999999", 999_999_999, 0)]
-        {
-            assert_eq!(Decimal::parse(text), Some(Decimal { digits, places }), "{text:?}");
+        for (text, digits, places) in [
+            ("0", 0, 0),
+            ("1.", 1, 0),
+            (".5", 5, 1),
+            ("00.50", 50, 2),
+            ("999999999", 999_999_999, 0),
+        ] {
+            assert_eq!(
+                Decimal::parse(text),
+                Some(Decimal { digits, places }),
+                "{text:?}"
+            );
         }
     }
 
@@ -129,7 +176,14 @@ mod tests {
     fn comparisons() {
         let above = |text| Decimal::parse(text).map(Decimal::is_above_one);
         assert_eq!(
-            [above("1"), above("1.00"), above("1.001"), above("0.9"), above("2")].map(Option::unwrap),
+            [
+                above("1"),
+                above("1.00"),
+                above("1.001"),
+                above("0.9"),
+                above("2")
+            ]
+            .map(Option::unwrap),
             [false, false, true, false, true]
         );
         assert!(Decimal::parse("0.00").is_some_and(Decimal::is_zero));

@@ -45,9 +45,18 @@ pub(crate) enum LineError {
 impl core::fmt::Display for LineError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            Self::TooLong { most } => write!(f, "the line has more than {most} bytes; nothing of it was read"),
-            Self::Damaged => write!(f, "the line came with errors; nothing of it was read, type it again"),
-            Self::NotUtf8 { at } => write!(f, "byte {at} of the line is not UTF-8; nothing of it was read"),
+            Self::TooLong { most } => write!(
+                f,
+                "the line has more than {most} bytes; nothing of it was read"
+            ),
+            Self::Damaged => write!(
+                f,
+                "the line came with errors; nothing of it was read, type it again"
+            ),
+            Self::NotUtf8 { at } => write!(
+                f,
+                "byte {at} of the line is not UTF-8; nothing of it was read"
+            ),
         }
     }
 }
@@ -73,7 +82,12 @@ pub(crate) struct Editor<'b> {
 
 impl<'b> Editor<'b> {
     pub fn new(line: &'b mut [u8]) -> Self {
-        Self { line, len: 0, error: None, sequence: Sequence::None }
+        Self {
+            line,
+            len: 0,
+            error: None,
+            sequence: Sequence::None,
+        }
     }
 
     /// Takes in a byte.
@@ -138,7 +152,9 @@ impl<'b> Editor<'b> {
             return Err(error);
         }
         let line = self.line.get(..len).unwrap_or_default();
-        core::str::from_utf8(line).map_err(|e| LineError::NotUtf8 { at: e.valid_up_to() })
+        core::str::from_utf8(line).map_err(|e| LineError::NotUtf8 {
+            at: e.valid_up_to(),
+        })
     }
 
     fn append(&mut self, byte: u8) -> Key {
@@ -160,7 +176,11 @@ impl<'b> Editor<'b> {
     fn erase(&mut self) -> Key {
         let line = self.line.get(..self.len).unwrap_or_default();
         let Some(first) = line.iter().rposition(|&byte| is_first(byte)) else {
-            return if core::mem::take(&mut self.len) > 0 { Key::Erased(0) } else { Key::Refused };
+            return if core::mem::take(&mut self.len) > 0 {
+                Key::Erased(0)
+            } else {
+                Key::Refused
+            };
         };
         self.len = first;
         Key::Erased(1)
@@ -168,7 +188,11 @@ impl<'b> Editor<'b> {
 
     /// Characters of the line.
     fn chars(&self) -> usize {
-        self.line.iter().take(self.len).filter(|&&byte| is_first(byte)).count()
+        self.line
+            .iter()
+            .take(self.len)
+            .filter(|&&byte| is_first(byte))
+            .count()
     }
 }
 
@@ -206,7 +230,17 @@ mod tests {
     #[test]
     fn both_line_ends_end_a_line() {
         let text = |line: &str| Ok(line.to_string());
-        assert_eq!(lines(b"a\rb\nc\n\rd\r\0e\r"), [text("a"), text("b"), text("c"), text(""), text("d"), text("e")]);
+        assert_eq!(
+            lines(b"a\rb\nc\n\rd\r\0e\r"),
+            [
+                text("a"),
+                text("b"),
+                text("c"),
+                text(""),
+                text("d"),
+                text("e")
+            ]
+        );
     }
 
     #[test]
@@ -239,7 +273,10 @@ mod tests {
 
     #[test]
     fn keys_without_a_character_leave_nothing() {
-        assert_eq!(one(b"a\x1b[Ab\x1b[3~c\x1b[1;5Cd\x1bOHe\x1bxf\n").as_deref(), Ok("abcdef"));
+        assert_eq!(
+            one(b"a\x1b[Ab\x1b[3~c\x1b[1;5Cd\x1bOHe\x1bxf\n").as_deref(),
+            Ok("abcdef")
+        );
         // A lone ESC does not hide the end of the line, nor an unfinished sequence.
         assert_eq!(lines(b"a\x1b\nb\x1b[1\nc\x1bO\n").len(), 3);
     }
@@ -249,8 +286,14 @@ mod tests {
         assert_eq!(one(b"12345678\n").as_deref(), Ok("12345678"));
         assert_eq!(one(b"123456789\n"), Err(LineError::TooLong { most: 8 }));
         // Also after the end was taken back: what was typed too much is not known any more.
-        assert_eq!(one(b"123456789\x08\x08\n"), Err(LineError::TooLong { most: 8 }));
-        assert_eq!(lines(b"123456789\nok\n"), [Err(LineError::TooLong { most: 8 }), Ok("ok".to_string())]);
+        assert_eq!(
+            one(b"123456789\x08\x08\n"),
+            Err(LineError::TooLong { most: 8 })
+        );
+        assert_eq!(
+            lines(b"123456789\nok\n"),
+            [Err(LineError::TooLong { most: 8 }), Ok("ok".to_string())]
+        );
         assert_eq!(one(b"123456789\x15ok\n").as_deref(), Ok("ok"));
         let nothing = Editor::new(&mut []).push(b'a');
         assert_eq!(nothing, Key::Refused);

@@ -38,9 +38,21 @@ pub(crate) struct Engine<'s, 'm, C> {
 }
 
 impl<'s, 'm, C: Counter> Engine<'s, 'm, C> {
-    pub fn new(session: Session<'s, 'm>, codec: Codec<'m>, counter: C, settings: &Settings) -> Self {
+    pub fn new(
+        session: Session<'s, 'm>,
+        codec: Codec<'m>,
+        counter: C,
+        settings: &Settings,
+    ) -> Self {
         let sampler = Sampler::new(settings.sampler());
-        let mut engine = Self { session, codec, sampler, counter, read: Tally::default(), made: Tally::default() };
+        let mut engine = Self {
+            session,
+            codec,
+            sampler,
+            counter,
+            read: Tally::default(),
+            made: Tally::default(),
+        };
         engine.restart(settings);
         engine
     }

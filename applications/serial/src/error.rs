@@ -21,10 +21,16 @@ impl fmt::Display for Unfit {
         match self {
             Self::Features => write!(f, "the model reads feature vectors, not text"),
             Self::NoText { vocabulary } => {
-                write!(f, "the model has {vocabulary} ids and no tokenizer, so they have no text")
+                write!(
+                    f,
+                    "the model has {vocabulary} ids and no tokenizer, so they have no text"
+                )
             }
             Self::Tokenizer => {
-                write!(f, "the model has a tokenizer: build the firmware with the feature tokenizer of sla-serial")
+                write!(
+                    f,
+                    "the model has a tokenizer: build the firmware with the feature tokenizer of sla-serial"
+                )
             }
         }
     }

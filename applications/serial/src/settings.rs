@@ -47,10 +47,15 @@ impl Settings {
     pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<(), Rule> {
         match name {
             "temperature" => {
-                let rule = Rule("a number, 0 or above, such as 0.8; 0 takes the most likely token every time");
+                let rule = Rule(
+                    "a number, 0 or above, such as 0.8; 0 takes the most likely token every time",
+                );
                 self.temperature = Decimal::parse(value).ok_or(rule)?;
             }
-            "top-k" => self.top_k = whole(value).ok_or(Rule("a whole number; 0 for as many as are kept (256)"))?,
+            "top-k" => {
+                self.top_k =
+                    whole(value).ok_or(Rule("a whole number; 0 for as many as are kept (256)"))?
+            }
             "top-p" => {
                 let valid = Decimal::parse(value).filter(|p| !p.is_zero() && !p.is_above_one());
                 self.top_p = valid.ok_or(Rule("a number above 0 and at most 1, such as 0.95"))?;
@@ -87,14 +92,31 @@ impl Settings {
 
 /// Digits alone: no sign, as the standard library would take.
 fn whole<T: core::str::FromStr>(text: &str) -> Option<T> {
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+    text.bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| text.parse().ok())?
 }
 
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { temperature, top_k, top_p, penalty, seed, length, echo } = self;
-        write!(f, "temperature {temperature}, top-k {top_k}, top-p {top_p}, penalty {penalty}, seed {seed}, ")?;
-        write!(f, "length {length}, echo {}", if *echo { "on" } else { "off" })
+        let Self {
+            temperature,
+            top_k,
+            top_p,
+            penalty,
+            seed,
+            length,
+            echo,
+        } = self;
+        write!(
+            f,
+            "temperature {temperature}, top-k {top_k}, top-p {top_p}, penalty {penalty}, seed {seed}, "
+        )?;
+        write!(
+            f,
+            "length {length}, echo {}",
+            if *echo { "on" } else { "off" }
+        )
     }
 }
 

@@ -57,11 +57,22 @@ impl<'s, 'm, 'b, U: Read + ReadReady + Write, S: Store, C: Counter> Shell<'s, 'm
     ///
     /// # Errors
     /// [`Unfit`] for a model that does not read text.
-    pub fn new(session: Session<'s, 'm>, parts: Parts<'b, U, S, C>, settings: Settings) -> Result<Self, Unfit> {
+    pub fn new(
+        session: Session<'s, 'm>,
+        parts: Parts<'b, U, S, C>,
+        settings: Settings,
+    ) -> Result<Self, Unfit> {
         if session.model().desc().input == InputKind::Features {
             return Err(Unfit::Features);
         }
-        let Parts { uart, store, counter, line, ids, file_bytes } = parts;
+        let Parts {
+            uart,
+            store,
+            counter,
+            line,
+            ids,
+            file_bytes,
+        } = parts;
         let codec = Codec::new(session.model())?;
         Ok(Self {
             engine: Engine::new(session, codec, counter, &settings),
@@ -131,7 +142,15 @@ impl<'s, 'm, 'b, U: Read + ReadReady + Write, S: Store, C: Counter> Shell<'s, 'm
 
     /// Does what the complete line asks for.
     fn obey(&mut self) -> Result<(), Failure<U::Error>> {
-        let Self { engine, terminal, editor, ids, store, settings, file_bytes } = self;
+        let Self {
+            engine,
+            terminal,
+            editor,
+            ids,
+            store,
+            settings,
+            file_bytes,
+        } = self;
         let line = match editor.take() {
             Ok(line) => line,
             Err(e) => return refuse(terminal, &e),
@@ -167,7 +186,10 @@ impl<'s, 'm, 'b, U: Read + ReadReady + Write, S: Store, C: Counter> Shell<'s, 'm
                 match written {
                     Ok(()) => {
                         engine.restart(settings);
-                        tell(terminal, format_args!("saved {bytes} bytes after {position} tokens"))
+                        tell(
+                            terminal,
+                            format_args!("saved {bytes} bytes after {position} tokens"),
+                        )
                     }
                     Err(e) => refuse(terminal, &format_args!("not saved: {e}")),
                 }
@@ -182,7 +204,10 @@ impl<'s, 'm, 'b, U: Read + ReadReady + Write, S: Store, C: Counter> Shell<'s, 'm
 }
 
 /// A line of its own that says what is wrong.
-fn refuse<U: Read + ReadReady + Write>(terminal: &mut Terminal<U>, why: &dyn Display) -> Result<(), Failure<U::Error>> {
+fn refuse<U: Read + ReadReady + Write>(
+    terminal: &mut Terminal<U>,
+    why: &dyn Display,
+) -> Result<(), Failure<U::Error>> {
     tell(terminal, format_args!("error: {why}"))
 }
 
@@ -195,10 +220,17 @@ fn tell<U: Read + ReadReady + Write>(
 }
 
 fn help<U: Read + ReadReady + Write>(terminal: &mut Terminal<U>) -> Result<(), Failure<U::Error>> {
-    let _ = writeln!(terminal, "A line of text is gone on from; an empty line goes on. Ctrl-C ends an answer.");
+    let _ = writeln!(
+        terminal,
+        "A line of text is gone on from; an empty line goes on. Ctrl-C ends an answer."
+    );
     for entry in &COMMANDS {
         let width = 18usize.saturating_sub(entry.name.len());
-        let _ = writeln!(terminal, "/{} {:width$} {}", entry.name, entry.value, entry.about);
+        let _ = writeln!(
+            terminal,
+            "/{} {:width$} {}",
+            entry.name, entry.value, entry.about
+        );
     }
     terminal.settle()
 }
@@ -244,7 +276,10 @@ fn generate<U: Read + ReadReady + Write, C: Counter>(
     length: u32,
 ) -> Result<Result<End, sla_runtime::StepError>, Failure<U::Error>> {
     let mut chunk = [0; CHUNK];
-    while let Some(ids) = Some(prompt.next(&mut chunk)).and_then(|len| chunk.get(..len)).filter(|ids| !ids.is_empty()) {
+    while let Some(ids) = Some(prompt.next(&mut chunk))
+        .and_then(|len| chunk.get(..len))
+        .filter(|ids| !ids.is_empty())
+    {
         if let Err(e) = engine.read(ids) {
             return Ok(Err(e));
         }
@@ -256,7 +291,9 @@ fn generate<U: Read + ReadReady + Write, C: Counter>(
         let choice = engine.choose();
         let ended = engine.is_end(choice.0);
         if !ended {
-            engine.codec.decode(choice.0, &mut |text| terminal.text(text));
+            engine
+                .codec
+                .decode(choice.0, &mut |text| terminal.text(text));
             // What cannot be shown is not read: the session is as the last token left it that was.
             terminal.settle()?;
         }
@@ -283,11 +320,16 @@ fn restore<U: Read + ReadReady + Write, S: Store, C: Counter>(
         return refuse(terminal, &"nothing is kept; /save keeps a session");
     };
     let mut failed = None;
-    let restored = engine.restore(settings, |at, out| store.read(at, out).map_err(|e| failed = Some(e)));
+    let restored = engine.restore(settings, |at, out| {
+        store.read(at, out).map_err(|e| failed = Some(e))
+    });
     match (restored, failed) {
         (Ok(()), _) => {
             let position = engine.session.position();
-            tell(terminal, format_args!("restored {bytes} bytes: goes on after {position} tokens"))
+            tell(
+                terminal,
+                format_args!("restored {bytes} bytes: goes on after {position} tokens"),
+            )
         }
         (Err(e), None) => refuse(terminal, &format_args!("not restored: {e}")),
         (Err(_), Some(e)) => refuse(terminal, &format_args!("not restored: {e}")),
@@ -303,8 +345,17 @@ fn ledger<U: Read + ReadReady + Write, S: Store, C: Counter>(
 ) -> Result<(), Failure<U::Error>> {
     let model = engine.session.model();
     let plan = model.plan();
-    let _ = writeln!(terminal, "model {:08x}: {file_bytes} bytes of flash", model.id());
-    let _ = writeln!(terminal, "state: {} bytes; scratch: {} bytes", plan.state_bytes(), plan.scratch_bytes());
+    let _ = writeln!(
+        terminal,
+        "model {:08x}: {file_bytes} bytes of flash",
+        model.id()
+    );
+    let _ = writeln!(
+        terminal,
+        "state: {} bytes; scratch: {} bytes",
+        plan.state_bytes(),
+        plan.scratch_bytes()
+    );
     let kept = store.bytes();
     let _ = writeln!(terminal, "kept session: {} bytes", kept.unwrap_or(0));
     let _ = writeln!(terminal, "position: {}", engine.session.position());

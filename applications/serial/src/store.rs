@@ -85,10 +85,17 @@ impl fmt::Display for RamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong { bytes, capacity } => {
-                write!(f, "a session of {bytes} bytes, the slot in RAM has room for {capacity}")
+                write!(
+                    f,
+                    "a session of {bytes} bytes, the slot in RAM has room for {capacity}"
+                )
             }
             Self::Range { at, len, have } => {
-                write!(f, "bytes {at} to {} of a session of {have}", at.saturating_add(*len))
+                write!(
+                    f,
+                    "bytes {at} to {} of a session of {have}",
+                    at.saturating_add(*len)
+                )
             }
         }
     }
@@ -105,7 +112,10 @@ impl Store for RamStore<'_> {
 
     fn write(&mut self, snapshot: &Snapshot) -> Result<(), RamError> {
         let (bytes, capacity) = (snapshot.bytes(), self.slot.len());
-        let slot = self.slot.get_mut(..bytes).ok_or(RamError::TooLong { bytes, capacity })?;
+        let slot = self
+            .slot
+            .get_mut(..bytes)
+            .ok_or(RamError::TooLong { bytes, capacity })?;
         snapshot.read(0, slot);
         self.bytes = Some(bytes);
         Ok(())
@@ -115,7 +125,11 @@ impl Store for RamStore<'_> {
         let have = self.bytes.unwrap_or(0);
         let end = at.checked_add(out.len()).filter(|&end| end <= have);
         let kept = end.and_then(|end| self.slot.get(at..end));
-        let kept = kept.ok_or(RamError::Range { at, len: out.len(), have })?;
+        let kept = kept.ok_or(RamError::Range {
+            at,
+            len: out.len(),
+            have,
+        })?;
         out.copy_from_slice(kept);
         Ok(())
     }

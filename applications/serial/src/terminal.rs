@@ -32,7 +32,12 @@ pub(crate) enum Received {
 
 impl<U: Read + ReadReady + Write> Terminal<U> {
     pub fn new(uart: U) -> Self {
-        Self { uart, failure: None, read_errors: 0, after_return: false }
+        Self {
+            uart,
+            failure: None,
+            read_errors: 0,
+            after_return: false,
+        }
     }
 
     pub fn into_uart(self) -> U {
@@ -100,7 +105,11 @@ impl<U: Read + ReadReady + Write> Terminal<U> {
                 self.read_errors = 0;
                 let [byte] = byte;
                 self.after_return = byte == b'\r';
-                Ok(if after_return && byte == b'\n' { Received::SecondHalf } else { Received::Byte(byte) })
+                Ok(if after_return && byte == b'\n' {
+                    Received::SecondHalf
+                } else {
+                    Received::Byte(byte)
+                })
             }
             Err(e) => self.lost(e),
         }

@@ -28,7 +28,10 @@ impl<T> C<T> {
             unsafe { std::mem::MaybeUninit::zeroed().assume_init() }
         };
         let elements: Box<[T]> = std::iter::repeat_with(zeroed).take(len).collect();
-        Self { at: Box::into_raw(elements).cast(), len }
+        Self {
+            at: Box::into_raw(elements).cast(),
+            len,
+        }
     }
 
     /// A pointer to them.
@@ -47,7 +50,9 @@ impl<T> C<T> {
         T: Copy,
     {
         // SAFETY: as many as were made.
-        (0..self.len).map(|i| unsafe { self.at.add(i).read() }).collect()
+        (0..self.len)
+            .map(|i| unsafe { self.at.add(i).read() })
+            .collect()
     }
 
     /// Puts the same into every place.
@@ -65,7 +70,10 @@ impl<T> C<T> {
     {
         assert!(values.len() <= self.len);
         // SAFETY: no more than were made.
-        values.iter().enumerate().for_each(|(i, value)| unsafe { self.at.add(i).write(*value) });
+        values
+            .iter()
+            .enumerate()
+            .for_each(|(i, value)| unsafe { self.at.add(i).write(*value) });
     }
 }
 
@@ -79,12 +87,23 @@ impl<T> Drop for C<T> {
 /// The small files, by the names of files. They are converted here, or read from the folder `SLA_SMALL_FILES`: an interpreter converts too slowly.
 pub fn files() -> Vec<(String, Aligned16)> {
     let Some(folder) = std::env::var_os("SLA_SMALL_FILES") else {
-        return small_files().into_iter().map(|(name, file)| (file_name(name), Aligned16::of(&file))).collect();
+        return small_files()
+            .into_iter()
+            .map(|(name, file)| (file_name(name), Aligned16::of(&file)))
+            .collect();
     };
-    let mut paths: Vec<_> =
-        std::fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
+    let mut paths: Vec<_> = std::fs::read_dir(&folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
     paths.sort();
-    let name = |path: &Path| path.file_stem().expect("a name").to_str().expect("a name").to_owned();
+    let name = |path: &Path| {
+        path.file_stem()
+            .expect("a name")
+            .to_str()
+            .expect("a name")
+            .to_owned()
+    };
     let read = |path: &Path| Aligned16::of(&std::fs::read(path).expect("a file"));
     let files: Vec<_> = paths.iter().map(|path| (name(path), read(path))).collect();
     assert!(!files.is_empty(), "no files in {}", folder.display());
@@ -93,7 +112,11 @@ pub fn files() -> Vec<(String, Aligned16)> {
 
 /// The file of a name.
 pub fn file(name: &str) -> Aligned16 {
-    files().into_iter().find(|(known, _)| known == name).expect("a small file of this name").1
+    files()
+        .into_iter()
+        .find(|(known, _)| known == name)
+        .expect("a small file of this name")
+        .1
 }
 
 /// An open model with its plan.
@@ -110,12 +133,20 @@ impl Opened {
         let bytes = file.bytes();
         // SAFETY: an aligned file, and storage, that outlive the calls.
         unsafe {
-            assert_eq!(sla_model_open(model.at(), bytes.as_ptr(), bytes.len()), sla_status::SLA_OK);
+            assert_eq!(
+                sla_model_open(model.at(), bytes.as_ptr(), bytes.len()),
+                sla_status::SLA_OK
+            );
             assert_eq!(sla_model_plan(model.at(), plan.at()), sla_status::SLA_OK);
             assert_eq!(sla_model_info(model.at(), info.at()), sla_status::SLA_OK);
         }
         let (plan, info): (sla_plan, sla_info) = (plan.get()[0], info.get()[0]);
-        Self { model, plan, info, file }
+        Self {
+            model,
+            plan,
+            info,
+            file,
+        }
     }
 
     pub fn bytes(&self) -> &[u8] {
@@ -129,7 +160,12 @@ impl Opened {
 
     /// A session in this scratch buffer, which others may use too.
     pub fn session<'a>(&'a self, scratch: &'a C<u32>) -> Running<'a> {
-        let running = Running { opened: self, session: C::one(), state: C::many(self.plan.state_words), scratch };
+        let running = Running {
+            opened: self,
+            session: C::one(),
+            state: C::many(self.plan.state_words),
+            scratch,
+        };
         assert_eq!(running.open(), sla_status::SLA_OK);
         running
     }
@@ -154,12 +190,21 @@ impl Running<'_> {
         // SAFETY: memory that lives as long as the session.
         unsafe {
             let model = self.opened.model.at();
-            sla_session_open(self.at(), model, state.at(), state.len(), scratch.at(), scratch.len())
+            sla_session_open(
+                self.at(),
+                model,
+                state.at(),
+                state.len(),
+                scratch.at(),
+                scratch.len(),
+            )
         }
     }
 
     fn frame(&self, input: u32) -> Vec<i32> {
-        (0..self.opened.info.inputs).map(|i| 1_000 * (input + i) as i32).collect()
+        (0..self.opened.info.inputs)
+            .map(|i| 1_000 * (input + i) as i32)
+            .collect()
     }
 
     /// A step by token or frame number `input`.
@@ -207,7 +252,10 @@ impl Running<'_> {
         let sampler = C::<sla_sampler>::one();
         // SAFETY: storage that outlives the calls.
         unsafe {
-            assert_eq!(sla_sampler_open(sampler.at(), sla_sampler_defaults()), sla_status::SLA_OK);
+            assert_eq!(
+                sla_sampler_open(sampler.at(), sla_sampler_defaults()),
+                sla_status::SLA_OK
+            );
             result(|token| sla_sample(sampler.at(), self.at(), token))
         }
     }
@@ -244,7 +292,12 @@ impl Running<'_> {
 
     /// What every call says that needs the last step's results.
     pub fn results(&self) -> [Option<sla_status>; 4] {
-        [self.logits().err(), self.argmax().err(), self.sample().err(), self.save().err()]
+        [
+            self.logits().err(),
+            self.argmax().err(),
+            self.sample().err(),
+            self.save().err(),
+        ]
     }
 }
 

@@ -19,7 +19,11 @@ pub(crate) fn log_sigmoid(x: f64) -> f64 {
 
 /// `ln(1 + e^x)`; x itself above 20, as torch has it.
 pub(crate) fn softplus(x: f64) -> f64 {
-    if x > 20.0 { x } else { libm::log1p(libm::exp(x)) }
+    if x > 20.0 {
+        x
+    } else {
+        libm::log1p(libm::exp(x))
+    }
 }
 
 /// Applies `map` to every element.
@@ -43,7 +47,10 @@ mod tests {
     fn extremes_stay_finite() {
         for x in [-1e4, -750.0, -1.0, 0.0, 1.0, 750.0, 1e4] {
             assert!((0.0..=1.0).contains(&sigmoid(x)), "{x}");
-            assert!(silu(x).is_finite() && log_sigmoid(x).is_finite() && softplus(x).is_finite(), "{x}");
+            assert!(
+                silu(x).is_finite() && log_sigmoid(x).is_finite() && softplus(x).is_finite(),
+                "{x}"
+            );
         }
         assert_eq!(log_sigmoid(-1e4), -1e4);
         assert_eq!(softplus(1e4), 1e4);

@@ -173,7 +173,9 @@ impl Config {
 
     /// Elements of the convolution histories of one layer, `(W-1) · (q_dim + k_dim + v_dim)`.
     pub fn conv_state_len(&self) -> usize {
-        self.conv.map_or(0, |w| (w - 1) * (self.q_dim() + self.k_dim() + self.v_dim()))
+        self.conv.map_or(0, |w| {
+            (w - 1) * (self.q_dim() + self.k_dim() + self.v_dim())
+        })
     }
 
     /// The query-side gate, if any.
@@ -213,19 +215,40 @@ impl Config {
         }
         let gdn = self.backbone == Backbone::GatedDeltaNet;
         if gdn && self.kv_heads != self.heads {
-            return Err(("kv_heads", format!("{} must equal heads = {} in Gated DeltaNet", self.kv_heads, self.heads)));
+            return Err((
+                "kv_heads",
+                format!(
+                    "{} must equal heads = {} in Gated DeltaNet",
+                    self.kv_heads, self.heads
+                ),
+            ));
         }
         if !gdn && self.value_heads != self.heads {
-            return Err(("value_heads", format!("{} must equal heads = {}", self.value_heads, self.heads)));
+            return Err((
+                "value_heads",
+                format!("{} must equal heads = {}", self.value_heads, self.heads),
+            ));
         }
         if !self.heads.is_multiple_of(self.kv_heads) {
-            return Err(("kv_heads", format!("{} does not divide heads = {}", self.kv_heads, self.heads)));
+            return Err((
+                "kv_heads",
+                format!("{} does not divide heads = {}", self.kv_heads, self.heads),
+            ));
         }
         if !self.value_heads.is_multiple_of(self.heads) {
-            return Err(("value_heads", format!("{} is not a multiple of heads = {}", self.value_heads, self.heads)));
+            return Err((
+                "value_heads",
+                format!(
+                    "{} is not a multiple of heads = {}",
+                    self.value_heads, self.heads
+                ),
+            ));
         }
         if self.backbone == Backbone::RetNet && !self.d_k.is_multiple_of(2) {
-            return Err(("d_k", format!("{} is odd; rotary positions need pairs", self.d_k)));
+            return Err((
+                "d_k",
+                format!("{} is odd; rotary positions need pairs", self.d_k),
+            ));
         }
         if self.backbone == Backbone::Gla {
             in_range("gate_rank", self.gate_rank)?;
@@ -239,13 +262,23 @@ impl Config {
             Input::Tokens { vocab } => {
                 in_range("vocab", *vocab)?;
                 if self.tied && *vocab != self.outputs {
-                    return Err(("tied", format!("outputs = {} but vocab = {vocab}", self.outputs)));
+                    return Err((
+                        "tied",
+                        format!("outputs = {} but vocab = {vocab}", self.outputs),
+                    ));
                 }
             }
             Input::Features { size, mean, std } => {
                 in_range("input size", *size)?;
                 if mean.len() != *size || std.len() != *size {
-                    return Err(("mean, std", format!("lengths {}, {} but input size {size}", mean.len(), std.len())));
+                    return Err((
+                        "mean, std",
+                        format!(
+                            "lengths {}, {} but input size {size}",
+                            mean.len(),
+                            std.len()
+                        ),
+                    ));
                 }
                 if mean.iter().any(|m| !m.is_finite()) {
                     return Err(("mean", "must be finite".into()));
@@ -286,11 +319,19 @@ impl Config {
 
     fn validate_state(&self) -> Result<(), (&'static str, String)> {
         let matrix = product(&[self.value_heads, self.d_k, self.d_v]);
-        let channels = [(self.heads, self.d_k), (self.kv_heads, self.d_k), (self.v_heads(), self.d_v)]
-            .iter()
-            .try_fold(0usize, |sum, &(heads, d)| sum.checked_add(heads.checked_mul(d)?));
+        let channels = [
+            (self.heads, self.d_k),
+            (self.kv_heads, self.d_k),
+            (self.v_heads(), self.d_v),
+        ]
+        .iter()
+        .try_fold(0usize, |sum, &(heads, d)| {
+            sum.checked_add(heads.checked_mul(d)?)
+        });
         let conv = channels.and_then(|c| c.checked_mul(self.conv.unwrap_or(1) - 1));
-        let state = matrix.zip(conv).and_then(|(m, c)| m.checked_add(c)?.checked_mul(self.layers));
+        let state = matrix
+            .zip(conv)
+            .and_then(|(m, c)| m.checked_add(c)?.checked_mul(self.layers));
         match state {
             Some(len) if len <= MAX_STATE => Ok(()),
             _ => Err(("state", format!("more than {MAX_STATE} elements"))),
@@ -310,5 +351,9 @@ fn in_range(field: &'static str, value: usize) -> Result<(), (&'static str, Stri
 }
 
 fn positive(field: &'static str, value: f64) -> Result<(), (&'static str, String)> {
-    if value.is_finite() && value > 0.0 { Ok(()) } else { Err((field, format!("{value} must be finite and > 0"))) }
+    if value.is_finite() && value > 0.0 {
+        Ok(())
+    } else {
+        Err((field, format!("{value} must be finite and > 0")))
+    }
 }

@@ -14,7 +14,11 @@ pub(crate) struct ConvState {
 
 impl ConvState {
     pub(crate) fn new(channels: usize, width: usize) -> Self {
-        Self { channels, history: vec![0.0; channels * (width - 1)], next: 0 }
+        Self {
+            channels,
+            history: vec![0.0; channels * (width - 1)],
+            next: 0,
+        }
     }
 
     pub(crate) fn reset(&mut self) {
@@ -28,7 +32,8 @@ impl ConvState {
         let past = width - 1;
         for (c, u) in u.iter_mut().enumerate() {
             let taps = conv.weight.row(c);
-            let mut sum = f64::from(taps[past]) * *u + conv.bias.as_ref().map_or(0.0, |b| f64::from(b[c]));
+            let mut sum =
+                f64::from(taps[past]) * *u + conv.bias.as_ref().map_or(0.0, |b| f64::from(b[c]));
             for (j, tap) in taps[..past].iter().enumerate() {
                 sum += f64::from(*tap) * self.history[(self.next + j) % past * self.channels + c];
             }
@@ -52,7 +57,11 @@ mod tests {
     fn every_width_matches_the_sum_over_time() {
         for width in 1..=6usize {
             for bias in [None, Some(vec![0.25f32, -0.5])] {
-                let weight = Matrix::new(2, width, (0..2 * width).map(|i| (i as f32 * 0.9).sin()).collect());
+                let weight = Matrix::new(
+                    2,
+                    width,
+                    (0..2 * width).map(|i| (i as f32 * 0.9).sin()).collect(),
+                );
                 let conv = Conv { weight, bias };
                 let mut state = ConvState::new(2, width);
                 let input = |t: usize, c: usize| ((t * 2 + c) as f64 * 0.37).cos();
@@ -66,7 +75,10 @@ mod tests {
                                 want += f64::from(conv.weight.row(c)[j]) * input(at, c);
                             }
                         }
-                        assert!((u[c] - silu(want)).abs() < 1e-14, "width {width}, token {t}");
+                        assert!(
+                            (u[c] - silu(want)).abs() < 1e-14,
+                            "width {width}, token {t}"
+                        );
                     }
                 }
             }

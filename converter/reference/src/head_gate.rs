@@ -8,7 +8,13 @@ use crate::weights::LayerWeights;
 
 /// Fills `s.gq` and `s.gk` (each `[heads]`) from the normed input: `g = scale · softmax((W·a + bias) / temperature)`.
 /// A gate that the config lacks keeps the ones it was created with.
-pub(crate) fn step<T: Tap>(sla: &Sla, layer: usize, w: &LayerWeights, s: &mut Scratch, tap: &mut T) {
+pub(crate) fn step<T: Tap>(
+    sla: &Sla,
+    layer: usize,
+    w: &LayerWeights,
+    s: &mut Scratch,
+    tap: &mut T,
+) {
     if let Some(m) = &w.query_gate {
         matvec(m, &s.normed, &mut s.gq);
         add_bias(&mut s.gq, w.query_gate_bias.as_ref());

@@ -39,7 +39,11 @@ impl<'m> LayerSession<'m> {
             layer,
             state: LayerState::new(config),
             scratch: Scratch::new(config),
-            rotary: Rotary::new(if config.backbone == Backbone::RetNet { config.d_k } else { 0 }),
+            rotary: Rotary::new(if config.backbone == Backbone::RetNet {
+                config.d_k
+            } else {
+                0
+            }),
             position: 0,
         }
     }
@@ -51,8 +55,18 @@ impl<'m> LayerSession<'m> {
     pub fn mix(&mut self, x: &mut [f64], tap: &mut impl Tap) {
         self.scratch.x.copy_from_slice(x);
         self.rotary.set_position(self.position);
-        let context = Context { config: self.config, rotary: &self.rotary };
-        mix(&context, self.layer, self.weights, &mut self.state, &mut self.scratch, tap);
+        let context = Context {
+            config: self.config,
+            rotary: &self.rotary,
+        };
+        mix(
+            &context,
+            self.layer,
+            self.weights,
+            &mut self.state,
+            &mut self.scratch,
+            tap,
+        );
         self.position += 1;
         x.copy_from_slice(&self.scratch.x);
     }
@@ -63,7 +77,13 @@ impl<'m> LayerSession<'m> {
     /// If `x` has another length.
     pub fn mlp(&mut self, x: &mut [f64], tap: &mut impl Tap) {
         self.scratch.x.copy_from_slice(x);
-        mlp(self.config, self.layer, self.weights, &mut self.scratch, tap);
+        mlp(
+            self.config,
+            self.layer,
+            self.weights,
+            &mut self.scratch,
+            tap,
+        );
         x.copy_from_slice(&self.scratch.x);
     }
 }
@@ -86,7 +106,13 @@ pub(crate) fn mix<T: Tap>(
 }
 
 /// The second half: `s.x += mlp(norm(s.x))`.
-pub(crate) fn mlp<T: Tap>(config: &Config, layer: usize, w: &LayerWeights, s: &mut Scratch, tap: &mut T) {
+pub(crate) fn mlp<T: Tap>(
+    config: &Config,
+    layer: usize,
+    w: &LayerWeights,
+    s: &mut Scratch,
+    tap: &mut T,
+) {
     rms(&s.x, Some(&w.mlp_norm), config.norm_eps, &mut s.normed);
     tap.tap(layer, Op::NormMlp, &s.normed);
     mlp::step(layer, w, s, tap);

@@ -56,11 +56,19 @@ impl fmt::Display for ModelError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Config { field, reason } => write!(f, "config: {field}: {reason}"),
-            Self::Layers { need, have } => write!(f, "config asks for {need} layers, weights hold {have}"),
+            Self::Layers { need, have } => {
+                write!(f, "config asks for {need} layers, weights hold {have}")
+            }
             Self::Missing { name } => write!(f, "weights lack {name}"),
-            Self::Unexpected { name } => write!(f, "weights hold {name}, which the config does not use"),
+            Self::Unexpected { name } => {
+                write!(f, "weights hold {name}, which the config does not use")
+            }
             Self::Shape { name, need, have } => {
-                write!(f, "{name} is [{}, {}] where the config needs [{}, {}]", have.0, have.1, need.0, need.1)
+                write!(
+                    f,
+                    "{name} is [{}, {}] where the config needs [{}, {}]",
+                    have.0, have.1, need.0, need.1
+                )
             }
         }
     }
@@ -85,25 +93,44 @@ impl Model {
     /// The first rule broken.
     pub fn validate(&self) -> Result<(), ModelError> {
         let (c, w) = (&self.config, &self.weights);
-        c.validate().map_err(|(field, reason)| ModelError::Config { field, reason })?;
+        c.validate()
+            .map_err(|(field, reason)| ModelError::Config { field, reason })?;
         if w.layers.len() != c.layers {
-            return Err(ModelError::Layers { need: c.layers, have: w.layers.len() });
+            return Err(ModelError::Layers {
+                need: c.layers,
+                have: w.layers.len(),
+            });
         }
         match (&c.input, &w.input) {
-            (Input::Tokens { vocab }, InputWeights::Embedding(m)) => matrix("embedding", m, *vocab, c.hidden)?,
+            (Input::Tokens { vocab }, InputWeights::Embedding(m)) => {
+                matrix("embedding", m, *vocab, c.hidden)?
+            }
             (Input::Features { size, .. }, InputWeights::Projection { weight, bias }) => {
                 matrix("input_proj", weight, c.hidden, *size)?;
                 vector("input_proj.bias", bias, c.hidden)?;
             }
-            (Input::Tokens { .. }, _) => return Err(ModelError::Missing { name: "embedding".into() }),
-            (Input::Features { .. }, _) => return Err(ModelError::Missing { name: "input_proj".into() }),
+            (Input::Tokens { .. }, _) => {
+                return Err(ModelError::Missing {
+                    name: "embedding".into(),
+                });
+            }
+            (Input::Features { .. }, _) => {
+                return Err(ModelError::Missing {
+                    name: "input_proj".into(),
+                });
+            }
         }
         for (i, layer) in w.layers.iter().enumerate() {
             layer_shapes(i, layer, c)?;
         }
         vector("norm", &w.norm, c.hidden)?;
-        optional(!c.tied, "head", w.head.weight.as_ref(), |n, m| matrix(n, m, c.outputs, c.hidden))?;
-        w.head.bias.as_ref().map_or(Ok(()), |b| vector("head.bias", b, c.outputs))
+        optional(!c.tied, "head", w.head.weight.as_ref(), |n, m| {
+            matrix(n, m, c.outputs, c.hidden)
+        })?;
+        w.head
+            .bias
+            .as_ref()
+            .map_or(Ok(()), |b| vector("head.bias", b, c.outputs))
     }
 
     /// The head's matrix, `[outputs, hidden]`: its own, or the embedding when tied.
@@ -157,18 +184,32 @@ pub(crate) fn layer_shapes(i: usize, w: &LayerWeights, c: &Config) -> Result<(),
         (gla, "gk1_bias", &w.gk1_bias, c.k_dim()),
         (gdn, "a_log", &w.a_log, c.value_heads),
         (gdn, "dt_bias", &w.dt_bias, c.value_heads),
-        (query && bias, "query_gate_bias", &w.query_gate_bias, c.heads),
+        (
+            query && bias,
+            "query_gate_bias",
+            &w.query_gate_bias,
+            c.heads,
+        ),
         (key && bias, "key_gate_bias", &w.key_gate_bias, c.heads),
     ] {
         optional(when, &name(n), v.as_ref(), |n, v| vector(n, v, len))?;
     }
-    for (n, conv, channels) in
-        [("q_conv", &w.q_conv, c.q_dim()), ("k_conv", &w.k_conv, c.k_dim()), ("v_conv", &w.v_conv, c.v_dim())]
-    {
-        optional(c.conv.is_some(), &name(n), conv.as_ref(), |n, conv: &Conv| {
-            matrix(n, &conv.weight, channels, c.conv.unwrap_or(1))?;
-            conv.bias.as_ref().map_or(Ok(()), |b| vector(&format!("{n}.bias"), b, channels))
-        })?;
+    for (n, conv, channels) in [
+        ("q_conv", &w.q_conv, c.q_dim()),
+        ("k_conv", &w.k_conv, c.k_dim()),
+        ("v_conv", &w.v_conv, c.v_dim()),
+    ] {
+        optional(
+            c.conv.is_some(),
+            &name(n),
+            conv.as_ref(),
+            |n, conv: &Conv| {
+                matrix(n, &conv.weight, channels, c.conv.unwrap_or(1))?;
+                conv.bias
+                    .as_ref()
+                    .map_or(Ok(()), |b| vector(&format!("{n}.bias"), b, channels))
+            },
+        )?;
     }
     Ok(())
 }
@@ -191,7 +232,11 @@ fn matrix(name: &str, m: &Matrix, rows: usize, cols: usize) -> Result<(), ModelE
     if (m.rows, m.cols) == (rows, cols) && Some(m.data.len()) == rows.checked_mul(cols) {
         Ok(())
     } else {
-        Err(ModelError::Shape { name: name.into(), need: (rows, cols), have: (m.rows, m.cols) })
+        Err(ModelError::Shape {
+            name: name.into(),
+            need: (rows, cols),
+            have: (m.rows, m.cols),
+        })
     }
 }
 
@@ -199,6 +244,10 @@ fn vector(name: &str, v: &[f32], len: usize) -> Result<(), ModelError> {
     if v.len() == len {
         Ok(())
     } else {
-        Err(ModelError::Shape { name: name.into(), need: (1, len), have: (1, v.len()) })
+        Err(ModelError::Shape {
+            name: name.into(),
+            need: (1, len),
+            have: (1, v.len()),
+        })
     }
 }

@@ -11,7 +11,10 @@ pub(crate) fn rms_in_place(x: &mut [f64], w: Option<&[f32]>, eps: f64) {
     let mean = x.iter().map(|v| v * v).sum::<f64>() / x.len() as f64;
     let factor = 1.0 / (mean + eps).sqrt();
     match w {
-        Some(w) => x.iter_mut().zip(w).for_each(|(v, w)| *v *= factor * f64::from(*w)),
+        Some(w) => x
+            .iter_mut()
+            .zip(w)
+            .for_each(|(v, w)| *v *= factor * f64::from(*w)),
         None => x.iter_mut().for_each(|v| *v *= factor),
     }
 }

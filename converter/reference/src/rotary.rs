@@ -12,8 +12,14 @@ impl Rotary {
     /// `θ_j = 10000^(-2j/d_k)` for `j < d_k / 2`.
     pub(crate) fn new(d_k: usize) -> Self {
         let half = d_k / 2;
-        let theta = (0..half).map(|j| libm::pow(10_000.0, -2.0 * j as f64 / d_k as f64)).collect();
-        Self { theta, cos: vec![1.0; half], sin: vec![0.0; half] }
+        let theta = (0..half)
+            .map(|j| libm::pow(10_000.0, -2.0 * j as f64 / d_k as f64))
+            .collect();
+        Self {
+            theta,
+            cos: vec![1.0; half],
+            sin: vec![0.0; half],
+        }
     }
 
     /// Sets the angles `φ_j = t · θ_j`.

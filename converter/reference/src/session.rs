@@ -55,8 +55,12 @@ pub enum StepError {
 impl fmt::Display for StepError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Token { id, vocab } => write!(f, "token {id} is outside the vocabulary of {vocab}"),
-            Self::Length { need, have } => write!(f, "{have} features where the model reads {need}"),
+            Self::Token { id, vocab } => {
+                write!(f, "token {id} is outside the vocabulary of {vocab}")
+            }
+            Self::Length { need, have } => {
+                write!(f, "{have} features where the model reads {need}")
+            }
             Self::NotFinite { index } => write!(f, "feature {index} is not finite"),
             Self::NeedsFeatures => write!(f, "the model reads feature vectors, not tokens"),
             Self::NeedsTokens => write!(f, "the model reads tokens, not feature vectors"),
@@ -80,7 +84,11 @@ impl<'m> Session<'m> {
             model,
             layers: (0..c.layers).map(|_| LayerState::new(c)).collect(),
             scratch: Scratch::new(c),
-            rotary: Rotary::new(if c.backbone == Backbone::RetNet { c.d_k } else { 0 }),
+            rotary: Rotary::new(if c.backbone == Backbone::RetNet {
+                c.d_k
+            } else {
+                0
+            }),
             position: 0,
         }
     }
@@ -120,7 +128,8 @@ impl<'m> Session<'m> {
     /// # Errors
     /// [`StepError::Length`], [`StepError::NotFinite`] or [`StepError::NeedsTokens`].
     pub fn step_features(&mut self, raw: &[f64], tap: &mut impl Tap) -> Result<&[f64], StepError> {
-        self.model.project(raw, &mut self.scratch.features, &mut self.scratch.x)?;
+        self.model
+            .project(raw, &mut self.scratch.features, &mut self.scratch.x)?;
         Ok(self.advance(tap))
     }
 
@@ -129,7 +138,10 @@ impl<'m> Session<'m> {
         let (c, w) = (&self.model.config, &self.model.weights);
         let s = &mut self.scratch;
         self.rotary.set_position(self.position);
-        let ctx = Context { config: c, rotary: &self.rotary };
+        let ctx = Context {
+            config: c,
+            rotary: &self.rotary,
+        };
         for (i, (state, w)) in self.layers.iter_mut().zip(&w.layers).enumerate() {
             layer::mix(&ctx, i, w, state, s, tap);
             layer::mlp(c, i, w, s, tap);
@@ -153,11 +165,18 @@ impl Model {
     /// # Panics
     /// If `x` has another length.
     pub fn embed(&self, id: u32, x: &mut [f64]) -> Result<(), StepError> {
-        let InputWeights::Embedding(embedding) = &self.weights.input else { return Err(StepError::NeedsFeatures) };
+        let InputWeights::Embedding(embedding) = &self.weights.input else {
+            return Err(StepError::NeedsFeatures);
+        };
         let vocab = embedding.rows;
-        let row = usize::try_from(id).ok().filter(|&i| i < vocab).ok_or(StepError::Token { id, vocab })?;
+        let row = usize::try_from(id)
+            .ok()
+            .filter(|&i| i < vocab)
+            .ok_or(StepError::Token { id, vocab })?;
         assert_eq!(x.len(), embedding.cols, "the length of a residual stream");
-        x.iter_mut().zip(embedding.row(row)).for_each(|(x, e)| *x = f64::from(*e));
+        x.iter_mut()
+            .zip(embedding.row(row))
+            .for_each(|(x, e)| *x = f64::from(*e));
         Ok(())
     }
 
@@ -169,14 +188,22 @@ impl Model {
     ///
     /// # Panics
     /// If `standard` or `x` has another length.
-    pub fn project(&self, raw: &[f64], standard: &mut [f64], x: &mut [f64]) -> Result<(), StepError> {
+    pub fn project(
+        &self,
+        raw: &[f64],
+        standard: &mut [f64],
+        x: &mut [f64],
+    ) -> Result<(), StepError> {
         let (InputWeights::Projection { weight, bias }, Input::Features { size, mean, std }) =
             (&self.weights.input, &self.config.input)
         else {
             return Err(StepError::NeedsTokens);
         };
         if raw.len() != *size {
-            return Err(StepError::Length { need: *size, have: raw.len() });
+            return Err(StepError::Length {
+                need: *size,
+                have: raw.len(),
+            });
         }
         if let Some(index) = raw.iter().position(|r| !r.is_finite()) {
             return Err(StepError::NotFinite { index });

@@ -13,8 +13,12 @@ pub(crate) struct LayerState {
 
 impl LayerState {
     pub(crate) fn new(c: &Config) -> Self {
-        let conv = |w| [c.q_dim(), c.k_dim(), c.v_dim()].map(|channels| ConvState::new(channels, w));
-        Self { matrix: vec![0.0; c.matrix_state_len()], conv: c.conv.map(conv) }
+        let conv =
+            |w| [c.q_dim(), c.k_dim(), c.v_dim()].map(|channels| ConvState::new(channels, w));
+        Self {
+            matrix: vec![0.0; c.matrix_state_len()],
+            conv: c.conv.map(conv),
+        }
     }
 
     pub(crate) fn reset(&mut self) {
@@ -35,7 +39,12 @@ pub(crate) fn read(matrix: &[f64], x: &[f64], scale: f64, o: &mut [f64]) {
 }
 
 /// `S[i, j] ← decay(i) · S[i, j] + k[i] · v[j]`
-pub(crate) fn decay_and_write(matrix: &mut [f64], decay: impl Fn(usize) -> f64, k: &[f64], v: &[f64]) {
+pub(crate) fn decay_and_write(
+    matrix: &mut [f64],
+    decay: impl Fn(usize) -> f64,
+    k: &[f64],
+    v: &[f64],
+) {
     for (i, (row, k)) in matrix.chunks_exact_mut(v.len()).zip(k).enumerate() {
         let decay = decay(i);
         for (s, v) in row.iter_mut().zip(v) {

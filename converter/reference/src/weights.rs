@@ -19,13 +19,21 @@ impl Matrix {
     /// # Panics
     /// If `data.len() != rows · cols`.
     pub fn new(rows: usize, cols: usize, data: Vec<f32>) -> Self {
-        assert_eq!(Some(data.len()), rows.checked_mul(cols), "a {rows} x {cols} matrix");
+        assert_eq!(
+            Some(data.len()),
+            rows.checked_mul(cols),
+            "a {rows} x {cols} matrix"
+        );
         Self { rows, cols, data }
     }
 
     /// A matrix of zeros.
     pub fn zeros(rows: usize, cols: usize) -> Self {
-        Self { rows, cols, data: vec![0.0; rows * cols] }
+        Self {
+            rows,
+            cols,
+            data: vec![0.0; rows * cols],
+        }
     }
 
     /// Row `r`.
@@ -41,7 +49,13 @@ impl Matrix {
     /// # Panics
     /// If a length differs.
     pub fn times(&self, x: &[f64], y: &mut [f64]) {
-        assert_eq!((self.cols, self.rows), (x.len(), y.len()), "a {} x {} matrix", self.rows, self.cols);
+        assert_eq!(
+            (self.cols, self.rows),
+            (x.len(), y.len()),
+            "a {} x {} matrix",
+            self.rows,
+            self.cols
+        );
         crate::linalg::matvec(self, x, y);
     }
 }
@@ -153,7 +167,10 @@ impl Weights {
     /// If `config` is so large that memory runs out.
     pub fn zeros(config: &Config) -> Self {
         let (input, bias) = match &config.input {
-            Input::Tokens { vocab } => (InputWeights::Embedding(Matrix::zeros(*vocab, config.hidden)), None),
+            Input::Tokens { vocab } => (
+                InputWeights::Embedding(Matrix::zeros(*vocab, config.hidden)),
+                None,
+            ),
             Input::Features { size, .. } => (
                 InputWeights::Projection {
                     weight: Matrix::zeros(config.hidden, *size),
@@ -164,9 +181,14 @@ impl Weights {
         };
         Self {
             input,
-            layers: (0..config.layers).map(|_| LayerWeights::zeros(config)).collect(),
+            layers: (0..config.layers)
+                .map(|_| LayerWeights::zeros(config))
+                .collect(),
             norm: vec![0.0; config.hidden],
-            head: Head { weight: (!config.tied).then(|| Matrix::zeros(config.outputs, config.hidden)), bias },
+            head: Head {
+                weight: (!config.tied).then(|| Matrix::zeros(config.outputs, config.hidden)),
+                bias,
+            },
         }
     }
 }
@@ -177,7 +199,12 @@ impl LayerWeights {
         let h = config.hidden;
         let matrix = |when: bool, rows, cols| when.then(|| Matrix::zeros(rows, cols));
         let vector = |when: bool, len| when.then(|| vec![0.0; len]);
-        let conv = |channels| config.conv.map(|w| Conv { weight: Matrix::zeros(channels, w), bias: None });
+        let conv = |channels| {
+            config.conv.map(|w| Conv {
+                weight: Matrix::zeros(channels, w),
+                bias: None,
+            })
+        };
         let gla = config.backbone == Backbone::Gla;
         let gdn = config.backbone == Backbone::GatedDeltaNet;
         let bias = config.sla.as_ref().is_some_and(|s| s.bias);

@@ -45,7 +45,9 @@ pub(super) struct Plan {
 impl Plan {
     /// Elements of the matrix states of all layers.
     pub(super) fn state_len(&self) -> u64 {
-        [self.value_heads, self.d_k, self.d_v].iter().fold(self.layers as u64, |n, &size| n.saturating_mul(size as u64))
+        [self.value_heads, self.d_k, self.d_v]
+            .iter()
+            .fold(self.layers as u64, |n, &size| n.saturating_mul(size as u64))
     }
 }
 
@@ -118,8 +120,15 @@ const IGNORED: &[&str] = &[
 ];
 
 /// Keys of classifiers over feature vectors.
-const FEATURES: &[&str] =
-    &["feature_mean", "feature_std", "hop_length", "input_size", "n_fft", "num_labels", "sample_rate"];
+const FEATURES: &[&str] = &[
+    "feature_mean",
+    "feature_std",
+    "hop_length",
+    "input_size",
+    "n_fft",
+    "num_labels",
+    "sample_rate",
+];
 
 /// Keys that only some families read.
 fn family_keys(backbone: Backbone) -> &'static [&'static str] {
@@ -176,22 +185,39 @@ pub(super) fn parse(keys: &Keys, warnings: &mut Vec<String>) -> Result<Plan, Che
         Backbone::GatedDeltaNet => 6,
     };
     let heads = keys.size("num_heads")?.unwrap_or(default_heads);
-    let dims = if gdn { delta_dims(keys, heads)? } else { expanded_dims(keys, backbone, hidden, heads)? };
+    let dims = if gdn {
+        delta_dims(keys, heads)?
+    } else {
+        expanded_dims(keys, backbone, hidden, heads)?
+    };
 
-    if keys.text("hidden_act")?.is_some_and(|a| !matches!(a, "swish" | "silu")) {
-        return Err(keys.unsupported("hidden_act", "the MLP and the output gate are swish (= silu)"));
+    if keys
+        .text("hidden_act")?
+        .is_some_and(|a| !matches!(a, "swish" | "silu"))
+    {
+        return Err(keys.unsupported(
+            "hidden_act",
+            "the MLP and the output gate are swish (= silu)",
+        ));
     }
     if keys.get("hidden_ratio").is_some() {
         keys.positive("hidden_ratio")?;
     }
     let norm_eps = match (keys.positive("norm_eps")?, keys.positive("rms_norm_eps")?) {
         (Some(new), Some(old)) if new != old => {
-            return Err(keys.bad("rms_norm_eps", format!("contradicts norm_eps = {new}; keep norm_eps")));
+            return Err(keys.bad(
+                "rms_norm_eps",
+                format!("contradicts norm_eps = {new}; keep norm_eps"),
+            ));
         }
         (new, old) => new.or(old).unwrap_or(1e-6),
     };
     // GDN's conv defaults to on, GLA's to off; RetNet never builds one.
-    let conv_flag = if keys.has("use_short_conv") { keys.flag("use_short_conv")? } else { None };
+    let conv_flag = if keys.has("use_short_conv") {
+        keys.flag("use_short_conv")?
+    } else {
+        None
+    };
     let conv = backbone != Backbone::RetNet && conv_flag.unwrap_or(gdn);
 
     let plan = Plan {
@@ -211,15 +237,24 @@ pub(super) fn parse(keys: &Keys, warnings: &mut Vec<String>) -> Result<Plan, Che
         conv,
         conv_size: if conv { keys.size("conv_size")? } else { None },
         feature_map: if gdn { None } else { feature_map(keys)? },
-        clamp_min: if backbone == Backbone::Gla { clamp_min(keys)? } else { None },
+        clamp_min: if backbone == Backbone::Gla {
+            clamp_min(keys)?
+        } else {
+            None
+        },
         allow_neg_eigval: gdn && keys.flag("allow_neg_eigval")?.unwrap_or(false),
         output_norm: gdn || keys.flag("elementwise_affine")?.unwrap_or(true),
         tied: keys.flag("tie_word_embeddings")?,
         vocab: keys.size("vocab_size")?,
         sla: keys.object("sla")?.map(|s| sla(&s, backbone)).transpose()?,
-        features: if classifier { Some(features(keys, warnings)?) } else { None },
+        features: if classifier {
+            Some(features(keys, warnings)?)
+        } else {
+            None
+        },
         bos: first_id(keys, "bos_token_id", warnings)?,
-        eos: token_ids(keys.get("eos_token_id")).ok_or_else(|| keys.bad("eos_token_id", TOKEN_IDS))?,
+        eos: token_ids(keys.get("eos_token_id"))
+            .ok_or_else(|| keys.bad("eos_token_id", TOKEN_IDS))?,
     };
     warn_keys(keys, &plan, warnings)?;
     Ok(plan)
@@ -228,7 +263,10 @@ pub(super) fn parse(keys: &Keys, warnings: &mut Vec<String>) -> Result<Plan, Che
 fn model_type(keys: &Keys) -> Result<(String, Backbone), CheckpointError> {
     const KNOWN: &str = "retnet, gla and gated_deltanet are supported";
     let hint = || format!("it names the architecture ({KNOWN})");
-    let missing = || CheckpointError::MissingKey { key: "model_type".into(), hint: hint() };
+    let missing = || CheckpointError::MissingKey {
+        key: "model_type".into(),
+        hint: hint(),
+    };
     if keys.get("model_type").is_none() {
         return Err(missing());
     }
@@ -238,7 +276,10 @@ fn model_type(keys: &Keys) -> Result<(String, Backbone), CheckpointError> {
         "gla" => Backbone::Gla,
         "gated_deltanet" => Backbone::GatedDeltaNet,
         "qwen3_next" => {
-            return Err(keys.unsupported("model_type", format!("a Transformers layout, not fla's; {KNOWN}")));
+            return Err(keys.unsupported(
+                "model_type",
+                format!("a Transformers layout, not fla's; {KNOWN}"),
+            ));
         }
         _ => return Err(keys.unsupported("model_type", KNOWN)),
     };
@@ -262,11 +303,17 @@ fn refuse_layouts(keys: &Keys, backbone: Backbone) -> Result<(), CheckpointError
             other => empty(other),
         };
         if !unused {
-            return Err(keys.unsupported("attn", "softmax-attention layers (hybrid models) need a growing cache"));
+            return Err(keys.unsupported(
+                "attn",
+                "softmax-attention layers (hybrid models) need a growing cache",
+            ));
         }
     }
     if keys.get("attnres_block_size").is_some() {
-        return Err(keys.unsupported("attnres_block_size", "attention residuals change the residual stream"));
+        return Err(keys.unsupported(
+            "attnres_block_size",
+            "attention residuals change the residual stream",
+        ));
     }
     if keys.get("quantization_config").is_some() {
         return Err(keys.unsupported(
@@ -275,28 +322,48 @@ fn refuse_layouts(keys: &Keys, backbone: Backbone) -> Result<(), CheckpointError
              quantises",
         ));
     }
-    if keys.get("norm_first").is_some() && keys.flag("norm_first")? == Some(true) && backbone == Backbone::GatedDeltaNet
+    if keys.get("norm_first").is_some()
+        && keys.flag("norm_first")? == Some(true)
+        && backbone == Backbone::GatedDeltaNet
     {
-        return Err(keys.unsupported("norm_first", "the layout before 2025-02-06; save it again with a current fla"));
+        return Err(keys.unsupported(
+            "norm_first",
+            "the layout before 2025-02-06; save it again with a current fla",
+        ));
     }
     if keys.get("share_conv_kernel").is_some() && keys.flag("share_conv_kernel")? == Some(true) {
-        return Err(keys.unsupported("share_conv_kernel", "one convolution for q, k and v (before 2024-07-14)"));
+        return Err(keys.unsupported(
+            "share_conv_kernel",
+            "one convolution for q, k and v (before 2024-07-14)",
+        ));
     }
     Ok(())
 }
 
 /// Whether `architectures` ends in `ForSequenceClassification`; null is a language model.
 fn is_classifier(keys: &Keys) -> Result<bool, CheckpointError> {
-    let Some(value) = keys.get("architectures") else { return Ok(false) };
-    let names: Option<Vec<&str>> = value.as_array().and_then(|l| l.iter().map(|n| n.as_str()).collect());
-    let names = names.ok_or_else(|| keys.bad("architectures", "must be a list of names or null"))?;
+    let Some(value) = keys.get("architectures") else {
+        return Ok(false);
+    };
+    let names: Option<Vec<&str>> = value
+        .as_array()
+        .and_then(|l| l.iter().map(|n| n.as_str()).collect());
+    let names =
+        names.ok_or_else(|| keys.bad("architectures", "must be a list of names or null"))?;
     let ends = |suffix: &str| names.iter().all(|n| n.ends_with(suffix));
-    if names.is_empty() || names.iter().all(|n| n.ends_with("ForCausalLM") || n.ends_with("Model")) {
+    if names.is_empty()
+        || names
+            .iter()
+            .all(|n| n.ends_with("ForCausalLM") || n.ends_with("Model"))
+    {
         Ok(false)
     } else if ends("ForSequenceClassification") {
         Ok(true)
     } else {
-        Err(keys.unsupported("architectures", "language models (ForCausalLM) and ForSequenceClassification are"))
+        Err(keys.unsupported(
+            "architectures",
+            "language models (ForCausalLM) and ForSequenceClassification are",
+        ))
     }
 }
 
@@ -308,27 +375,54 @@ struct Dims {
 }
 
 /// RetNet, GLA: widths are multiples of the hidden size.
-fn expanded_dims(keys: &Keys, backbone: Backbone, hidden: usize, heads: usize) -> Result<Dims, CheckpointError> {
-    let (k, v) = if backbone == Backbone::RetNet { (1.0, 2.0) } else { (0.5, 1.0) };
+fn expanded_dims(
+    keys: &Keys,
+    backbone: Backbone,
+    hidden: usize,
+    heads: usize,
+) -> Result<Dims, CheckpointError> {
+    let (k, v) = if backbone == Backbone::RetNet {
+        (1.0, 2.0)
+    } else {
+        (0.5, 1.0)
+    };
     let d_k = per_head(keys, "expand_k", k, hidden, heads)?;
     let d_v = per_head(keys, "expand_v", v, hidden, heads)?;
     if backbone == Backbone::RetNet && d_k % 2 != 0 {
-        return Err(keys.bad("expand_k", format!("gives an odd head width of {d_k}; rotary positions need pairs")));
+        return Err(keys.bad(
+            "expand_k",
+            format!("gives an odd head width of {d_k}; rotary positions need pairs"),
+        ));
     }
     let kv_heads = keys.size_or_null("num_kv_heads")?.unwrap_or(heads);
     if !heads.is_multiple_of(kv_heads) {
-        return Err(keys.bad("num_kv_heads", format!("does not divide num_heads = {heads}")));
+        return Err(keys.bad(
+            "num_kv_heads",
+            format!("does not divide num_heads = {heads}"),
+        ));
     }
-    Ok(Dims { kv_heads, value_heads: heads, d_k, d_v })
+    Ok(Dims {
+        kv_heads,
+        value_heads: heads,
+        d_k,
+        d_v,
+    })
 }
 
 /// `trunc(hidden · factor) / heads`
-fn per_head(keys: &Keys, key: &str, default: f64, hidden: usize, heads: usize) -> Result<usize, CheckpointError> {
+fn per_head(
+    keys: &Keys,
+    key: &str,
+    default: f64,
+    hidden: usize,
+    heads: usize,
+) -> Result<usize, CheckpointError> {
     let factor = keys.positive(key)?.unwrap_or(default);
     let width = whole(keys, key, hidden as f64 * factor)?;
     if width % heads != 0 {
-        let all =
-            format!("gives {width} channels from hidden_size = {hidden}, which num_heads = {heads} does not divide");
+        let all = format!(
+            "gives {width} channels from hidden_size = {hidden}, which num_heads = {heads} does not divide"
+        );
         return Err(keys.bad(key, all));
     }
     Ok(width / heads)
@@ -340,13 +434,24 @@ fn delta_dims(keys: &Keys, heads: usize) -> Result<Dims, CheckpointError> {
     let exact = d_k as f64 * keys.positive("expand_v")?.unwrap_or(2.0);
     let d_v = whole(keys, "expand_v", exact)?;
     if exact - d_v as f64 > 1e-5 * exact {
-        return Err(keys.bad("expand_v", format!("head_dim = {d_k} times it is {exact}, not an integer")));
+        return Err(keys.bad(
+            "expand_v",
+            format!("head_dim = {d_k} times it is {exact}, not an integer"),
+        ));
     }
     let value_heads = keys.size_or_null("num_v_heads")?.unwrap_or(heads);
     if value_heads % heads != 0 {
-        return Err(keys.bad("num_v_heads", format!("is not a multiple of num_heads = {heads}")));
+        return Err(keys.bad(
+            "num_v_heads",
+            format!("is not a multiple of num_heads = {heads}"),
+        ));
     }
-    Ok(Dims { kv_heads: heads, value_heads, d_k, d_v })
+    Ok(Dims {
+        kv_heads: heads,
+        value_heads,
+        d_k,
+        d_v,
+    })
 }
 
 /// `trunc(x)` as a size.
@@ -361,14 +466,26 @@ fn whole(keys: &Keys, key: &str, x: f64) -> Result<usize, CheckpointError> {
 fn output_gate(keys: &Keys, backbone: Backbone) -> Result<OutputGate, CheckpointError> {
     if backbone != Backbone::GatedDeltaNet {
         let on = keys.flag("use_output_gate")?.unwrap_or(true);
-        return Ok(if on { OutputGate::Silu } else { OutputGate::None });
+        return Ok(if on {
+            OutputGate::Silu
+        } else {
+            OutputGate::None
+        });
     }
     let gate = match keys.text("output_gate_activation")? {
         None | Some("swish" | "silu") => OutputGate::Silu,
         Some("sigmoid") => OutputGate::Sigmoid,
-        Some(_) => return Err(keys.unsupported("output_gate_activation", "swish (= silu) and sigmoid are")),
+        Some(_) => {
+            return Err(
+                keys.unsupported("output_gate_activation", "swish (= silu) and sigmoid are")
+            );
+        }
     };
-    Ok(if keys.flag("use_gate")?.unwrap_or(true) { gate } else { OutputGate::None })
+    Ok(if keys.flag("use_gate")?.unwrap_or(true) {
+        gate
+    } else {
+        OutputGate::None
+    })
 }
 
 fn feature_map(keys: &Keys) -> Result<Option<FeatureMap>, CheckpointError> {
@@ -390,13 +507,23 @@ fn clamp_min(keys: &Keys) -> Result<Option<f64>, CheckpointError> {
     }
     let value = keys.number("clamp_min")?;
     if value.is_some_and(|c| c > 0.0) {
-        return Err(keys.bad("clamp_min", "is the floor of a log-decay, which is never above 0"));
+        return Err(keys.bad(
+            "clamp_min",
+            "is the floor of a log-decay, which is never above 0",
+        ));
     }
     Ok(value)
 }
 
 fn sla(keys: &Keys, backbone: Backbone) -> Result<Sla, CheckpointError> {
-    const KNOWN: &[&str] = &["bias", "key_gate", "key_gate_scale", "query_gate", "query_gate_scale", "temperature"];
+    const KNOWN: &[&str] = &[
+        "bias",
+        "key_gate",
+        "key_gate_scale",
+        "query_gate",
+        "query_gate_scale",
+        "temperature",
+    ];
     if let Some(unknown) = keys.names().into_iter().find(|k| !KNOWN.contains(k)) {
         return Err(keys.unsupported(unknown, format!("the keys of sla are {}", KNOWN.join(", "))));
     }
@@ -415,8 +542,15 @@ fn sla(keys: &Keys, backbone: Backbone) -> Result<Sla, CheckpointError> {
         (true, true) => Some(match keys.text("key_gate")? {
             Some("key") => KeyGate::Key,
             Some("beta") if backbone == Backbone::GatedDeltaNet => KeyGate::Beta,
-            Some("beta") => return Err(keys.unsupported("key_gate", "only gated_deltanet has a beta to gate")),
-            _ => return Err(keys.unsupported("key_gate", "\"key\", \"beta\" (gated_deltanet) and null are")),
+            Some("beta") => {
+                return Err(keys.unsupported("key_gate", "only gated_deltanet has a beta to gate"));
+            }
+            _ => {
+                return Err(keys.unsupported(
+                    "key_gate",
+                    "\"key\", \"beta\" (gated_deltanet) and null are",
+                ));
+            }
         }),
     };
     Ok(Sla {
@@ -430,9 +564,15 @@ fn sla(keys: &Keys, backbone: Backbone) -> Result<Sla, CheckpointError> {
 }
 
 fn features(keys: &Keys, warnings: &mut Vec<String>) -> Result<Features, CheckpointError> {
-    let missing = |key: &str, hint: &str| CheckpointError::MissingKey { key: key.into(), hint: hint.into() };
+    let missing = |key: &str, hint: &str| CheckpointError::MissingKey {
+        key: key.into(),
+        hint: hint.into(),
+    };
     let size = keys.size("input_size")?.ok_or_else(|| {
-        missing("input_size", "a ForSequenceClassification model reads feature vectors of that length")
+        missing(
+            "input_size",
+            "a ForSequenceClassification model reads feature vectors of that length",
+        )
     })?;
     let id2label = id2label(keys)?;
     let labels = match (keys.size("num_labels")?, id2label.len()) {
@@ -441,19 +581,40 @@ fn features(keys: &Keys, warnings: &mut Vec<String>) -> Result<Features, Checkpo
         (None, n) => n,
         (Some(n), 0) => n,
         (Some(n), m) if n == m => n,
-        (Some(n), m) => return Err(keys.bad("id2label", format!("names {m} labels, but num_labels = {n}"))),
+        (Some(n), m) => {
+            return Err(keys.bad(
+                "id2label",
+                format!("names {m} labels, but num_labels = {n}"),
+            ));
+        }
     };
-    let (mean, std) = match (keys.numbers("feature_mean", size)?, keys.numbers("feature_std", size)?) {
+    let (mean, std) = match (
+        keys.numbers("feature_mean", size)?,
+        keys.numbers("feature_std", size)?,
+    ) {
         (Some(mean), Some(std)) => (mean, std),
         (None, None) => {
             warnings.push("config.json: no feature_mean and feature_std, so features are taken as they are; give both if training scaled them".into());
             (vec![0.0; size], vec![1.0; size])
         }
-        (Some(_), None) => return Err(missing("feature_std", "feature_mean is given, so this must be")),
-        (None, Some(_)) => return Err(missing("feature_mean", "feature_std is given, so this must be")),
+        (Some(_), None) => {
+            return Err(missing(
+                "feature_std",
+                "feature_mean is given, so this must be",
+            ));
+        }
+        (None, Some(_)) => {
+            return Err(missing(
+                "feature_mean",
+                "feature_std is given, so this must be",
+            ));
+        }
     };
     if let Some(bad) = std.iter().position(|s| *s <= 0.0) {
-        return Err(keys.bad("feature_std", format!("element {bad} is {}; each must be > 0", std[bad])));
+        return Err(keys.bad(
+            "feature_std",
+            format!("element {bad} is {}; each must be > 0", std[bad]),
+        ));
     }
     Ok(Features {
         size,
@@ -469,12 +630,17 @@ fn features(keys: &Keys, warnings: &mut Vec<String>) -> Result<Features, Checkpo
 
 /// `{"0": name, …}` with every index once; empty when absent.
 fn id2label(keys: &Keys) -> Result<Vec<String>, CheckpointError> {
-    let Some(object) = keys.object("id2label")? else { return Ok(Vec::new()) };
+    let Some(object) = keys.object("id2label")? else {
+        return Ok(Vec::new());
+    };
     let names = object.names().len();
     (0..names)
         .map(|i| match object.text(&i.to_string())? {
             Some(name) => Ok(name.to_string()),
-            None => Err(keys.bad("id2label", format!("holds {names} names but none for \"{i}\""))),
+            None => Err(keys.bad(
+                "id2label",
+                format!("holds {names} names but none for \"{i}\""),
+            )),
         })
         .collect()
 }
@@ -485,7 +651,11 @@ pub(super) const TOKEN_IDS: &str = "must be a token id, a list of token ids, or 
 /// Token ids: one, those of a list, or none for null; `None` for anything else. Whether they are in the vocabulary is checked later.
 pub(super) fn token_ids(value: Option<&serde_json::Value>) -> Option<Vec<i128>> {
     use serde_json::Value;
-    let id = |v: &Value| v.as_u64().map(i128::from).or_else(|| v.as_i64().map(i128::from));
+    let id = |v: &Value| {
+        v.as_u64()
+            .map(i128::from)
+            .or_else(|| v.as_i64().map(i128::from))
+    };
     match value {
         None | Some(Value::Null) => Some(Vec::new()),
         Some(Value::Array(list)) => list.iter().map(id).collect(),
@@ -494,10 +664,17 @@ pub(super) fn token_ids(value: Option<&serde_json::Value>) -> Option<Vec<i128>> 
 }
 
 /// The first of the token ids.
-fn first_id(keys: &Keys, key: &str, warnings: &mut Vec<String>) -> Result<Option<i128>, CheckpointError> {
+fn first_id(
+    keys: &Keys,
+    key: &str,
+    warnings: &mut Vec<String>,
+) -> Result<Option<i128>, CheckpointError> {
     let ids = token_ids(keys.get(key)).ok_or_else(|| keys.bad(key, TOKEN_IDS))?;
     if ids.len() > 1 {
-        warnings.push(format!("config.json: {key} = {}: only the first is used", keys.show(key)));
+        warnings.push(format!(
+            "config.json: {key} = {}: only the first is used",
+            keys.show(key)
+        ));
     }
     Ok(ids.first().copied())
 }
@@ -510,7 +687,8 @@ fn warn_keys(keys: &Keys, plan: &Plan, warnings: &mut Vec<String>) -> Result<(),
             || IGNORED.contains(&name)
             || family_keys(plan.backbone).contains(&name)
             || (plan.features.is_some() && FEATURES.contains(&name));
-        let elsewhere = FEATURES.contains(&name) || families.iter().any(|f| family_keys(*f).contains(&name));
+        let elsewhere =
+            FEATURES.contains(&name) || families.iter().any(|f| family_keys(*f).contains(&name));
         let (value, kind) = (keys.show(name), &plan.model_type);
         if !read && !elsewhere {
             warnings.push(format!(
@@ -518,7 +696,11 @@ fn warn_keys(keys: &Keys, plan: &Plan, warnings: &mut Vec<String>) -> Result<(),
                 name.escape_debug()
             ));
         } else if !read && keys.get(name).is_some_and(|v| v.as_bool() != Some(false)) {
-            let what = if plan.features.is_some() { "classifier" } else { "language model" };
+            let what = if plan.features.is_some() {
+                "classifier"
+            } else {
+                "language model"
+            };
             warnings.push(format!(
                 "config.json: {name} = {value} has no effect on a {kind} {what}; remove it, or correct model_type"
             ));
@@ -526,23 +708,36 @@ fn warn_keys(keys: &Keys, plan: &Plan, warnings: &mut Vec<String>) -> Result<(),
     }
     let mut dead = |key: &str, live: bool, why: &str| {
         if live {
-            warnings.push(format!("config.json: {key} = {} has no effect: {why}; remove it", keys.show(key)));
+            warnings.push(format!(
+                "config.json: {key} = {} has no effect: {why}; remove it",
+                keys.show(key)
+            ));
         }
     };
     let is = |key: &str, value: bool| keys.get(key).and_then(|v| v.as_bool()) == Some(value);
     dead("use_gk", is("use_gk", false), "fla never reads it");
     dead("use_gv", is("use_gv", true), "fla never reads it");
-    dead("norm_first", is("norm_first", true), "it belongs to old gated_deltanet files");
+    dead(
+        "norm_first",
+        is("norm_first", true),
+        "it belongs to old gated_deltanet files",
+    );
     match plan.backbone {
-        Backbone::RetNet => {
-            dead("use_short_conv", is("use_short_conv", true), "fla's RetNet never builds a convolution")
-        }
+        Backbone::RetNet => dead(
+            "use_short_conv",
+            is("use_short_conv", true),
+            "fla's RetNet never builds a convolution",
+        ),
         Backbone::Gla => {
-            let normalizer = keys.get("gate_logit_normalizer").is_some_and(|v| v.as_f64() != Some(16.0));
+            let normalizer = keys
+                .get("gate_logit_normalizer")
+                .is_some_and(|v| v.as_f64() != Some(16.0));
             dead("gate_logit_normalizer", normalizer, "fla always uses 16");
         }
         Backbone::GatedDeltaNet => {
-            let kv = keys.get("num_kv_heads").is_some_and(|v| v.as_u64() != Some(plan.heads as u64));
+            let kv = keys
+                .get("num_kv_heads")
+                .is_some_and(|v| v.as_u64() != Some(plan.heads as u64));
             dead("num_kv_heads", kv, "Gated DeltaNet has num_v_heads instead");
         }
     }

@@ -25,13 +25,20 @@ pub(super) fn read(
         let value = keys.get(KEY);
         let ids = token_ids(value).ok_or_else(|| CheckpointError::Json {
             path,
-            reason: format!("{KEY} = {}: {TOKEN_IDS}", value.map_or_else(String::new, json::brief)),
+            reason: format!(
+                "{KEY} = {}: {TOKEN_IDS}",
+                value.map_or_else(String::new, json::brief)
+            ),
         })?;
         ends.extend(in_vocabulary(GENERATION, KEY, ids, vocab, warnings));
     }
     let mut seen = std::collections::BTreeSet::new();
     ends.retain(|id| seen.insert(*id));
-    if ends.len() > MAX_ENDS { Err(CheckpointError::Ends(ends.len())) } else { Ok(ends) }
+    if ends.len() > MAX_ENDS {
+        Err(CheckpointError::Ends(ends.len()))
+    } else {
+        Ok(ends)
+    }
 }
 
 /// The ids below `vocab`, and one warning for all others.

@@ -21,7 +21,9 @@ pub(super) enum Weights {
 pub(super) fn weights(dir: &Path, warnings: &mut Vec<String>) -> Result<Weights, CheckpointError> {
     let is_there = |name: &str| files::is_named(&dir.join(name));
     if is_there(ADAPTER) {
-        warnings.push(format!("{ADAPTER}: the adapter is not part of the weights beside it and is ignored"));
+        warnings.push(format!(
+            "{ADAPTER}: the adapter is not part of the weights beside it and is ignored"
+        ));
     }
     if is_there(SINGLE) {
         return Ok(Weights::File(SINGLE.into()));
@@ -35,18 +37,28 @@ pub(super) fn weights(dir: &Path, warnings: &mut Vec<String>) -> Result<Weights,
             warnings.push(format!("{only} is read, as there is no {SINGLE}"));
             Ok(Weights::File((*only).into()))
         }
-        candidates => Err(CheckpointError::NoWeights { dir: dir.into(), hint: instead(&names, candidates) }),
+        candidates => Err(CheckpointError::NoWeights {
+            dir: dir.into(),
+            hint: instead(&names, candidates),
+        }),
     }
 }
 
 /// Refuses a folder with an adapter and without its model, which has no config of a model either.
 pub(super) fn check_adapter(dir: &Path) -> Result<(), CheckpointError> {
     let names = names(dir);
-    let adapter = names.iter().find(|name| *name == ADAPTER || name.starts_with("adapter_model."));
-    let model = |name: &String| name == INDEX || pickle(name).is_some() && !name.starts_with("adapter_model.");
+    let adapter = names
+        .iter()
+        .find(|name| *name == ADAPTER || name.starts_with("adapter_model."));
+    let model = |name: &String| {
+        name == INDEX || pickle(name).is_some() && !name.starts_with("adapter_model.")
+    };
     match adapter {
         Some(file) if candidates(&names).is_empty() && !names.iter().any(model) => {
-            Err(CheckpointError::Adapter { dir: dir.into(), file: file.clone() })
+            Err(CheckpointError::Adapter {
+                dir: dir.into(),
+                file: file.clone(),
+            })
         }
         _ => Ok(()),
     }
@@ -55,7 +67,9 @@ pub(super) fn check_adapter(dir: &Path) -> Result<(), CheckpointError> {
 /// Names in the folder, sorted.
 fn names(dir: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    let mut names: Vec<String> = entries.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+    let mut names: Vec<String> = entries
+        .map(|e| e.file_name().to_string_lossy().into_owned())
+        .collect();
     names.sort_unstable();
     names
 }
@@ -64,7 +78,10 @@ fn names(dir: &Path) -> Vec<String> {
 fn candidates(names: &[String]) -> Vec<&str> {
     // What macOS puts beside a file begins with a dot.
     let other = |name: &str| {
-        name.starts_with("adapter_model.") || name == "eval.safetensors" || name.starts_with('.') || is_training(name)
+        name.starts_with("adapter_model.")
+            || name == "eval.safetensors"
+            || name.starts_with('.')
+            || is_training(name)
     };
     names
         .iter()
@@ -81,15 +98,26 @@ fn is_shard(name: &str) -> bool {
 
 /// Whether the name is that of what a trainer keeps beside the model.
 fn is_training(name: &str) -> bool {
-    ["optimizer", "scheduler", "training_args", "rng_state"].iter().any(|other| name.starts_with(other))
+    ["optimizer", "scheduler", "training_args", "rng_state"]
+        .iter()
+        .any(|other| name.starts_with(other))
 }
 
 /// What is there in place of weights, and the way out; empty for nothing.
 fn instead(names: &[String], candidates: &[&str]) -> String {
     const SHOWN: usize = 3;
     if let Some(first) = candidates.first() {
-        let more = if candidates.len() > SHOWN { ", …" } else { "" };
-        let list = candidates.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+        let more = if candidates.len() > SHOWN {
+            ", …"
+        } else {
+            ""
+        };
+        let list = candidates
+            .iter()
+            .take(SHOWN)
+            .copied()
+            .collect::<Vec<_>>()
+            .join(", ");
         return if is_shard(first) {
             format!("; there are shards ({list}{more}): fetch their {INDEX} and all of them")
         } else {
@@ -100,8 +128,14 @@ fn instead(names: &[String], candidates: &[&str]) -> String {
     // A model's before an optimizer's.
     match found.min_by_key(|((is_other, _), name)| (*is_other, *name)) {
         Some(((_, what), name)) => format!("; {} is {what}", name.escape_debug()),
-        None => match names.iter().find(|name| is_training(name) && name.ends_with(".safetensors")) {
-            Some(name) => format!("; {} is a trainer's, not the model: save the model beside it", name.escape_debug()),
+        None => match names
+            .iter()
+            .find(|name| is_training(name) && name.ends_with(".safetensors"))
+        {
+            Some(name) => format!(
+                "; {} is a trainer's, not the model: save the model beside it",
+                name.escape_debug()
+            ),
             None => String::new(),
         },
     }
@@ -111,9 +145,15 @@ fn instead(names: &[String], candidates: &[&str]) -> String {
 fn pickle(name: &str) -> Option<(bool, &'static str)> {
     let (stem, extension) = name.rsplit_once('.')?;
     let what = match extension {
-        "bin" | "pt" | "pth" | "ckpt" => "a pickle, which is not read: save the model with safe_serialization=True",
-        "gguf" => "llama.cpp's format, which is not read: give the checkpoint that it was made from",
-        "h5" | "msgpack" | "onnx" => "of another framework, and not read: save the model from PyTorch as safetensors",
+        "bin" | "pt" | "pth" | "ckpt" => {
+            "a pickle, which is not read: save the model with safe_serialization=True"
+        }
+        "gguf" => {
+            "llama.cpp's format, which is not read: give the checkpoint that it was made from"
+        }
+        "h5" | "msgpack" | "onnx" => {
+            "of another framework, and not read: save the model from PyTorch as safetensors"
+        }
         _ => return None,
     };
     Some((is_training(stem), what))

@@ -17,40 +17,62 @@ pub(super) const MAX_SIZE: u64 = 1 << 24;
 
 /// Reads `config.json` in `dir`.
 pub(super) fn read_config(dir: &Path) -> Result<Keys, CheckpointError> {
-    Ok(Keys { path: String::new(), map: read_object(&dir.join("config.json"))? })
+    Ok(Keys {
+        path: String::new(),
+        map: read_object(&dir.join("config.json"))?,
+    })
 }
 
 /// Reads a file that holds a JSON object.
 pub(super) fn read_object(path: &Path) -> Result<Map<String, Value>, CheckpointError> {
-    parse_object(&read_text(path)?).map_err(|reason| CheckpointError::Json { path: path.into(), reason })
+    parse_object(&read_text(path)?).map_err(|reason| CheckpointError::Json {
+        path: path.into(),
+        reason,
+    })
 }
 
 /// The text of a JSON file.
 pub(crate) fn read_text(path: &Path) -> Result<String, CheckpointError> {
-    let io = |source| CheckpointError::Io { path: path.into(), source };
-    let json = |reason: String| CheckpointError::Json { path: path.into(), reason };
+    let io = |source| CheckpointError::Io {
+        path: path.into(),
+        source,
+    };
+    let json = |reason: String| CheckpointError::Json {
+        path: path.into(),
+        reason,
+    };
     let raw = files::read_regular(path, MAX_BYTES).map_err(io)?;
     if raw.len() as u64 > MAX_BYTES {
-        return Err(json(format!("more than {MAX_BYTES} bytes, which none has; fetch it again")));
+        return Err(json(format!(
+            "more than {MAX_BYTES} bytes, which none has; fetch it again"
+        )));
     }
     let text = String::from_utf8(raw).map_err(|e| match foreign::what(e.as_bytes()) {
         Some(what) => json(format!("not JSON but {what}")),
         None => json(format!("not UTF-8: {e}")),
     })?;
-    Ok(text.strip_prefix('\u{feff}').map(String::from).unwrap_or(text))
+    Ok(text
+        .strip_prefix('\u{feff}')
+        .map(String::from)
+        .unwrap_or(text))
 }
 
 /// Parses a JSON object, with Python's `NaN`, `Infinity` and `-Infinity` allowed as values.
 pub(crate) fn parse_object(text: &str) -> Result<Map<String, Value>, String> {
     match serde_json::from_str(&quote_bare(text)) {
         Ok(Value::Object(map)) => Ok(map),
-        Ok(other) => Err(format!("holds {} where a JSON object belongs", brief(&other))),
+        Ok(other) => Err(format!(
+            "holds {} where a JSON object belongs",
+            brief(&other)
+        )),
         Err(e) => {
             let begins_well = text.trim_start().starts_with(['{', '[']);
-            Err(match foreign::what(text.as_bytes()).filter(|_| !begins_well) {
-                Some(what) => format!("not JSON but {what}"),
-                None => format!("not JSON: {e}"),
-            })
+            Err(
+                match foreign::what(text.as_bytes()).filter(|_| !begins_well) {
+                    Some(what) => format!("not JSON but {what}"),
+                    None => format!("not JSON: {e}"),
+                },
+            )
         }
     }
 }
@@ -62,13 +84,20 @@ fn quote_bare(text: &str) -> String {
     while let Some(c) = rest.chars().next() {
         if in_string {
             // An escape is two characters long as far as finding the closing quote goes.
-            let len = if c == '\\' { 1 + rest[1..].chars().next().map_or(0, char::len_utf8) } else { c.len_utf8() };
+            let len = if c == '\\' {
+                1 + rest[1..].chars().next().map_or(0, char::len_utf8)
+            } else {
+                c.len_utf8()
+            };
             out.push_str(&rest[..len]);
             in_string = c != '"';
             rest = &rest[len..];
             continue;
         }
-        if let Some(word) = ["NaN", "Infinity", "-Infinity"].into_iter().find(|w| rest.starts_with(w)) {
+        if let Some(word) = ["NaN", "Infinity", "-Infinity"]
+            .into_iter()
+            .find(|w| rest.starts_with(w))
+        {
             out.push_str("\"\\u0001");
             out.push_str(word);
             out.push('"');
@@ -89,10 +118,19 @@ pub(crate) fn brief(value: &Value) -> String {
         Value::Array(list) if list.len() > 16 => format!("[{} values]", list.len()),
         other => other.to_string(),
     };
-    let short: String =
-        if text.chars().count() <= 60 { text } else { text.chars().take(57).chain("...".chars()).collect() };
+    let short: String = if text.chars().count() <= 60 {
+        text
+    } else {
+        text.chars().take(57).chain("...".chars()).collect()
+    };
     // JSON escapes only the first 32 control characters, and a terminal obeys the others too.
-    let escaped = |c: char| if c.is_control() { c.escape_default().collect() } else { String::from(c) };
+    let escaped = |c: char| {
+        if c.is_control() {
+            c.escape_default().collect()
+        } else {
+            String::from(c)
+        }
+    };
     short.chars().map(escaped).collect()
 }
 
@@ -128,12 +166,20 @@ impl Keys {
 
     /// A refusal that names the key and its value.
     pub(super) fn bad(&self, key: &str, reason: impl Into<String>) -> CheckpointError {
-        CheckpointError::BadValue { key: self.full(key), value: self.show(key), reason: reason.into() }
+        CheckpointError::BadValue {
+            key: self.full(key),
+            value: self.show(key),
+            reason: reason.into(),
+        }
     }
 
     /// A refusal of something that exists but cannot be converted.
     pub(super) fn unsupported(&self, key: &str, reason: impl Into<String>) -> CheckpointError {
-        CheckpointError::Unsupported { key: self.full(key), value: self.show(key), reason: reason.into() }
+        CheckpointError::Unsupported {
+            key: self.full(key),
+            value: self.show(key),
+            reason: reason.into(),
+        }
     }
 
     fn full(&self, key: &str) -> String {
@@ -144,7 +190,10 @@ impl Keys {
     pub(super) fn object(&self, key: &str) -> Result<Option<Keys>, CheckpointError> {
         match self.get(key) {
             None => Ok(None),
-            Some(Value::Object(map)) => Ok(Some(Keys { path: format!("{}{key}.", self.path), map: map.clone() })),
+            Some(Value::Object(map)) => Ok(Some(Keys {
+                path: format!("{}{key}.", self.path),
+                map: map.clone(),
+            })),
             Some(_) => Err(self.bad(key, "must be an object or null")),
         }
     }
@@ -156,20 +205,29 @@ impl Keys {
         rule: &str,
         read: impl FnOnce(&'a Value) -> Option<T>,
     ) -> Result<Option<T>, CheckpointError> {
-        self.map.get(key).map(|v| read(v).ok_or_else(|| self.bad(key, format!("must be {rule}")))).transpose()
+        self.map
+            .get(key)
+            .map(|v| read(v).ok_or_else(|| self.bad(key, format!("must be {rule}"))))
+            .transpose()
     }
 
     /// An integer in `1..=MAX_SIZE`.
     pub(super) fn size(&self, key: &str) -> Result<Option<usize>, CheckpointError> {
         let rule = format!("an integer in 1..={MAX_SIZE}");
         self.typed(key, &rule, |v| {
-            v.as_u64().filter(|n| (1..=MAX_SIZE).contains(n)).and_then(|n| usize::try_from(n).ok())
+            v.as_u64()
+                .filter(|n| (1..=MAX_SIZE).contains(n))
+                .and_then(|n| usize::try_from(n).ok())
         })
     }
 
     /// As [`Keys::size`], and null is the same as absent.
     pub(super) fn size_or_null(&self, key: &str) -> Result<Option<usize>, CheckpointError> {
-        if self.get(key).is_none() { Ok(None) } else { self.size(key) }
+        if self.get(key).is_none() {
+            Ok(None)
+        } else {
+            self.size(key)
+        }
     }
 
     /// An integer ≥ 0 that fits a `u32`, or null or absent.
@@ -177,7 +235,9 @@ impl Keys {
         if self.get(key).is_none() {
             return Ok(None);
         }
-        self.typed(key, "an integer in 0..2^32", |v| v.as_u64().and_then(|n| u32::try_from(n).ok()))
+        self.typed(key, "an integer in 0..2^32", |v| {
+            v.as_u64().and_then(|n| u32::try_from(n).ok())
+        })
     }
 
     /// A boolean.
@@ -187,12 +247,16 @@ impl Keys {
 
     /// A finite number, integer or not.
     pub(super) fn number(&self, key: &str) -> Result<Option<f64>, CheckpointError> {
-        self.typed(key, "a finite number", |v| v.as_f64().filter(|x| x.is_finite()))
+        self.typed(key, "a finite number", |v| {
+            v.as_f64().filter(|x| x.is_finite())
+        })
     }
 
     /// A finite number > 0.
     pub(super) fn positive(&self, key: &str) -> Result<Option<f64>, CheckpointError> {
-        self.typed(key, "a finite number > 0", |v| v.as_f64().filter(|x| x.is_finite() && *x > 0.0))
+        self.typed(key, "a finite number > 0", |v| {
+            v.as_f64().filter(|x| x.is_finite() && *x > 0.0)
+        })
     }
 
     /// A string.
@@ -201,20 +265,29 @@ impl Keys {
     }
 
     /// A list of `len` finite numbers, or null or absent.
-    pub(super) fn numbers(&self, key: &str, len: usize) -> Result<Option<Vec<f64>>, CheckpointError> {
+    pub(super) fn numbers(
+        &self,
+        key: &str,
+        len: usize,
+    ) -> Result<Option<Vec<f64>>, CheckpointError> {
         if self.get(key).is_none() {
             return Ok(None);
         }
         let rule = format!("a list of {len} finite numbers");
         self.typed(key, &rule, |v| {
             let list = v.as_array().filter(|l| l.len() == len)?;
-            list.iter().map(|x| x.as_f64().filter(|x| x.is_finite())).collect()
+            list.iter()
+                .map(|x| x.as_f64().filter(|x| x.is_finite()))
+                .collect()
         })
     }
 
     /// Whether the value is Python's bare `-Infinity`.
     pub(super) fn is_minus_infinity(&self, key: &str) -> bool {
-        self.get(key).and_then(Value::as_str).and_then(|s| s.strip_prefix(BARE)) == Some("-Infinity")
+        self.get(key)
+            .and_then(Value::as_str)
+            .and_then(|s| s.strip_prefix(BARE))
+            == Some("-Infinity")
     }
 }
 

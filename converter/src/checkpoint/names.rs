@@ -1,16 +1,28 @@
 //! Names of tensors: what training frameworks put around them, and names that tell of another kind of file.
 
 /// Parts that wrappers put anywhere into a name: `torch.compile`, FSDP, activation checkpointing, DataParallel and DDP.
-const WRAPPERS: [&str; 4] = ["_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "module"];
+const WRAPPERS: [&str; 4] = [
+    "_orig_mod",
+    "_fsdp_wrapped_module",
+    "_checkpoint_wrapped_module",
+    "module",
+];
 /// Parts in front of a name: PEFT, the base model's own name and modules that hold a model.
 const FRONT: [&str; 2] = ["base_model", "model"];
 
 /// The name within the base model, or of a head.
 pub(super) fn bare(raw: &str) -> String {
     let inner = raw.split('.').filter(|part| !WRAPPERS.contains(part));
-    let bare = inner.skip_while(|part| FRONT.contains(part)).collect::<Vec<_>>().join(".");
+    let bare = inner
+        .skip_while(|part| FRONT.contains(part))
+        .collect::<Vec<_>>()
+        .join(".");
     // The name that the embedding had before 2024-03-14.
-    if bare == "embed_tokens.weight" { "embeddings.weight".into() } else { bare }
+    if bare == "embed_tokens.weight" {
+        "embeddings.weight".into()
+    } else {
+        bare
+    }
 }
 
 /// Whether a bare name is one that no model has; the less, the more it tells as an example.
@@ -37,7 +49,14 @@ pub(super) fn foreign(raw: &str) -> Option<&'static str> {
         "base_layer",
         "modules_to_save",
     ];
-    const BITSANDBYTES: [&str; 6] = ["absmax", "quant_map", "nested_absmax", "nested_quant_map", "quant_state", "SCB"];
+    const BITSANDBYTES: [&str; 6] = [
+        "absmax",
+        "quant_map",
+        "nested_absmax",
+        "nested_quant_map",
+        "quant_state",
+        "SCB",
+    ];
     const GROUPED: [&str; 4] = ["qweight", "qzeros", "scales", "g_idx"];
     const OTHERS: [&str; 8] = [
         "weight_packed",
@@ -51,15 +70,21 @@ pub(super) fn foreign(raw: &str) -> Option<&'static str> {
     ];
     let has = |parts: &[&str]| raw.split('.').any(|part| parts.contains(&part));
     if has(&ADAPTER) {
-        Some("belongs to an adapter (LoRA); merge it into its model (PEFT: merge_and_unload()) and save that")
+        Some(
+            "belongs to an adapter (LoRA); merge it into its model (PEFT: merge_and_unload()) and save that",
+        )
     } else if has(&BITSANDBYTES) {
-        Some("belongs to weights quantised by bitsandbytes; give the unquantised checkpoint, the converter quantises")
+        Some(
+            "belongs to weights quantised by bitsandbytes; give the unquantised checkpoint, the converter quantises",
+        )
     } else if has(&GROUPED) {
         Some(
             "belongs to weights quantised as GPTQ and AWQ do; give the unquantised checkpoint, the converter quantises",
         )
     } else if has(&OTHERS) {
-        Some("belongs to quantised weights; give the unquantised checkpoint, the converter quantises")
+        Some(
+            "belongs to quantised weights; give the unquantised checkpoint, the converter quantises",
+        )
     } else {
         None
     }
@@ -95,13 +120,25 @@ mod tests {
             ("lm_head.weight", "lm_head.weight"),
             ("_orig_mod.model.norm.weight", "norm.weight"),
             ("module._orig_mod.lm_head.weight", "lm_head.weight"),
-            ("_orig_mod.module.model.layers.3._orig_mod.attn.A_log", "layers.3.attn.A_log"),
-            ("base_model.model.model.embed_tokens.weight", "embeddings.weight"),
+            (
+                "_orig_mod.module.model.layers.3._orig_mod.attn.A_log",
+                "layers.3.attn.A_log",
+            ),
+            (
+                "base_model.model.model.embed_tokens.weight",
+                "embeddings.weight",
+            ),
             ("base_model.model.lm_head.weight", "lm_head.weight"),
-            ("_fsdp_wrapped_module.model.layers.0._fsdp_wrapped_module.mlp_norm.weight", "layers.0.mlp_norm.weight"),
+            (
+                "_fsdp_wrapped_module.model.layers.0._fsdp_wrapped_module.mlp_norm.weight",
+                "layers.0.mlp_norm.weight",
+            ),
             ("model.model.norm.weight", "norm.weight"),
             ("modules.norm.weight", "modules.norm.weight"),
-            ("model.layers.0.module.attn.q_proj.module.weight", "layers.0.attn.q_proj.weight"),
+            (
+                "model.layers.0.module.attn.q_proj.module.weight",
+                "layers.0.attn.q_proj.weight",
+            ),
             ("model.module.norm.weight", "norm.weight"),
             ("model", ""),
         ] {

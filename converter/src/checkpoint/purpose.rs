@@ -39,9 +39,18 @@ impl Purpose {
             Self::Evaluate => 10,
         };
         // Second moments and their factors.
-        let square = if self == Self::ConvertByMoments { 32 } else { 0 };
-        let products =
-            [(weights, a_weight), (widest.saturating_mul(widest), square), (state.saturating_mul(8), sessions)];
-        products.into_iter().fold(PROCESS, |sum, (n, bytes)| sum.saturating_add(n.saturating_mul(bytes)))
+        let square = if self == Self::ConvertByMoments {
+            32
+        } else {
+            0
+        };
+        let products = [
+            (weights, a_weight),
+            (widest.saturating_mul(widest), square),
+            (state.saturating_mul(8), sessions),
+        ];
+        products.into_iter().fold(PROCESS, |sum, (n, bytes)| {
+            sum.saturating_add(n.saturating_mul(bytes))
+        })
     }
 }

@@ -13,7 +13,8 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::{Map, Value, json};
 use sla_reference::{
-    Backbone, Config, Conv, FeatureMap, Input, InputWeights, KeyGate, Matrix, OutputGate, QueryGate, Sla, Weights,
+    Backbone, Config, Conv, FeatureMap, Input, InputWeights, KeyGate, Matrix, OutputGate,
+    QueryGate, Sla, Weights,
 };
 
 /// SplitMix64: small, seedable, the same everywhere.
@@ -168,12 +169,23 @@ pub fn small(backbone: Backbone) -> Config {
 pub fn case(seed: u64) -> (Config, Layout) {
     let rng = &mut Rng::new(seed);
     let backbone = rng.pick(&[Backbone::RetNet, Backbone::Gla, Backbone::GatedDeltaNet]);
-    let (gla, gdn) = (backbone == Backbone::Gla, backbone == Backbone::GatedDeltaNet);
+    let (gla, gdn) = (
+        backbone == Backbone::Gla,
+        backbone == Backbone::GatedDeltaNet,
+    );
     let heads: usize = rng.pick(&[1, 2, 3, 4, 6, 8]);
     let divisors: Vec<usize> = (1..=heads).filter(|d| heads.is_multiple_of(*d)).collect();
-    let d_k = if backbone == Backbone::RetNet { rng.pick(&[2, 4, 6, 8, 16]) } else { rng.pick(&[1, 3, 5, 8, 16]) };
+    let d_k = if backbone == Backbone::RetNet {
+        rng.pick(&[2, 4, 6, 8, 16])
+    } else {
+        rng.pick(&[1, 3, 5, 8, 16])
+    };
     let vocab = rng.pick(&[3, 17, 64, 100]);
-    let input = if rng.chance(20) { feature_input(rng) } else { Input::Tokens { vocab } };
+    let input = if rng.chance(20) {
+        feature_input(rng)
+    } else {
+        Input::Tokens { vocab }
+    };
     let is_tokens = matches!(input, Input::Tokens { .. });
     let config = Config {
         backbone,
@@ -181,7 +193,11 @@ pub fn case(seed: u64) -> (Config, Layout) {
         layers: 1 + rng.below(3),
         heads,
         kv_heads: if gdn { heads } else { rng.pick(&divisors) },
-        value_heads: if gdn { heads * rng.pick(&[1, 1, 2, 3]) } else { heads },
+        value_heads: if gdn {
+            heads * rng.pick(&[1, 1, 2, 3])
+        } else {
+            heads
+        },
         d_k,
         d_v: rng.pick(&[1, 4, 7, 8, 16]),
         intermediate: rng.pick(&[1, 16, 33, 64]),
@@ -193,7 +209,8 @@ pub fn case(seed: u64) -> (Config, Layout) {
             1 if gdn => OutputGate::Sigmoid,
             _ => OutputGate::Silu,
         },
-        conv: (backbone != Backbone::RetNet && rng.chance(60)).then(|| rng.pick(&[1, 2, 3, 4, 4, 7])),
+        conv: (backbone != Backbone::RetNet && rng.chance(60))
+            .then(|| rng.pick(&[1, 2, 3, 4, 4, 7])),
         feature_map: if gdn || rng.chance(60) {
             None
         } else {
@@ -206,7 +223,12 @@ pub fn case(seed: u64) -> (Config, Layout) {
         sla: rng.chance(70).then(|| sla(rng, gdn, heads)),
     };
     let layout = Layout {
-        precision: rng.pick(&[Precision::F32, Precision::F16, Precision::Bf16, Precision::Mixed]),
+        precision: rng.pick(&[
+            Precision::F32,
+            Precision::F16,
+            Precision::Bf16,
+            Precision::Mixed,
+        ]),
         shards: rng.pick(&[1, 1, 2, 3]),
         prefix: rng.chance(80),
         fused_mlp: rng.chance(25),
@@ -232,14 +254,28 @@ fn feature_input(rng: &mut Rng) -> Input {
 
 fn sla(rng: &mut Rng, gdn: bool, heads: usize) -> Sla {
     let key_gates: &[_] = if gdn {
-        &[None, Some(KeyGate::Key), Some(KeyGate::Beta), Some(KeyGate::Beta)]
+        &[
+            None,
+            Some(KeyGate::Key),
+            Some(KeyGate::Beta),
+            Some(KeyGate::Beta),
+        ]
     } else {
         &[None, Some(KeyGate::Key), Some(KeyGate::Key)]
     };
     let key_gate = rng.pick(key_gates);
-    let contractive = if key_gate == Some(KeyGate::Beta) || gdn { 1.0 } else { heads as f64 };
+    let contractive = if key_gate == Some(KeyGate::Beta) || gdn {
+        1.0
+    } else {
+        heads as f64
+    };
     Sla {
-        query_gate: rng.pick(&[None, Some(QueryGate::Query), Some(QueryGate::Output), Some(QueryGate::Output)]),
+        query_gate: rng.pick(&[
+            None,
+            Some(QueryGate::Query),
+            Some(QueryGate::Output),
+            Some(QueryGate::Output),
+        ]),
         key_gate,
         query_gate_scale: rng.pick(&[1.0, heads as f64, 2.5]),
         key_gate_scale: rng.pick(&[1.0, contractive, 0.7]),
@@ -262,34 +298,62 @@ pub fn weights(config: &Config, seed: u64) -> Weights {
     let conv_bias = rng.chance(25);
     let (affine, may_lack_norm) = (rng.chance(80), config.backbone != Backbone::GatedDeltaNet);
     for l in &mut w.layers {
-        for m in [&mut l.q, &mut l.k, &mut l.v, &mut l.o, &mut l.gate, &mut l.up, &mut l.down] {
+        for m in [
+            &mut l.q,
+            &mut l.k,
+            &mut l.v,
+            &mut l.o,
+            &mut l.gate,
+            &mut l.up,
+            &mut l.down,
+        ] {
             matrix(m, 1.0, rng);
         }
-        for m in [&mut l.g, &mut l.gk0, &mut l.gk1, &mut l.a, &mut l.b].into_iter().flatten() {
+        for m in [&mut l.g, &mut l.gk0, &mut l.gk1, &mut l.a, &mut l.b]
+            .into_iter()
+            .flatten()
+        {
             matrix(m, 1.0, rng);
         }
         for m in [&mut l.query_gate, &mut l.key_gate].into_iter().flatten() {
             matrix(m, 1.5, rng);
         }
-        for c in [&mut l.q_conv, &mut l.k_conv, &mut l.v_conv].into_iter().flatten() {
+        for c in [&mut l.q_conv, &mut l.k_conv, &mut l.v_conv]
+            .into_iter()
+            .flatten()
+        {
             conv(c, conv_bias, rng);
         }
         fill(&mut l.attn_norm, || 1.0 + 0.1 * rng.normal());
         fill(&mut l.mlp_norm, || 1.0 + 0.1 * rng.normal());
-        l.o_norm.iter_mut().for_each(|n| fill(n, || 1.0 + 0.1 * rng.normal()));
+        l.o_norm
+            .iter_mut()
+            .for_each(|n| fill(n, || 1.0 + 0.1 * rng.normal()));
         if may_lack_norm && !affine {
             l.o_norm = None;
         }
-        l.gk1_bias.iter_mut().for_each(|b| fill(b, || 1.0 + 2.0 * rng.normal()));
-        l.a_log.iter_mut().for_each(|a| fill(a, || (1.0 + 15.0 * rng.uniform()).ln()));
-        l.dt_bias.iter_mut().for_each(|d| fill(d, || -6.9 + 4.6 * rng.uniform()));
-        for b in [&mut l.query_gate_bias, &mut l.key_gate_bias].into_iter().flatten() {
+        l.gk1_bias
+            .iter_mut()
+            .for_each(|b| fill(b, || 1.0 + 2.0 * rng.normal()));
+        l.a_log
+            .iter_mut()
+            .for_each(|a| fill(a, || (1.0 + 15.0 * rng.uniform()).ln()));
+        l.dt_bias
+            .iter_mut()
+            .for_each(|d| fill(d, || -6.9 + 4.6 * rng.uniform()));
+        for b in [&mut l.query_gate_bias, &mut l.key_gate_bias]
+            .into_iter()
+            .flatten()
+        {
             fill(b, || rng.normal());
         }
     }
     fill(&mut w.norm, || 1.0 + 0.1 * rng.normal());
     w.head.weight.iter_mut().for_each(|m| matrix(m, 1.0, rng));
-    w.head.bias.iter_mut().for_each(|b| fill(b, || 0.3 * rng.normal()));
+    w.head
+        .bias
+        .iter_mut()
+        .for_each(|b| fill(b, || 0.3 * rng.normal()));
     w
 }
 
@@ -304,7 +368,11 @@ fn matrix(m: &mut Matrix, gain: f64, rng: &mut Rng) {
 
 fn conv(c: &mut Conv, bias: bool, rng: &mut Rng) {
     matrix(&mut c.weight, 1.5, rng);
-    c.bias = bias.then(|| (0..c.weight.rows).map(|_| (0.2 * rng.normal()) as f32).collect());
+    c.bias = bias.then(|| {
+        (0..c.weight.rows)
+            .map(|_| (0.2 * rng.normal()) as f32)
+            .collect()
+    });
 }
 
 /// Writes a checkpoint into `dir`, which must exist; returns the weights as the files hold them.
@@ -314,10 +382,20 @@ fn conv(c: &mut Conv, bias: bool, rng: &mut Rng) {
 ///
 /// # Panics
 /// If `weights` do not fit `config`, or `config` is not one that `config.json` can express.
-pub fn write(dir: &Path, config: &Config, weights: &Weights, layout: &Layout) -> io::Result<Weights> {
+pub fn write(
+    dir: &Path,
+    config: &Config,
+    weights: &Weights,
+    layout: &Layout,
+) -> io::Result<Weights> {
     let mut stored = weights.clone();
     let mut list = tensors(config, weights, layout);
-    write_parts(dir, &config_json(config, weights, layout), &list, layout.shards)?;
+    write_parts(
+        dir,
+        &config_json(config, weights, layout),
+        &list,
+        layout.shards,
+    )?;
     for t in &mut list {
         t.data.iter_mut().for_each(|v| *v = rounded(*v, t.dtype));
     }
@@ -332,7 +410,12 @@ pub fn write(dir: &Path, config: &Config, weights: &Weights, layout: &Layout) ->
 ///
 /// # Panics
 /// If a tensor's data does not have its shape.
-pub fn write_parts(dir: &Path, config: &Map<String, Value>, tensors: &[Tensor], shards: usize) -> io::Result<()> {
+pub fn write_parts(
+    dir: &Path,
+    config: &Map<String, Value>,
+    tensors: &[Tensor],
+    shards: usize,
+) -> io::Result<()> {
     std::fs::write(dir.join("config.json"), serde_json::to_vec_pretty(config)?)?;
     if shards <= 1 {
         return std::fs::write(dir.join("model.safetensors"), safetensors_bytes(tensors));
@@ -340,14 +423,22 @@ pub fn write_parts(dir: &Path, config: &Map<String, Value>, tensors: &[Tensor], 
     let mut map = Map::new();
     for shard in 0..shards {
         let file = format!("model-{:05}-of-{shards:05}.safetensors", shard + 1);
-        let part: Vec<Tensor> = tensors.iter().skip(shard).step_by(shards).cloned().collect();
+        let part: Vec<Tensor> = tensors
+            .iter()
+            .skip(shard)
+            .step_by(shards)
+            .cloned()
+            .collect();
         part.iter().for_each(|t| {
             map.insert(t.name.clone(), json!(file));
         });
         std::fs::write(dir.join(file), safetensors_bytes(&part))?;
     }
     let index = json!({ "metadata": { "total_size": 0 }, "weight_map": map });
-    std::fs::write(dir.join("model.safetensors.index.json"), serde_json::to_vec_pretty(&index)?)
+    std::fs::write(
+        dir.join("model.safetensors.index.json"),
+        serde_json::to_vec_pretty(&index)?,
+    )
 }
 
 /// One safetensors file.
@@ -355,9 +446,15 @@ pub fn write_parts(dir: &Path, config: &Map<String, Value>, tensors: &[Tensor], 
 /// # Panics
 /// If a tensor's data does not have its shape.
 pub fn safetensors_bytes(tensors: &[Tensor]) -> Vec<u8> {
-    let raw: Vec<Vec<u8>> = tensors.iter().map(|t| t.data.iter().flat_map(|v| encode(*v, t.dtype)).collect()).collect();
+    let raw: Vec<Vec<u8>> = tensors
+        .iter()
+        .map(|t| t.data.iter().flat_map(|v| encode(*v, t.dtype)).collect())
+        .collect();
     let views = tensors.iter().zip(&raw).map(|(t, raw)| {
-        (t.name.as_str(), TensorView::new(t.dtype, t.shape.clone(), raw).expect("data of the tensor's shape"))
+        (
+            t.name.as_str(),
+            TensorView::new(t.dtype, t.shape.clone(), raw).expect("data of the tensor's shape"),
+        )
     });
     safetensors::serialize(views, None).expect("distinct names")
 }
@@ -391,7 +488,11 @@ pub fn config_json(c: &Config, w: &Weights, layout: &Layout) -> Map<String, Valu
         Backbone::GatedDeltaNet => ("GatedDeltaNet", "gated_deltanet"),
     };
     let classifier = matches!(c.input, Input::Features { .. });
-    let suffix = if classifier { "ForSequenceClassification" } else { "ForCausalLM" };
+    let suffix = if classifier {
+        "ForSequenceClassification"
+    } else {
+        "ForCausalLM"
+    };
     let mut keys = Map::new();
     let mut key = |key: &str, value: Value, default: Value| {
         if !(layout.sparse && value == default) {
@@ -399,15 +500,39 @@ pub fn config_json(c: &Config, w: &Weights, layout: &Layout) -> Map<String, Valu
         }
     };
     key("model_type", json!(model_type), json!(()));
-    key("architectures", json!([format!("{name}{suffix}")]), json!(()));
+    key(
+        "architectures",
+        json!([format!("{name}{suffix}")]),
+        json!(()),
+    );
     key("hidden_size", json!(c.hidden), json!(2048));
-    key("num_hidden_layers", json!(c.layers), json!(if gdn { 21 } else { 24 }));
+    key(
+        "num_hidden_layers",
+        json!(c.layers),
+        json!(if gdn { 21 } else { 24 }),
+    );
     key("hidden_act", json!("swish"), json!("swish"));
-    key("tie_word_embeddings", json!(c.tied), if classifier { json!(false) } else { json!(()) });
-    key(if layout.old_eps { "rms_norm_eps" } else { "norm_eps" }, json!(c.norm_eps), json!(1e-6));
+    key(
+        "tie_word_embeddings",
+        json!(c.tied),
+        if classifier { json!(false) } else { json!(()) },
+    );
+    key(
+        if layout.old_eps {
+            "rms_norm_eps"
+        } else {
+            "norm_eps"
+        },
+        json!(c.norm_eps),
+        json!(1e-6),
+    );
     key("attn", json!(()), json!(()));
     key("attnres_block_size", json!(()), json!(()));
-    let width = if layout.null_intermediate { json!(()) } else { json!(c.intermediate) };
+    let width = if layout.null_intermediate {
+        json!(())
+    } else {
+        json!(c.intermediate)
+    };
     key("intermediate_size", width, json!(()));
     family_keys(c, w, &mut key);
     match &c.input {
@@ -427,32 +552,67 @@ fn family_keys(c: &Config, w: &Weights, key: &mut impl FnMut(&str, Value, Value)
     let gate = c.output_gate != OutputGate::None;
     let conv_default = c.backbone == Backbone::GatedDeltaNet;
     if c.backbone != Backbone::RetNet {
-        key("use_short_conv", json!(c.conv.is_some()), json!(conv_default));
+        key(
+            "use_short_conv",
+            json!(c.conv.is_some()),
+            json!(conv_default),
+        );
         key("conv_size", json!(c.conv.unwrap_or(4)), json!(4));
     }
     if c.backbone == Backbone::GatedDeltaNet {
         key("num_heads", json!(c.heads), json!(6));
-        key("num_v_heads", if c.value_heads == c.heads { json!(()) } else { json!(c.value_heads) }, json!(()));
+        key(
+            "num_v_heads",
+            if c.value_heads == c.heads {
+                json!(())
+            } else {
+                json!(c.value_heads)
+            },
+            json!(()),
+        );
         key("head_dim", json!(c.d_k), json!(256));
         key("expand_v", json!(factor(c.d_v, c.d_k)), json!(2.0));
         key("use_gate", json!(gate), json!(true));
-        let activation = if c.output_gate == OutputGate::Sigmoid { "sigmoid" } else { "swish" };
+        let activation = if c.output_gate == OutputGate::Sigmoid {
+            "sigmoid"
+        } else {
+            "swish"
+        };
         key("output_gate_activation", json!(activation), json!("swish"));
         key("allow_neg_eigval", json!(c.allow_neg_eigval), json!(false));
         return;
     }
     let gla = c.backbone == Backbone::Gla;
     let affine = w.layers.iter().all(|l| l.o_norm.is_some());
-    assert!(affine || w.layers.iter().all(|l| l.o_norm.is_none()), "output norms in some layers only");
+    assert!(
+        affine || w.layers.iter().all(|l| l.o_norm.is_none()),
+        "output norms in some layers only"
+    );
     let map = c.feature_map.map(|m| match m {
         FeatureMap::Relu => "relu",
         FeatureMap::Silu => "swish",
         FeatureMap::Sigmoid => "sigmoid",
     });
     key("num_heads", json!(c.heads), json!(if gla { 4 } else { 8 }));
-    key("num_kv_heads", if c.kv_heads == c.heads { json!(()) } else { json!(c.kv_heads) }, json!(()));
-    key("expand_k", json!(factor(c.q_dim(), c.hidden)), json!(if gla { 0.5 } else { 1.0 }));
-    key("expand_v", json!(factor(c.y_dim(), c.hidden)), json!(if gla { 1.0 } else { 2.0 }));
+    key(
+        "num_kv_heads",
+        if c.kv_heads == c.heads {
+            json!(())
+        } else {
+            json!(c.kv_heads)
+        },
+        json!(()),
+    );
+    key(
+        "expand_k",
+        json!(factor(c.q_dim(), c.hidden)),
+        json!(if gla { 0.5 } else { 1.0 }),
+    );
+    key(
+        "expand_v",
+        json!(factor(c.y_dim(), c.hidden)),
+        json!(if gla { 1.0 } else { 2.0 }),
+    );
     key("feature_map", json!(map), json!(()));
     key("use_output_gate", json!(gate), json!(true));
     key("elementwise_affine", json!(affine), json!(true));
@@ -462,8 +622,16 @@ fn family_keys(c: &Config, w: &Weights, key: &mut impl FnMut(&str, Value, Value)
 }
 
 fn sla_json(s: &Sla) -> Value {
-    let query = s.query_gate.map(|g| if g == QueryGate::Query { "query" } else { "output" });
-    let key = s.key_gate.map(|g| if g == KeyGate::Key { "key" } else { "beta" });
+    let query = s.query_gate.map(|g| {
+        if g == QueryGate::Query {
+            "query"
+        } else {
+            "output"
+        }
+    });
+    let key = s
+        .key_gate
+        .map(|g| if g == KeyGate::Key { "key" } else { "beta" });
     json!({
         "query_gate": query, "key_gate": key, "query_gate_scale": s.query_gate_scale, "key_gate_scale": s.key_gate_scale,
         "temperature": s.temperature, "bias": s.bias,
@@ -488,7 +656,12 @@ pub fn tensors(c: &Config, w: &Weights, layout: &Layout) -> Vec<Tensor> {
             3 => vec![rows, 1, cols],
             _ => vec![rows, cols],
         };
-        list.push(Tensor { name: file_name(name, c, layout), shape, data: data.clone(), dtype: Dtype::F32 });
+        list.push(Tensor {
+            name: file_name(name, c, layout),
+            shape,
+            data: data.clone(),
+            dtype: Dtype::F32,
+        });
     });
     if layout.fused_mlp {
         fuse_mlp(&mut list);
@@ -503,7 +676,12 @@ pub fn tensors(c: &Config, w: &Weights, layout: &Layout) -> Vec<Tensor> {
         list.push(extra("lm_head.weight", &[c.outputs, c.hidden]));
     }
     if layout.old_d && c.backbone == Backbone::GatedDeltaNet {
-        (0..c.layers).for_each(|i| list.push(extra(&file_name(&format!("layers.{i}.attn.D"), c, layout), &[c.heads])));
+        (0..c.layers).for_each(|i| {
+            list.push(extra(
+                &file_name(&format!("layers.{i}.attn.D"), c, layout),
+                &[c.heads],
+            ))
+        });
     }
     for (i, t) in list.iter_mut().enumerate() {
         t.dtype = match layout.precision {
@@ -518,10 +696,15 @@ pub fn tensors(c: &Config, w: &Weights, layout: &Layout) -> Vec<Tensor> {
 }
 
 fn fuse_mlp(list: &mut Vec<Tensor>) {
-    let ups: Vec<Tensor> = list.extract_if(.., |t| t.name.ends_with("mlp.up_proj.weight")).collect();
+    let ups: Vec<Tensor> = list
+        .extract_if(.., |t| t.name.ends_with("mlp.up_proj.weight"))
+        .collect();
     for up in ups {
         let name = up.name.replace("up_proj", "gate_proj");
-        let gate = list.iter_mut().find(|t| t.name == name).expect("a gate_proj beside every up_proj");
+        let gate = list
+            .iter_mut()
+            .find(|t| t.name == name)
+            .expect("a gate_proj beside every up_proj");
         gate.data.extend(up.data);
         gate.shape[0] *= 2;
     }
@@ -541,16 +724,23 @@ fn file_name(name: &str, c: &Config, layout: &Layout) -> String {
         name = name.replace("embeddings", "embed_tokens");
     }
     let bare = name.starts_with("lm_head") || name.starts_with("classifier");
-    if layout.prefix && !bare { format!("model.{name}") } else { name }
+    if layout.prefix && !bare {
+        format!("model.{name}")
+    } else {
+        name
+    }
 }
 
 /// Copies rounded values back; the inverse of [`tensors`] up to fusing, which keeps gate and up in one list.
 fn adopt(w: &mut Weights, list: &[Tensor]) {
     let strip = |n: &str| {
         let n = n.strip_prefix("model.").unwrap_or(n);
-        n.replace("g_norm_swish_gate", "g_norm").replace("o_norm", "g_norm").replace("embed_tokens", "embeddings")
+        n.replace("g_norm_swish_gate", "g_norm")
+            .replace("o_norm", "g_norm")
+            .replace("embed_tokens", "embeddings")
     };
-    let by_name: std::collections::HashMap<String, &Tensor> = list.iter().map(|t| (strip(&t.name), t)).collect();
+    let by_name: std::collections::HashMap<String, &Tensor> =
+        list.iter().map(|t| (strip(&t.name), t)).collect();
     visit(w, |name, _, _, _, data| {
         let len = data.len();
         match by_name.get(name) {
@@ -570,7 +760,13 @@ fn visit(w: &mut Weights, mut f: impl FnMut(&str, usize, usize, usize, &mut Vec<
     match &mut w.input {
         InputWeights::Embedding(m) => f("embeddings.weight", 2, m.rows, m.cols, &mut m.data),
         InputWeights::Projection { weight, bias } => {
-            f("input_proj.weight", 2, weight.rows, weight.cols, &mut weight.data);
+            f(
+                "input_proj.weight",
+                2,
+                weight.rows,
+                weight.cols,
+                &mut weight.data,
+            );
             f("input_proj.bias", 1, bias.len(), 1, bias);
         }
     }
@@ -592,14 +788,36 @@ fn visit(w: &mut Weights, mut f: impl FnMut(&str, usize, usize, usize, &mut Vec<
             ("mlp.down_proj.weight", Some(&mut l.down)),
         ] {
             if let Some(m) = m {
-                f(&format!("layers.{i}.{name}"), 2, m.rows, m.cols, &mut m.data);
+                f(
+                    &format!("layers.{i}.{name}"),
+                    2,
+                    m.rows,
+                    m.cols,
+                    &mut m.data,
+                );
             }
         }
-        for (name, c) in [("q", &mut l.q_conv), ("k", &mut l.k_conv), ("v", &mut l.v_conv)] {
+        for (name, c) in [
+            ("q", &mut l.q_conv),
+            ("k", &mut l.k_conv),
+            ("v", &mut l.v_conv),
+        ] {
             let Some(c) = c else { continue };
-            f(&format!("layers.{i}.attn.{name}_conv1d.weight"), 3, c.weight.rows, c.weight.cols, &mut c.weight.data);
+            f(
+                &format!("layers.{i}.attn.{name}_conv1d.weight"),
+                3,
+                c.weight.rows,
+                c.weight.cols,
+                &mut c.weight.data,
+            );
             if let Some(b) = &mut c.bias {
-                f(&format!("layers.{i}.attn.{name}_conv1d.bias"), 1, b.len(), 1, b);
+                f(
+                    &format!("layers.{i}.attn.{name}_conv1d.bias"),
+                    1,
+                    b.len(),
+                    1,
+                    b,
+                );
             }
         }
         for (name, v) in [
@@ -638,7 +856,11 @@ impl TempDir {
     #[expect(clippy::new_without_default, reason = "creates a directory")]
     pub fn new() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let unique = format!("sla-synth-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let unique = format!(
+            "sla-synth-{}-{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
         let dir = std::env::temp_dir().join(unique);
         std::fs::create_dir_all(&dir).expect("a writable temporary directory");
         Self(dir)

@@ -39,7 +39,11 @@ pub(super) struct Options {
 }
 
 /// The emulated machines whose instructions are told.
-const MACHINES: [(&str, &str); 3] = [("m4", "Cortex-M4"), ("m55", "Cortex-M55"), ("rv32", "RV32IMAC")];
+const MACHINES: [(&str, &str); 3] = [
+    ("m4", "Cortex-M4"),
+    ("m55", "Cortex-M55"),
+    ("rv32", "RV32IMAC"),
+];
 
 /// One file with what it costs and how close it is to float.
 struct Side {
@@ -69,7 +73,13 @@ pub(super) fn command(options: &Options) -> Outcome {
         ));
     }
     let (tokens, text_file) = (options.tokens.as_ref(), options.text.as_ref());
-    let rows = super::eval::rows(&options.checkpoint, tokens, text_file, &files[0].model(), &checkpoint)?;
+    let rows = super::eval::rows(
+        &options.checkpoint,
+        tokens,
+        text_file,
+        &files[0].model(),
+        &checkpoint,
+    )?;
     super::eval::check_source(&checkpoint, &files[0].model());
     let reference = checkpoint.into_model()?;
     let progress = Progress::new();
@@ -81,12 +91,19 @@ pub(super) fn command(options: &Options) -> Outcome {
         })?;
         let how = ["weights", "state"].map(|key| value(&model, key));
         let demand = Demand::of(&model, file.bytes().len());
-        sides.push(Side { path: path.display().to_string(), demand, report, how });
+        sides.push(Side {
+            path: path.display().to_string(),
+            demand,
+            report,
+            how,
+        });
     }
     drop(progress);
     if options.json {
         let sides: Vec<Value> = sides.iter().map(Side::json).collect();
-        print_json(&json!({ "checkpoint": options.checkpoint.display().to_string(), "files": sides }))
+        print_json(
+            &json!({ "checkpoint": options.checkpoint.display().to_string(), "files": sides }),
+        )
     } else {
         print(&text(&sides))
     }
@@ -94,12 +111,19 @@ pub(super) fn command(options: &Options) -> Outcome {
 
 /// A line of the provenance.
 fn value(model: &Model, key: &str) -> String {
-    provenance(model).find(|(found, _)| *found == key).map_or_else(|| "-".into(), |(_, value)| value.to_string())
+    provenance(model)
+        .find(|(found, _)| *found == key)
+        .map_or_else(|| "-".into(), |(_, value)| value.to_string())
 }
 
 fn text(sides: &[Side]) -> String {
     let mut table = Table::default();
-    table.row([String::new()].into_iter().chain(sides.iter().map(|side| side.path.clone())).chain(["B / A".into()]));
+    table.row(
+        [String::new()]
+            .into_iter()
+            .chain(sides.iter().map(|side| side.path.clone()))
+            .chain(["B / A".into()]),
+    );
     let mut words = |name: &str, of: &dyn Fn(&Side) -> String| {
         let cells: Vec<String> = sides.iter().map(of).collect();
         if cells.iter().any(|cell| cell != "-") {
@@ -120,34 +144,60 @@ fn text(sides: &[Side]) -> String {
         }
     };
     let whole = |v: f64| grouped(v.round() as u64);
-    numbers("file, bytes of flash", whole, &|s| Some(s.demand.model_bytes as f64));
-    numbers("weights read for a token, bytes", whole, &|s| Some(s.demand.streamed_bytes as f64));
-    numbers("state, bytes", whole, &|s| Some(s.demand.state_bytes as f64));
-    numbers("scratch, bytes", whole, &|s| Some(s.demand.scratch_bytes as f64));
+    numbers("file, bytes of flash", whole, &|s| {
+        Some(s.demand.model_bytes as f64)
+    });
+    numbers("weights read for a token, bytes", whole, &|s| {
+        Some(s.demand.streamed_bytes as f64)
+    });
+    numbers("state, bytes", whole, &|s| {
+        Some(s.demand.state_bytes as f64)
+    });
+    numbers("scratch, bytes", whole, &|s| {
+        Some(s.demand.scratch_bytes as f64)
+    });
     for (machine, name) in MACHINES {
-        numbers(&format!("instructions a token (estimate), {name}"), whole, &|s| instructions(&s.demand, machine));
+        numbers(
+            &format!("instructions a token (estimate), {name}"),
+            whole,
+            &|s| instructions(&s.demand, machine),
+        );
     }
-    numbers("perplexity of float", figure, &|s| s.report.nll_float.map(f64::exp));
+    numbers("perplexity of float", figure, &|s| {
+        s.report.nll_float.map(f64::exp)
+    });
     numbers("perplexity", figure, &|s| s.report.nll_fixed.map(f64::exp));
-    numbers("perplexity ratio to float", |v| format!("{v:.5}"), &|s| s.report.ppl_ratio);
+    numbers("perplexity ratio to float", |v| format!("{v:.5}"), &|s| {
+        s.report.ppl_ratio
+    });
     numbers("accuracy of float", percent, &|s| s.report.accuracy_float);
     numbers("accuracy", percent, &|s| s.report.accuracy_fixed);
     numbers("KL to float, mean", figure, &|s| Some(s.report.kl_mean));
     numbers("KL to float, max", figure, &|s| Some(s.report.kl_max));
     numbers("same argmax as float", percent, &|s| Some(s.report.top1));
-    numbers("largest logit error", figure, &|s| Some(s.report.max_abs_logit));
+    numbers("largest logit error", figure, &|s| {
+        Some(s.report.max_abs_logit)
+    });
     let positions = sides.first().map_or(0, |side| side.report.tokens as u64);
-    format!("over {} positions, against the float model\n\n{}", grouped(positions), table.render())
+    format!(
+        "over {} positions, against the float model\n\n{}",
+        grouped(positions),
+        table.render()
+    )
 }
 
 fn instructions(demand: &Demand, machine: &str) -> Option<f64> {
-    CostTable::builtin().machine.get(machine).map(|costs| costs.instructions(&demand.work))
+    CostTable::builtin()
+        .machine
+        .get(machine)
+        .map(|costs| costs.instructions(&demand.work))
 }
 
 impl Side {
     fn json(&self) -> Value {
         let (d, r) = (&self.demand, &self.report);
-        let estimates = MACHINES.map(|(machine, _)| (machine.to_string(), json!(instructions(d, machine))));
+        let estimates =
+            MACHINES.map(|(machine, _)| (machine.to_string(), json!(instructions(d, machine))));
         json!({
             "file": self.path,
             "weights": self.how[0],

@@ -84,12 +84,18 @@ fn budget(text: &str) -> Result<Budget, String> {
 impl Options {
     /// How to convert, without the calibration data.
     fn bits(&self) -> Outcome<(WeightBits, Bits)> {
-        let head = if self.head == Head::Int4 { Bits::Int4 } else { Bits::Int8 };
+        let head = if self.head == Head::Int4 {
+            Bits::Int4
+        } else {
+            Bits::Int8
+        };
         let weights = match (self.weights, self.budget) {
             (Weights::Mixed, Some(budget)) => WeightBits::Mixed(budget),
             (_, Some(_)) => return usage("--budget goes with --weights mixed"),
             (Weights::Int4, None) => WeightBits::Int4,
-            (_, None) if head == Bits::Int4 => return usage("--head int4 goes with --weights int4 or mixed"),
+            (_, None) if head == Bits::Int4 => {
+                return usage("--head int4 goes with --weights int4 or mixed");
+            }
             (_, None) => WeightBits::Int8,
         };
         Ok((weights, head))
@@ -101,13 +107,31 @@ pub(super) fn command(options: &Options) -> Outcome {
     let (weights, head) = options.bits()?;
     let output = OutputFile::new(&options.output)?;
     output.spare(Some(&options.dir), &options.calibration)?;
-    let purpose = if weights == WeightBits::Int8 { Purpose::Convert } else { Purpose::ConvertByMoments };
-    let checkpoint = checkpoint::load_with(&options.dir, LoadOptions { tied_head: options.tied_head, purpose })?;
+    let purpose = if weights == WeightBits::Int8 {
+        Purpose::Convert
+    } else {
+        Purpose::ConvertByMoments
+    };
+    let checkpoint = checkpoint::load_with(
+        &options.dir,
+        LoadOptions {
+            tied_head: options.tied_head,
+            purpose,
+        },
+    )?;
     let tokenizer = tokenizer(options, &checkpoint)?;
     let calibration = calibration(options, &checkpoint, tokenizer.as_ref())?;
     let progress = Progress::new();
-    let how = ConvertOptions { calibration, weights, head, state: options.state.clone(), tokenizer };
-    let converted = convert(checkpoint, &how, &mut |stage, share| progress.set(stage, share));
+    let how = ConvertOptions {
+        calibration,
+        weights,
+        head,
+        state: options.state.clone(),
+        tokenizer,
+    };
+    let converted = convert(checkpoint, &how, &mut |stage, share| {
+        progress.set(stage, share)
+    });
     drop(progress);
     let converted = converted?;
     warn(&converted.warnings);
@@ -117,7 +141,12 @@ pub(super) fn command(options: &Options) -> Outcome {
     for (name, value) in &converted.summary {
         table.row([name, value]);
     }
-    let mut text = format!("wrote {} from {}\n{}", output.shown(), options.dir.display(), table.render());
+    let mut text = format!(
+        "wrote {} from {}\n{}",
+        output.shown(),
+        options.dir.display(),
+        table.render()
+    );
     if is_verbose() && !converted.choices.is_empty() {
         let mut table = Table::default();
         converted.choices.iter().for_each(|row| table.row(row));
@@ -128,7 +157,10 @@ pub(super) fn command(options: &Options) -> Outcome {
 
 fn state_kind(name: &str) -> Result<StateKind, String> {
     let kinds = [StateKind::Int32, StateKind::Int16];
-    kinds.into_iter().find(|kind| kind.name() == name).ok_or_else(|| "it is int32 or int16".into())
+    kinds
+        .into_iter()
+        .find(|kind| kind.name() == name)
+        .ok_or_else(|| "it is int32 or int16".into())
 }
 
 /// The checkpoint's tokenizer, for language models.
@@ -145,12 +177,22 @@ fn tokenizer(options: &Options, checkpoint: &Checkpoint) -> Outcome<Option<Compi
     }
 }
 
-fn calibration(options: &Options, checkpoint: &Checkpoint, tokenizer: Option<&Compiled>) -> Outcome<Calibration> {
-    let Some(path) = &options.calibration else { return Ok(Calibration::Own) };
+fn calibration(
+    options: &Options,
+    checkpoint: &Checkpoint,
+    tokenizer: Option<&Compiled>,
+) -> Outcome<Calibration> {
+    let Some(path) = &options.calibration else {
+        return Ok(Calibration::Own);
+    };
     if path.extension().is_none_or(|e| e != "safetensors") {
-        let tokenizer = tokenizer.map(|compiled| Tokenizer::read(compiled.section())).transpose()?;
+        let tokenizer = tokenizer
+            .map(|compiled| Tokenizer::read(compiled.section()))
+            .transpose()?;
         let ids = data::text(path, &checkpoint.config, tokenizer.as_ref())?;
-        return Ok(Calibration::Tokens(ids.chunks(ROW_TOKENS).map(<[u32]>::to_vec).collect()));
+        return Ok(Calibration::Tokens(
+            ids.chunks(ROW_TOKENS).map(<[u32]>::to_vec).collect(),
+        ));
     }
     let file = TensorFile::read(path)?;
     Ok(match &checkpoint.config.input {

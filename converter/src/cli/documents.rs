@@ -27,7 +27,12 @@ pub(super) struct ManOptions {
 /// Prints a script for a shell.
 pub(super) fn completions(options: &CompletionOptions) -> Outcome {
     let mut script = Vec::new();
-    clap_complete::generate(options.shell, &mut super::command_line(), "sla", &mut script);
+    clap_complete::generate(
+        options.shell,
+        &mut super::command_line(),
+        "sla",
+        &mut script,
+    );
     print(&String::from_utf8_lossy(&script))
 }
 
@@ -35,17 +40,31 @@ pub(super) fn completions(options: &CompletionOptions) -> Outcome {
 pub(super) fn man(options: &ManOptions) -> Outcome {
     let folder = &options.output;
     if !folder.is_dir() {
-        return fail(format!("{}: no such folder; create it first", folder.display()));
+        return fail(format!(
+            "{}: no such folder; create it first",
+            folder.display()
+        ));
     }
     let mut command = super::command_line();
     command.build();
-    let pages = command.get_subcommands().map(|sub| (format!("sla-{}", sub.get_name()), sub.clone()));
+    let pages = command
+        .get_subcommands()
+        .map(|sub| (format!("sla-{}", sub.get_name()), sub.clone()));
     let mut files = Vec::new();
-    for (name, command) in [("sla".to_string(), command.clone())].into_iter().chain(pages) {
+    for (name, command) in [("sla".to_string(), command.clone())]
+        .into_iter()
+        .chain(pages)
+    {
         let mut page = Vec::new();
-        clap_mangen::Man::new(command.display_name(&name)).title(name.to_uppercase()).render(&mut page)?;
+        clap_mangen::Man::new(command.display_name(&name))
+            .title(name.to_uppercase())
+            .render(&mut page)?;
         files.push((OutputFile::new(&folder.join(format!("{name}.1")))?, page));
     }
     files.iter().try_for_each(|(file, page)| file.write(page))?;
-    print(&format!("wrote {} pages into {}\n", files.len(), folder.display()))
+    print(&format!(
+        "wrote {} pages into {}\n",
+        files.len(),
+        folder.display()
+    ))
 }

@@ -45,7 +45,12 @@ pub(super) struct Options {
     #[arg(long, value_name = "N", value_parser = steps)]
     stream: Option<u64>,
     /// Draw the KL along the stream; - for stdout
-    #[arg(long, value_name = "OUT.svg", requires = "stream", conflicts_with = "report")]
+    #[arg(
+        long,
+        value_name = "OUT.svg",
+        requires = "stream",
+        conflicts_with = "report"
+    )]
     plot: Option<PathBuf>,
     /// Write a page that shows all of it: plots, gates over the text, ranges, memory; - for stdout
     #[arg(long, value_name = "OUT.html", conflicts_with = "stream")]
@@ -63,17 +68,29 @@ fn finite(text: &str) -> Result<f64, String> {
 }
 
 fn steps(text: &str) -> Result<u64, String> {
-    number(text, "a whole number of steps, 1 or above", |steps: u64| steps > 0)
+    number(text, "a whole number of steps, 1 or above", |steps: u64| {
+        steps > 0
+    })
 }
 
 /// The file that `--report` or `--plot` names; refused if the command reads it, or prints where it goes.
 fn output(options: &Options) -> Outcome<Option<OutputFile>> {
-    let Some(path) = options.report.as_ref().or(options.plot.as_ref()) else { return Ok(None) };
+    let Some(path) = options.report.as_ref().or(options.plot.as_ref()) else {
+        return Ok(None);
+    };
     let output = OutputFile::new(path)?;
     if options.json && output.is_stdout() {
-        return usage("--json prints on stdout, and so would the drawing or page; give a file for that");
+        return usage(
+            "--json prints on stdout, and so would the drawing or page; give a file for that",
+        );
     }
-    output.spare(Some(&options.checkpoint), [&options.file].into_iter().chain(&options.tokens).chain(&options.text))?;
+    output.spare(
+        Some(&options.checkpoint),
+        [&options.file]
+            .into_iter()
+            .chain(&options.tokens)
+            .chain(&options.text),
+    )?;
     Ok(Some(output))
 }
 
@@ -93,29 +110,55 @@ pub(super) fn command(options: &Options) -> Outcome {
 
 /// The checkpoint of `model`, which knows whether the embedding is the head.
 pub(super) fn checkpoint(dir: &Path, model: &Model) -> Outcome<Checkpoint> {
-    let how = LoadOptions { tied_head: model.desc().tied(), purpose: Purpose::Evaluate };
+    let how = LoadOptions {
+        tied_head: model.desc().tied(),
+        purpose: Purpose::Evaluate,
+    };
     Ok(checkpoint::load_with(dir, how)?)
 }
 
-fn rows_command(options: &Options, file: &OwnedModel, checkpoint: Checkpoint, page: Option<&OutputFile>) -> Outcome {
+fn rows_command(
+    options: &Options,
+    file: &OwnedModel,
+    checkpoint: Checkpoint,
+    page: Option<&OutputFile>,
+) -> Outcome {
     let model = file.model();
-    let rows = rows(&options.checkpoint, options.tokens.as_ref(), options.text.as_ref(), &model, &checkpoint)?;
-    let bytes = options.text.as_ref().map(|_| scored_bytes(&model, &rows)).filter(|&bytes| bytes > 0);
+    let rows = rows(
+        &options.checkpoint,
+        options.tokens.as_ref(),
+        options.text.as_ref(),
+        &model,
+        &checkpoint,
+    )?;
+    let bytes = options
+        .text
+        .as_ref()
+        .map(|_| scored_bytes(&model, &rows))
+        .filter(|&bytes| bytes > 0);
     let floats = floats(&model, checkpoint)?;
     let progress = Progress::new();
-    let comparison = compare_all(&floats[0], &floats[1], &model, &rows, &mut |share| progress.set("evaluate", share));
+    let comparison = compare_all(&floats[0], &floats[1], &model, &rows, &mut |share| {
+        progress.set("evaluate", share)
+    });
     drop(progress);
     let comparison = comparison?;
     let mut json = comparison.to_json(options.tolerance);
     if let Some(bytes) = bytes {
         let total = &comparison.total;
-        json["bits_per_byte_float"] = json!(total.nll_float.map(|nll| bits_per_byte(total, nll, bytes)));
-        json["bits_per_byte_fixed"] = json!(total.nll_fixed.map(|nll| bits_per_byte(total, nll, bytes)));
+        json["bits_per_byte_float"] =
+            json!(total.nll_float.map(|nll| bits_per_byte(total, nll, bytes)));
+        json["bits_per_byte_fixed"] =
+            json!(total.nll_fixed.map(|nll| bits_per_byte(total, nll, bytes)));
     }
     if let Some(page) = page {
         report::write(page, options, file, &rows, &floats, &comparison, &json)?;
     }
-    if options.json { print_json(&json) } else { tell(page, &text(options, &comparison, bytes)) }
+    if options.json {
+        print_json(&json)
+    } else {
+        tell(page, &text(options, &comparison, bytes))
+    }
 }
 
 /// The float model, and the same over the weights that the file means.
@@ -127,8 +170,15 @@ fn floats(model: &Model, checkpoint: Checkpoint) -> Outcome<[FloatModel; 2]> {
 
 /// Sizes agree; weights need not.
 pub(super) fn check_source(checkpoint: &Checkpoint, model: &Model) {
-    let have: String = checkpoint.meta.source_sha256.iter().map(|b| format!("{b:02x}")).collect();
-    let made_from = provenance(model).find(|(key, _)| *key == "source_sha256").map(|(_, value)| value);
+    let have: String = checkpoint
+        .meta
+        .source_sha256
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
+    let made_from = provenance(model)
+        .find(|(key, _)| *key == "source_sha256")
+        .map(|(_, value)| value);
     if made_from.is_some_and(|hash| hash != have) {
         warn(&[
             "the file was converted from other weights than the checkpoint's (source_sha256 differs), so the figures compare two \
@@ -146,11 +196,18 @@ pub(super) fn rows(
     checkpoint: &Checkpoint,
 ) -> Outcome<Rows> {
     if let Some(path) = text {
-        return Ok(Rows::ids(&data::text(path, &checkpoint.config, model.tokenizer().as_ref())?));
+        return Ok(Rows::ids(&data::text(
+            path,
+            &checkpoint.config,
+            model.tokenizer().as_ref(),
+        )?));
     }
     let own = dir.join("eval.safetensors");
     if tokens.is_none() && !own.exists() {
-        return fail(format!("{}: no such file; give the input with --text or --tokens", own.display()));
+        return fail(format!(
+            "{}: no such file; give the input with --text or --tokens",
+            own.display()
+        ));
     }
     data::eval_rows(tokens.unwrap_or(&own), &checkpoint.config).map_err(Failure::from)
 }
@@ -167,7 +224,10 @@ fn scored_bytes(model: &Model, rows: &Rows) -> usize {
         },
         None => 1,
     };
-    rows.iter().flat_map(|row| row.ids.iter().skip(1)).map(bytes).sum()
+    rows.iter()
+        .flat_map(|row| row.ids.iter().skip(1))
+        .map(bytes)
+        .sum()
 }
 
 fn bits_per_byte(r: &Report, nll: f64, bytes: usize) -> f64 {
@@ -188,10 +248,16 @@ fn text(options: &Options, c: &Comparison, bytes: Option<usize>) -> String {
             decibel(Some(w.snr)),
             options.tolerance
         ),
-        None => format!("  arithmetic: every layer is above {} dB\n", options.tolerance),
+        None => format!(
+            "  arithmetic: every layer is above {} dB\n",
+            options.tolerance
+        ),
     };
     if c.total.saturated > 0 {
-        text += &format!("  {} values did not fit their format and saturated\n", grouped(c.total.saturated));
+        text += &format!(
+            "  {} values did not fit their format and saturated\n",
+            grouped(c.total.saturated)
+        );
     }
     text
 }
@@ -200,12 +266,22 @@ fn text(options: &Options, c: &Comparison, bytes: Option<usize>) -> String {
 fn verdict(r: &Report) -> String {
     let mut parts = Vec::new();
     if let (Some(float), Some(fixed)) = (r.accuracy_float, r.accuracy_fixed) {
-        parts.push(format!("accuracy {} (float {})", percent(fixed), percent(float)));
+        parts.push(format!(
+            "accuracy {} (float {})",
+            percent(fixed),
+            percent(float)
+        ));
     }
     match &r.clips {
         Some(c) => {
-            parts.push(format!("same label on {} of {} clips", c.same_label, c.clips));
-            parts.push(format!("last-frame error at most {} of RMS", percent(c.last_frame_max_error)));
+            parts.push(format!(
+                "same label on {} of {} clips",
+                c.same_label, c.clips
+            ));
+            parts.push(format!(
+                "last-frame error at most {} of RMS",
+                percent(c.last_frame_max_error)
+            ));
         }
         None => {
             if let Some(ratio) = r.ppl_ratio {
@@ -215,28 +291,44 @@ fn verdict(r: &Report) -> String {
             parts.push(format!("top-1 {}", percent(r.top1)));
         }
     }
-    format!("{} over {} positions", parts.join(", "), grouped(r.tokens as u64))
+    format!(
+        "{} over {} positions",
+        parts.join(", "),
+        grouped(r.tokens as u64)
+    )
 }
 
 fn figures(c: &Comparison, bytes: Option<usize>) -> Table {
     let reports = [&c.total, &c.dequantized, &c.weights_only];
     let mut table = Table::default();
-    table.row(["", "float → fixed", "dequantised → fixed", "float → dequantised"]);
+    table.row([
+        "",
+        "float → fixed",
+        "dequantised → fixed",
+        "float → dequantised",
+    ]);
     let mut row = |name: &str, cell: &dyn Fn(&Report) -> String| {
         let cells = reports.map(cell);
         if cells.iter().any(|c| c != "-") {
             table.row([name.to_string()].into_iter().chain(cells));
         }
     };
-    row("nll, first model", &|r| r.nll_float.map_or("-".into(), |n| format!("{n:.6}")));
-    row("nll, second model", &|r| r.nll_fixed.map_or("-".into(), |n| format!("{n:.6}")));
+    row("nll, first model", &|r| {
+        r.nll_float.map_or("-".into(), |n| format!("{n:.6}"))
+    });
+    row("nll, second model", &|r| {
+        r.nll_fixed.map_or("-".into(), |n| format!("{n:.6}"))
+    });
     if let Some(bytes) = bytes {
-        let bits =
-            |r: &Report, nll: Option<f64>| nll.map_or("-".into(), |n| format!("{:.6}", bits_per_byte(r, n, bytes)));
+        let bits = |r: &Report, nll: Option<f64>| {
+            nll.map_or("-".into(), |n| format!("{:.6}", bits_per_byte(r, n, bytes)))
+        };
         row("bits a byte, first model", &|r| bits(r, r.nll_float));
         row("bits a byte, second model", &|r| bits(r, r.nll_fixed));
     }
-    row("perplexity ratio", &|r| r.ppl_ratio.map_or("-".into(), |n| format!("{n:.6}")));
+    row("perplexity ratio", &|r| {
+        r.ppl_ratio.map_or("-".into(), |n| format!("{n:.6}"))
+    });
     row("KL mean", &|r| figure(r.kl_mean));
     row("KL max", &|r| figure(r.kl_max));
     row("same argmax", &|r| percent(r.top1));
@@ -244,18 +336,35 @@ fn figures(c: &Comparison, bytes: Option<usize>) -> Table {
     row("relative RMS error", &|r| percent(r.relative_rms));
     row("accuracy, first model", &|r| percent(r.accuracy_float));
     row("accuracy, second model", &|r| percent(r.accuracy_fixed));
-    let clip = |f: fn(&sla_converter::eval::ClipFigures) -> f64| move |r: &Report| percent(r.clips.as_ref().map(f));
-    row("last frame: max error / RMS, worst clip", &clip(|c| c.last_frame_max_error));
-    row("last frame: relative RMS, median clip", &clip(|c| c.last_frame_relative_rms));
-    row("all frames: relative RMS, median clip", &clip(|c| c.clip_relative_rms));
+    let clip = |f: fn(&sla_converter::eval::ClipFigures) -> f64| {
+        move |r: &Report| percent(r.clips.as_ref().map(f))
+    };
+    row(
+        "last frame: max error / RMS, worst clip",
+        &clip(|c| c.last_frame_max_error),
+    );
+    row(
+        "last frame: relative RMS, median clip",
+        &clip(|c| c.last_frame_relative_rms),
+    );
+    row(
+        "all frames: relative RMS, median clip",
+        &clip(|c| c.clip_relative_rms),
+    );
     table
 }
 
 fn layers(c: &Comparison) -> Table {
     let mut table = Table::default();
-    let shown: Vec<Channel> =
-        Channel::ALL.into_iter().filter(|&ch| c.total.layers.iter().any(|l| l.get(ch).is_some())).collect();
-    table.row(["layer"].into_iter().chain(shown.iter().map(|ch| ch.name())));
+    let shown: Vec<Channel> = Channel::ALL
+        .into_iter()
+        .filter(|&ch| c.total.layers.iter().any(|l| l.get(ch).is_some()))
+        .collect();
+    table.row(
+        ["layer"]
+            .into_iter()
+            .chain(shown.iter().map(|ch| ch.name())),
+    );
     let pair = |a, b| format!("{} / {}", decibel(a), decibel(b));
     let mut input = vec!["input".to_string()];
     input.extend(shown.iter().map(|&ch| match ch {
@@ -264,7 +373,9 @@ fn layers(c: &Comparison) -> Table {
     }));
     table.row(input);
     for (i, (total, dequantized)) in c.total.layers.iter().zip(&c.dequantized.layers).enumerate() {
-        let cells = shown.iter().map(|&ch| pair(total.get(ch), dequantized.get(ch)));
+        let cells = shown
+            .iter()
+            .map(|&ch| pair(total.get(ch), dequantized.get(ch)));
         table.row([i.to_string()].into_iter().chain(cells));
     }
     table

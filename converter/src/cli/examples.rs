@@ -2,18 +2,42 @@
 
 /// Command and example, after `sla`.
 pub(super) const EXAMPLES: &[(&str, &str)] = &[
-    ("convert", "convert models/shakespeare-sla-gla -o shakespeare.sla --weights int4"),
+    (
+        "convert",
+        "convert models/shakespeare-sla-gla -o shakespeare.sla --weights int4",
+    ),
     ("inspect", "inspect shakespeare.sla"),
-    ("eval", "eval shakespeare.sla --checkpoint models/shakespeare-sla-gla --text models/demo.txt"),
-    ("compare", "compare int8.sla int4.sla --checkpoint models/shakespeare-sla-gla --text models/demo.txt"),
-    ("logits", "logits --model shakespeare.sla --input tokens.safetensors -o logits.safetensors"),
+    (
+        "eval",
+        "eval shakespeare.sla --checkpoint models/shakespeare-sla-gla --text models/demo.txt",
+    ),
+    (
+        "compare",
+        "compare int8.sla int4.sla --checkpoint models/shakespeare-sla-gla --text models/demo.txt",
+    ),
+    (
+        "logits",
+        "logits --model shakespeare.sla --input tokens.safetensors -o logits.safetensors",
+    ),
     ("run", "run shakespeare.sla --prompt ROMEO: -n 200 --seed 1"),
-    ("snapshot", "snapshot shakespeare.sla --prompt ROMEO: -o romeo.slas"),
+    (
+        "snapshot",
+        "snapshot shakespeare.sla --prompt ROMEO: -o romeo.slas",
+    ),
     ("tokenize", "tokenize classics.sla Hello --json"),
     ("plan", "plan shakespeare.sla --chip nRF52840"),
-    ("export", "export shakespeare.sla --format hex --address 0x08020000 --chip STM32F405 -o shakespeare.hex"),
-    ("flash", "flash shakespeare.sla --chip STM32F405 --address 0x08020000 --firmware firmware.elf --dry-run"),
-    ("completions", "completions bash > ~/.local/share/bash-completion/completions/sla"),
+    (
+        "export",
+        "export shakespeare.sla --format hex --address 0x08020000 --chip STM32F405 -o shakespeare.hex",
+    ),
+    (
+        "flash",
+        "flash shakespeare.sla --chip STM32F405 --address 0x08020000 --firmware firmware.elf --dry-run",
+    ),
+    (
+        "completions",
+        "completions bash > ~/.local/share/bash-completion/completions/sla",
+    ),
     ("man", "man -o ~/.local/share/man/man1"),
 ];
 

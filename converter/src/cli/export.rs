@@ -72,9 +72,17 @@ pub(super) fn command(options: &Options) -> Outcome {
     let file = read_model(&options.file)?;
     let bytes = file.bytes();
     let region = Region::of_model(options.address, bytes.len() as u64)?;
-    let of_family = |family| Chip::all().iter().find(|chip| chip.uf2_family == Some(family));
+    let of_family = |family| {
+        Chip::all()
+            .iter()
+            .find(|chip| chip.uf2_family == Some(family))
+    };
     let erasing = chip.or_else(|| options.family.and_then(of_family));
-    let sector_at = |address| erasing.and_then(|chip| chip.sector_at(address)).or(Some(small_sector(address)));
+    let sector_at = |address| {
+        erasing
+            .and_then(|chip| chip.sector_at(address))
+            .or(Some(small_sector(address)))
+    };
     let erased = match chip.and_then(|chip| chip.page) {
         _ if options.format == Format::Uf2 => Erased::Sectors(&sector_at),
         Some(page) => Erased::Pages(page),
@@ -87,10 +95,19 @@ pub(super) fn command(options: &Options) -> Outcome {
     let written = region.whole(erased)?;
     if let Some(path) = &options.firmware {
         let mut parts = firmware(path)?;
-        parts.iter_mut().for_each(|part| part.region = chip.map_or(part.region, |chip| chip.taken(part.region)));
-        region.clear_of(&parts, memory.as_ref().map_or(&ADDRESSES, |memory| &memory.region), erased)?;
+        parts.iter_mut().for_each(|part| {
+            part.region = chip.map_or(part.region, |chip| chip.taken(part.region))
+        });
+        region.clear_of(
+            &parts,
+            memory.as_ref().map_or(&ADDRESSES, |memory| &memory.region),
+            erased,
+        )?;
     }
-    let image = Image { address: options.address as u32, bytes };
+    let image = Image {
+        address: options.address as u32,
+        bytes,
+    };
     let contents = match options.format {
         Format::Hex => hex(&image).into_bytes(),
         Format::Elf => elf(&image, machine(options, chip)),
@@ -99,7 +116,11 @@ pub(super) fn command(options: &Options) -> Outcome {
     };
     output.write(&contents)?;
     let Region { start, end } = region;
-    let sectors = if written == region { String::new() } else { format!(" in sectors up to {:#010x}", written.end) };
+    let sectors = if written == region {
+        String::new()
+    } else {
+        format!(" in sectors up to {:#010x}", written.end)
+    };
     let told = format!(
         "wrote {}: {} bytes of model for {start:#010x} to {end:#010x}{sectors}, id {:08x}\n",
         output.shown(),
@@ -117,7 +138,11 @@ fn small_sector(address: u64) -> Region {
 /// The flash of a chip as a memory with a name.
 pub(super) fn flash_of(chip: &Chip) -> Named {
     let flash = &chip.flash;
-    let mapped = if chip.page.is_some() { ", mapped as data" } else { "" };
+    let mapped = if chip.page.is_some() {
+        ", mapped as data"
+    } else {
+        ""
+    };
     Named {
         name: format!("the {} of {}{mapped}", flash.name, chip.name),
         region: Region::new(flash.address, flash.bytes),
@@ -130,9 +155,15 @@ fn family(options: &Options, chip: Option<&Chip>) -> Outcome<u32> {
         (Format::Uf2, Some(chip), _) => chip.uf2_family.ok_or_else(|| {
             Failure::Usage(match chip.page {
                 Some(_) => {
-                    format!("{} maps its flash, and UF2 has no addresses for that; export bin or elf", chip.name)
+                    format!(
+                        "{} maps its flash, and UF2 has no addresses for that; export bin or elf",
+                        chip.name
+                    )
                 }
-                None => format!("no UF2 family of {} is known; give --family instead of --chip", chip.name),
+                None => format!(
+                    "no UF2 family of {} is known; give --family instead of --chip",
+                    chip.name
+                ),
             })
         }),
         (Format::Uf2, None, Some(family)) => Ok(family),

@@ -40,13 +40,23 @@ pub(super) fn usage<T>(message: impl Into<String>) -> Outcome<T> {
 /// `error: …` on stderr, in one line.
 pub(super) fn error(message: &str) {
     // A closed stderr leaves nobody to tell.
-    let _ = writeln!(std::io::stderr(), "{} {}", coloured("error:", 31), one_line(message));
+    let _ = writeln!(
+        std::io::stderr(),
+        "{} {}",
+        coloured("error:", 31),
+        one_line(message)
+    );
 }
 
 /// `warning: …` on stderr, in one line each.
 pub(super) fn warn<S: AsRef<str>>(messages: &[S]) {
     for message in messages.iter().filter(|_| !is_quiet()) {
-        let _ = writeln!(std::io::stderr(), "{} {}", coloured("warning:", 33), one_line(message.as_ref()));
+        let _ = writeln!(
+            std::io::stderr(),
+            "{} {}",
+            coloured("warning:", 33),
+            one_line(message.as_ref())
+        );
     }
 }
 
@@ -61,7 +71,10 @@ pub(super) fn read_model_to_run(path: &Path) -> Outcome<OwnedModel> {
     let mut memory = file.memory();
     let (state, scratch) = memory.buffers();
     if let Err(e @ SelfTestError::Digest { .. }) = file.model().self_test(state, scratch) {
-        warn(&[format!("{}: {e}; convert the checkpoint again with this version", path.display())]);
+        warn(&[format!(
+            "{}: {e}; convert the checkpoint again with this version",
+            path.display()
+        )]);
     }
     Ok(file)
 }

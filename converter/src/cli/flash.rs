@@ -44,7 +44,11 @@ pub(super) struct Options {
 pub(super) fn command(options: &Options) -> Outcome {
     let file = read_model(&options.file)?;
     let plan = sectors::plan(options, file.bytes().len() as u64)?;
-    let verb = if options.dry_run { "would write" } else { "wrote and verified" };
+    let verb = if options.dry_run {
+        "would write"
+    } else {
+        "wrote and verified"
+    };
     let report = plan.text(&options.file.display().to_string(), file.model().id(), verb);
     if !options.dry_run {
         write(options, &plan, file.bytes())?;
@@ -58,7 +62,12 @@ use probe::write;
 /// Says what is missing.
 #[cfg(not(feature = "flash"))]
 fn write(options: &Options, _: &sectors::FlashPlan, _: &[u8]) -> Outcome {
-    let Options { file, chip, address, .. } = options;
+    let Options {
+        file,
+        chip,
+        address,
+        ..
+    } = options;
     super::failure::fail(format!(
         "this sla was built without debug probes, and only --dry-run works: install it with `cargo install sla-converter --features \
          flash`, or from a checkout with `cargo install --path converter --features flash`; or write the file that `sla export {} \

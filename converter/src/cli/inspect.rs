@@ -10,7 +10,8 @@ use sla_converter::owned_model::OwnedModel;
 use sla_converter::quantize::choose::saving;
 use sla_converter::tokenizer::describe;
 use sla_format::{
-    GROUP, LAYER_ROLES, MemoryPlan, NONE, Role, StateKind, TensorDesc, TensorKind, TokenizerTable, VERSION,
+    GROUP, LAYER_ROLES, MemoryPlan, NONE, Role, StateKind, TensorDesc, TensorKind, TokenizerTable,
+    VERSION,
 };
 use sla_runtime::{Model, SelfTestError, Tokenizer};
 
@@ -46,13 +47,19 @@ pub(super) fn command(options: &Options) -> Outcome {
     }
     match self_test {
         Ok(()) | Err(SelfTestError::Absent) => Ok(()),
-        Err(e) => fail(format!("{}: {e}; convert the checkpoint again with this version", options.file.display())),
+        Err(e) => fail(format!(
+            "{}: {e}; convert the checkpoint again with this version",
+            options.file.display()
+        )),
     }
 }
 
 /// The lines `key=value` of the provenance.
 pub(super) fn provenance<'m>(model: &Model<'m>) -> impl Iterator<Item = (&'m str, &'m str)> {
-    model.provenance().lines().filter_map(|line| line.split_once('='))
+    model
+        .provenance()
+        .lines()
+        .filter_map(|line| line.split_once('='))
 }
 
 /// One tensor of the table.
@@ -74,7 +81,8 @@ struct Bytes {
 
 impl Bytes {
     fn other(&self) -> usize {
-        self.total.saturating_sub(self.weights + self.scales + self.biases)
+        self.total
+            .saturating_sub(self.weights + self.scales + self.biases)
     }
 
     fn other_share(&self) -> f64 {
@@ -126,13 +134,20 @@ impl Contents {
                 let global = role as usize >= LAYER_ROLES;
                 let desc = model.tensor(layer, role);
                 if global == (layer == layers) && desc.kind != TensorKind::Absent {
-                    entries.push(Entry { layer: (!global).then_some(layer), role, desc });
+                    entries.push(Entry {
+                        layer: (!global).then_some(layer),
+                        role,
+                        desc,
+                    });
                 }
             }
         }
         let mut contents = Self {
             entries,
-            bytes: Bytes { total: file.bytes().len(), ..Bytes::default() },
+            bytes: Bytes {
+                total: file.bytes().len(),
+                ..Bytes::default()
+            },
             macs: 0,
             parameters: 0,
             int4_saved: 0,
@@ -155,9 +170,21 @@ impl Contents {
             }
             self.parameters += elements as u64;
             self.bytes.weights += elements * bits(t.kind) as usize / 8;
-            self.int4_saved += if t.kind == TensorKind::I4 { saving(rows, cols) } else { 0 };
-            let channels = if t.kind.is_matrix() { rows } else { t.channels(*role) };
-            let groups = if t.kind == TensorKind::I4 { rows * cols.div_ceil(GROUP) } else { 0 };
+            self.int4_saved += if t.kind == TensorKind::I4 {
+                saving(rows, cols)
+            } else {
+                0
+            };
+            let channels = if t.kind.is_matrix() {
+                rows
+            } else {
+                t.channels(*role)
+            };
+            let groups = if t.kind == TensorKind::I4 {
+                rows * cols.div_ceil(GROUP)
+            } else {
+                0
+            };
             self.bytes.scales += 4 * channels + groups;
             self.bytes.biases += if t.bias == NONE { 0 } else { 4 * channels };
         }
@@ -165,24 +192,44 @@ impl Contents {
 
     /// Mean bits of a matrix weight, group scales of int4 included.
     fn weight_bits(&self) -> f64 {
-        let matrices = || self.entries.iter().map(|e| &e.desc).filter(|t| t.kind.is_matrix());
+        let matrices = || {
+            self.entries
+                .iter()
+                .map(|e| &e.desc)
+                .filter(|t| t.kind.is_matrix())
+        };
         let elements = |t: &TensorDesc| f64::from(t.rows) * f64::from(t.cols);
-        let stored = |t: &TensorDesc| elements(t) * if t.kind == TensorKind::I4 { INT4_BITS } else { 8.0 };
+        let stored = |t: &TensorDesc| {
+            elements(t)
+                * if t.kind == TensorKind::I4 {
+                    INT4_BITS
+                } else {
+                    8.0
+                }
+        };
         matrices().map(stored).sum::<f64>() / matrices().map(elements).sum::<f64>()
     }
 
     /// The largest proven accumulator.
     fn largest_accumulator(&self) -> Option<&Entry> {
-        self.entries.iter().max_by_key(|e| e.desc.acc_bound).filter(|e| e.desc.acc_bound > 0)
+        self.entries
+            .iter()
+            .max_by_key(|e| e.desc.acc_bound)
+            .filter(|e| e.desc.acc_bound > 0)
     }
 
     fn json(&self, model: &Model, self_test: &Result<(), SelfTestError>) -> Value {
         let plan = model.plan();
         let tensors: Vec<Value> = self.entries.iter().map(entry_json).collect();
-        let layer_state = |(kind, bytes): (StateKind, usize)| json!({ "kind": kind.name(), "bytes": bytes });
+        let layer_state =
+            |(kind, bytes): (StateKind, usize)| json!({ "kind": kind.name(), "bytes": bytes });
         let layer_states: Vec<Value> = layer_states(model).map(layer_state).collect();
-        let lines: Map<String, Value> = provenance(model).map(|(k, v)| (k.to_string(), v.into())).collect();
-        let labels: Vec<&str> = (0..model.desc().outputs).map_while(|i| model.label(i)).collect();
+        let lines: Map<String, Value> = provenance(model)
+            .map(|(k, v)| (k.to_string(), v.into()))
+            .collect();
+        let labels: Vec<&str> = (0..model.desc().outputs)
+            .map_while(|i| model.label(i))
+            .collect();
         json!({
             "format_version": VERSION,
             "id": format!("{:08x}", model.id()),
@@ -220,8 +267,13 @@ impl Contents {
         let size = |n: usize| format!("{} bytes", grouped(n as u64));
         let mut table = Table::default();
         for (key, value) in description(model) {
-            let value = value.as_str().map_or_else(|| value.to_string(), str::to_string);
-            table.row([key.to_string(), if value == "null" { "-".into() } else { value }]);
+            let value = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_string);
+            table.row([
+                key.to_string(),
+                if value == "null" { "-".into() } else { value },
+            ]);
         }
         let mut text = format!(
             "{name}: flash {}, state {}, scratch {}, {} MACs a token, format version {VERSION}\n\n{}\n",
@@ -233,10 +285,17 @@ impl Contents {
         );
 
         let mut table = Table::default();
-        for (key, n) in
-            [("weights", bytes.weights), ("scales", bytes.scales), ("biases", bytes.biases), ("other", bytes.other())]
-        {
-            table.row([key.to_string(), size(n), percent(n as f64 / bytes.total as f64)]);
+        for (key, n) in [
+            ("weights", bytes.weights),
+            ("scales", bytes.scales),
+            ("biases", bytes.biases),
+            ("other", bytes.other()),
+        ] {
+            table.row([
+                key.to_string(),
+                size(n),
+                percent(n as f64 / bytes.total as f64),
+            ]);
         }
         text += &table.render();
         if self.int4_saved > 0 {
@@ -257,17 +316,35 @@ impl Contents {
         text += &format!("{}\n", table.render());
 
         let mut table = Table::default();
-        table.row(["tensor", "shape", "bits", "block", "accumulator below", "bias", "fraction bits"]);
+        table.row([
+            "tensor",
+            "shape",
+            "bits",
+            "block",
+            "accumulator below",
+            "bias",
+            "fraction bits",
+        ]);
         for e in &self.entries {
             let t = &e.desc;
-            let or_dash = |n: u32| if n == 0 { "-".into() } else { grouped(n.into()) };
+            let or_dash = |n: u32| {
+                if n == 0 {
+                    "-".into()
+                } else {
+                    grouped(n.into())
+                }
+            };
             table.row([
                 e.name(),
                 format!("{} x {}", t.rows, t.cols),
                 bits(t.kind).to_string(),
                 or_dash(16 * u32::from(t.block_tiles)),
                 or_dash(t.acc_bound),
-                if t.bias == NONE { "-".into() } else { "yes".into() },
+                if t.bias == NONE {
+                    "-".into()
+                } else {
+                    "yes".into()
+                },
                 t.out_frac.to_string(),
             ]);
         }
@@ -282,21 +359,30 @@ impl Contents {
 
         let mut table = Table::default();
         provenance(model).for_each(|(key, value)| table.row([format!("{key}: {value}")]));
-        let labels: Vec<&str> = (0..model.desc().outputs).map_while(|i| model.label(i)).collect();
+        let labels: Vec<&str> = (0..model.desc().outputs)
+            .map_while(|i| model.label(i))
+            .collect();
         if !labels.is_empty() {
             table.row([format!("labels: {}", labels.join(", "))]);
         }
         if let Some(tokenizer) = model.tokenizer() {
             table.row([format!("tokenizer: {}", describe(&tokenizer))]);
         }
-        text += &format!("\n{}  self-test: {}\n", table.render(), self_test_text(self_test));
+        text += &format!(
+            "\n{}  self-test: {}\n",
+            table.render(),
+            self_test_text(self_test)
+        );
         text
     }
 }
 
 impl Entry {
     fn name(&self) -> String {
-        self.layer.map_or_else(|| self.role.name().to_string(), |l| format!("layers.{l}.{}", self.role.name()))
+        self.layer.map_or_else(
+            || self.role.name().to_string(),
+            |l| format!("layers.{l}.{}", self.role.name()),
+        )
     }
 }
 

@@ -61,18 +61,31 @@ enum Reads {
 /// Runs the input through the chosen model and writes the logits.
 pub(super) fn command(options: &Options) -> Outcome {
     let output = OutputFile::new(&options.output)?;
-    output.spare(options.source.checkpoint.as_deref(), [&options.input].into_iter().chain(&options.source.model))?;
+    output.spare(
+        options.source.checkpoint.as_deref(),
+        [&options.input].into_iter().chain(&options.source.model),
+    )?;
     let tensors = match (&options.source.checkpoint, &options.source.model) {
         (Some(dir), _) => {
-            let checkpoint =
-                checkpoint::load_with(dir, LoadOptions { tied_head: options.tied_head, ..LoadOptions::default() })?;
+            let checkpoint = checkpoint::load_with(
+                dir,
+                LoadOptions {
+                    tied_head: options.tied_head,
+                    ..LoadOptions::default()
+                },
+            )?;
             warn(&checkpoint.warnings);
             let model: FloatModel = checkpoint.into_model()?;
             let reads = match &model.config.input {
                 Input::Tokens { vocab } => Reads::Tokens(*vocab),
                 Input::Features { size, .. } => Reads::Features(*size),
             };
-            logits(&mut FloatSession::new(&model), &reads, model.config.outputs, options)?
+            logits(
+                &mut FloatSession::new(&model),
+                &reads,
+                model.config.outputs,
+                options,
+            )?
         }
         (_, Some(path)) => {
             let file = read_model_to_run(path)?;
@@ -82,7 +95,10 @@ pub(super) fn command(options: &Options) -> Outcome {
                 InputKind::Tokens => Reads::Tokens(desc.inputs as usize),
                 InputKind::Features => Reads::Features(desc.inputs as usize),
             };
-            let mut engine = Fixed { session: memory.session(&model)?, frame: Vec::new() };
+            let mut engine = Fixed {
+                session: memory.session(&model)?,
+                frame: Vec::new(),
+            };
             logits(&mut engine, &reads, desc.outputs as usize, options)?
         }
         (None, None) => return fail("give --checkpoint or --model"),
@@ -91,32 +107,54 @@ pub(super) fn command(options: &Options) -> Outcome {
 }
 
 /// The output's tensors: `logits`, or `logits.N` for an input of several clips `features.N`.
-fn logits(engine: &mut dyn Engine, reads: &Reads, outputs: usize, options: &Options) -> Outcome<Vec<F32Tensor>> {
+fn logits(
+    engine: &mut dyn Engine,
+    reads: &Reads,
+    outputs: usize,
+    options: &Options,
+) -> Outcome<Vec<F32Tensor>> {
     let file = TensorFile::read(&options.input)?;
     let progress = Progress::new();
     let shape = |leading: Vec<usize>| [leading, vec![outputs]].concat();
     match reads {
         Reads::Tokens(vocab) => {
-            let TokenRows { shape: leading, rows } = data::tokens(&file, *vocab)?;
+            let TokenRows {
+                shape: leading,
+                rows,
+            } = data::tokens(&file, *vocab)?;
             let mut values = Vec::new();
             for (done, row) in rows.iter().enumerate() {
                 engine.reset();
                 for (i, &id) in row.iter().enumerate() {
                     engine.token(id, &mut values)?;
-                    progress.set("logits", (done as f64 + i as f64 / row.len() as f64) / rows.len() as f64);
+                    progress.set(
+                        "logits",
+                        (done as f64 + i as f64 / row.len() as f64) / rows.len() as f64,
+                    );
                 }
             }
-            Ok(vec![F32Tensor { name: "logits".into(), shape: shape(leading), values }])
+            Ok(vec![F32Tensor {
+                name: "logits".into(),
+                shape: shape(leading),
+                values,
+            }])
         }
         Reads::Features(size) => {
-            let clips = if file.has("features") { Vec::new() } else { data::clip_numbers(&file) };
+            let clips = if file.has("features") {
+                Vec::new()
+            } else {
+                data::clip_numbers(&file)
+            };
             let mut names: Vec<String> = clips.iter().map(|n| format!(".{n}")).collect();
             if names.is_empty() {
                 names.push(String::new());
             }
             let mut tensors = Vec::new();
             for (done, suffix) in names.iter().enumerate() {
-                let FeatureRows { shape: leading, rows } = data::features(&file, &format!("features{suffix}"), *size)?;
+                let FeatureRows {
+                    shape: leading,
+                    rows,
+                } = data::features(&file, &format!("features{suffix}"), *size)?;
                 let mut values = Vec::new();
                 for row in rows {
                     engine.reset();
@@ -124,7 +162,11 @@ fn logits(engine: &mut dyn Engine, reads: &Reads, outputs: usize, options: &Opti
                         engine.frame(frame, &mut values)?;
                     }
                 }
-                tensors.push(F32Tensor { name: format!("logits{suffix}"), shape: shape(leading), values });
+                tensors.push(F32Tensor {
+                    name: format!("logits{suffix}"),
+                    shape: shape(leading),
+                    values,
+                });
                 progress.set("logits", (done + 1) as f64 / names.len() as f64);
             }
             Ok(tensors)
@@ -143,7 +185,11 @@ impl Engine for FloatSession<'_> {
     }
 
     fn frame(&mut self, frame: &[f64], logits: &mut Vec<f32>) -> Outcome {
-        logits.extend(self.step_features(frame, &mut ())?.iter().map(|&l| l as f32));
+        logits.extend(
+            self.step_features(frame, &mut ())?
+                .iter()
+                .map(|&l| l as f32),
+        );
         Ok(())
     }
 }
@@ -165,12 +211,18 @@ impl Engine for Fixed<'_, '_> {
     }
 
     fn frame(&mut self, frame: &[f64], logits: &mut Vec<f32>) -> Outcome {
-        fixed_features(frame, self.session.model().desc().feature_frac, &mut self.frame);
+        fixed_features(
+            frame,
+            self.session.model().desc().feature_frac,
+            &mut self.frame,
+        );
         append(self.session.step_features(&self.frame)?, logits);
         Ok(())
     }
 }
 
 fn append(mut step: Logits, logits: &mut Vec<f32>) {
-    step.for_each_tile(|_, tile| logits.extend(tile.iter().map(|&q16| (f64::from(q16) / 65_536.0) as f32)));
+    step.for_each_tile(|_, tile| {
+        logits.extend(tile.iter().map(|&q16| (f64::from(q16) / 65_536.0) as f32))
+    });
 }

@@ -35,7 +35,12 @@ use failure::{Failure, Outcome};
 
 /// Softmax Linear Attention models on microcontrollers: convert, inspect, evaluate, run.
 #[derive(Parser)]
-#[command(name = "sla", version, disable_help_subcommand = true, arg_required_else_help = false)]
+#[command(
+    name = "sla",
+    version,
+    disable_help_subcommand = true,
+    arg_required_else_help = false
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -75,12 +80,18 @@ enum Command {
 
 /// Runs the process's command line.
 pub fn main() -> ExitCode {
-    let parsed = command_line().try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches));
+    let parsed = command_line()
+        .try_get_matches()
+        .and_then(|matches| Arguments::from_arg_matches(&matches));
     let arguments = match parsed {
         Ok(arguments) => arguments,
         Err(e) => return usage(&e),
     };
-    match arguments.verbosity.choose().and_then(|()| run_command(&arguments.command)) {
+    match arguments
+        .verbosity
+        .choose()
+        .and_then(|()| run_command(&arguments.command))
+    {
         // Nobody reads the output any more, as behind `| head`: not an error.
         Ok(()) | Err(Failure::Closed) => ExitCode::SUCCESS,
         Err(Failure::Error(message)) => {
@@ -121,19 +132,30 @@ fn usage(e: &clap::Error) -> ExitCode {
             Err(_) => ExitCode::FAILURE,
         };
     }
-    failure::error(&format!("{}; see `{}`", reason(&e.render().to_string()), help()));
+    failure::error(&format!(
+        "{}; see `{}`",
+        reason(&e.render().to_string()),
+        help()
+    ));
     ExitCode::from(2)
 }
 
 /// The command line that shows the help of the process's command.
 fn help() -> String {
     let is_command = |word: &String| Arguments::command().find_subcommand(word).is_some();
-    std::env::args().skip(1).find(is_command).map_or("sla --help".into(), |command| format!("sla {command} --help"))
+    std::env::args()
+        .skip(1)
+        .find(is_command)
+        .map_or("sla --help".into(), |command| {
+            format!("sla {command} --help")
+        })
 }
 
 /// clap's message as one line: its first paragraph, and the suggestion of a similar name if it has one.
 fn reason(text: &str) -> String {
-    let mut paragraphs = text.split("\n\n").map(|p| p.split_whitespace().collect::<Vec<_>>().join(" "));
+    let mut paragraphs = text
+        .split("\n\n")
+        .map(|p| p.split_whitespace().collect::<Vec<_>>().join(" "));
     let first = paragraphs.next().unwrap_or_default();
     let first = first.strip_prefix("error: ").unwrap_or(&first).to_string();
     match paragraphs.find(|p| p.contains("similar")) {
@@ -146,7 +168,9 @@ fn reason(text: &str) -> String {
 fn command_line() -> clap::Command {
     let mut command = Arguments::command().after_help(examples::EXIT_CODES);
     for (name, example) in examples::EXAMPLES {
-        command = command.mut_subcommand(name, |sub| sub.after_help(format!("Example:\n  sla {example}")));
+        command = command.mut_subcommand(name, |sub| {
+            sub.after_help(format!("Example:\n  sla {example}"))
+        });
     }
     command
 }
@@ -160,9 +184,16 @@ mod tests {
         command_line().debug_assert();
         for sub in Arguments::command().get_subcommands() {
             let name = sub.get_name();
-            let (_, example) = examples::EXAMPLES.iter().find(|(of, _)| *of == name).expect(name);
+            let (_, example) = examples::EXAMPLES
+                .iter()
+                .find(|(of, _)| *of == name)
+                .expect(name);
             // What follows is the shell's.
-            let words = example.split(" > ").next().into_iter().flat_map(str::split_whitespace);
+            let words = example
+                .split(" > ")
+                .next()
+                .into_iter()
+                .flat_map(str::split_whitespace);
             let parsed = Arguments::try_parse_from(["sla"].into_iter().chain(words));
             parsed.unwrap_or_else(|e| panic!("{example}: {e}"));
             assert!(example.starts_with(&format!("{name} ")), "{example}");

@@ -8,6 +8,16 @@ pub(super) fn whole<N: FromStr>(text: &str, rule: &str) -> Result<N, String> {
 }
 
 /// A number for which `valid` holds, else that it must be `rule`.
-pub(super) fn number<N: FromStr + Copy>(text: &str, rule: &str, valid: impl Fn(N) -> bool) -> Result<N, String> {
-    whole(text, rule).and_then(|value| if valid(value) { Ok(value) } else { Err(format!("it must be {rule}")) })
+pub(super) fn number<N: FromStr + Copy>(
+    text: &str,
+    rule: &str,
+    valid: impl Fn(N) -> bool,
+) -> Result<N, String> {
+    whole(text, rule).and_then(|value| {
+        if valid(value) {
+            Ok(value)
+        } else {
+            Err(format!("it must be {rule}"))
+        }
+    })
 }

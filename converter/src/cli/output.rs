@@ -30,7 +30,10 @@ impl OutputFile {
     /// Checks `path`; nothing is there yet.
     pub(super) fn new(path: &Path) -> Outcome<Self> {
         if is_dash(path) || is_stdout(path) {
-            return Ok(Self { shown: "stdout".into(), target: Target::Stdout });
+            return Ok(Self {
+                shown: "stdout".into(),
+                target: Target::Stdout,
+            });
         }
         let shown = path.display().to_string();
         let refused = |reason: &str| fail(format!("{shown}: {reason}"));
@@ -39,14 +42,25 @@ impl OutputFile {
             return refused("a link that leads to itself; remove it, or choose another name");
         };
         let existing = match fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => return refused("is a folder; give the name of the file to write"),
+            Ok(metadata) if metadata.is_dir() => {
+                return refused("is a folder; give the name of the file to write");
+            }
             Ok(metadata) => Some(metadata),
-            Err(_) if is_descriptor(&behind) => return refused("no such open file; check the redirection"),
+            Err(_) if is_descriptor(&behind) => {
+                return refused("no such open file; check the redirection");
+            }
             Err(e) if e.kind() == ErrorKind::NotFound => None,
             Err(e) => return refused(&format!("cannot be written: {}", not_written(&e))),
         };
-        if existing.as_ref().is_some_and(|metadata| !metadata.is_file()) || is_descriptor(&behind) {
-            return Ok(Self { shown, target: Target::Stream(path.into()) });
+        if existing
+            .as_ref()
+            .is_some_and(|metadata| !metadata.is_file())
+            || is_descriptor(&behind)
+        {
+            return Ok(Self {
+                shown,
+                target: Target::Stream(path.into()),
+            });
         }
         if let Some(metadata) = existing {
             // A folder lets a file be replaced that may not be written.
@@ -57,22 +71,40 @@ impl OutputFile {
                 return refused(&format!("cannot be written: {}", not_written(&e)));
             }
         }
-        if path.as_os_str().to_string_lossy().ends_with(std::path::is_separator) {
+        if path
+            .as_os_str()
+            .to_string_lossy()
+            .ends_with(std::path::is_separator)
+        {
             return refused("no such folder; give the name of the file to write");
         }
-        let Some((folder, name)) = parts(&behind) else { return refused("not the name of a file") };
+        let Some((folder, name)) = parts(&behind) else {
+            return refused("not the name of a file");
+        };
         if !folder.is_dir() {
-            return fail(format!("{shown}: no such folder {}; create it first", folder.display()));
+            return fail(format!(
+                "{shown}: no such folder {}; create it first",
+                folder.display()
+            ));
         }
         match temporary(folder, name) {
-            Ok(_) => Ok(Self { shown, target: Target::File(behind) }),
+            Ok(_) => Ok(Self {
+                shown,
+                target: Target::File(behind),
+            }),
             Err(e) => refused(&format!("cannot be written: {}", not_written(&e))),
         }
     }
 
     /// Refuses to replace what the command reads: one of `files`, or a file of the checkpoint `dir`.
-    pub(super) fn spare<'p>(&self, dir: Option<&Path>, files: impl IntoIterator<Item = &'p PathBuf>) -> Outcome {
-        let Target::File(path) = &self.target else { return Ok(()) };
+    pub(super) fn spare<'p>(
+        &self,
+        dir: Option<&Path>,
+        files: impl IntoIterator<Item = &'p PathBuf>,
+    ) -> Outcome {
+        let Target::File(path) = &self.target else {
+            return Ok(());
+        };
         let same = |file: &Path| fs::canonicalize(file).is_ok_and(|file| file == *path);
         let extension = path.extension().unwrap_or_default();
         let of_checkpoint = |dir: &Path| {
@@ -80,7 +112,10 @@ impl OutputFile {
             inside && (extension == "json" || extension == "safetensors")
         };
         if path.exists() && (dir.is_some_and(of_checkpoint) || files.into_iter().any(|f| same(f))) {
-            return fail(format!("{}: is read by this command; choose another name for the output", self.shown));
+            return fail(format!(
+                "{}: is read by this command; choose another name for the output",
+                self.shown
+            ));
         }
         Ok(())
     }
@@ -139,7 +174,9 @@ fn behind_links(path: &Path) -> Option<PathBuf> {
 
 /// Whether the path is a name of an open file: what such a link holds is for people, and need be no path.
 fn is_descriptor(path: &Path) -> bool {
-    let folder = path.parent().and_then(|folder| fs::canonicalize(folder).ok());
+    let folder = path
+        .parent()
+        .and_then(|folder| fs::canonicalize(folder).ok());
     folder.is_some_and(|folder| folder == Path::new("/dev/fd") || folder.starts_with("/proc"))
 }
 
@@ -147,7 +184,10 @@ fn is_descriptor(path: &Path) -> bool {
 #[cfg(unix)]
 fn is_stdout(path: &Path) -> bool {
     use std::os::{fd::AsFd, unix::fs::MetadataExt};
-    let stdout = io::stdout().as_fd().try_clone_to_owned().and_then(|stdout| File::from(stdout).metadata());
+    let stdout = io::stdout()
+        .as_fd()
+        .try_clone_to_owned()
+        .and_then(|stdout| File::from(stdout).metadata());
     let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
     let named = fs::metadata(path).map(identity);
     named.is_ok_and(|named| stdout.map(identity).is_ok_and(|stdout| stdout == named))
@@ -160,7 +200,10 @@ fn is_stdout(_: &Path) -> bool {
 
 /// Folder and name of a file.
 fn parts(path: &Path) -> Option<(&Path, &OsStr)> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     Some((folder, path.file_name()?))
 }
 
@@ -198,7 +241,10 @@ fn whole(to: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
 fn not_taken(shown: &str, error: &io::Error) -> Failure {
     match error.kind() {
         ErrorKind::BrokenPipe => Failure::Closed,
-        _ => Failure::Error(format!("{shown}: cannot be written: {}", not_written(error))),
+        _ => Failure::Error(format!(
+            "{shown}: cannot be written: {}",
+            not_written(error)
+        )),
     }
 }
 
@@ -224,8 +270,13 @@ mod tests {
         for len in [1, 2, 5, 12, 13, 255] {
             let name = "n".repeat(len);
             let kept = [(); 3].map(|()| temporary(folder.path(), OsStr::new(&name)).unwrap());
-            let names = kept.each_ref().map(|file| file.path().file_name().unwrap().len());
-            assert!(names.iter().all(|&bytes| bytes == len.min(12)), "{len}: {names:?}");
+            let names = kept
+                .each_ref()
+                .map(|file| file.path().file_name().unwrap().len());
+            assert!(
+                names.iter().all(|&bytes| bytes == len.min(12)),
+                "{len}: {names:?}"
+            );
             assert!(kept[0].path() != kept[1].path() && kept[1].path() != kept[2].path());
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);

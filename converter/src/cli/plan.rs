@@ -44,7 +44,8 @@ pub(super) fn command(options: &Options) -> Outcome {
     let file = read_model(&options.file)?;
     let model = file.model();
     let (demand, savings) = (Demand::of(&model, file.bytes().len()), Savings::of(&model));
-    let chips: Vec<&'static Chip> = chosen.map_or_else(|| Chip::all().iter().collect(), |chip| vec![chip]);
+    let chips: Vec<&'static Chip> =
+        chosen.map_or_else(|| Chip::all().iter().collect(), |chip| vec![chip]);
     let plans: Vec<Plan> = chips.into_iter().map(|chip| demand.on(chip)).collect();
     let shown = options.file.display().to_string();
     if options.json {
@@ -70,9 +71,11 @@ pub(super) fn command(options: &Options) -> Outcome {
         })?;
     }
     match (chosen, plans.first()) {
-        (Some(chip), Some(plan)) if !plan.fit.fits() => {
-            fail(format!("{shown} does not fit {}: {}", chip.name, shortage(&plan.fit, &savings)))
-        }
+        (Some(chip), Some(plan)) if !plan.fit.fits() => fail(format!(
+            "{shown} does not fit {}: {}",
+            chip.name,
+            shortage(&plan.fit, &savings)
+        )),
         _ => Ok(()),
     }
 }
@@ -80,11 +83,23 @@ pub(super) fn command(options: &Options) -> Outcome {
 /// What is missing, and what would help.
 fn shortage(fit: &Fit, savings: &Savings) -> String {
     let with_head = savings.int4_bytes + savings.int4_head_bytes;
-    let int4 = [("--weights int4", savings.int4_bytes), ("--weights int4 --head int4", with_head)];
-    let code = Code { of: fit.code_bytes, less: fit.code_bytes.saturating_sub(ONE_BACKBONE_BYTES) };
+    let int4 = [
+        ("--weights int4", savings.int4_bytes),
+        ("--weights int4 --head int4", with_head),
+    ];
+    let code = Code {
+        of: fit.code_bytes,
+        less: fit.code_bytes.saturating_sub(ONE_BACKBONE_BYTES),
+    };
     let flash = missing(fit.flash_short(), "flash", &int4, "int4 weights", code);
     let int16 = [("--state int16", savings.int16_bytes)];
-    let ram = missing(fit.ram_short(), "RAM", &int16, "int16 states", Code { of: 0, less: 0 });
+    let ram = missing(
+        fit.ram_short(),
+        "RAM",
+        &int16,
+        "int16 states",
+        Code { of: 0, less: 0 },
+    );
     flash.into_iter().chain(ram).collect::<Vec<_>>().join("; ")
 }
 
@@ -95,27 +110,51 @@ struct Code {
 }
 
 /// The missing bytes of a memory, with the first option that saves enough; they are in the order of what they save.
-fn missing(short: u64, memory: &str, options: &[(&str, u64)], now: &str, code: Code) -> Option<String> {
+fn missing(
+    short: u64,
+    memory: &str,
+    options: &[(&str, u64)],
+    now: &str,
+    code: Code,
+) -> Option<String> {
     let firmware = format!(
         "a firmware with one backbone, of about {} bytes of code instead of {}",
         grouped(ONE_BACKBONE_BYTES),
         grouped(code.of)
     );
-    let or_firmware =
-        |short: u64, or: &str| if short <= code.less { format!("{or} {firmware}") } else { String::new() };
-    let help = match (options.iter().find(|option| option.1 >= short), options.last()) {
+    let or_firmware = |short: u64, or: &str| {
+        if short <= code.less {
+            format!("{or} {firmware}")
+        } else {
+            String::new()
+        }
+    };
+    let help = match (
+        options.iter().find(|option| option.1 >= short),
+        options.last(),
+    ) {
         _ if short == 0 => return None,
         (Some((option, saves)), _) => {
-            format!("; convert with {option}, which saves {}{}", grouped(*saves), or_firmware(short, ", or use"))
+            format!(
+                "; convert with {option}, which saves {}{}",
+                grouped(*saves),
+                or_firmware(short, ", or use")
+            )
         }
         (None, Some((option, saves))) if *saves > 0 => format!(
             "; {option} saves only {}, so a smaller model is needed{}",
             grouped(*saves),
             or_firmware(short - saves, " or")
         ),
-        (None, _) => format!(", and it has {now} already: a smaller model is needed{}", or_firmware(short, " or")),
+        (None, _) => format!(
+            ", and it has {now} already: a smaller model is needed{}",
+            or_firmware(short, " or")
+        ),
     };
-    Some(format!("{} bytes of {memory} are missing{help}", grouped(short)))
+    Some(format!(
+        "{} bytes of {memory} are missing{help}",
+        grouped(short)
+    ))
 }
 
 /// Where code and stack are from without a machine.
@@ -123,7 +162,17 @@ const ASSUMED: &str = "the most of the measured machines";
 
 fn overview(name: &str, demand: &Demand, savings: &Savings, plans: &[Plan]) -> String {
     let mut table = Table::default();
-    table.row(["chip", "core", "MHz", "flash used", "left", "RAM used", "left", "tokens/s (estimate)", ""]);
+    table.row([
+        "chip",
+        "core",
+        "MHz",
+        "flash used",
+        "left",
+        "RAM used",
+        "left",
+        "tokens/s (estimate)",
+        "",
+    ]);
     for plan in plans {
         let fit = &plan.fit;
         let left = |short: u64, used: u64, all: u64| match short {
@@ -138,8 +187,15 @@ fn overview(name: &str, demand: &Demand, savings: &Savings, plans: &[Plan]) -> S
             left(fit.flash_short(), fit.flash_used, fit.flash_bytes),
             grouped(fit.ram_used),
             left(fit.ram_short(), fit.ram_used, fit.ram_bytes),
-            plan.speed.as_ref().filter(|_| fit.fits()).map_or("-".into(), |s| range(s.tokens_per_second)),
-            if fit.fits() { "fits".into() } else { "does not fit".into() },
+            plan.speed
+                .as_ref()
+                .filter(|_| fit.fits())
+                .map_or("-".into(), |s| range(s.tokens_per_second)),
+            if fit.fits() {
+                "fits".into()
+            } else {
+                "does not fit".into()
+            },
         ]);
     }
     let mut text = format!(
@@ -150,10 +206,16 @@ fn overview(name: &str, demand: &Demand, savings: &Savings, plans: &[Plan]) -> S
     );
     text += &table.render();
     text += "\n  flash used is the model and a firmware with all backbones; RAM used is state, scratch and stack\n";
-    let assumed: Vec<&str> =
-        plans.iter().filter(|plan| !plan.is_measured()).map(|plan| plan.chip.name.as_str()).collect();
+    let assumed: Vec<&str> = plans
+        .iter()
+        .filter(|plan| !plan.is_measured())
+        .map(|plan| plan.chip.name.as_str())
+        .collect();
     if !assumed.is_empty() {
-        text += &format!("  firmware and stack of the {} are assumed: {ASSUMED}\n", assumed.join(" and the "));
+        text += &format!(
+            "  firmware and stack of the {} are assumed: {ASSUMED}\n",
+            assumed.join(" and the ")
+        );
     }
     if is_verbose() {
         text.push('\n');
@@ -164,17 +226,30 @@ fn overview(name: &str, demand: &Demand, savings: &Savings, plans: &[Plan]) -> S
     if plans.iter().any(|plan| !plan.fit.fits()) {
         let mut ways = Vec::new();
         if savings.int4_bytes > 0 {
-            ways.push(format!("--weights int4 saves {} bytes of flash", grouped(savings.int4_bytes)));
+            ways.push(format!(
+                "--weights int4 saves {} bytes of flash",
+                grouped(savings.int4_bytes)
+            ));
         }
         if savings.int4_head_bytes > 0 {
-            ways.push(format!("--head int4 with it {}", grouped(savings.int4_head_bytes)));
+            ways.push(format!(
+                "--head int4 with it {}",
+                grouped(savings.int4_head_bytes)
+            ));
         }
         if savings.int16_bytes > 0 {
-            ways.push(format!("--state int16 saves {} bytes of RAM", grouped(savings.int16_bytes)));
+            ways.push(format!(
+                "--state int16 saves {} bytes of RAM",
+                grouped(savings.int16_bytes)
+            ));
         }
         text += &format!(
             "  {}\n",
-            if ways.is_empty() { "smaller options are in use already".into() } else { ways.join("; ") }
+            if ways.is_empty() {
+                "smaller options are in use already".into()
+            } else {
+                ways.join("; ")
+            }
         );
     }
     text
@@ -184,17 +259,44 @@ fn detail(name: &str, demand: &Demand, plan: &Plan) -> String {
     let (chip, fit) = (plan.chip, &plan.fit);
     let mut table = Table::default();
     table.row(["", "bytes", "where"]);
-    table.row(["model".into(), grouped(demand.model_bytes), chip.flash.name.clone()]);
-    table.row(["code and constants, all backbones".into(), grouped(fit.code_bytes), chip.flash.name.clone()]);
-    table.row(left("flash", fit.flash_short(), fit.flash_used, fit.flash_bytes));
+    table.row([
+        "model".into(),
+        grouped(demand.model_bytes),
+        chip.flash.name.clone(),
+    ]);
+    table.row([
+        "code and constants, all backbones".into(),
+        grouped(fit.code_bytes),
+        chip.flash.name.clone(),
+    ]);
+    table.row(left(
+        "flash",
+        fit.flash_short(),
+        fit.flash_used,
+        fit.flash_bytes,
+    ));
     for placed in &fit.ram {
         let place = placed.region.unwrap_or("no region is long enough");
-        table.row([placed.need.name.into(), grouped(placed.need.bytes), place.to_string()]);
+        table.row([
+            placed.need.name.into(),
+            grouped(placed.need.bytes),
+            place.to_string(),
+        ]);
     }
     table.row(left("RAM", fit.ram_short(), fit.ram_used, fit.ram_bytes));
     let more = demand.prompt_scratch_bytes - demand.scratch_bytes;
-    table.row(["more scratch for faster prompts".to_string(), grouped(more), "if wanted".into()]);
-    let mut text = format!("{name} on {}, {} at {} MHz\n\n{}", chip.name, chip.core, chip.mhz, table.render());
+    table.row([
+        "more scratch for faster prompts".to_string(),
+        grouped(more),
+        "if wanted".into(),
+    ]);
+    let mut text = format!(
+        "{name} on {}, {} at {} MHz\n\n{}",
+        chip.name,
+        chip.core,
+        chip.mhz,
+        table.render()
+    );
     text += &match &plan.speed {
         Some(_) if !fit.fits() => String::new(),
         Some(speed) => speed_text(chip, demand, speed),
@@ -213,8 +315,16 @@ fn detail(name: &str, demand: &Demand, plan: &Plan) -> String {
 
 /// The row of what is left of a memory, or missing.
 fn left(memory: &str, short: u64, used: u64, all: u64) -> [String; 3] {
-    let (what, bytes) = if short > 0 { ("missing", short) } else { ("left", all.saturating_sub(used)) };
-    [format!("{memory} {what}"), grouped(bytes), format!("of {}", grouped(all))]
+    let (what, bytes) = if short > 0 {
+        ("missing", short)
+    } else {
+        ("left", all.saturating_sub(used))
+    };
+    [
+        format!("{memory} {what}"),
+        grouped(bytes),
+        format!("of {}", grouped(all)),
+    ]
 }
 
 fn speed_text(chip: &Chip, demand: &Demand, speed: &Speed) -> String {
@@ -239,21 +349,36 @@ fn range(range: Range) -> String {
     let two = |value: f64, round: fn(f64) -> f64| {
         let unit = 10f64.powi(value.log10().floor() as i32 - 1);
         let rounded = round(value / unit) * unit;
-        if rounded >= 10.0 { grouped(rounded as u64) } else { figure_of(rounded, unit) }
+        if rounded >= 10.0 {
+            grouped(rounded as u64)
+        } else {
+            figure_of(rounded, unit)
+        }
     };
-    format!("{}–{}", two(range.low, f64::floor), two(range.high, f64::ceil))
+    format!(
+        "{}–{}",
+        two(range.low, f64::floor),
+        two(range.high, f64::ceil)
+    )
 }
 
 fn figure_of(value: f64, unit: f64) -> String {
     let decimals = (-unit.log10().round()).max(0.0) as usize;
-    if value >= 1e-4 { format!("{value:.decimals$}") } else { figure(value) }
+    if value >= 1e-4 {
+        format!("{value:.decimals$}")
+    } else {
+        figure(value)
+    }
 }
 
 fn plan_json(plan: &Plan) -> Value {
     let (chip, fit) = (plan.chip, &plan.fit);
     let pair = |r: Range| json!([r.low, r.high]);
-    let ram: Vec<Value> =
-        fit.ram.iter().map(|p| json!({ "what": p.need.name, "bytes": p.need.bytes, "region": p.region })).collect();
+    let ram: Vec<Value> = fit
+        .ram
+        .iter()
+        .map(|p| json!({ "what": p.need.name, "bytes": p.need.bytes, "region": p.region }))
+        .collect();
     let speed = plan.speed.as_ref().map(|speed| {
         json!({
             "instructions_per_token": speed.instructions,
@@ -305,19 +430,47 @@ mod tests {
             ram_bytes: 0,
         };
         let text = |short, int4_bytes, int4_head_bytes| {
-            shortage(&fit(short), &Savings { int4_bytes, int4_head_bytes, int16_bytes: 0 })
+            shortage(
+                &fit(short),
+                &Savings {
+                    int4_bytes,
+                    int4_head_bytes,
+                    int16_bytes: 0,
+                },
+            )
         };
         let one = "a firmware with one backbone, of about 24,576 bytes of code instead of 40,000";
         let already = "and it has int4 weights already: a smaller model is needed";
-        assert_eq!(text(15_424, 0, 0), format!("15,424 bytes of flash are missing, {already} or {one}"));
-        assert_eq!(text(15_425, 0, 0), format!("15,425 bytes of flash are missing, {already}"));
+        assert_eq!(
+            text(15_424, 0, 0),
+            format!("15,424 bytes of flash are missing, {already} or {one}")
+        );
+        assert_eq!(
+            text(15_425, 0, 0),
+            format!("15,425 bytes of flash are missing, {already}")
+        );
         let saves = "convert with --weights int4, which saves 20,000";
-        assert_eq!(text(9_000, 20_000, 500), format!("9,000 bytes of flash are missing; {saves}, or use {one}"));
-        assert_eq!(text(19_000, 20_000, 500), format!("19,000 bytes of flash are missing; {saves}"));
+        assert_eq!(
+            text(9_000, 20_000, 500),
+            format!("9,000 bytes of flash are missing; {saves}, or use {one}")
+        );
+        assert_eq!(
+            text(19_000, 20_000, 500),
+            format!("19,000 bytes of flash are missing; {saves}")
+        );
         let head = "convert with --weights int4 --head int4, which saves 20,500";
-        assert_eq!(text(20_500, 20_000, 500), format!("20,500 bytes of flash are missing; {head}"));
+        assert_eq!(
+            text(20_500, 20_000, 500),
+            format!("20,500 bytes of flash are missing; {head}")
+        );
         let only = "--weights int4 --head int4 saves only 20,500, so a smaller model is needed";
-        assert_eq!(text(20_501, 20_000, 500), format!("20,501 bytes of flash are missing; {only} or {one}"));
-        assert_eq!(text(40_000, 20_000, 500), format!("40,000 bytes of flash are missing; {only}"));
+        assert_eq!(
+            text(20_501, 20_000, 500),
+            format!("20,501 bytes of flash are missing; {only} or {one}")
+        );
+        assert_eq!(
+            text(40_000, 20_000, 500),
+            format!("40,000 bytes of flash are missing; {only}")
+        );
     }
 }

@@ -18,7 +18,9 @@ impl Progress {
             return Self(ProgressBar::hidden());
         }
         let bar = ProgressBar::new(STEPS);
-        if let Ok(style) = ProgressStyle::with_template("{msg:12} {bar:40} {percent:>3} %  {elapsed} (left: {eta})") {
+        if let Ok(style) = ProgressStyle::with_template(
+            "{msg:12} {bar:40} {percent:>3} %  {elapsed} (left: {eta})",
+        ) {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(200));
@@ -31,7 +33,8 @@ impl Progress {
             self.0.set_message(stage.to_string());
             self.0.reset_eta();
         }
-        self.0.set_position((share.clamp(0.0, 1.0) * STEPS as f64) as u64);
+        self.0
+            .set_position((share.clamp(0.0, 1.0) * STEPS as f64) as u64);
     }
 }
 

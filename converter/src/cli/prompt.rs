@@ -26,7 +26,10 @@ pub(super) struct Prompt {
 }
 
 fn id(text: &str) -> Result<u32, String> {
-    whole(text, "token ids, whole numbers with commas between, as in 1,2,3")
+    whole(
+        text,
+        "token ids, whole numbers with commas between, as in 1,2,3",
+    )
 }
 
 impl Prompt {
@@ -40,7 +43,9 @@ impl Prompt {
         if let Some((source, text)) = self.text(model)? {
             let ids = text::ids(model, file, source, &text, Template::Add, &self.control)?;
             return if ids.is_empty() {
-                fail(format!("{source}: the tokenizer has no token for this text; give another, or --prompt-ids 1,2,3"))
+                fail(format!(
+                    "{source}: the tokenizer has no token for this text; give another, or --prompt-ids 1,2,3"
+                ))
             } else {
                 Ok(ids)
             };
@@ -48,7 +53,9 @@ impl Prompt {
         match model.desc().bos {
             bos if bos < vocabulary => Ok(vec![bos]),
             _ if reads_bytes(model) => Ok(vec![b'\n'.into()]),
-            _ => fail(format!("{shown}: the model has no bos_token_id to start from; give --prompt-ids 1,2,3")),
+            _ => fail(format!(
+                "{shown}: the model has no bos_token_id to start from; give --prompt-ids 1,2,3"
+            )),
         }
     }
 
@@ -59,12 +66,20 @@ impl Prompt {
             return match text.is_empty() {
                 true => fail(format!(
                     "{}: there is no text in it; without --prompt-file the model begins by itself",
-                    if path == Path::new("-") { "stdin".into() } else { path.display().to_string() }
+                    if path == Path::new("-") {
+                        "stdin".into()
+                    } else {
+                        path.display().to_string()
+                    }
                 )),
                 false => Ok(Some(("--prompt-file", text))),
             };
         }
-        Ok(self.prompt.clone().filter(|text| !text.is_empty()).map(|text| ("--prompt", text.into_bytes())))
+        Ok(self
+            .prompt
+            .clone()
+            .filter(|text| !text.is_empty())
+            .map(|text| ("--prompt", text.into_bytes())))
     }
 }
 

@@ -48,33 +48,50 @@ pub(super) struct Options {
 }
 
 fn tokens(text: &str) -> Result<u64, String> {
-    whole(text, "a whole number from 0 to 2^64-1; a large one goes on until the model ends the text, or Ctrl-C does")
+    whole(
+        text,
+        "a whole number from 0 to 2^64-1; a large one goes on until the model ends the text, or Ctrl-C does",
+    )
 }
 
 fn top_k(text: &str) -> Result<usize, String> {
     if text == "-1" {
         Ok(0)
     } else {
-        whole(text, "a whole number, 1 or above; 0 or -1 for as many as the sampler keeps")
+        whole(
+            text,
+            "a whole number, 1 or above; 0 or -1 for as many as the sampler keeps",
+        )
     }
 }
 
 fn seed(text: &str) -> Result<u64, String> {
-    whole(text, "a whole number from 0 to 2^64-1; another one gives another text")
+    whole(
+        text,
+        "a whole number from 0 to 2^64-1; another one gives another text",
+    )
 }
 
 fn temperature(text: &str) -> Result<f32, String> {
-    number(text, "a finite number, 0 or above; 0 takes the most likely token every time", |v: f32| {
-        v.is_finite() && v >= 0.0
-    })
+    number(
+        text,
+        "a finite number, 0 or above; 0 takes the most likely token every time",
+        |v: f32| v.is_finite() && v >= 0.0,
+    )
 }
 
 fn top_p(text: &str) -> Result<f32, String> {
-    number(text, "above 0 and at most 1; 1 for no limit", |v: f32| v > 0.0 && v <= 1.0)
+    number(text, "above 0 and at most 1; 1 for no limit", |v: f32| {
+        v > 0.0 && v <= 1.0
+    })
 }
 
 fn penalty(text: &str) -> Result<f32, String> {
-    number(text, "a finite number above 0; 1 for no change", |v: f32| v.is_finite() && v > 0.0)
+    number(
+        text,
+        "a finite number above 0; 1 for no change",
+        |v: f32| v.is_finite() && v > 0.0,
+    )
 }
 
 /// Generates and prints, token by token.
@@ -89,8 +106,13 @@ pub(super) fn command(options: &Options) -> Outcome {
         ));
     }
     if options.top_k > MAX_CANDIDATES {
-        let most = format!("--top-k {}: the sampler keeps {MAX_CANDIDATES} candidates", options.top_k);
-        warn(&[format!("{most}, and draws from those; give at most {MAX_CANDIDATES}")]);
+        let most = format!(
+            "--top-k {}: the sampler keeps {MAX_CANDIDATES} candidates",
+            options.top_k
+        );
+        warn(&[format!(
+            "{most}, and draws from those; give at most {MAX_CANDIDATES}"
+        )]);
     }
     let mut session = memory.session(&model)?;
     let prompt = match &options.snapshot {
@@ -113,7 +135,11 @@ pub(super) fn command(options: &Options) -> Outcome {
     }
 
     let mut printer = Printer::new(&model, &prompt);
-    let mut logits = if prompt.is_empty() { session.logits() } else { session.prefill(&prompt)? };
+    let mut logits = if prompt.is_empty() {
+        session.logits()
+    } else {
+        session.prefill(&prompt)?
+    };
     let mut token = sampler.sample(&mut logits);
     for n in 1.. {
         if !reads_bytes(&model) && model.is_end_of_text(token) {
@@ -133,15 +159,24 @@ fn restore(session: &mut Session, path: &Path) -> Outcome {
     let shown = path.display();
     let bytes = files::read(path).map_err(|e| Failure::Error(format!("{shown}: {e}")))?;
     let restored = session.restore(&bytes);
-    let is_other = |e: SnapshotError| matches!(e, SnapshotError::NotASnapshot | SnapshotError::Truncated { .. });
+    let is_other = |e: SnapshotError| {
+        matches!(
+            e,
+            SnapshotError::NotASnapshot | SnapshotError::Truncated { .. }
+        )
+    };
     restored.map_err(|e| match foreign::what(&bytes).filter(|_| is_other(e)) {
-        Some(what) => {
-            Failure::Error(format!("{shown}: not a snapshot but {what}; `sla snapshot` makes one of this model"))
-        }
-        None => Failure::Error(format!("{shown}: {e}; `sla snapshot` makes one of this model")),
+        Some(what) => Failure::Error(format!(
+            "{shown}: not a snapshot but {what}; `sla snapshot` makes one of this model"
+        )),
+        None => Failure::Error(format!(
+            "{shown}: {e}; `sla snapshot` makes one of this model"
+        )),
     })?;
     if session.position() == 0 {
-        return fail(format!("{shown}: a session that has read nothing yet; give --prompt or --prompt-ids"));
+        return fail(format!(
+            "{shown}: a session that has read nothing yet; give --prompt or --prompt-ids"
+        ));
     }
     Ok(())
 }
@@ -157,12 +192,20 @@ struct Printer<'m> {
 impl<'m> Printer<'m> {
     /// What is printed goes on where the prompt ends, perhaps within a character; without one, in the middle of a text that is not known.
     fn new(model: &Model<'m>, prompt: &[u32]) -> Self {
-        let new = if prompt.is_empty() { Decoder::within } else { Decoder::new };
+        let new = if prompt.is_empty() {
+            Decoder::within
+        } else {
+            Decoder::new
+        };
         let mut tokens = model.tokenizer().map(|tokenizer| new(tokenizer, true));
         if let Some(decoder) = &mut tokens {
             prompt.iter().for_each(|&id| decoder.push(id, &mut |_| {}));
         }
-        Self { tokens, bytes: reads_bytes(model).then(Utf8Stream::default), last: None }
+        Self {
+            tokens,
+            bytes: reads_bytes(model).then(Utf8Stream::default),
+            last: None,
+        }
     }
 
     fn token(&mut self, token: u32) -> Outcome {

@@ -42,7 +42,14 @@ pub(super) fn command(options: &Options) -> Outcome {
     let mut bytes = vec![0; session.snapshot().bytes()];
     session.save(&mut bytes)?;
     output.write(&bytes)?;
-    let (count, place) = (tokens.len(), if tokens.len() == 1 { "token" } else { "tokens" });
-    let told = format!("wrote {}: {} bytes, {count} {place} of {shown}\n", output.shown(), bytes.len());
+    let (count, place) = (
+        tokens.len(),
+        if tokens.len() == 1 { "token" } else { "tokens" },
+    );
+    let told = format!(
+        "wrote {}: {} bytes, {count} {place} of {shown}\n",
+        output.shown(),
+        bytes.len()
+    );
     tell(Some(&output), &told)
 }

@@ -9,13 +9,21 @@ pub(super) struct Table(Vec<Vec<String>>);
 impl Table {
     /// Adds a row.
     pub(super) fn row<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = S>) {
-        self.0.push(cells.into_iter().map(|cell| shown(&cell.into())).collect());
+        self.0
+            .push(cells.into_iter().map(|cell| shown(&cell.into())).collect());
     }
 
     /// The text, each line indented by two spaces.
     pub(super) fn render(&self) -> String {
         let columns = self.0.iter().map(Vec::len).max().unwrap_or(0);
-        let width = |c: usize| self.0.iter().filter_map(|r| r.get(c)).map(|s| s.chars().count()).max().unwrap_or(0);
+        let width = |c: usize| {
+            self.0
+                .iter()
+                .filter_map(|r| r.get(c))
+                .map(|s| s.chars().count())
+                .max()
+                .unwrap_or(0)
+        };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         let mut text = String::new();
         for row in &self.0 {
@@ -51,9 +59,19 @@ mod tests {
         table.row(["labels", &"é".repeat(70_000)]);
         table.row(["source", "\u{1b}[2Ja\nb"]);
         let text = table.render();
-        assert_eq!(text.lines().map(|line| line.chars().count()).collect::<Vec<_>>(), [211, 211]);
+        assert_eq!(
+            text.lines()
+                .map(|line| line.chars().count())
+                .collect::<Vec<_>>(),
+            [211, 211]
+        );
         assert!(text.lines().next().is_some_and(|line| line.ends_with("é…")));
-        assert!(text.lines().nth(1).is_some_and(|line| line.ends_with("  [2Ja b")), "{text:?}");
+        assert!(
+            text.lines()
+                .nth(1)
+                .is_some_and(|line| line.ends_with("  [2Ja b")),
+            "{text:?}"
+        );
     }
 
     #[test]

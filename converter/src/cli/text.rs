@@ -22,7 +22,12 @@ enum Choice {
 #[derive(Args)]
 pub(super) struct ControlTokens {
     /// What a control token such as <|im_end|> that is written out in the text becomes: text like any other, or the token. Default: text
-    #[arg(long, value_name = "text|parse", value_enum, hide_possible_values = true)]
+    #[arg(
+        long,
+        value_name = "text|parse",
+        value_enum,
+        hide_possible_values = true
+    )]
     control_tokens: Option<Choice>,
 }
 
@@ -58,9 +63,12 @@ pub(super) fn ids(
     }
     let ids = encode(&tokenizer, text, template, AsText);
     if control.control_tokens.is_none()
-        && let Some(token) = first_control_token(&tokenizer, &ids, &encode(&tokenizer, text, template, Parse))
+        && let Some(token) =
+            first_control_token(&tokenizer, &ids, &encode(&tokenizer, text, template, Parse))
     {
-        warn(&[format!("{source}: {token} in it is read as text; --control-tokens parse makes it the control token")]);
+        warn(&[format!(
+            "{source}: {token} in it is read as text; --control-tokens parse makes it the control token"
+        )]);
     }
     Ok(ids)
 }
@@ -68,9 +76,16 @@ pub(super) fn ids(
 /// The first control token that is text in `ids` and a token in `parsed`, quoted.
 fn first_control_token(tokenizer: &Tokenizer, ids: &[u32], parsed: &[u32]) -> Option<String> {
     let same = ids.iter().zip(parsed).take_while(|(a, b)| a == b).count();
-    let id = *parsed.get(same..)?.iter().find(|&&id| tokenizer.is_special(id))?;
-    (ids != parsed)
-        .then(|| tokenizer.added().find(|(token, _)| token.id == id).map(|(_, content)| format!("{content:?}")))?
+    let id = *parsed
+        .get(same..)?
+        .iter()
+        .find(|&&id| tokenizer.is_special(id))?;
+    (ids != parsed).then(|| {
+        tokenizer
+            .added()
+            .find(|(token, _)| token.id == id)
+            .map(|(_, content)| format!("{content:?}"))
+    })?
 }
 
 /// What stands in a file, or in standard input for `-`: UTF-8, unless `model` reads bytes.
@@ -90,13 +105,19 @@ pub(super) fn read(path: &Path, model: &Model) -> Outcome<Vec<u8>> {
 pub(super) fn utf8<'a>(bytes: &'a [u8], source: &str) -> Outcome<&'a str> {
     std::str::from_utf8(bytes).map_err(|e| {
         let at = e.valid_up_to();
-        Failure::Error(format!("{source}: byte {at} is not UTF-8; save the text as UTF-8"))
+        Failure::Error(format!(
+            "{source}: byte {at} is not UTF-8; save the text as UTF-8"
+        ))
     })
 }
 
 /// What is printed behind a text that ends with `last`: a line end where a prompt follows on the same screen.
 pub(super) fn closing(on_terminal: bool, last: Option<char>) -> &'static str {
-    if on_terminal && last != Some('\n') { "\n" } else { "" }
+    if on_terminal && last != Some('\n') {
+        "\n"
+    } else {
+        ""
+    }
 }
 
 #[cfg(test)]

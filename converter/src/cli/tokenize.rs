@@ -41,7 +41,9 @@ pub(super) fn command(options: &Options) -> Outcome {
     let file = read_model(&options.file)?;
     let (model, shown) = (file.model(), options.file.display());
     if model.desc().input == InputKind::Features {
-        return fail(format!("{shown}: the model reads feature vectors, and has neither text nor ids"));
+        return fail(format!(
+            "{shown}: the model reads feature vectors, and has neither text nor ids"
+        ));
     }
     if options.decode && model.tokenizer().is_none() && !reads_bytes(&model) {
         let vocabulary = model.desc().inputs;
@@ -52,23 +54,42 @@ pub(super) fn command(options: &Options) -> Outcome {
     }
     let (source, given) = match options.text.as_deref() {
         None | Some("-") => ("stdin", text::read(Path::new("-"), &model)?),
-        Some(text) => (if options.decode { "--decode" } else { "TEXT" }, text.as_bytes().to_vec()),
+        Some(text) => (
+            if options.decode { "--decode" } else { "TEXT" },
+            text.as_bytes().to_vec(),
+        ),
     };
     let ids = if options.decode {
         let ids = parse(text::utf8(&given, source)?, source)?;
         check(&ids, model.desc().inputs, source)?;
         ids
     } else {
-        let template = if options.no_template { Template::Omit } else { Template::Add };
-        text::ids(&model, &options.file, source, &given, template, &options.control)?
+        let template = if options.no_template {
+            Template::Omit
+        } else {
+            Template::Add
+        };
+        text::ids(
+            &model,
+            &options.file,
+            source,
+            &given,
+            template,
+            &options.control,
+        )?
     };
     if options.json {
         let tokens: Vec<String> = ids.iter().map(|id| decode(&model, &[*id], true)).collect();
-        return print_json(&json!({ "ids": ids, "tokens": tokens, "text": decode(&model, &ids, false) }));
+        return print_json(
+            &json!({ "ids": ids, "tokens": tokens, "text": decode(&model, &ids, false) }),
+        );
     }
     if options.decode {
         let text = decode(&model, &ids, false);
-        return print(&format!("{text}{}", closing(std::io::stdout().is_terminal(), text.chars().next_back())));
+        return print(&format!(
+            "{text}{}",
+            closing(std::io::stdout().is_terminal(), text.chars().next_back())
+        ));
     }
     let shown: Vec<String> = ids.iter().map(u32::to_string).collect();
     print(&format!("{}\n", shown.join(",")))
@@ -76,14 +97,21 @@ pub(super) fn command(options: &Options) -> Outcome {
 
 /// The ids in a text.
 fn parse(text: &str, source: &str) -> Outcome<Vec<u32>> {
-    let words = text.split(|c: char| c == ',' || c.is_whitespace()).filter(|word| !word.is_empty());
+    let words = text
+        .split(|c: char| c == ',' || c.is_whitespace())
+        .filter(|word| !word.is_empty());
     let number = |word: &str| match word.parse() {
         Ok(id) => Ok(id),
         Err(_) => {
-            let message =
-                format!("{source}: {word:?} is no id; ids are whole numbers with commas or white space between them");
+            let message = format!(
+                "{source}: {word:?} is no id; ids are whole numbers with commas or white space between them"
+            );
             // An argument is a matter of usage, what comes from elsewhere is not.
-            if source == "--decode" { usage(message) } else { fail(message) }
+            if source == "--decode" {
+                usage(message)
+            } else {
+                fail(message)
+            }
         }
     };
     words.map(number).collect()
@@ -94,14 +122,20 @@ fn decode(model: &Model, ids: &[u32], within: bool) -> String {
     let mut text = String::new();
     match model.tokenizer() {
         Some(tokenizer) => {
-            let new = if within { Decoder::within } else { Decoder::new };
+            let new = if within {
+                Decoder::within
+            } else {
+                Decoder::new
+            };
             let mut decoder = new(tokenizer, false);
-            ids.iter().for_each(|&id| decoder.push(id, &mut |part| text.push_str(part)));
+            ids.iter()
+                .for_each(|&id| decoder.push(id, &mut |part| text.push_str(part)));
             decoder.finish(&mut |part| text.push_str(part));
         }
         None => {
             let mut stream = Utf8Stream::default();
-            ids.iter().for_each(|id| stream.push(id.to_le_bytes()[0], &mut text));
+            ids.iter()
+                .for_each(|id| stream.push(id.to_le_bytes()[0], &mut text));
             stream.finish(&mut text);
         }
     }

@@ -63,12 +63,19 @@ mod tests {
         for pair in 0..=u16::MAX {
             let [a, b] = pair.to_be_bytes();
             let bytes = [b'x', a, b, 0xe2, 0x82, 0xac];
-            assert_eq!(decode(&bytes), String::from_utf8_lossy(&bytes), "{bytes:02x?}");
+            assert_eq!(
+                decode(&bytes),
+                String::from_utf8_lossy(&bytes),
+                "{bytes:02x?}"
+            );
         }
         for cut in 0..4 {
             let bytes = [&"🦀".as_bytes()[..cut], b"!"].concat();
             assert_eq!(decode(&bytes), String::from_utf8_lossy(&bytes));
-            assert_eq!(decode(&bytes[..cut]), String::from_utf8_lossy(&bytes[..cut]));
+            assert_eq!(
+                decode(&bytes[..cut]),
+                String::from_utf8_lossy(&bytes[..cut])
+            );
         }
     }
 }

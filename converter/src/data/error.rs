@@ -90,7 +90,9 @@ pub enum DataError {
         vocab: usize,
     },
     /// A target or label outside the outputs.
-    #[error("{file}: {tensor} holds {value}, outside the model's {outputs} outputs; give the data of this model")]
+    #[error(
+        "{file}: {tensor} holds {value}, outside the model's {outputs} outputs; give the data of this model"
+    )]
     Label {
         /// The file.
         file: String,

@@ -55,15 +55,27 @@ pub fn tokens(file: &TensorFile, vocab: usize) -> Result<TokenRows, DataError> {
             let valid = u32::try_from(id).ok().filter(|&i| (i as usize) < vocab);
             valid.ok_or_else(|| DataError::Token {
                 file: file.name().into(),
-                place: if ids.shape.len() == 1 { format!("{position}") } else { format!("{row}, {position}") },
+                place: if ids.shape.len() == 1 {
+                    format!("{position}")
+                } else {
+                    format!("{row}, {position}")
+                },
                 id,
                 vocab,
             })
         };
         values.iter().enumerate().map(id).collect()
     };
-    let rows = ids.values.chunks_exact(len).enumerate().map(row).collect::<Result<_, _>>()?;
-    Ok(TokenRows { shape: ids.shape, rows })
+    let rows = ids
+        .values
+        .chunks_exact(len)
+        .enumerate()
+        .map(row)
+        .collect::<Result<_, _>>()?;
+    Ok(TokenRows {
+        shape: ids.shape,
+        rows,
+    })
 }
 
 /// Tensor `name` of `file`, `[T, F]` or `[B, T, F]` with `F = size`, every value finite.
@@ -81,11 +93,19 @@ pub fn features(file: &TensorFile, name: &str, size: usize) -> Result<FeatureRow
     }
     if let Some(index) = values.iter().position(|v| !v.is_finite()) {
         let (tensor, value) = (name.into(), values[index]);
-        return Err(DataError::NotFinite { file: file.name().into(), tensor, index, value });
+        return Err(DataError::NotFinite {
+            file: file.name().into(),
+            tensor,
+            index,
+            value,
+        });
     }
     let frames = |row: &[f64]| row.chunks_exact(size).map(<[f64]>::to_vec).collect();
     let rows = values.chunks_exact(len * size).map(frames).collect();
-    Ok(FeatureRows { shape: shape[..shape.len() - 1].to_vec(), rows })
+    Ok(FeatureRows {
+        shape: shape[..shape.len() - 1].to_vec(),
+        rows,
+    })
 }
 
 /// The clips of `file`: `features`, or `features.0`, `features.1`, … in the order of their numbers.
@@ -100,7 +120,11 @@ pub fn clips(file: &TensorFile, size: usize) -> Result<Vec<Vec<Vec<f64>>>, DataE
     for number in clip_numbers(file) {
         clips.extend(features(file, &format!("features.{number}"), size)?.rows);
     }
-    if clips.is_empty() { Err(file.missing("features")) } else { Ok(clips) }
+    if clips.is_empty() {
+        Err(file.missing("features"))
+    } else {
+        Ok(clips)
+    }
 }
 
 /// The `N` of all tensors `features.N`, in order.
@@ -108,7 +132,10 @@ pub fn clip_numbers(file: &TensorFile) -> Vec<u64> {
     let number = |name: &str| {
         let digits = name.strip_prefix("features.")?;
         // Only the spelling that `features.{number}` gives back.
-        digits.parse::<u64>().ok().filter(|n| n.to_string() == digits)
+        digits
+            .parse::<u64>()
+            .ok()
+            .filter(|n| n.to_string() == digits)
     };
     let mut numbers: Vec<u64> = file.tensor_names().filter_map(number).collect();
     numbers.sort_unstable();
@@ -129,11 +156,18 @@ pub fn eval_rows(path: &Path, config: &Config) -> Result<Rows, DataError> {
 
 fn token_rows(file: &TensorFile, vocab: usize, outputs: usize) -> Result<Rows, DataError> {
     let TokenRows { shape, rows } = tokens(file, vocab)?;
-    let mut rows: Vec<TokenRow> = rows.into_iter().map(|ids| TokenRow { ids, targets: None }).collect();
+    let mut rows: Vec<TokenRow> = rows
+        .into_iter()
+        .map(|ids| TokenRow { ids, targets: None })
+        .collect();
     if file.has("targets") {
         let targets = file.ids("targets")?;
         if targets.shape != shape {
-            return Err(file.bad_shape("targets", &targets.shape, &format!("{shape:?}, as input_ids")));
+            return Err(file.bad_shape(
+                "targets",
+                &targets.shape,
+                &format!("{shape:?}, as input_ids"),
+            ));
         }
         let len = rows.first().map_or(1, |r| r.ids.len());
         for (row, values) in rows.iter_mut().zip(targets.values.chunks_exact(len)) {
@@ -150,11 +184,21 @@ fn token_rows(file: &TensorFile, vocab: usize, outputs: usize) -> Result<Rows, D
 
 fn feature_rows(file: &TensorFile, size: usize, outputs: usize) -> Result<Rows, DataError> {
     let clips = clips(file, size)?;
-    let mut rows: Vec<FeatureRow> = clips.into_iter().map(|frames| FeatureRow { frames, label: None }).collect();
+    let mut rows: Vec<FeatureRow> = clips
+        .into_iter()
+        .map(|frames| FeatureRow {
+            frames,
+            label: None,
+        })
+        .collect();
     if file.has("labels") {
         let labels = file.ids("labels")?;
         if labels.values.len() != rows.len() || labels.shape.len() > 1 {
-            return Err(file.bad_shape("labels", &labels.shape, &format!("[{}], one for each clip", rows.len())));
+            return Err(file.bad_shape(
+                "labels",
+                &labels.shape,
+                &format!("[{}], one for each clip", rows.len()),
+            ));
         }
         for (row, &label) in rows.iter_mut().zip(&labels.values) {
             let index = usize::try_from(label).ok().filter(|&l| l < outputs);
@@ -170,24 +214,48 @@ fn feature_rows(file: &TensorFile, size: usize, outputs: usize) -> Result<Rows, 
 /// # Errors
 /// [`DataError::NotBytes`] for another model without a tokenizer, [`DataError::NotUtf8`] with one, [`DataError::NotText`], otherwise when the file
 /// cannot be read or is empty.
-pub fn text(path: &Path, config: &Config, tokenizer: Option<&Tokenizer>) -> Result<Vec<u32>, DataError> {
+pub fn text(
+    path: &Path,
+    config: &Config,
+    tokenizer: Option<&Tokenizer>,
+) -> Result<Vec<u32>, DataError> {
     match config.input {
         Input::Tokens { .. } if tokenizer.is_some() => {}
         Input::Tokens { vocab: 256 } => {}
-        Input::Tokens { vocab } => return Err(DataError::NotBytes { have: format!("a vocabulary of {vocab}") }),
-        Input::Features { .. } => return Err(DataError::NotBytes { have: "feature vectors as input".into() }),
+        Input::Tokens { vocab } => {
+            return Err(DataError::NotBytes {
+                have: format!("a vocabulary of {vocab}"),
+            });
+        }
+        Input::Features { .. } => {
+            return Err(DataError::NotBytes {
+                have: "feature vectors as input".into(),
+            });
+        }
     }
     let file = files::shown(path);
-    let bytes = files::read(path).map_err(|source| DataError::Io { file: file.clone(), source })?;
+    let bytes = files::read(path).map_err(|source| DataError::Io {
+        file: file.clone(),
+        source,
+    })?;
     if let Some(what) = foreign::not_text(&bytes) {
         return Err(DataError::NotText { file, what });
     }
     let ids = match tokenizer {
         Some(tokenizer) => match std::str::from_utf8(&bytes) {
             Ok(text) => encode(tokenizer, text, Template::Omit, ControlTokens::Parse),
-            Err(e) => return Err(DataError::NotUtf8 { file, at: e.valid_up_to() }),
+            Err(e) => {
+                return Err(DataError::NotUtf8 {
+                    file,
+                    at: e.valid_up_to(),
+                });
+            }
         },
         None => bytes.into_iter().map(u32::from).collect(),
     };
-    if ids.is_empty() { Err(DataError::EmptyText { file }) } else { Ok(ids) }
+    if ids.is_empty() {
+        Err(DataError::EmptyText { file })
+    } else {
+        Ok(ids)
+    }
 }

@@ -35,7 +35,10 @@ impl TensorFile {
     /// [`DataError::Io`] or [`DataError::Safetensors`]
     pub fn read(path: &Path) -> Result<Self, DataError> {
         let name = files::shown(path);
-        let bytes = files::read(path).map_err(|source| DataError::Io { file: name.clone(), source })?;
+        let bytes = files::read(path).map_err(|source| DataError::Io {
+            file: name.clone(),
+            source,
+        })?;
         Self::from_bytes(name, bytes)
     }
 
@@ -54,7 +57,11 @@ impl TensorFile {
         let parsed = SafeTensors::deserialize(&bytes).map_err(bad)?;
         let mut tensors: Vec<String> = parsed.names().into_iter().map(str::to_string).collect();
         tensors.sort_unstable();
-        Ok(Self { name, bytes, tensors })
+        Ok(Self {
+            name,
+            bytes,
+            tensors,
+        })
     }
 
     /// The path, for messages.
@@ -69,12 +76,16 @@ impl TensorFile {
 
     /// Whether tensor `name` is there.
     pub fn has(&self, name: &str) -> bool {
-        self.tensors.binary_search_by(|t| t.as_str().cmp(name)).is_ok()
+        self.tensors
+            .binary_search_by(|t| t.as_str().cmp(name))
+            .is_ok()
     }
 
     fn tensor(&self, name: &str) -> Result<TensorView<'_>, DataError> {
-        let parsed = SafeTensors::deserialize(&self.bytes)
-            .map_err(|e| DataError::Safetensors { file: self.name.clone(), reason: e.to_string() })?;
+        let parsed = SafeTensors::deserialize(&self.bytes).map_err(|e| DataError::Safetensors {
+            file: self.name.clone(),
+            reason: e.to_string(),
+        })?;
         parsed.tensor(name).map_err(|_| self.missing(name))
     }
 
@@ -94,8 +105,14 @@ impl TensorFile {
             Dtype::U8 => elements(data, |[b]| b.into()),
             dtype => return Err(self.bad_dtype(name, dtype, "I32 or I64")),
         };
-        let values = values.map_err(|source| DataError::Memory { file: self.name.clone(), source })?;
-        Ok(Ids { shape: tensor.shape().to_vec(), values })
+        let values = values.map_err(|source| DataError::Memory {
+            file: self.name.clone(),
+            source,
+        })?;
+        Ok(Ids {
+            shape: tensor.shape().to_vec(),
+            values,
+        })
     }
 
     /// Tensor `name` as numbers, with its shape.
@@ -112,38 +129,72 @@ impl TensorFile {
             Dtype::BF16 => elements(data, |b| bf16::from_le_bytes(b).into()),
             dtype => return Err(self.bad_dtype(name, dtype, "F32")),
         };
-        let values = values.map_err(|source| DataError::Memory { file: self.name.clone(), source })?;
+        let values = values.map_err(|source| DataError::Memory {
+            file: self.name.clone(),
+            source,
+        })?;
         Ok((tensor.shape().to_vec(), values))
     }
 
     pub(super) fn missing(&self, name: &str) -> DataError {
         const SHOWN: usize = 6;
-        let mut held =
-            self.tensors.iter().take(SHOWN).map(|t| t.escape_debug().to_string()).collect::<Vec<_>>().join(", ");
+        let mut held = self
+            .tensors
+            .iter()
+            .take(SHOWN)
+            .map(|t| t.escape_debug().to_string())
+            .collect::<Vec<_>>()
+            .join(", ");
         if self.tensors.len() > SHOWN {
             held += &format!(", … ({} tensors)", self.tensors.len());
         }
-        DataError::Missing { file: self.name.clone(), tensor: name.into(), held }
+        DataError::Missing {
+            file: self.name.clone(),
+            tensor: name.into(),
+            held,
+        }
     }
 
     fn bad_dtype(&self, name: &str, dtype: Dtype, need: &'static str) -> DataError {
-        DataError::Dtype { file: self.name.clone(), tensor: name.into(), dtype: format!("{dtype:?}"), need }
+        DataError::Dtype {
+            file: self.name.clone(),
+            tensor: name.into(),
+            dtype: format!("{dtype:?}"),
+            need,
+        }
     }
 
     pub(super) fn bad_shape(&self, name: &str, have: &[usize], need: &str) -> DataError {
-        DataError::Shape { file: self.name.clone(), tensor: name.into(), have: have.into(), need: need.into() }
+        DataError::Shape {
+            file: self.name.clone(),
+            tensor: name.into(),
+            have: have.into(),
+            need: need.into(),
+        }
     }
 
     pub(super) fn bad_label(&self, name: &str, value: i64, outputs: usize) -> DataError {
-        DataError::Label { file: self.name.clone(), tensor: name.into(), value, outputs }
+        DataError::Label {
+            file: self.name.clone(),
+            tensor: name.into(),
+            value,
+            outputs,
+        }
     }
 
     pub(super) fn empty(&self, name: &str, have: &[usize]) -> DataError {
-        DataError::Empty { file: self.name.clone(), tensor: name.into(), have: have.into() }
+        DataError::Empty {
+            file: self.name.clone(),
+            tensor: name.into(),
+            have: have.into(),
+        }
     }
 }
 
-fn elements<const N: usize, T>(data: &[u8], read: impl Fn([u8; N]) -> T) -> Result<Vec<T>, MemoryError> {
+fn elements<const N: usize, T>(
+    data: &[u8],
+    read: impl Fn([u8; N]) -> T,
+) -> Result<Vec<T>, MemoryError> {
     let chunks = data.as_chunks().0;
     let mut values = memory::reserve(chunks.len())?;
     values.extend(chunks.iter().map(|b| read(*b)));
@@ -166,9 +217,16 @@ pub struct F32Tensor {
 /// # Panics
 /// If a tensor's values do not have its shape, or two have one name.
 pub fn write_f32(tensors: &[F32Tensor]) -> Vec<u8> {
-    let data: Vec<Vec<u8>> = tensors.iter().map(|t| t.values.iter().flat_map(|v| v.to_le_bytes()).collect()).collect();
+    let data: Vec<Vec<u8>> = tensors
+        .iter()
+        .map(|t| t.values.iter().flat_map(|v| v.to_le_bytes()).collect())
+        .collect();
     let views = tensors.iter().zip(&data).map(|(t, data)| {
-        (&t.name, TensorView::new(Dtype::F32, t.shape.clone(), data).expect("values of the tensor's shape"))
+        (
+            &t.name,
+            TensorView::new(Dtype::F32, t.shape.clone(), data)
+                .expect("values of the tensor's shape"),
+        )
     });
     safetensors::serialize(views, None).expect("distinct names")
 }

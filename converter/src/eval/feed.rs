@@ -48,22 +48,39 @@ pub(super) enum Feed<'r> {
 }
 
 impl<'r> Feed<'r> {
-    pub(super) fn new(source: Source<'r>, model: &Model, config: &'r Config) -> Result<Self, EvalError> {
+    pub(super) fn new(
+        source: Source<'r>,
+        model: &Model,
+        config: &'r Config,
+    ) -> Result<Self, EvalError> {
         let desc = model.desc();
         if let Source::Rows(rows) = source {
             rows.check(config)?;
         }
         Ok(match (source, &config.input) {
-            (Source::Rows(Rows::Tokens(rows)), _) => {
-                Self::Tokens { ids: rows.iter().flat_map(|row| &row.ids).copied().collect(), at: 0 }
-            }
-            (Source::Rows(Rows::Features(rows)), _) => {
-                Self::Frames { frames: rows.iter().flat_map(|row| &row.frames).map(Vec::as_slice).collect(), at: 0 }
-            }
+            (Source::Rows(Rows::Tokens(rows)), _) => Self::Tokens {
+                ids: rows.iter().flat_map(|row| &row.ids).copied().collect(),
+                at: 0,
+            },
+            (Source::Rows(Rows::Features(rows)), _) => Self::Frames {
+                frames: rows
+                    .iter()
+                    .flat_map(|row| &row.frames)
+                    .map(Vec::as_slice)
+                    .collect(),
+                at: 0,
+            },
             (Source::Own, Input::Features { mean, std, .. }) => Self::Noise(Frames::new(mean, std)),
             (Source::Own, Input::Tokens { vocab }) => {
-                let first = if desc.bos == NONE { 10.min(*vocab as u32 - 1) } else { desc.bos };
-                Self::Samples { first, generator: Generator::default() }
+                let first = if desc.bos == NONE {
+                    10.min(*vocab as u32 - 1)
+                } else {
+                    desc.bos
+                };
+                Self::Samples {
+                    first,
+                    generator: Generator::default(),
+                }
             }
         })
     }
@@ -82,7 +99,9 @@ impl<'r> Feed<'r> {
             Self::Samples { generator, .. } => StepInput::Token(generator.draw(logits)),
             Self::Tokens { ids, at } => StepInput::Token(ids[turn(at, ids.len())]),
             Self::Noise(frames) => StepInput::Frame(frames.next_frame()),
-            Self::Frames { frames, at } => StepInput::Frame(frames[turn(at, frames.len())].to_vec()),
+            Self::Frames { frames, at } => {
+                StepInput::Frame(frames[turn(at, frames.len())].to_vec())
+            }
         }
     }
 }

@@ -55,8 +55,16 @@ impl Histogram {
     /// The bins from the first to the last that is not empty, rising.
     pub fn bins(&self) -> impl Iterator<Item = Bin> {
         let first = self.0.iter().position(|&n| n > 0).unwrap_or(0);
-        let end = self.0.iter().rposition(|&n| n > 0).map_or(0, |last| last + 1);
-        (first..end).map(|i| Bin { from: edge(i), to: edge(i + 1), count: self.0[i] })
+        let end = self
+            .0
+            .iter()
+            .rposition(|&n| n > 0)
+            .map_or(0, |last| last + 1);
+        (first..end).map(|i| Bin {
+            from: edge(i),
+            to: edge(i + 1),
+            count: self.0[i],
+        })
     }
 
     /// The upper end of the bin below which, itself included, at least `share` of the errors lie.
@@ -79,7 +87,11 @@ fn edge(i: usize) -> f64 {
         BINS => f64::INFINITY,
         _ => {
             let octave = 2f64.powi(LEAST_EXPONENT + i as i32 / 2);
-            if i % 2 == 1 { octave * std::f64::consts::SQRT_2 } else { octave }
+            if i % 2 == 1 {
+                octave * std::f64::consts::SQRT_2
+            } else {
+                octave
+            }
         }
     }
 }
@@ -90,18 +102,38 @@ mod tests {
 
     #[test]
     fn every_error_is_in_its_bin() {
-        let values = [0.0, 1e-30, 1e-5, 0.5, -0.5, 0.7, 0.71, 1.0, -3.0, 1e9, f64::INFINITY, f64::MIN_POSITIVE / 4.0];
+        let values = [
+            0.0,
+            1e-30,
+            1e-5,
+            0.5,
+            -0.5,
+            0.7,
+            0.71,
+            1.0,
+            -3.0,
+            1e9,
+            f64::INFINITY,
+            f64::MIN_POSITIVE / 4.0,
+        ];
         for value in values {
             let mut one = Histogram::default();
             one.add(value);
             let bins: Vec<Bin> = one.bins().collect();
             assert_eq!(bins.len(), 1);
             let at = value.abs();
-            assert!(bins[0].from <= at && (at < bins[0].to || at == f64::INFINITY), "{value}: {:?}", bins[0]);
+            assert!(
+                bins[0].from <= at && (at < bins[0].to || at == f64::INFINITY),
+                "{value}: {:?}",
+                bins[0]
+            );
         }
         let mut all = Histogram::default();
         values.iter().for_each(|&v| all.add(v));
-        assert_eq!((all.total(), all.bins().map(|b| b.count).sum::<u64>()), (12, 12));
+        assert_eq!(
+            (all.total(), all.bins().map(|b| b.count).sum::<u64>()),
+            (12, 12)
+        );
         // Six of twelve are at most 0.5.
         assert_eq!(all.quantile(0.5), Some(0.5 * std::f64::consts::SQRT_2));
         assert_eq!(Histogram::default().quantile(0.5), None);

@@ -9,7 +9,10 @@ use super::report::Report;
 
 /// A number, or null where JSON has none.
 fn number(value: impl Into<Option<f64>>) -> Value {
-    value.into().and_then(serde_json::Number::from_f64).map_or(Value::Null, Value::Number)
+    value
+        .into()
+        .and_then(serde_json::Number::from_f64)
+        .map_or(Value::Null, Value::Number)
 }
 
 impl Report {
@@ -34,12 +37,21 @@ impl Report {
         keys.insert("saturated".into(), self.saturated.into());
         keys.insert("input_snr".into(), number(self.input_snr));
         keys.insert("logit_errors".into(), self.errors.bins().map(bin).collect());
-        keys.insert("layers".into(), self.layers.iter().enumerate().map(layer).collect());
+        keys.insert(
+            "layers".into(),
+            self.layers.iter().enumerate().map(layer).collect(),
+        );
         if let Some(c) = &self.clips {
             keys.insert("clips".into(), c.clips.into());
             keys.insert("clips_same_label".into(), c.same_label.into());
-            keys.insert("last_frame_max_error".into(), number(c.last_frame_max_error));
-            keys.insert("last_frame_relative_rms".into(), number(c.last_frame_relative_rms));
+            keys.insert(
+                "last_frame_max_error".into(),
+                number(c.last_frame_max_error),
+            );
+            keys.insert(
+                "last_frame_relative_rms".into(),
+                number(c.last_frame_relative_rms),
+            );
             keys.insert("clip_relative_rms".into(), number(c.clip_relative_rms));
         }
         Value::Object(keys)
@@ -71,10 +83,10 @@ impl Comparison {
         value["dequantized"] = self.dequantized.to_json();
         value["weights_only"] = self.weights_only.to_json();
         value["tolerance_db"] = number(tolerance);
-        value["first_out_of_tolerance"] = self
-            .dequantized
-            .first_below(tolerance)
-            .map_or(Value::Null, |w| json!({ "layer": w.layer, "op": w.channel.name(), "snr": number(w.snr) }));
+        value["first_out_of_tolerance"] = self.dequantized.first_below(tolerance).map_or(
+            Value::Null,
+            |w| json!({ "layer": w.layer, "op": w.channel.name(), "snr": number(w.snr) }),
+        );
         value
     }
 }

@@ -22,8 +22,14 @@ pub enum Channel {
 
 impl Channel {
     /// All, in the order in which a layer computes them.
-    pub const ALL: [Channel; 6] =
-        [Self::QueryGate, Self::KeyGate, Self::MixerOut, Self::Hidden, Self::MlpOut, Self::Residual];
+    pub const ALL: [Channel; 6] = [
+        Self::QueryGate,
+        Self::KeyGate,
+        Self::MixerOut,
+        Self::Hidden,
+        Self::MlpOut,
+        Self::Residual,
+    ];
 
     /// Name in reports.
     pub const fn name(self) -> &'static str {
@@ -82,7 +88,9 @@ pub(super) struct Trace {
 
 impl Trace {
     pub(super) fn new(layers: usize) -> Self {
-        Self { layers: vec![Default::default(); layers + 1] }
+        Self {
+            layers: vec![Default::default(); layers + 1],
+        }
     }
 }
 
@@ -112,7 +120,10 @@ pub(super) struct LayerSums {
 
 impl LayerSums {
     pub(super) fn new(layers: usize) -> Self {
-        Self { layers: vec![[[0.0; 2]; Channel::ALL.len()]; layers + 1], saturated: 0 }
+        Self {
+            layers: vec![[[0.0; 2]; Channel::ALL.len()]; layers + 1],
+            saturated: 0,
+        }
     }
 
     fn add(&mut self, layer: usize, channel: Channel, float: f64, fixed: f64) {
@@ -135,7 +146,12 @@ impl LayerSums {
     /// Adds the sums of a row that came after.
     pub(super) fn merge(&mut self, row: &Self) {
         self.saturated += row.saturated;
-        for (mine, theirs) in self.layers.as_flattened_mut().iter_mut().zip(row.layers.as_flattened()) {
+        for (mine, theirs) in self
+            .layers
+            .as_flattened_mut()
+            .iter_mut()
+            .zip(row.layers.as_flattened())
+        {
             mine[0] += theirs[0];
             mine[1] += theirs[1];
         }
@@ -143,8 +159,12 @@ impl LayerSums {
 
     /// Ratios of all layers, then of the input.
     pub(super) fn snr(&self) -> Vec<LayerSnr> {
-        let ratio = |[signal, noise]: [f64; 2]| (signal > 0.0).then(|| 10.0 * (signal / noise).log10());
-        self.layers.iter().map(|channels| LayerSnr(channels.map(ratio))).collect()
+        let ratio =
+            |[signal, noise]: [f64; 2]| (signal > 0.0).then(|| 10.0 * (signal / noise).log10());
+        self.layers
+            .iter()
+            .map(|channels| LayerSnr(channels.map(ratio)))
+            .collect()
     }
 }
 
@@ -165,12 +185,28 @@ impl<'t> SnrProbe<'t> {
             }
             _ => 1.0,
         };
-        Self { traces, sums, query_scale }
+        Self {
+            traces,
+            sums,
+            query_scale,
+        }
     }
 
-    fn each(&mut self, layer: usize, channel: Channel, first: usize, fixed: impl Iterator<Item = f64> + Clone) {
+    fn each(
+        &mut self,
+        layer: usize,
+        channel: Channel,
+        first: usize,
+        fixed: impl Iterator<Item = f64> + Clone,
+    ) {
         for (trace, sums) in self.traces.iter().zip(self.sums.iter_mut()) {
-            let Some(float) = trace.layers.get(layer).and_then(|l| l[channel as usize].get(first..)) else { continue };
+            let Some(float) = trace
+                .layers
+                .get(layer)
+                .and_then(|l| l[channel as usize].get(first..))
+            else {
+                continue;
+            };
             for (a, b) in float.iter().zip(fixed.clone()) {
                 sums.add(layer, channel, *a, b);
             }
@@ -182,19 +218,30 @@ impl Probe for SnrProbe<'_> {
     fn values(&mut self, layer: usize, op: Op, values: &[i32], frac: i32) {
         if let Some(channel) = Channel::of_runtime(op) {
             let unit = 2f64.powi(-frac);
-            self.each(layer, channel, 0, values.iter().map(|&v| f64::from(v) * unit));
+            self.each(
+                layer,
+                channel,
+                0,
+                values.iter().map(|&v| f64::from(v) * unit),
+            );
         }
     }
 
     fn real(&mut self, layer: usize, op: Op, index: usize, value: Real) {
         if let Some(channel) = Channel::of_runtime(op) {
-            let scale = if channel == Channel::QueryGate { self.query_scale } else { 1.0 };
+            let scale = if channel == Channel::QueryGate {
+                self.query_scale
+            } else {
+                1.0
+            };
             let value = scale * f64::from(value.mantissa()) * 2f64.powi(value.exponent());
             self.each(layer, channel, index, std::iter::once(value));
         }
     }
 
     fn saturated(&mut self, _layer: usize, _op: Op, count: u32) {
-        self.sums.iter_mut().for_each(|s| s.saturated += u64::from(count));
+        self.sums
+            .iter_mut()
+            .for_each(|s| s.saturated += u64::from(count));
     }
 }

@@ -32,7 +32,8 @@ impl Outputs {
         }
         let log_sum = libm::log(self.logits.iter().map(|l| libm::exp(l - top)).sum::<f64>());
         self.log_probs.clear();
-        self.log_probs.extend(self.logits.iter().map(|l| l - top - log_sum));
+        self.log_probs
+            .extend(self.logits.iter().map(|l| l - top - log_sum));
     }
 }
 
@@ -71,7 +72,13 @@ pub(super) struct LastPosition {
 impl Sums {
     /// Adds one position.
     pub(super) fn add(&mut self, float: &Outputs, fixed: &Outputs, target: Option<usize>) {
-        let (mut kl, mut last) = (0.0, LastPosition { agree: float.argmax == fixed.argmax, ..Default::default() });
+        let (mut kl, mut last) = (
+            0.0,
+            LastPosition {
+                agree: float.argmax == fixed.argmax,
+                ..Default::default()
+            },
+        );
         let logs = float.log_probs.iter().zip(&fixed.log_probs);
         for ((a, b), (log_a, log_b)) in float.logits.iter().zip(&fixed.logits).zip(logs) {
             kl += libm::exp(*log_a) * (log_a - log_b);
@@ -137,6 +144,9 @@ impl LastPosition {
 
     /// Largest difference over the RMS of the float logits; 0 without a difference.
     pub(super) fn relative_max(&self) -> f64 {
-        share(self.max_abs, (self.float_square / self.outputs as f64).sqrt())
+        share(
+            self.max_abs,
+            (self.float_square / self.outputs as f64).sqrt(),
+        )
     }
 }

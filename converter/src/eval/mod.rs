@@ -74,5 +74,9 @@ pub fn compare_all(
 ) -> Result<Comparison, EvalError> {
     let sums = run::run(&[reference, dequantized], model, rows, progress)?;
     let [total, dequantized, weights_only] = [0, 1, 2].map(|i| report::report(&sums[i], rows));
-    Ok(Comparison { total, dequantized, weights_only })
+    Ok(Comparison {
+        total,
+        dequantized,
+        weights_only,
+    })
 }

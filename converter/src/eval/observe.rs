@@ -9,7 +9,13 @@ use crate::owned_model::Memory;
 use crate::parallel::parallel;
 
 /// The vectors of a layer that are looked at, in the order in which they are computed.
-pub const SHOWN: [Op; 5] = [Op::Heads, Op::MixerOut, Op::Hidden, Op::MlpOut, Op::Residual];
+pub const SHOWN: [Op; 5] = [
+    Op::Heads,
+    Op::MixerOut,
+    Op::Hidden,
+    Op::MlpOut,
+    Op::Residual,
+];
 
 /// Which of the two softmax gates over the heads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +68,10 @@ impl Range {
         self.frac = other.frac;
         self.largest = self.largest.max(other.largest);
         self.counts.resize(33, 0);
-        self.counts.iter_mut().zip(&other.counts).for_each(|(a, b)| *a += b);
+        self.counts
+            .iter_mut()
+            .zip(&other.counts)
+            .for_each(|(a, b)| *a += b);
     }
 
     /// Whether nothing was seen.
@@ -72,7 +81,9 @@ impl Range {
 
     /// Bits of the smallest magnitude that at least `share` of the values do not exceed.
     pub fn bits(&self, share: f64) -> u32 {
-        let wanted = (share * self.counts.iter().sum::<u64>() as f64).ceil().max(1.0) as u64;
+        let wanted = (share * self.counts.iter().sum::<u64>() as f64)
+            .ceil()
+            .max(1.0) as u64;
         let mut seen = 0;
         let found = self.counts.iter().position(|&n| {
             seen += n;
@@ -115,17 +126,27 @@ impl GateUse {
     fn add(&mut self, shares: &[f64]) {
         self.shares.resize(shares.len(), 0.0);
         self.wins.resize(shares.len(), 0);
-        self.shares.iter_mut().zip(shares).for_each(|(sum, share)| *sum += share);
+        self.shares
+            .iter_mut()
+            .zip(shares)
+            .for_each(|(sum, share)| *sum += share);
         if let Some(wins) = self.wins.get_mut(winner(shares)) {
             *wins += 1;
         }
     }
 
     fn merge(&mut self, other: &Self) {
-        self.shares.resize(self.shares.len().max(other.shares.len()), 0.0);
+        self.shares
+            .resize(self.shares.len().max(other.shares.len()), 0.0);
         self.wins.resize(self.shares.len(), 0);
-        self.shares.iter_mut().zip(&other.shares).for_each(|(a, b)| *a += b);
-        self.wins.iter_mut().zip(&other.wins).for_each(|(a, b)| *a += b);
+        self.shares
+            .iter_mut()
+            .zip(&other.shares)
+            .for_each(|(a, b)| *a += b);
+        self.wins
+            .iter_mut()
+            .zip(&other.wins)
+            .for_each(|(a, b)| *a += b);
     }
 
     /// Share of the positions at which each head had the largest gate.
@@ -143,7 +164,10 @@ impl GateUse {
 
 /// Index of the largest; the first of equals.
 pub(crate) fn winner(shares: &[f64]) -> usize {
-    shares.iter().enumerate().fold(0, |best, (i, &share)| if share > shares[best] { i } else { best })
+    shares.iter().enumerate().fold(
+        0,
+        |best, (i, &share)| if share > shares[best] { i } else { best },
+    )
 }
 
 /// One layer, or (the last entry) the input of the first.
@@ -180,7 +204,9 @@ pub struct Sample {
 impl Sample {
     /// Each head's share at each position.
     pub fn shares(&self, layer: usize, side: Side) -> &[Vec<f64>] {
-        self.shares.get(layer).map_or(&[], |sides| &sides[side as usize])
+        self.shares
+            .get(layer)
+            .map_or(&[], |sides| &sides[side as usize])
     }
 }
 
@@ -216,11 +242,21 @@ pub fn observe(model: &Model, rows: &Rows, sample: usize) -> Result<Observed, Ev
     let mut first = seen.remove(0);
     for other in &seen {
         for (mine, theirs) in first.layers.iter_mut().zip(&other.layers) {
-            mine.ranges.iter_mut().zip(&theirs.ranges).for_each(|(a, b)| a.merge(b));
-            mine.gates.iter_mut().zip(&theirs.gates).for_each(|(a, b)| a.merge(b));
+            mine.ranges
+                .iter_mut()
+                .zip(&theirs.ranges)
+                .for_each(|(a, b)| a.merge(b));
+            mine.gates
+                .iter_mut()
+                .zip(&theirs.gates)
+                .for_each(|(a, b)| a.merge(b));
         }
     }
-    Ok(Observed { layers: first.layers, sample: first.sample, sides })
+    Ok(Observed {
+        layers: first.layers,
+        sample: first.sample,
+        sides,
+    })
 }
 
 /// Sees one row.
@@ -236,7 +272,10 @@ impl Watch {
     fn new(layers: usize, wanted: usize) -> Self {
         Self {
             layers: vec![LayerObserved::default(); layers + 1],
-            sample: Sample { shares: vec![Default::default(); layers], ..Sample::default() },
+            sample: Sample {
+                shares: vec![Default::default(); layers],
+                ..Sample::default()
+            },
             wanted,
             gates: vec![Default::default(); layers],
         }
@@ -252,7 +291,11 @@ impl Watch {
                     session.step_probed(row.ids[position], self)?;
                 }
                 Row::Features(row) => {
-                    fixed_features(&row.frames[position], model.desc().feature_frac, &mut features);
+                    fixed_features(
+                        &row.frames[position],
+                        model.desc().feature_frac,
+                        &mut features,
+                    );
                     session.step_features_probed(&features, self)?;
                 }
             }
@@ -272,7 +315,10 @@ impl Watch {
         for (layer, sides) in self.gates.iter_mut().enumerate() {
             for (side, gates) in sides.iter_mut().enumerate() {
                 let sum: f64 = gates.iter().sum();
-                let shares: Vec<f64> = gates.drain(..).map(|gate| if sum > 0.0 { gate / sum } else { 0.0 }).collect();
+                let shares: Vec<f64> = gates
+                    .drain(..)
+                    .map(|gate| if sum > 0.0 { gate / sum } else { 0.0 })
+                    .collect();
                 self.layers[layer].gates[side].add(&shares);
                 if keep {
                     self.sample.shares[layer][side].push(shares);
@@ -305,12 +351,21 @@ mod tests {
     fn bits_by_hand() {
         let mut range = Range::default();
         range.add(&[0, 1, -1, 2, 3, 4, i32::MIN, 100], 2);
-        assert_eq!([0.1, 0.375, 0.6, 0.75, 0.875, 1.0].map(|share| range.bits(share)), [0, 1, 2, 3, 7, 32]);
-        assert_eq!((range.largest(), range.largest_real(), range.headroom()), (1 << 31, 2f64.powi(29), 0.0));
+        assert_eq!(
+            [0.1, 0.375, 0.6, 0.75, 0.875, 1.0].map(|share| range.bits(share)),
+            [0, 1, 2, 3, 7, 32]
+        );
+        assert_eq!(
+            (range.largest(), range.largest_real(), range.headroom()),
+            (1 << 31, 2f64.powi(29), 0.0)
+        );
         let mut other = Range::default();
         other.merge(&range);
         other.merge(&Range::default());
-        assert_eq!((other.bits(0.5), other.largest()), (range.bits(0.5), range.largest()));
+        assert_eq!(
+            (other.bits(0.5), other.largest()),
+            (range.bits(0.5), range.largest())
+        );
     }
 
     #[test]
@@ -320,7 +375,10 @@ mod tests {
         let mut more = GateUse::default();
         more.add(&[0.25, 0.25, 0.5]);
         gate.merge(&more);
-        assert_eq!((gate.wins(), gate.means()), (vec![0.5, 0.0, 0.5], vec![0.375, 0.25, 0.375]));
+        assert_eq!(
+            (gate.wins(), gate.means()),
+            (vec![0.5, 0.0, 0.5], vec![0.375, 0.25, 0.375])
+        );
         assert_eq!(winner(&[0.5, 0.5]), 0);
     }
 }

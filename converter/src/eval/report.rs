@@ -83,7 +83,13 @@ impl Report {
 
     fn ratios(&self) -> impl Iterator<Item = Worst> {
         self.layers.iter().enumerate().flat_map(|(layer, snr)| {
-            Channel::ALL.into_iter().filter_map(move |channel| Some(Worst { layer, channel, snr: snr.get(channel)? }))
+            Channel::ALL.into_iter().filter_map(move |channel| {
+                Some(Worst {
+                    layer,
+                    channel,
+                    snr: snr.get(channel)?,
+                })
+            })
         })
     }
 }
@@ -100,7 +106,9 @@ pub(super) fn report(pair: &PairSums, rows: &Rows) -> Report {
         scored: all.scored,
         nll_float,
         nll_fixed,
-        ppl_ratio: nll_float.zip(nll_fixed).map(|(float, fixed)| libm::exp(fixed - float)),
+        ppl_ratio: nll_float
+            .zip(nll_fixed)
+            .map(|(float, fixed)| libm::exp(fixed - float)),
         kl_mean: all.kl / all.positions as f64,
         kl_max: all.kl_max,
         top1: all.agree as f64 / all.positions as f64,
@@ -117,11 +125,14 @@ pub(super) fn report(pair: &PairSums, rows: &Rows) -> Report {
 }
 
 fn clips(pair: &PairSums) -> ClipFigures {
-    let figures = |f: fn(&super::metrics::Sums) -> f64| pair.rows.iter().map(f).collect::<Vec<f64>>();
+    let figures =
+        |f: fn(&super::metrics::Sums) -> f64| pair.rows.iter().map(f).collect::<Vec<f64>>();
     ClipFigures {
         clips: pair.rows.len(),
         same_label: pair.rows.iter().filter(|r| r.last.agree).count(),
-        last_frame_max_error: figures(|r| r.last.relative_max()).into_iter().fold(0.0, f64::max),
+        last_frame_max_error: figures(|r| r.last.relative_max())
+            .into_iter()
+            .fold(0.0, f64::max),
         last_frame_relative_rms: median(figures(|r| r.last.relative_rms())),
         clip_relative_rms: median(figures(|r| r.relative_rms())),
     }

@@ -63,7 +63,9 @@ pub enum EvalError {
         vocab: usize,
     },
     /// A target or label outside the outputs.
-    #[error("row {row}, position {position}: target {target} is outside the model's {outputs} outputs")]
+    #[error(
+        "row {row}, position {position}: target {target} is outside the model's {outputs} outputs"
+    )]
     Target {
         /// Row index.
         row: usize,
@@ -137,7 +139,10 @@ impl Rows {
 
     /// Ids, cut into rows of [`ROW_TOKENS`] (the last may be shorter).
     pub fn ids(ids: &[u32]) -> Self {
-        let row = |chunk: &[u32]| TokenRow { ids: chunk.to_vec(), targets: None };
+        let row = |chunk: &[u32]| TokenRow {
+            ids: chunk.to_vec(),
+            targets: None,
+        };
         Self::Tokens(ids.chunks(ROW_TOKENS).map(row).collect())
     }
 
@@ -182,10 +187,16 @@ impl Rows {
     pub fn check(&self, config: &Config) -> Result<(), EvalError> {
         match (self, &config.input) {
             (Self::Tokens(_), Input::Features { .. }) => {
-                return Err(EvalError::Kind { need: "feature vectors", have: "tokens" });
+                return Err(EvalError::Kind {
+                    need: "feature vectors",
+                    have: "tokens",
+                });
             }
             (Self::Features(_), Input::Tokens { .. }) => {
-                return Err(EvalError::Kind { need: "tokens", have: "feature vectors" });
+                return Err(EvalError::Kind {
+                    need: "tokens",
+                    have: "feature vectors",
+                });
             }
             (Self::Tokens(rows), Input::Tokens { vocab }) => {
                 for (i, row) in rows.iter().enumerate() {
@@ -198,7 +209,11 @@ impl Rows {
                 }
             }
         }
-        if self.is_empty() { Err(EvalError::Empty { what: "rows" }) } else { Ok(()) }
+        if self.is_empty() {
+            Err(EvalError::Empty { what: "rows" })
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -208,15 +223,29 @@ impl TokenRow {
             return Err(EvalError::Empty { what: "tokens" });
         }
         if let Some(position) = self.ids.iter().position(|&id| id as usize >= vocab) {
-            return Err(EvalError::Token { row, position, id: self.ids[position], vocab });
+            return Err(EvalError::Token {
+                row,
+                position,
+                id: self.ids[position],
+                vocab,
+            });
         }
         let targets = self.targets.as_deref().unwrap_or(&[]);
         if self.targets.is_some() && targets.len() != self.ids.len() {
-            return Err(EvalError::Targets { row, have: targets.len(), need: self.ids.len() });
+            return Err(EvalError::Targets {
+                row,
+                have: targets.len(),
+                need: self.ids.len(),
+            });
         }
         for (position, &target) in targets.iter().enumerate() {
             if let Some(target) = usize::try_from(target).ok().filter(|&t| t >= outputs) {
-                return Err(EvalError::Target { row, position, target, outputs });
+                return Err(EvalError::Target {
+                    row,
+                    position,
+                    target,
+                    outputs,
+                });
             }
         }
         Ok(())
@@ -230,16 +259,24 @@ impl FeatureRow {
         }
         for (frame, values) in self.frames.iter().enumerate() {
             if values.len() != size {
-                return Err(EvalError::Width { row, frame, have: values.len(), need: size });
+                return Err(EvalError::Width {
+                    row,
+                    frame,
+                    have: values.len(),
+                    need: size,
+                });
             }
             if let Some(index) = values.iter().position(|v| !v.is_finite()) {
                 return Err(EvalError::NotFinite { row, frame, index });
             }
         }
         match self.label {
-            Some(target) if target >= outputs => {
-                Err(EvalError::Target { row, position: self.frames.len() - 1, target, outputs })
-            }
+            Some(target) if target >= outputs => Err(EvalError::Target {
+                row,
+                position: self.frames.len() - 1,
+                target,
+                outputs,
+            }),
             _ => Ok(()),
         }
     }

@@ -105,7 +105,11 @@ pub(super) fn run_on(
     })?;
 
     let layers = model.desc().layers as usize;
-    let empty = || PairSums { all: Sums::default(), rows: Vec::new(), layers: LayerSums::new(layers) };
+    let empty = || PairSums {
+        all: Sums::default(),
+        rows: Vec::new(),
+        layers: LayerSums::new(layers),
+    };
     let mut pairs = vec![empty(); 2 * floats.len() - 1];
     for row in results.into_iter().flatten() {
         for (pair, (sums, layers)) in pairs.iter_mut().zip(row) {
@@ -149,7 +153,12 @@ impl<'a, 'm> Worker<'a, 'm> {
         let mut session = self.memory.session(self.model)?;
         self.floats.iter_mut().for_each(FloatSession::reset);
         for position in 0..row.len() {
-            for ((float, trace), outputs) in self.floats.iter_mut().zip(&mut self.traces).zip(&mut self.float_outputs) {
+            for ((float, trace), outputs) in self
+                .floats
+                .iter_mut()
+                .zip(&mut self.traces)
+                .zip(&mut self.float_outputs)
+            {
                 let logits = match row {
                     Row::Tokens(row) => float.step_token(row.ids[position], trace)?,
                     Row::Features(row) => float.step_features(&row.frames[position], trace)?,
@@ -157,7 +166,14 @@ impl<'a, 'm> Worker<'a, 'm> {
                 outputs.set(logits.iter().copied());
             }
             let mut probe = SnrProbe::new(self.model, &self.traces, &mut layer_sums[..n]);
-            step_fixed(&mut session, row, position, &mut self.features, &mut probe, &mut self.fixed_outputs)?;
+            step_fixed(
+                &mut session,
+                row,
+                position,
+                &mut self.features,
+                &mut probe,
+                &mut self.fixed_outputs,
+            )?;
 
             let target = row.target(position);
             for (sums, float) in sums.iter_mut().zip(&self.float_outputs) {
@@ -201,7 +217,10 @@ pub(super) fn fill(outputs: &mut Outputs, logits: &mut Logits) -> u32 {
     let mut saturated = 0;
     outputs.fill(|all| {
         logits.for_each_tile(|_, tile| {
-            saturated += tile.iter().filter(|&&q16| q16 == i32::MAX || q16 == i32::MIN).count() as u32;
+            saturated += tile
+                .iter()
+                .filter(|&&q16| q16 == i32::MAX || q16 == i32::MIN)
+                .count() as u32;
             all.extend(tile.iter().map(|&q16| f64::from(q16) / 65_536.0));
         });
     });
@@ -217,19 +236,31 @@ pub fn check_same(config: &Config, model: &Model) -> Result<(), EvalError> {
     use sla_reference::{Backbone, Input};
     let desc = model.desc();
     let differ = |what, float: String, fixed: String| {
-        if float == fixed { Ok(()) } else { Err(EvalError::Mismatch { what, float, fixed }) }
+        if float == fixed {
+            Ok(())
+        } else {
+            Err(EvalError::Mismatch { what, float, fixed })
+        }
     };
     let backbone = match desc.backbone {
         B::RetNet => Backbone::RetNet,
         B::Gla => Backbone::Gla,
         B::GatedDeltaNet => Backbone::GatedDeltaNet,
     };
-    differ("backbone", format!("{:?}", config.backbone), format!("{backbone:?}"))?;
+    differ(
+        "backbone",
+        format!("{:?}", config.backbone),
+        format!("{backbone:?}"),
+    )?;
     let (inputs, kind) = match &config.input {
         Input::Tokens { vocab } => (*vocab, "tokens"),
         Input::Features { size, .. } => (*size, "features"),
     };
-    let fixed_kind = if desc.input == InputKind::Tokens { "tokens" } else { "features" };
+    let fixed_kind = if desc.input == InputKind::Tokens {
+        "tokens"
+    } else {
+        "features"
+    };
     differ("input", kind.into(), fixed_kind.into())?;
     for (what, float, fixed) in [
         ("input size", inputs, desc.inputs),
@@ -237,7 +268,11 @@ pub fn check_same(config: &Config, model: &Model) -> Result<(), EvalError> {
         ("number of layers", config.layers, desc.layers),
         ("hidden size", config.hidden, desc.hidden),
         ("number of heads", config.heads, desc.heads),
-        ("number of state heads", config.value_heads, desc.state_heads),
+        (
+            "number of state heads",
+            config.value_heads,
+            desc.state_heads,
+        ),
         ("key head width", config.d_k, desc.d_k),
         ("value head width", config.d_v, desc.d_v),
         ("MLP width", config.intermediate, desc.intermediate),

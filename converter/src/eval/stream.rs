@@ -79,7 +79,11 @@ impl StreamReport {
 
     /// The KL of a decade over what the weights alone cost there; the worst decade.
     pub fn over_weights(&self) -> f64 {
-        self.decades.iter().filter(|w| w.fixed.kl > 0.0).map(|w| w.fixed.kl / w.dequantized.kl).fold(0.0, f64::max)
+        self.decades
+            .iter()
+            .filter(|w| w.fixed.kl > 0.0)
+            .map(|w| w.fixed.kl / w.dequantized.kl)
+            .fold(0.0, f64::max)
     }
 }
 
@@ -117,10 +121,22 @@ pub fn stream(
         let (fixed_done, fixed) = sync_channel(AHEAD);
         let threads = [
             thread::Builder::new().spawn_scoped(scope, move || {
-                lead(reference, feed, steps, chunk, [&to_dequantized, &to_fixed], &float_done)
+                lead(
+                    reference,
+                    feed,
+                    steps,
+                    chunk,
+                    [&to_dequantized, &to_fixed],
+                    &float_done,
+                )
             }),
-            thread::Builder::new()
-                .spawn_scoped(scope, move || follow(&dequantized_steps, &dequantized_done, float_step(dequantized))),
+            thread::Builder::new().spawn_scoped(scope, move || {
+                follow(
+                    &dequantized_steps,
+                    &dequantized_done,
+                    float_step(dequantized),
+                )
+            }),
             thread::Builder::new().spawn_scoped(scope, move || {
                 let mut memory = Memory::of(model);
                 follow(&fixed_steps, &fixed_done, fixed_step(model, &mut memory)?)
@@ -140,7 +156,10 @@ pub fn stream(
         }
         drop((float, of_dequantized, fixed));
         let ended = |thread: std::io::Result<thread::ScopedJoinHandle<Result<(), EvalError>>>| {
-            thread.map_err(|_| EvalError::Thread)?.join().expect("no panic in a model")
+            thread
+                .map_err(|_| EvalError::Thread)?
+                .join()
+                .expect("no panic in a model")
         };
         threads.into_iter().try_for_each(ended)
     })?;
@@ -173,11 +192,16 @@ fn lead(
         for _ in 0..len {
             let now = step_one(&input)?;
             let next = feed.next(&now.outputs.logits);
-            passed.push(Step { target: next.target(), input: std::mem::replace(&mut input, next) });
+            passed.push(Step {
+                target: next.target(),
+                input: std::mem::replace(&mut input, next),
+            });
             seen.push(now);
         }
         let passed: Arc<[Step]> = passed.into();
-        let gone = followers.iter().any(|follower| follower.send(Arc::clone(&passed)).is_err());
+        let gone = followers
+            .iter()
+            .any(|follower| follower.send(Arc::clone(&passed)).is_err());
         if done.send((passed, seen)).is_err() || gone {
             break;
         }
@@ -192,7 +216,10 @@ fn follow(
     mut step: impl FnMut(&StepInput) -> Result<Seen, EvalError>,
 ) -> Result<(), EvalError> {
     for chunk in steps {
-        let seen = chunk.iter().map(|s| step(&s.input)).collect::<Result<_, _>>()?;
+        let seen = chunk
+            .iter()
+            .map(|s| step(&s.input))
+            .collect::<Result<_, _>>()?;
         if done.send(seen).is_err() {
             break;
         }
@@ -261,14 +288,22 @@ impl WindowSums {
     }
 
     fn merge(&mut self, other: &Self) {
-        self.pairs.iter_mut().zip(&other.pairs).for_each(|(a, b)| a.merge(b));
+        self.pairs
+            .iter_mut()
+            .zip(&other.pairs)
+            .for_each(|(a, b)| a.merge(b));
         self.saturated += other.saturated;
     }
 
     fn window(&self, first: u64, last: u64) -> Window {
-        let distance = |s: &Sums| Distance { kl: s.kl / s.positions as f64, max_abs: s.max_abs };
+        let distance = |s: &Sums| Distance {
+            kl: s.kl / s.positions as f64,
+            max_abs: s.max_abs,
+        };
         let total = &self.pairs[0];
-        let bits = |nats: f64| (total.scored > 0).then(|| nats / total.scored as f64 / std::f64::consts::LN_2);
+        let bits = |nats: f64| {
+            (total.scored > 0).then(|| nats / total.scored as f64 / std::f64::consts::LN_2)
+        };
         let [fixed, dequantized, arithmetic] = self.pairs.each_ref().map(distance);
         Window {
             first,
@@ -302,7 +337,13 @@ impl Windows {
         ends.push(steps);
         ends.dedup();
         let curve = Vec::new();
-        Self { steps, ends, curve, first: WindowSums::default(), last: WindowSums::default() }
+        Self {
+            steps,
+            ends,
+            curve,
+            first: WindowSums::default(),
+            last: WindowSums::default(),
+        }
     }
 
     /// Length of the windows at both ends.
@@ -374,13 +415,27 @@ mod tests {
                 assert!(parts.windows(2).all(|w| w[0].last + 1 == w[1].first));
                 assert_eq!(parts.iter().map(|w| w.saturated).sum::<u64>(), 2 * steps);
             }
-            assert!(report.decades.iter().rev().skip(1).zip(0..).all(|(w, _)| w.last.to_string().starts_with('1')));
+            assert!(
+                report
+                    .decades
+                    .iter()
+                    .rev()
+                    .skip(1)
+                    .zip(0..)
+                    .all(|(w, _)| w.last.to_string().starts_with('1'))
+            );
             assert_eq!(report.decades.len() as u32, (steps.max(2) - 1).ilog10() + 1);
             let len = (steps / 2).clamp(1, END);
-            assert_eq!((report.first.last, report.last.first), (len, steps - len + 1));
+            assert_eq!(
+                (report.first.last, report.last.first),
+                (len, steps - len + 1)
+            );
             assert_eq!(report.first.saturated, 2 * len);
             let w = report.all;
-            assert_eq!((w.fixed.max_abs, w.dequantized.max_abs, w.arithmetic.max_abs), (2.0, 0.5, 1.5));
+            assert_eq!(
+                (w.fixed.max_abs, w.dequantized.max_abs, w.arithmetic.max_abs),
+                (2.0, 0.5, 1.5)
+            );
             let bits = |logit: f64| (1.0 + (-logit).exp()).log2();
             assert!((w.bits_float.unwrap() - bits(1.0)).abs() < 1e-9);
             assert!((w.bits_fixed.unwrap() - bits(3.0)).abs() < 1e-9);

@@ -41,14 +41,20 @@ pub struct TensorFigures {
 
 /// Figures of all matrices and convolutions, in the table's order. `dequantized` has the config of `reference` and the weights that the file
 /// means. A tied head is its embedding and has no entry.
-pub fn tensor_figures<'w>(reference: &'w FloatModel, dequantized: &'w FloatModel, model: &Model) -> Vec<TensorFigures> {
+pub fn tensor_figures<'w>(
+    reference: &'w FloatModel,
+    dequantized: &'w FloatModel,
+    model: &Model,
+) -> Vec<TensorFigures> {
     let places = places(&reference.config, model.desc().tied());
     let figures = parallel(places.len(), |i| {
         let (layer, role) = places[i];
         let at = layer.unwrap_or(0);
         let table = |role: Role| model.tensor(at, role);
         let matrix = |of: &'w FloatModel| match role {
-            Role::QueryConv | Role::KeyConv | Role::ValueConv => Some(&conv(of.weights.layers.get(at)?, role)?.weight),
+            Role::QueryConv | Role::KeyConv | Role::ValueConv => {
+                Some(&conv(of.weights.layers.get(at)?, role)?.weight)
+            }
             _ => Some(recipe(&of.config, &of.weights, model.desc(), at, role, &table)?.matrix),
         };
         let (float, file) = (matrix(reference)?, matrix(dequantized)?);
@@ -67,8 +73,16 @@ pub fn tensor_figures<'w>(reference: &'w FloatModel, dequantized: &'w FloatModel
 }
 
 fn places(config: &Config, tied: bool) -> Vec<(Option<usize>, Role)> {
-    let layers = (0..config.layers).flat_map(|layer| Role::ALL[..LAYER_ROLES].iter().map(move |&r| (Some(layer), r)));
-    [(None, Role::Input)].into_iter().chain(layers).chain((!tied).then_some((None, Role::Head))).collect()
+    let layers = (0..config.layers).flat_map(|layer| {
+        Role::ALL[..LAYER_ROLES]
+            .iter()
+            .map(move |&r| (Some(layer), r))
+    });
+    [(None, Role::Input)]
+        .into_iter()
+        .chain(layers)
+        .chain((!tied).then_some((None, Role::Head)))
+        .collect()
 }
 
 fn spread(weights: &[f32]) -> Option<Spread> {
@@ -76,7 +90,13 @@ fn spread(weights: &[f32]) -> Option<Spread> {
     sorted.sort_unstable_by(f32::total_cmp);
     let last = sorted.len().checked_sub(1)?;
     let at = |share: f64| f64::from(sorted[(share * last as f64).round() as usize]);
-    Some(Spread { min: at(0.0), low: at(0.001), median: at(0.5), high: at(0.999), max: at(1.0) })
+    Some(Spread {
+        min: at(0.0),
+        low: at(0.001),
+        median: at(0.5),
+        high: at(0.999),
+        max: at(1.0),
+    })
 }
 
 fn snr(float: &[f32], file: &[f32]) -> Option<f64> {

@@ -23,7 +23,11 @@ pub struct WorstRow {
 impl Probe for WorstRow {
     fn saturated(&mut self, _layer: usize, op: Op, count: u32) {
         let count = u64::from(count);
-        if op == Op::Residual { self.residual_saturated += count } else { self.saturated += count }
+        if op == Op::Residual {
+            self.residual_saturated += count
+        } else {
+            self.saturated += count
+        }
     }
 }
 
@@ -31,18 +35,24 @@ impl Probe for WorstRow {
 ///
 /// # Errors
 /// [`EvalError`]: the rows or the two models do not fit each other.
-pub fn worst_row(reference: &FloatModel, model: &Model, rows: &Rows) -> Result<WorstRow, EvalError> {
+pub fn worst_row(
+    reference: &FloatModel,
+    model: &Model,
+    rows: &Rows,
+) -> Result<WorstRow, EvalError> {
     rows.check(&reference.config)?;
     check_same(&reference.config, model)?;
     let figures = parallel(rows.len(), |r| one(reference, model, rows.row(r)));
-    figures.into_iter().try_fold(WorstRow::default(), |all, row| {
-        let row = row?;
-        Ok(WorstRow {
-            relative_rms: all.relative_rms.max(row.relative_rms),
-            residual_saturated: all.residual_saturated + row.residual_saturated,
-            saturated: all.saturated + row.saturated,
+    figures
+        .into_iter()
+        .try_fold(WorstRow::default(), |all, row| {
+            let row = row?;
+            Ok(WorstRow {
+                relative_rms: all.relative_rms.max(row.relative_rms),
+                residual_saturated: all.residual_saturated + row.residual_saturated,
+                saturated: all.saturated + row.saturated,
+            })
         })
-    })
 }
 
 fn one(reference: &FloatModel, model: &Model, row: Row) -> Result<WorstRow, EvalError> {

@@ -2,7 +2,8 @@
 
 use object::Endianness;
 use object::elf::{
-    ELFOSABI_NONE, EM_ARM, EM_RISCV, EM_XTENSA, ET_EXEC, PF_R, PT_LOAD, SHF_ALLOC, SHT_PROGBITS, STB_GLOBAL, STT_OBJECT,
+    ELFOSABI_NONE, EM_ARM, EM_RISCV, EM_XTENSA, ET_EXEC, PF_R, PT_LOAD, SHF_ALLOC, SHT_PROGBITS,
+    STB_GLOBAL, STT_OBJECT,
 };
 use object::write::elf::{FileHeader, ProgramHeader, SectionHeader, Sym, Writer};
 
@@ -47,7 +48,10 @@ pub fn elf(image: &Image, machine: Machine) -> Vec<u8> {
     let section = writer.reserve_section_index();
     let offset = writer.reserve(image.bytes.len(), 16) as u64;
     writer.reserve_null_symbol_index();
-    let symbols = [(&b"sla_model"[..], address, bytes), (b"sla_model_end", address + bytes, 0)];
+    let symbols = [
+        (&b"sla_model"[..], address, bytes),
+        (b"sla_model_end", address + bytes, 0),
+    ];
     let symbols = symbols.map(|(name, st_value, st_size)| {
         let name = writer.add_string(name);
         writer.reserve_symbol_index(Some(section));

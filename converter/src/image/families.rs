@@ -78,7 +78,10 @@ pub const FAMILIES: &[(&str, u32)] = &[
 /// The family of that name, whatever its case and dashes.
 pub fn family(name: &str) -> Option<u32> {
     let wanted = names::plain(name);
-    FAMILIES.iter().find(|(name, _)| names::plain(name) == wanted).map(|&(_, id)| id)
+    FAMILIES
+        .iter()
+        .find(|(name, _)| names::plain(name) == wanted)
+        .map(|&(_, id)| id)
 }
 
 #[cfg(test)]
@@ -107,9 +110,15 @@ mod tests {
     fn a_chip_has_a_family_of_its_maker() {
         for chip in Chip::all() {
             let Some(id) = chip.uf2_family else { continue };
-            let (name, _) = FAMILIES.iter().find(|family| family.1 == id).expect("a published family");
+            let (name, _) = FAMILIES
+                .iter()
+                .find(|family| family.1 == id)
+                .expect("a published family");
             // RP2350_ARM_S is for the RP2350, STM32F4 for the STM32F405.
-            let of_chip = name.split('_').next().is_some_and(|family| chip.name.to_uppercase().starts_with(family));
+            let of_chip = name
+                .split('_')
+                .next()
+                .is_some_and(|family| chip.name.to_uppercase().starts_with(family));
             assert!(of_chip, "{}: {name}", chip.name);
         }
     }

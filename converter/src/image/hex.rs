@@ -24,12 +24,16 @@ pub fn hex(image: &Image) -> String {
         // A record does not cross a border of 64 KiB: its offset would wrap.
         let room = (0x1_0000 - (address & 0xffff)) as usize;
         let (value, after) = rest.split_at(RECORD.min(room).min(rest.len()));
-        records.push(Record::Data { offset: address as u16, value: value.to_vec() });
+        records.push(Record::Data {
+            offset: address as u16,
+            value: value.to_vec(),
+        });
         address = address.wrapping_add(value.len() as u32);
         rest = after;
     }
     records.push(Record::EndOfFile);
-    let mut text = ihex::create_object_file_representation(&records).expect("records of 32 bytes, and an end");
+    let mut text =
+        ihex::create_object_file_representation(&records).expect("records of 32 bytes, and an end");
     text.push('\n');
     text
 }

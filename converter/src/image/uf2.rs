@@ -13,12 +13,24 @@ const FAMILY_PRESENT: u32 = 0x2000;
 /// erase whole sectors, and that of the RP2040 needs all of their blocks (RP2040 DS, erratum E14).
 pub fn uf2(image: &Image, bytes: usize, family: u32) -> Vec<u8> {
     let blocks = bytes.max(image.bytes.len()).div_ceil(PAYLOAD);
-    let payloads = image.bytes.chunks(PAYLOAD).chain(std::iter::repeat(&[][..]));
+    let payloads = image
+        .bytes
+        .chunks(PAYLOAD)
+        .chain(std::iter::repeat(&[][..]));
     let mut file = Vec::with_capacity(blocks * UF2_BLOCK);
     for (number, payload) in (0..blocks as u32).zip(payloads) {
         let mut block = [0; UF2_BLOCK];
         let address = image.address + number * PAYLOAD as u32;
-        let head = [0x0a32_4655, 0x9e5d_5157, FAMILY_PRESENT, address, PAYLOAD as u32, number, blocks as u32, family];
+        let head = [
+            0x0a32_4655,
+            0x9e5d_5157,
+            FAMILY_PRESENT,
+            address,
+            PAYLOAD as u32,
+            number,
+            blocks as u32,
+            family,
+        ];
         for (field, word) in block.chunks_exact_mut(4).zip(head) {
             field.copy_from_slice(&u32::to_le_bytes(word));
         }

@@ -80,8 +80,9 @@ pub struct Chip {
     pub source: String,
 }
 
-static FILE: LazyLock<File> =
-    LazyLock::new(|| toml::from_str(include_str!("chips.toml")).expect("chips.toml was read by a test"));
+static FILE: LazyLock<File> = LazyLock::new(|| {
+    toml::from_str(include_str!("chips.toml")).expect("chips.toml was read by a test")
+});
 
 impl Chip {
     /// All chips.
@@ -97,17 +98,23 @@ impl Chip {
         let wanted = names::plain(name);
         let is_named = |name: &String| names::plain(name) == wanted;
         let has_part = |chip: &Chip| chip.parts.iter().any(|part| matches(part, &wanted));
-        Self::all()
-            .iter()
-            .find(|chip| is_named(&chip.name) || chip.probe_rs.as_ref().is_some_and(is_named) || has_part(chip))
+        Self::all().iter().find(|chip| {
+            is_named(&chip.name) || chip.probe_rs.as_ref().is_some_and(is_named) || has_part(chip)
+        })
     }
 
     /// The chips whose names are nearest to `name`, nearest first, where any is near.
     pub fn similar(name: &str) -> Vec<&'static str> {
-        let mut near: Vec<_> = Self::all().iter().map(|chip| (names::distance(&chip.name, name), chip)).collect();
+        let mut near: Vec<_> = Self::all()
+            .iter()
+            .map(|chip| (names::distance(&chip.name, name), chip))
+            .collect();
         near.retain(|(distance, _)| *distance <= 2);
         near.sort_by_key(|(distance, _)| *distance);
-        near.into_iter().take(3).map(|(_, chip)| chip.name.as_str()).collect()
+        near.into_iter()
+            .take(3)
+            .map(|(_, chip)| chip.name.as_str())
+            .collect()
     }
 
     /// The sector of its flash that holds `address`.
@@ -116,7 +123,10 @@ impl Chip {
         for &[count, bytes] in &self.sectors {
             let run = image::Region::new(start, count * bytes);
             if (run.start..run.end).contains(&address) {
-                return Some(image::Region::new(start + (address - start) / bytes * bytes, bytes));
+                return Some(image::Region::new(
+                    start + (address - start) / bytes * bytes,
+                    bytes,
+                ));
             }
             start = run.end;
         }
@@ -128,8 +138,15 @@ impl Chip {
         let Some(page) = self.page else { return part };
         let is_code = |code: &u64| (*code..code + self.flash.bytes).contains(&part.start);
         let window = self.code.filter(is_code).unwrap_or(self.flash.address);
-        let as_data = |address: u64| address.wrapping_sub(window).wrapping_add(self.flash.address);
-        image::Region { start: as_data(part.start) / page * page, end: as_data(part.end).next_multiple_of(page) }
+        let as_data = |address: u64| {
+            address
+                .wrapping_sub(window)
+                .wrapping_add(self.flash.address)
+        };
+        image::Region {
+            start: as_data(part.start) / page * page,
+            end: as_data(part.end).next_multiple_of(page),
+        }
     }
 
     /// Its core.
@@ -137,15 +154,22 @@ impl Chip {
     /// # Panics
     /// Never: a test looks up every chip's core.
     pub fn core(&self) -> &'static Core {
-        FILE.core.get(&self.core).expect("a test looks up every chip's core")
+        FILE.core
+            .get(&self.core)
+            .expect("a test looks up every chip's core")
     }
 }
 
 /// Whether a pattern of [`Chip::parts`] is one of `name`.
 fn matches(pattern: &str, name: &str) -> bool {
-    let (pattern, is_open) = pattern.strip_suffix('*').map_or((pattern, false), |start| (start, true));
+    let (pattern, is_open) = pattern
+        .strip_suffix('*')
+        .map_or((pattern, false), |start| (start, true));
     let fits = pattern.len() == name.len() || (is_open && pattern.len() < name.len());
-    fits && pattern.bytes().zip(name.bytes()).all(|(p, n)| p == b'?' || p == n)
+    fits && pattern
+        .bytes()
+        .zip(name.bytes())
+        .all(|(p, n)| p == b'?' || p == n)
 }
 
 #[cfg(test)]
@@ -158,28 +182,71 @@ mod tests {
         assert_eq!(Chip::all().len(), 14);
         for chip in Chip::all() {
             let name = &chip.name;
-            let core = FILE.core.get(&chip.core).unwrap_or_else(|| panic!("{name}: no core {}", chip.core));
+            let core = FILE
+                .core
+                .get(&chip.core)
+                .unwrap_or_else(|| panic!("{name}: no core {}", chip.core));
             if let Some(machine) = &core.machine {
-                assert!(CostTable::builtin().machine.contains_key(machine), "{name}: no costs of {machine}");
-                assert!(0.5 <= core.cycles[0] && core.cycles[0] <= core.cycles[1] && core.cycles[1] <= 4.0, "{name}");
+                assert!(
+                    CostTable::builtin().machine.contains_key(machine),
+                    "{name}: no costs of {machine}"
+                );
+                assert!(
+                    0.5 <= core.cycles[0]
+                        && core.cycles[0] <= core.cycles[1]
+                        && core.cycles[1] <= 4.0,
+                    "{name}"
+                );
             }
-            assert!(chip.source.len() > 20 && core.source.len() > 10, "{name}: no source");
-            assert!((16..=1000).contains(&chip.mhz) && chip.line.is_power_of_two(), "{name}");
-            assert!(chip.line_cycles[0] > 0 && chip.line_cycles[0] <= chip.line_cycles[1], "{name}");
-            assert!(chip.cache_bytes.is_power_of_two() && !chip.ram.is_empty(), "{name}");
-            assert!(chip.flash.bytes >= 128 << 10 && chip.flash.address.is_multiple_of(16), "{name}");
-            let erased: u64 = chip.sectors.iter().map(|[count, bytes]| count * bytes).sum();
-            let written = chip.probe_rs.is_some() || chip.uf2_family.is_some();
-            assert!(erased == chip.flash.bytes || (erased == 0 && !written), "{name}: {erased} bytes of sectors");
-            let mut regions: Vec<&Region> = chip.ram.iter().chain([&chip.flash]).collect();
-            regions.sort_by_key(|region| region.address);
-            assert!(regions.windows(2).all(|two| two[0].address + two[0].bytes <= two[1].address), "{name}: overlap");
-            // A page ends where a sector does.
             assert!(
-                chip.page.is_none_or(|page| page.is_power_of_two() && chip.flash.address.is_multiple_of(page)),
+                chip.source.len() > 20 && core.source.len() > 10,
+                "{name}: no source"
+            );
+            assert!(
+                (16..=1000).contains(&chip.mhz) && chip.line.is_power_of_two(),
                 "{name}"
             );
-            assert!(std::ptr::eq(Chip::find(name).expect("its own name"), chip), "{name}: not the only one");
+            assert!(
+                chip.line_cycles[0] > 0 && chip.line_cycles[0] <= chip.line_cycles[1],
+                "{name}"
+            );
+            assert!(
+                chip.cache_bytes.is_power_of_two() && !chip.ram.is_empty(),
+                "{name}"
+            );
+            assert!(
+                chip.flash.bytes >= 128 << 10 && chip.flash.address.is_multiple_of(16),
+                "{name}"
+            );
+            let erased: u64 = chip
+                .sectors
+                .iter()
+                .map(|[count, bytes]| count * bytes)
+                .sum();
+            let written = chip.probe_rs.is_some() || chip.uf2_family.is_some();
+            assert!(
+                erased == chip.flash.bytes || (erased == 0 && !written),
+                "{name}: {erased} bytes of sectors"
+            );
+            let mut regions: Vec<&Region> = chip.ram.iter().chain([&chip.flash]).collect();
+            regions.sort_by_key(|region| region.address);
+            assert!(
+                regions
+                    .windows(2)
+                    .all(|two| two[0].address + two[0].bytes <= two[1].address),
+                "{name}: overlap"
+            );
+            // A page ends where a sector does.
+            assert!(
+                chip.page.is_none_or(
+                    |page| page.is_power_of_two() && chip.flash.address.is_multiple_of(page)
+                ),
+                "{name}"
+            );
+            assert!(
+                std::ptr::eq(Chip::find(name).expect("its own name"), chip),
+                "{name}: not the only one"
+            );
         }
         let used = |core: &String| Chip::all().iter().any(|chip| chip.core == *core);
         assert!(FILE.core.keys().all(used), "a core that no chip has");
@@ -188,7 +255,10 @@ mod tests {
     #[test]
     fn sectors_of_several_sizes() {
         let chip = Chip::find("STM32F405").unwrap();
-        let at = |address| chip.sector_at(address).map(|sector| (sector.start, sector.bytes()));
+        let at = |address| {
+            chip.sector_at(address)
+                .map(|sector| (sector.start, sector.bytes()))
+        };
         // RM0090 table 5.
         assert_eq!(at(0x0800_0000), Some((0x0800_0000, 16 << 10)));
         assert_eq!(at(0x0800_ffff), Some((0x0800_c000, 16 << 10)));
@@ -200,18 +270,42 @@ mod tests {
 
     #[test]
     fn firmware_takes_pages_of_mapped_flash() {
-        let taken = |chip: &str, start, bytes| Chip::find(chip).unwrap().taken(image::Region::new(start, bytes));
-        for (chip, start) in [("ESP32-C3", 0x3c01_0020), ("ESP32-C3", 0x4201_0020), ("ESP32-S3", 0x4201_0020)] {
-            assert_eq!(taken(chip, start, 0x1_0000), image::Region::new(0x3c01_0000, 0x2_0000), "{chip} {start:#x}");
+        let taken = |chip: &str, start, bytes| {
+            Chip::find(chip)
+                .unwrap()
+                .taken(image::Region::new(start, bytes))
+        };
+        for (chip, start) in [
+            ("ESP32-C3", 0x3c01_0020),
+            ("ESP32-C3", 0x4201_0020),
+            ("ESP32-S3", 0x4201_0020),
+        ] {
+            assert_eq!(
+                taken(chip, start, 0x1_0000),
+                image::Region::new(0x3c01_0000, 0x2_0000),
+                "{chip} {start:#x}"
+            );
         }
-        assert_eq!(taken("ESP32-C6", 0x4201_0020, 16), image::Region::new(0x4201_0000, 0x1_0000));
-        assert_eq!(taken("STM32F405", 0x0801_0020, 16), image::Region::new(0x0801_0020, 16));
+        assert_eq!(
+            taken("ESP32-C6", 0x4201_0020, 16),
+            image::Region::new(0x4201_0000, 0x1_0000)
+        );
+        assert_eq!(
+            taken("STM32F405", 0x0801_0020, 16),
+            image::Region::new(0x0801_0020, 16)
+        );
     }
 
     #[test]
     fn names_are_matched_and_suggested() {
-        assert_eq!(Chip::find("esp32c3").map(|chip| chip.name.as_str()), Some("ESP32-C3"));
-        assert_eq!(Chip::find("NRF52840").map(|chip| chip.name.as_str()), Some("nRF52840"));
+        assert_eq!(
+            Chip::find("esp32c3").map(|chip| chip.name.as_str()),
+            Some("ESP32-C3")
+        );
+        assert_eq!(
+            Chip::find("NRF52840").map(|chip| chip.name.as_str()),
+            Some("nRF52840")
+        );
         assert!(Chip::find("nRF52").is_none());
         // As probe-rs, CubeMX, embassy and the makers write them.
         for (name, chip) in [
@@ -232,10 +326,22 @@ mod tests {
             ("ESP32-C3", "ESP32-C3"),
             ("esp32s3", "ESP32-S3"),
         ] {
-            assert_eq!(Chip::find(name).map(|chip| chip.name.as_str()), Some(chip), "{name}");
+            assert_eq!(
+                Chip::find(name).map(|chip| chip.name.as_str()),
+                Some(chip),
+                "{name}"
+            );
         }
         // Half the flash, another chip, and what is no part of this one.
-        for name in ["STM32F405RE", "STM32H743ZG", "STM32F407VG", "nRF52832_xxAA", "RP2354A", "STM32F405R", ""] {
+        for name in [
+            "STM32F405RE",
+            "STM32H743ZG",
+            "STM32F407VG",
+            "nRF52832_xxAA",
+            "RP2354A",
+            "STM32F405R",
+            "",
+        ] {
             assert!(Chip::find(name).is_none(), "{name}");
         }
         assert_eq!(Chip::similar("nrf52841"), ["nRF52840"]);

@@ -40,8 +40,9 @@ impl CostTable {
     /// # Panics
     /// Never: a test reads the same text.
     pub fn builtin() -> &'static Self {
-        static TABLE: LazyLock<CostTable> =
-            LazyLock::new(|| CostTable::parse(include_str!("costs.toml")).expect("costs.toml was read by a test"));
+        static TABLE: LazyLock<CostTable> = LazyLock::new(|| {
+            CostTable::parse(include_str!("costs.toml")).expect("costs.toml was read by a test")
+        });
         &TABLE
     }
 
@@ -52,7 +53,12 @@ impl CostTable {
     pub fn parse(text: &str) -> Result<Self, String> {
         let table: Self = toml::from_str(text).map_err(|e| e.to_string())?;
         let known = |name: &String| Unit::ALL.iter().any(|unit| unit.name() == name);
-        match table.machine.values().flat_map(|costs| costs.unit.keys()).find(|name| !known(name)) {
+        match table
+            .machine
+            .values()
+            .flat_map(|costs| costs.unit.keys())
+            .find(|name| !known(name))
+        {
             Some(name) => Err(format!("no unit is called {name}")),
             None => Ok(table),
         }
@@ -62,6 +68,8 @@ impl CostTable {
 impl Costs {
     /// Instructions of `work`.
     pub fn instructions(&self, work: &Work) -> f64 {
-        work.present().map(|(unit, amount)| amount * self.unit.get(unit.name()).copied().unwrap_or(0.0)).sum()
+        work.present()
+            .map(|(unit, amount)| amount * self.unit.get(unit.name()).copied().unwrap_or(0.0))
+            .sum()
     }
 }

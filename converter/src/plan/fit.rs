@@ -41,11 +41,25 @@ pub struct Fit {
 }
 
 impl Fit {
-    pub(super) fn new(demand: &Demand, chip: &'static Chip, code_bytes: u64, stack_bytes: u64) -> Self {
+    pub(super) fn new(
+        demand: &Demand,
+        chip: &'static Chip,
+        code_bytes: u64,
+        stack_bytes: u64,
+    ) -> Self {
         let mut needs = [
-            Need { name: "state", bytes: demand.state_bytes },
-            Need { name: "scratch", bytes: demand.scratch_bytes },
-            Need { name: "stack", bytes: stack_bytes },
+            Need {
+                name: "state",
+                bytes: demand.state_bytes,
+            },
+            Need {
+                name: "scratch",
+                bytes: demand.scratch_bytes,
+            },
+            Need {
+                name: "stack",
+                bytes: stack_bytes,
+            },
         ];
         // The longest first, each into the first region with room: regions are listed fastest first.
         needs.sort_by_key(|need| std::cmp::Reverse(need.bytes));
@@ -55,7 +69,10 @@ impl Fit {
             if let Some(at) = at {
                 left[at] -= need.bytes;
             }
-            Placed { need, region: at.map(|at| chip.ram[at].name.as_str()) }
+            Placed {
+                need,
+                region: at.map(|at| chip.ram[at].name.as_str()),
+            }
         });
         Self {
             code_bytes,
@@ -79,7 +96,12 @@ impl Fit {
 
     /// Bytes of RAM that are missing; where the sum would fit but no region is long enough, the bytes of what has no place.
     pub fn ram_short(&self) -> u64 {
-        let homeless: u64 = self.ram.iter().filter(|p| p.region.is_none()).map(|p| p.need.bytes).sum();
+        let homeless: u64 = self
+            .ram
+            .iter()
+            .filter(|p| p.region.is_none())
+            .map(|p| p.need.bytes)
+            .sum();
         match self.ram_used.saturating_sub(self.ram_bytes) {
             0 => homeless,
             short => short,

@@ -82,7 +82,11 @@ fn costs_of(core: &Core) -> (u64, u64, Option<&'static Costs>) {
         Some(costs) => (costs.code_bytes, costs.stack_bytes, Some(costs)),
         None => {
             let most = |bytes: fn(&Costs) -> u64| table.values().map(bytes).max().unwrap_or(0);
-            (most(|costs| costs.code_bytes), most(|costs| costs.stack_bytes), None)
+            (
+                most(|costs| costs.code_bytes),
+                most(|costs| costs.stack_bytes),
+                None,
+            )
         }
     }
 }
@@ -107,7 +111,11 @@ impl Demand {
     pub fn on(&self, chip: &'static Chip) -> Plan {
         let (code_bytes, stack_bytes, costs) = costs_of(chip.core());
         let fit = Fit::new(self, chip, code_bytes, stack_bytes);
-        Plan { chip, fit, speed: costs.map(|costs| self.speed(chip, costs)) }
+        Plan {
+            chip,
+            fit,
+            speed: costs.map(|costs| self.speed(chip, costs)),
+        }
     }
 
     /// Cycles: instructions at the core's rate, the weights once from flash, and the code once at best; at worst the code anew for
@@ -115,14 +123,30 @@ impl Demand {
     fn speed(&self, chip: &Chip, costs: &Costs) -> Speed {
         let instructions = costs.instructions(&self.work);
         let [small, large] = [self.passes[1], self.passes[0]];
-        let passes = if chip.cache_bytes < LAYER_CACHE_BYTES { small } else { large };
-        let cycles = |bound: usize, passes: u64| {
-            let lines = (self.streamed_bytes + passes * costs.code_bytes).div_ceil(chip.line.into());
-            instructions * chip.core().cycles[bound] + (lines * u64::from(chip.line_cycles[bound])) as f64
+        let passes = if chip.cache_bytes < LAYER_CACHE_BYTES {
+            small
+        } else {
+            large
         };
-        let cycles = Range { low: cycles(0, 1), high: cycles(1, passes) };
+        let cycles = |bound: usize, passes: u64| {
+            let lines =
+                (self.streamed_bytes + passes * costs.code_bytes).div_ceil(chip.line.into());
+            instructions * chip.core().cycles[bound]
+                + (lines * u64::from(chip.line_cycles[bound])) as f64
+        };
+        let cycles = Range {
+            low: cycles(0, 1),
+            high: cycles(1, passes),
+        };
         let hertz = 1e6 * f64::from(chip.mhz);
-        let tokens_per_second = Range { low: hertz / cycles.high, high: hertz / cycles.low };
-        Speed { instructions, cycles, tokens_per_second }
+        let tokens_per_second = Range {
+            low: hertz / cycles.high,
+            high: hertz / cycles.low,
+        };
+        Speed {
+            instructions,
+            cycles,
+            tokens_per_second,
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! What a token does, counted in units whose cost can be measured.
 
 use sla_format::{
-    Backbone, FeatureMap, InputKind, KeyGate, LAYER_ROLES, LOGIT_TILE, OutputGate, QueryGate, Role, StateKind,
-    TensorDesc, TensorKind, pad_cols, pad_input, pad_rows,
+    Backbone, FeatureMap, InputKind, KeyGate, LAYER_ROLES, LOGIT_TILE, OutputGate, QueryGate, Role,
+    StateKind, TensorDesc, TensorKind, pad_cols, pad_input, pad_rows,
 };
 use sla_runtime::Model;
 
@@ -123,7 +123,10 @@ impl Work {
             }
             work.heads(model, layer);
         }
-        work.matrix(&model.tensor(layers, Role::Head), (desc.outputs as usize).div_ceil(LOGIT_TILE));
+        work.matrix(
+            &model.tensor(layers, Role::Head),
+            (desc.outputs as usize).div_ceil(LOGIT_TILE),
+        );
         if desc.input == InputKind::Features {
             work.matrix(&model.tensor(layers, Role::Input), 1);
             work.add(Unit::Feature, desc.inputs as usize);
@@ -140,7 +143,16 @@ impl Work {
     pub fn of_matrix(kind: TensorKind, rows: usize, cols: usize, block: usize) -> Self {
         let mut work = Self::default();
         let (rows, cols) = (rows as u32, cols as u32);
-        work.matrix(&TensorDesc { kind, rows, cols, block_tiles: (block / 16) as u8, ..TensorDesc::ABSENT }, 1);
+        work.matrix(
+            &TensorDesc {
+                kind,
+                rows,
+                cols,
+                block_tiles: (block / 16) as u8,
+                ..TensorDesc::ABSENT
+            },
+            1,
+        );
         work
     }
 
@@ -151,7 +163,10 @@ impl Work {
 
     /// Units that there are any of.
     pub fn present(&self) -> impl Iterator<Item = (Unit, f64)> + '_ {
-        Unit::ALL.iter().map(|&unit| (unit, self.get(unit))).filter(|(_, amount)| *amount > 0.0)
+        Unit::ALL
+            .iter()
+            .map(|&unit| (unit, self.get(unit)))
+            .filter(|(_, amount)| *amount > 0.0)
     }
 
     fn add(&mut self, unit: Unit, amount: usize) {
@@ -165,7 +180,14 @@ impl Work {
                 let block = 16 * usize::from(t.block_tiles);
                 let blocks = if block == 0 { 1 } else { cols.div_ceil(block) };
                 let several = blocks > 1;
-                self.add(if several { Unit::MacInt8Blocks } else { Unit::MacInt8 }, rows * pad_cols(cols));
+                self.add(
+                    if several {
+                        Unit::MacInt8Blocks
+                    } else {
+                        Unit::MacInt8
+                    },
+                    rows * pad_cols(cols),
+                );
                 self.add(Unit::BlockInt8, if several { rows * blocks } else { 0 });
                 self.add(Unit::RowInt8, rows);
             }
@@ -181,26 +203,45 @@ impl Work {
     /// Everything between the projections of a layer and o_proj.
     fn heads(&mut self, model: &Model, layer: usize) {
         let desc = model.desc();
-        let (heads, d_k, d_v) = (desc.state_heads as usize, desc.d_k as usize, desc.d_v as usize);
+        let (heads, d_k, d_v) = (
+            desc.state_heads as usize,
+            desc.d_k as usize,
+            desc.d_v as usize,
+        );
         let elements = heads * d_k * d_v;
         let int16 = model.states().of(layer) == StateKind::Int16;
         let (head, key, state, read) = match (desc.backbone, int16) {
-            (Backbone::RetNet, false) => (Unit::HeadRetNet, Unit::KeyRetNet, Unit::StateInt32, None),
+            (Backbone::RetNet, false) => {
+                (Unit::HeadRetNet, Unit::KeyRetNet, Unit::StateInt32, None)
+            }
             (Backbone::RetNet, true) => (Unit::HeadRetNet, Unit::KeyRetNet, Unit::StateInt16, None),
             (Backbone::Gla, false) => (Unit::HeadGla, Unit::KeyGla, Unit::RowsInt32, None),
             (Backbone::Gla, true) => (Unit::HeadGla, Unit::KeyGla, Unit::RowsInt16, None),
-            (Backbone::GatedDeltaNet, false) => {
-                (Unit::HeadDelta, Unit::KeyDelta, Unit::StateInt32, Some(Unit::ReadInt32))
-            }
-            (Backbone::GatedDeltaNet, true) => {
-                (Unit::HeadDelta, Unit::KeyDelta, Unit::StateInt16, Some(Unit::ReadInt16))
-            }
+            (Backbone::GatedDeltaNet, false) => (
+                Unit::HeadDelta,
+                Unit::KeyDelta,
+                Unit::StateInt32,
+                Some(Unit::ReadInt32),
+            ),
+            (Backbone::GatedDeltaNet, true) => (
+                Unit::HeadDelta,
+                Unit::KeyDelta,
+                Unit::StateInt16,
+                Some(Unit::ReadInt16),
+            ),
         };
         self.add(head, heads);
         self.add(key, heads * d_k);
         if int16 {
             let retnet = desc.backbone == Backbone::RetNet;
-            self.add(if retnet { Unit::KeyRetNetInt16 } else { Unit::KeyInt16 }, heads * d_k);
+            self.add(
+                if retnet {
+                    Unit::KeyRetNetInt16
+                } else {
+                    Unit::KeyInt16
+                },
+                heads * d_k,
+            );
         }
         self.add(state, elements);
         let passes = if read.is_some() { 2 } else { 1 } * heads * d_v.div_ceil(16);
@@ -218,7 +259,8 @@ impl Work {
             OutputGate::Silu => self.add(Unit::GateSilu, heads * d_v),
             OutputGate::Sigmoid => self.add(Unit::GateSigmoid, heads * d_v),
         }
-        let gates = usize::from(desc.query_gate != QueryGate::None) + usize::from(desc.key_gate != KeyGate::None);
+        let gates = usize::from(desc.query_gate != QueryGate::None)
+            + usize::from(desc.key_gate != KeyGate::None);
         self.add(Unit::HeadGate, gates * desc.heads as usize);
         let mapped = desc.q_len() + desc.k_len();
         let channels = mapped + desc.v_len();
@@ -242,7 +284,9 @@ pub fn streamed_bytes(model: &Model) -> u64 {
         (t.data_bytes().unwrap_or(0) + constants) as u64
     };
     let layer_roles = || Role::ALL.into_iter().take(LAYER_ROLES);
-    let in_layers: u64 = (0..layers).flat_map(|layer| layer_roles().map(move |role| bytes(layer, role))).sum();
+    let in_layers: u64 = (0..layers)
+        .flat_map(|layer| layer_roles().map(move |role| bytes(layer, role)))
+        .sum();
     let input = match desc.input {
         InputKind::Tokens => u64::from(desc.hidden),
         InputKind::Features => bytes(layers, Role::Input),

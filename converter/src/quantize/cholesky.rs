@@ -17,7 +17,9 @@ impl Factor {
         let mut diagonal: Vec<f64> = (0..n).map(|i| h[i * n + i]).collect();
         let mut lower = vec![0.0; n * n];
         for k in 0..n {
-            let pivot = (k..n).min_by(|&a, &b| diagonal[a].total_cmp(&diagonal[b])).unwrap_or(k);
+            let pivot = (k..n)
+                .min_by(|&a, &b| diagonal[a].total_cmp(&diagonal[b]))
+                .unwrap_or(k);
             order.swap(k, pivot);
             diagonal.swap(k, pivot);
             if pivot != k {
@@ -85,7 +87,9 @@ mod tests {
     fn the_factor_multiplies_back_and_solves() {
         for n in [1usize, 2, 7, 20] {
             let x: Vec<f64> = (0..n * n).map(|i| ((i * i + 3 * i) as f64).sin()).collect();
-            let entry = |i: usize, j: usize| dot(&x[i * n..][..n], &x[j * n..][..n]) + if i == j { 0.5 } else { 0.0 };
+            let entry = |i: usize, j: usize| {
+                dot(&x[i * n..][..n], &x[j * n..][..n]) + if i == j { 0.5 } else { 0.0 }
+            };
             let h: Vec<f64> = (0..n * n).map(|i| entry(i / n, i % n)).collect();
             let factor = Factor::new(&h, n);
             for i in 0..n {
@@ -97,7 +101,10 @@ mod tests {
             let want: Vec<f64> = (0..n).map(|i| i as f64 - 1.5).collect();
             let mut b: Vec<f64> = h.chunks(n).map(|row| dot(row, &want)).collect();
             factor.solve(&mut b);
-            assert!(b.iter().zip(&want).all(|(a, b)| (a - b).abs() < 1e-6), "{b:?}");
+            assert!(
+                b.iter().zip(&want).all(|(a, b)| (a - b).abs() < 1e-6),
+                "{b:?}"
+            );
         }
     }
 }

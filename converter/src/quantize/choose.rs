@@ -53,8 +53,16 @@ pub fn can_be_int4(role: Role, rows: usize, cols: usize) -> bool {
 /// What int4 saves of a matrix's int8 bytes in the file.
 pub fn saving(rows: usize, cols: usize) -> usize {
     let bytes = |kind| {
-        let entry = TensorDesc { kind, rows: rows as u32, cols: cols as u32, ..TensorDesc::ABSENT };
-        entry.data_bytes().unwrap_or(0).next_multiple_of(SECTION_ALIGN)
+        let entry = TensorDesc {
+            kind,
+            rows: rows as u32,
+            cols: cols as u32,
+            ..TensorDesc::ABSENT
+        };
+        entry
+            .data_bytes()
+            .unwrap_or(0)
+            .next_multiple_of(SECTION_ALIGN)
     };
     bytes(TensorKind::I8).saturating_sub(bytes(TensorKind::I4))
 }
@@ -76,18 +84,25 @@ pub struct Candidate {
 pub fn candidates(model: &Model, desc: &ModelDesc, head: Bits) -> Vec<Candidate> {
     let (config, weights) = (&model.config, &model.weights);
     let features = desc.input == sla_format::InputKind::Features;
-    let all = matrices(config, weights, desc).into_iter().filter_map(|(layer, role)| {
-        let matrix = folding(config, weights, desc, layer, role)?.matrix;
-        let (rows, cols) = (matrix.rows, matrix.cols);
-        let allowed = match role {
-            // Raw features have any range.
-            Role::Input if features => false,
-            Role::Input | Role::Head => head == Bits::Int4,
-            _ => true,
-        };
-        let candidate = Candidate { layer, role, saving: saving(rows, cols), sensitivity: 0.0 };
-        (allowed && can_be_int4(role, rows, cols) && candidate.saving > 0).then_some(candidate)
-    });
+    let all = matrices(config, weights, desc)
+        .into_iter()
+        .filter_map(|(layer, role)| {
+            let matrix = folding(config, weights, desc, layer, role)?.matrix;
+            let (rows, cols) = (matrix.rows, matrix.cols);
+            let allowed = match role {
+                // Raw features have any range.
+                Role::Input if features => false,
+                Role::Input | Role::Head => head == Bits::Int4,
+                _ => true,
+            };
+            let candidate = Candidate {
+                layer,
+                role,
+                saving: saving(rows, cols),
+                sensitivity: 0.0,
+            };
+            (allowed && can_be_int4(role, rows, cols) && candidate.saving > 0).then_some(candidate)
+        });
     all.collect()
 }
 
@@ -99,26 +114,51 @@ pub fn measure(
     candidates: &mut [Candidate],
     done: &mut dyn FnMut(f64),
 ) {
-    let is_candidate = |layer, role| candidates.iter().any(|c| (c.layer, c.role) == (layer, role));
-    let bits = |layer, role| if is_candidate(layer, role) { Bits::Int4 } else { Bits::Int8 };
-    let (alone, _) = quantize(model, rows, &Plan { desc, bits: &bits, chained: false }, &mut |x| done(0.5 * x));
+    let is_candidate = |layer, role| {
+        candidates
+            .iter()
+            .any(|c| (c.layer, c.role) == (layer, role))
+    };
+    let bits = |layer, role| {
+        if is_candidate(layer, role) {
+            Bits::Int4
+        } else {
+            Bits::Int8
+        }
+    };
+    let (alone, _) = quantize(
+        model,
+        rows,
+        &Plan {
+            desc,
+            bits: &bits,
+            chained: false,
+        },
+        &mut |x| done(0.5 * x),
+    );
     let size: usize = matrices(&model.config, &model.weights, desc)
         .iter()
         .filter_map(|&(layer, role)| folding(&model.config, &model.weights, desc, layer, role))
         .map(|recipe| recipe.matrix.data.len())
         .sum();
-    let steps = (BUDGET / size.max(1) / candidates.len().max(1)).clamp(*STEPS.start(), *STEPS.end());
+    let steps =
+        (BUDGET / size.max(1) / candidates.len().max(1)).clamp(*STEPS.start(), *STEPS.end());
     let float = log_probs(model, rows, steps);
     let count = candidates.len();
     for (i, candidate) in candidates.iter_mut().enumerate() {
         let Candidate { layer, role, .. } = *candidate;
-        let recipe = folding(&model.config, &model.weights, desc, layer, role).expect("a candidate is a matrix");
+        let recipe = folding(&model.config, &model.weights, desc, layer, role)
+            .expect("a candidate is a matrix");
         let columns = recipe.columns.clone();
         let mut matrix = dequantized(alone.matrix(layer, role), columns.as_deref());
         swap(model, layer, role, &mut matrix);
         let fixed = log_probs(model, rows, steps);
         swap(model, layer, role, &mut matrix);
-        let kl = float.iter().zip(&fixed).map(|(&p, &q)| f64::from(p).exp() * f64::from(p - q)).sum::<f64>();
+        let kl = float
+            .iter()
+            .zip(&fixed)
+            .map(|(&p, &q)| f64::from(p).exp() * f64::from(p - q))
+            .sum::<f64>();
         candidate.sensitivity = (kl / (float.len() / model.config.outputs).max(1) as f64).max(0.0);
         done(0.5 + 0.5 * (i + 1) as f64 / count as f64);
     }
@@ -176,9 +216,15 @@ pub fn explain(costs: &[Cost], candidates: &[Candidate], layers: usize) -> Vec<[
     let head = ["tensor", "bits", "output error", "KL if int4 alone"].map(String::from);
     let rows = costs.iter().map(|cost| {
         let name = cost.role.name();
-        let measured = candidates.iter().find(|c| (c.layer, c.role) == (cost.layer, cost.role) && c.sensitivity > 0.0);
+        let measured = candidates
+            .iter()
+            .find(|c| (c.layer, c.role) == (cost.layer, cost.role) && c.sensitivity > 0.0);
         [
-            if cost.layer < layers { format!("layers.{}.{name}", cost.layer) } else { name.to_string() },
+            if cost.layer < layers {
+                format!("layers.{}.{name}", cost.layer)
+            } else {
+                name.to_string()
+            },
             if cost.bits == Bits::Int4 { "4" } else { "8" }.to_string(),
             format!("{:.4} %", 100.0 * cost.error.sqrt()),
             measured.map_or_else(|| "-".into(), |c| format!("{:.2e}", c.sensitivity)),
@@ -192,12 +238,22 @@ mod tests {
     use super::*;
 
     fn candidate(saving: usize, sensitivity: f64) -> Candidate {
-        Candidate { layer: 0, role: Role::Query, saving, sensitivity }
+        Candidate {
+            layer: 0,
+            role: Role::Query,
+            saving,
+            sensitivity,
+        }
     }
 
     #[test]
     fn the_dearest_bytes_go_first() {
-        let all = [candidate(100, 1.0), candidate(50, 1.0), candidate(10, 0.01), candidate(100, 9.0)];
+        let all = [
+            candidate(100, 1.0),
+            candidate(50, 1.0),
+            candidate(10, 0.01),
+            candidate(100, 9.0),
+        ];
         assert_eq!(select(&all, 260), Ok(vec![true; 4]));
         assert_eq!(select(&all, 160), Ok(vec![true, true, true, false]));
         // 50 bytes are left after the best: the second best fits, the third does not.

@@ -58,7 +58,11 @@ impl Objective {
         for (k, &c) in factor.order.iter().enumerate() {
             own_cost[c] = factor.row(k)[k].powi(2);
         }
-        Self { h, factor, own_cost }
+        Self {
+            h,
+            factor,
+            own_cost,
+        }
     }
 
     /// Columns.
@@ -89,7 +93,12 @@ impl Objective {
                 best_step(&w[at..end], &self.own_cost[at..end], grid)
             })
             .collect();
-        let mut row = Row { scale: vec![0; steps.len()], integers: vec![0; n], unit: 0.0, error: 0.0 };
+        let mut row = Row {
+            scale: vec![0; steps.len()],
+            integers: vec![0; n],
+            unit: 0.0,
+            error: 0.0,
+        };
         row.set_steps(&mut steps, grid);
         self.successive(w, grid, &mut row, || 0.0);
         let mut gradient = vec![0.0; n];
@@ -107,7 +116,9 @@ impl Objective {
         for _ in 0..ROUNDS {
             let mut next = row.clone();
             if grid.scales > 1 {
-                let Some(mut steps) = self.best_steps(w, grid, &next) else { break };
+                let Some(mut steps) = self.best_steps(w, grid, &next) else {
+                    break;
+                };
                 next.set_steps(&mut steps, grid);
             }
             self.descend(w, grid, &mut next, &mut gradient);
@@ -125,7 +136,11 @@ impl Objective {
 
     /// Further starts: they cost n² each, and matter only where steps are coarse.
     fn restarts(&self, grid: Grid) -> usize {
-        if grid.scales == 1 { 0 } else { (RESTART_COLUMNS / self.len().max(1)).min(RESTARTS) }
+        if grid.scales == 1 {
+            0
+        } else {
+            (RESTART_COLUMNS / self.len().max(1)).min(RESTARTS)
+        }
     }
 
     /// From the last position to the first: each column is rounded with what the errors so far make of it, shifted by
@@ -139,14 +154,19 @@ impl Objective {
             let q = nearest(w[c] + due[k] / lower[k] + jitter() * step, step, grid);
             row.integers[c] = q;
             let e = w[c] - f64::from(q) * step;
-            due[..k].iter_mut().zip(lower).for_each(|(d, l)| *d += e * l);
+            due[..k]
+                .iter_mut()
+                .zip(lower)
+                .for_each(|(d, l)| *d += e * l);
         }
     }
 
     /// Coordinate descent on the integers; leaves H·(ŵ - w) in `gradient` and sets the error.
     fn descend(&self, w: &[f64], grid: Grid, row: &mut Row, gradient: &mut [f64]) {
         let n = self.len();
-        let mut e: Vec<f64> = (0..n).map(|c| f64::from(row.integers[c]) * row.step(c, grid) - w[c]).collect();
+        let mut e: Vec<f64> = (0..n)
+            .map(|c| f64::from(row.integers[c]) * row.step(c, grid) - w[c])
+            .collect();
         for (g, h) in gradient.iter_mut().zip(self.h.chunks_exact(n.max(1))) {
             *g = dot(h, &e);
         }
@@ -160,7 +180,10 @@ impl Objective {
                     let change = f64::from(q) * step - value;
                     row.integers[c] = q;
                     e[c] += change;
-                    gradient.iter_mut().zip(h).for_each(|(g, h)| *g += change * h);
+                    gradient
+                        .iter_mut()
+                        .zip(h)
+                        .for_each(|(g, h)| *g += change * h);
                     moved = true;
                 }
             }
@@ -183,7 +206,8 @@ impl Objective {
             }
             let h = &self.h[c * n..(c + 1) * n];
             let g = c / grid.group;
-            for (other, (h, q_other)) in h.chunks(grid.group).zip(q.chunks(grid.group)).enumerate() {
+            for (other, (h, q_other)) in h.chunks(grid.group).zip(q.chunks(grid.group)).enumerate()
+            {
                 a[g * groups + other] += q[c] * dot(h, q_other);
             }
             b[g] += q[c] * dot(h, w);
@@ -209,7 +233,11 @@ impl Row {
         let largest = steps.iter().fold(0.0f64, |m, &s| m.max(s));
         self.unit = largest / f64::from(grid.scales);
         for (scale, step) in self.scale.iter_mut().zip(steps) {
-            *scale = if self.unit > 0.0 { (*step / self.unit).round().clamp(1.0, 255.0) as u8 } else { 0 };
+            *scale = if self.unit > 0.0 {
+                (*step / self.unit).round().clamp(1.0, 255.0) as u8
+            } else {
+                0
+            };
         }
     }
 }
@@ -228,18 +256,29 @@ impl Noise {
 }
 
 fn nearest(value: f64, step: f64, grid: Grid) -> i8 {
-    if step > 0.0 { (value / step).round().clamp(f64::from(grid.low), f64::from(grid.high)) as i8 } else { 0 }
+    if step > 0.0 {
+        (value / step)
+            .round()
+            .clamp(f64::from(grid.low), f64::from(grid.high)) as i8
+    } else {
+        0
+    }
 }
 
 /// The step with the least Σ cost·(w - ŵ)² among [`CLIPS`] fractions of the one that clips nothing.
 fn best_step(w: &[f64], cost: &[f64], grid: Grid) -> f64 {
-    let (min, max) = w.iter().fold((0.0f64, 0.0f64), |(a, b), &w| (a.min(w), b.max(w)));
+    let (min, max) = w
+        .iter()
+        .fold((0.0f64, 0.0f64), |(a, b), &w| (a.min(w), b.max(w)));
     let whole = (max / f64::from(grid.high)).max(min / f64::from(grid.low));
     if grid.scales == 1 {
         return whole;
     }
     let error = |step: f64| -> f64 {
-        w.iter().zip(cost).map(|(w, c)| c * (w - f64::from(nearest(*w, step, grid)) * step).powi(2)).sum()
+        w.iter()
+            .zip(cost)
+            .map(|(w, c)| c * (w - f64::from(nearest(*w, step, grid)) * step).powi(2))
+            .sum()
     };
     (0..CLIPS)
         .map(|i| whole * (1.0 - 0.5 * i as f64 / CLIPS as f64))
@@ -249,7 +288,10 @@ fn best_step(w: &[f64], cost: &[f64], grid: Grid) -> f64 {
 
 /// w·H·wᵀ
 pub fn quadratic(h: &[f64], w: &[f64]) -> f64 {
-    h.chunks_exact(w.len().max(1)).zip(w).map(|(row, w_c)| w_c * dot(row, w)).sum()
+    h.chunks_exact(w.len().max(1))
+        .zip(w)
+        .map(|(row, w_c)| w_c * dot(row, w))
+        .sum()
 }
 
 #[cfg(test)]
@@ -257,7 +299,12 @@ mod tests {
     use super::*;
     use crate::checkpoint::synth::Rng;
 
-    const GRID: Grid = Grid { low: -2, high: 1, group: 2, scales: 255 };
+    const GRID: Grid = Grid {
+        low: -2,
+        high: 1,
+        group: 2,
+        scales: 255,
+    };
 
     /// Σ x·xᵀ of correlated vectors, and a row.
     fn problem(n: usize, seed: u64) -> (Vec<f64>, Vec<f64>) {
@@ -279,7 +326,11 @@ mod tests {
 
     fn value(row: &Row, grid: Grid) -> Vec<f64> {
         let step = |c: usize| f64::from(row.scale[c / grid.group]) * row.unit;
-        row.integers.iter().enumerate().map(|(c, &q)| f64::from(q) * step(c)).collect()
+        row.integers
+            .iter()
+            .enumerate()
+            .map(|(c, &q)| f64::from(q) * step(c))
+            .collect()
     }
 
     fn error(h: &[f64], row: &Row, w: &[f64], grid: Grid) -> f64 {
@@ -294,22 +345,43 @@ mod tests {
             let (h, w) = problem(6, seed);
             let row = Objective::new(h.clone(), 6).round(&w, GRID);
             let own = error(&h, &row, &w, GRID);
-            assert!((row.error - own).abs() <= 1e-9 * own.max(1e-9), "seed {seed}: {} for {own}", row.error);
+            assert!(
+                (row.error - own).abs() <= 1e-9 * own.max(1e-9),
+                "seed {seed}: {} for {own}",
+                row.error
+            );
             // Every choice of integers for the same steps.
             let best = (0..4usize.pow(6)).map(|code| {
                 let integers = (0..6).map(|c| (code >> (2 * c) & 3) as i8 - 2).collect();
-                error(&h, &Row { integers, ..row.clone() }, &w, GRID)
+                error(
+                    &h,
+                    &Row {
+                        integers,
+                        ..row.clone()
+                    },
+                    &w,
+                    GRID,
+                )
             });
             let best = best.fold(f64::INFINITY, f64::min);
             assert!(own >= best - 1e-9);
             over += own / best;
         }
-        assert!(over / 40.0 < 1.25, "{} times the best on average", over / 40.0);
+        assert!(
+            over / 40.0 < 1.25,
+            "{} times the best on average",
+            over / 40.0
+        );
     }
 
     #[test]
     fn compensation_beats_rounding_to_nearest() {
-        let grid = Grid { low: -8, high: 7, group: 32, scales: 255 };
+        let grid = Grid {
+            low: -8,
+            high: 7,
+            group: 32,
+            scales: 255,
+        };
         for seed in 0..5 {
             let (h, w) = problem(64, seed);
             let row = Objective::new(h.clone(), 64).round(&w, grid);
@@ -328,6 +400,11 @@ mod tests {
         assert_eq!((row.integers, row.error), (vec![0; 5], 0.0));
         let row = Objective::new(vec![2.0], 1).round(&[-3.0], GRID);
         assert!((value(&row, GRID)[0] + 3.0).abs() < 0.02, "{row:?}");
-        assert!(Objective::new(Vec::new(), 0).round(&[], GRID).integers.is_empty());
+        assert!(
+            Objective::new(Vec::new(), 0)
+                .round(&[], GRID)
+                .integers
+                .is_empty()
+        );
     }
 }

@@ -23,12 +23,20 @@ impl Int4Rows {
     pub fn grid(cols: usize) -> Grid {
         let root = (cols.max(1) as f64).sqrt();
         let fits = pow2(31) / (8.0 * root * (pow2(super::LEAST_IN_BITS) + 0.5 * root)) - 1.0;
-        Grid { low: -8, high: 7, group: GROUP, scales: fits.min(255.0) as u8 }
+        Grid {
+            low: -8,
+            high: 7,
+            group: GROUP,
+            scales: fits.min(255.0) as u8,
+        }
     }
 
     /// A matrix of rows on [`Int4Rows::grid`].
     pub fn of(rows: Vec<Row>, cols: usize) -> Self {
-        let mut out = Self { cols, ..Self::default() };
+        let mut out = Self {
+            cols,
+            ..Self::default()
+        };
         for row in rows {
             out.integers.extend_from_slice(&row.integers);
             out.group_scale.extend_from_slice(&row.scale);
@@ -44,7 +52,9 @@ impl Int4Rows {
     /// The integers of a row with their group's scale.
     pub fn row(&self, r: usize) -> impl Iterator<Item = i32> {
         let scales = &self.group_scale[r * self.groups()..][..self.groups()];
-        let integers = self.integers[r * self.cols..][..self.cols].iter().enumerate();
+        let integers = self.integers[r * self.cols..][..self.cols]
+            .iter()
+            .enumerate();
         integers.map(move |(c, &q)| i32::from(q) * i32::from(scales[c / GROUP]))
     }
 
@@ -53,7 +63,10 @@ impl Int4Rows {
         const WORDS: usize = 17;
         let (rows, groups) = (self.unit.len(), self.groups());
         let mut out = vec![0x8888_8888u32; pad_rows(rows) / 4 * groups * WORDS];
-        out.iter_mut().skip(WORDS - 1).step_by(WORDS).for_each(|scales| *scales = 0);
+        out.iter_mut()
+            .skip(WORDS - 1)
+            .step_by(WORDS)
+            .for_each(|scales| *scales = 0);
         for r in 0..rows {
             for g in 0..groups {
                 let block = &mut out[(r / 4 * groups + g) * WORDS..][..WORDS];
@@ -79,7 +92,12 @@ mod tests {
         let (rows, cols) = (5, 40);
         let integers: Vec<i8> = (0..rows * cols).map(|i| (i * 7 % 16) as i8 - 8).collect();
         let group_scale: Vec<u8> = (1..=2 * rows as u8).collect();
-        let q = Int4Rows { cols, integers, group_scale, unit: vec![1.0; rows] };
+        let q = Int4Rows {
+            cols,
+            integers,
+            group_scale,
+            unit: vec![1.0; rows],
+        };
         let words = q.pack();
         assert_eq!(words.len(), 2 * 2 * 17);
         for r in 0..8 {
@@ -92,10 +110,21 @@ mod tests {
                 let inside = r < rows && c < cols;
                 assert_eq!(
                     n as i32 - 8,
-                    if inside { q.integers[r * cols + c].into() } else { 0 },
+                    if inside {
+                        q.integers[r * cols + c].into()
+                    } else {
+                        0
+                    },
                     "row {r}, column {c}"
                 );
-                assert_eq!(scale, if r < rows { q.group_scale[2 * r + c / 32].into() } else { 0 });
+                assert_eq!(
+                    scale,
+                    if r < rows {
+                        q.group_scale[2 * r + c / 32].into()
+                    } else {
+                        0
+                    }
+                );
             }
         }
     }

@@ -24,18 +24,34 @@ impl Int8Rows {
             // A row of zeros has no unit: it must not decide the format of its matrix.
             let step = max / 127.0;
             let unit = if step > 0.0 { step } else { 1.0 };
-            integers.extend(row.iter().map(|w| (w / unit).round().clamp(-127.0, 127.0) as i8));
+            integers.extend(
+                row.iter()
+                    .map(|w| (w / unit).round().clamp(-127.0, 127.0) as i8),
+            );
             scale.push(step);
         }
-        Self { cols, integers, scale }
+        Self {
+            cols,
+            integers,
+            scale,
+        }
     }
 
     /// What a row may be: one scale over all columns.
-    pub const GRID: Grid = Grid { low: -127, high: 127, group: usize::MAX / 2, scales: 1 };
+    pub const GRID: Grid = Grid {
+        low: -127,
+        high: 127,
+        group: usize::MAX / 2,
+        scales: 1,
+    };
 
     /// A matrix of rows on [`Int8Rows::GRID`].
     pub fn of(rows: Vec<Row>, cols: usize) -> Self {
-        let mut out = Self { cols, integers: Vec::with_capacity(rows.len() * cols), scale: Vec::new() };
+        let mut out = Self {
+            cols,
+            integers: Vec::with_capacity(rows.len() * cols),
+            scale: Vec::new(),
+        };
         for row in rows {
             out.integers.extend_from_slice(&row.integers);
             out.scale.push(row.unit);
@@ -59,7 +75,11 @@ impl Int8Rows {
         for (r, row) in self.rows().enumerate() {
             for (c, &w) in row.iter().enumerate() {
                 let at = r / 4 * 2 * cols + c / 8 * 16 + r % 4 / 2 * 8 + c % 8;
-                out[at] += if r % 2 == 1 { 256 * i16::from(w) } else { i16::from(w) };
+                out[at] += if r % 2 == 1 {
+                    256 * i16::from(w)
+                } else {
+                    i16::from(w)
+                };
             }
         }
         out
@@ -70,12 +90,20 @@ impl Int8Rows {
     pub(super) fn block_tiles(&self, length: f64) -> Option<u8> {
         let tiles = self.cols.div_ceil(16);
         let holds = |block: usize| {
-            let fits = |part: &[i8]| super::length(part.iter().map(|&w| w.into())) * length < f64::from(1 << 23);
-            self.rows().skip(1).step_by(2).all(|row| row.chunks(16 * block).all(fits))
+            let fits = |part: &[i8]| {
+                super::length(part.iter().map(|&w| w.into())) * length < f64::from(1 << 23)
+            };
+            self.rows()
+                .skip(1)
+                .step_by(2)
+                .all(|row| row.chunks(16 * block).all(fits))
         };
         if holds(tiles.max(1)) {
             return Some(0);
         }
-        (1..tiles.min(255)).rev().find(|&block| holds(block)).map(|block| block as u8)
+        (1..tiles.min(255))
+            .rev()
+            .find(|&block| holds(block))
+            .map(|block| block as u8)
     }
 }

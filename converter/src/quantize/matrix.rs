@@ -42,13 +42,24 @@ pub fn lower_matrix(
     let length = input_length(in_bits, q.cols());
     let (block_tiles, acc_bounds): (u8, Vec<f64>) = match source {
         Source::Row => (0, vec![q.reach(); rows]),
-        _ => (q.block_tiles(length)?, q.lengths().into_iter().map(|l| l * length).collect()),
+        _ => (
+            q.block_tiles(length)?,
+            q.lengths().into_iter().map(|l| l * length).collect(),
+        ),
     };
     // Real value of one accumulator unit of each row.
     let scale = source.scale(q.kind());
     let unit: Vec<f64> = q.unit().iter().map(|s| s * scale * gain).collect();
-    let reach = if source == Source::Row { scale.recip() } else { 1.0 };
-    let bounds: Vec<f64> = acc_bounds.iter().zip(&unit).map(|(a, u)| a * reach * u).collect();
+    let reach = if source == Source::Row {
+        scale.recip()
+    } else {
+        1.0
+    };
+    let bounds: Vec<f64> = acc_bounds
+        .iter()
+        .zip(&unit)
+        .map(|(a, u)| a * reach * u)
+        .collect();
     let largest_unit = match unit.iter().fold(0.0f64, |m, &u| m.max(u)) {
         0.0 => 1.0,
         largest => largest.max(f64::MIN_POSITIVE),
@@ -62,7 +73,8 @@ pub fn lower_matrix(
     let bits = libm::floor(libm::log2(largest_unit)) as i32; // 2^bits ≤ unit < 2^(bits + 1)
     let (out_frac, shift) = match target {
         Target::AtMost(frac) => {
-            let reach = bounds.iter().fold(0.0f64, |m, &b| m.max(b)) + gain * bias.map_or(0.0, largest);
+            let reach =
+                bounds.iter().fold(0.0f64, |m, &b| m.max(b)) + gain * bias.map_or(0.0, largest);
             let frac = frac.min(30 - exponent_above(reach));
             (frac, (bits + frac + 2).max(0))
         }
@@ -80,14 +92,23 @@ pub fn lower_matrix(
         };
         exact.round().clamp(0.0, f64::from(i32::MAX)) as i32
     };
-    let mut multipliers: Vec<i32> = unit.iter().enumerate().map(|(r, &u)| multiplier(u, r)).collect();
+    let mut multipliers: Vec<i32> = unit
+        .iter()
+        .enumerate()
+        .map(|(r, &u)| multiplier(u, r))
+        .collect();
     multipliers.resize(pad_rows(rows), 0);
     let bias = bias.map(|bias| {
-        let mut out: Vec<i32> = bias.iter().map(|&b| saturate(libm::ldexp(f64::from(b) * gain, out_frac))).collect();
+        let mut out: Vec<i32> = bias
+            .iter()
+            .map(|&b| saturate(libm::ldexp(f64::from(b) * gain, out_frac)))
+            .collect();
         out.resize(pad_rows(rows), 0);
         out
     });
-    let bias_bound = bias.iter().flatten().fold(0.0f64, |m, &b| m.max(libm::ldexp(f64::from(b).abs(), -out_frac)));
+    let bias_bound = bias.iter().flatten().fold(0.0f64, |m, &b| {
+        m.max(libm::ldexp(f64::from(b).abs(), -out_frac))
+    });
     let acc_bound = acc_bounds.iter().fold(0.0f64, |m, &a| m.max(a)).ceil();
     Some(Lowered {
         desc: TensorDesc {

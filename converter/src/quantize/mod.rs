@@ -71,7 +71,11 @@ impl QuantizedMatrix {
     /// Calls `f(column, integer)` for a row's weights; for int4 the integers include their group's scale.
     pub fn for_each_in_row(&self, row: usize, mut f: impl FnMut(usize, i32)) {
         match self {
-            Self::Int8(w) => w.row(row).iter().enumerate().for_each(|(c, &q)| f(c, q.into())),
+            Self::Int8(w) => w
+                .row(row)
+                .iter()
+                .enumerate()
+                .for_each(|(c, &q)| f(c, q.into())),
             Self::Int4(w) => w.row(row).enumerate().for_each(|(c, q)| f(c, q)),
         }
     }
@@ -79,7 +83,8 @@ impl QuantizedMatrix {
     /// The largest magnitude of an integer.
     pub fn reach(&self) -> f64 {
         let mut largest = 0;
-        (0..self.unit().len()).for_each(|r| self.for_each_in_row(r, |_, w| largest = largest.max(w.abs())));
+        (0..self.unit().len())
+            .for_each(|r| self.for_each_in_row(r, |_, w| largest = largest.max(w.abs())));
         f64::from(largest)
     }
 
@@ -87,7 +92,9 @@ impl QuantizedMatrix {
     pub fn lengths(&self) -> Vec<f64> {
         let rows = 0..self.unit().len();
         match self {
-            Self::Int8(w) => rows.map(|r| length(w.row(r).iter().map(|&q| q.into()))).collect(),
+            Self::Int8(w) => rows
+                .map(|r| length(w.row(r).iter().map(|&q| q.into())))
+                .collect(),
             Self::Int4(w) => rows.map(|r| length(w.row(r))).collect(),
         }
     }
@@ -96,14 +103,21 @@ impl QuantizedMatrix {
     /// every int4 accumulator stays below 2^31.
     pub fn one_block_bits(&self) -> i32 {
         let fits = |bits: &i32| self.block_tiles(input_length(*bits, self.cols())) == Some(0);
-        (LEAST_IN_BITS..=15).rev().find(fits).unwrap_or(LEAST_IN_BITS)
+        (LEAST_IN_BITS..=15)
+            .rev()
+            .find(fits)
+            .unwrap_or(LEAST_IN_BITS)
     }
 
     /// `block_tiles` of the file for inputs of at most this length; `None` where no proof holds.
     fn block_tiles(&self, length: f64) -> Option<u8> {
         match self {
             Self::Int8(w) => w.block_tiles(length),
-            Self::Int4(_) => self.lengths().iter().all(|l| l * length < pow2(31)).then_some(0),
+            Self::Int4(_) => self
+                .lengths()
+                .iter()
+                .all(|l| l * length < pow2(31))
+                .then_some(0),
         }
     }
 

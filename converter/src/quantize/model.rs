@@ -17,7 +17,11 @@ impl Quantized {
     /// No matrix yet.
     pub fn new(config: &Config) -> Self {
         let entries = config.layers * LAYER_ROLES + Role::ALL.len() - LAYER_ROLES;
-        Self { layers: config.layers, tied: config.tied, matrices: vec![None; entries] }
+        Self {
+            layers: config.layers,
+            tied: config.tied,
+            matrices: vec![None; entries],
+        }
     }
 
     /// Every matrix as int8, rounded to the nearest.
@@ -41,8 +45,14 @@ impl Quantized {
     /// # Panics
     /// If it was not set.
     pub fn matrix(&self, layer: usize, role: Role) -> &QuantizedMatrix {
-        let role = if role == Role::Head && self.tied { Role::Input } else { role };
-        self.matrices[role.index(layer, self.layers)].as_ref().expect("every matrix of the model is quantised")
+        let role = if role == Role::Head && self.tied {
+            Role::Input
+        } else {
+            role
+        };
+        self.matrices[role.index(layer, self.layers)]
+            .as_ref()
+            .expect("every matrix of the model is quantised")
     }
 }
 
@@ -61,7 +71,11 @@ pub fn folding<'w>(
 /// roles that the model has once.
 pub fn matrices(config: &Config, weights: &Weights, desc: &ModelDesc) -> Vec<(usize, Role)> {
     let all = (0..=config.layers).flat_map(|layer| {
-        let roles = if layer < config.layers { &Role::ALL[..LAYER_ROLES] } else { &Role::ALL[LAYER_ROLES..] };
+        let roles = if layer < config.layers {
+            &Role::ALL[..LAYER_ROLES]
+        } else {
+            &Role::ALL[LAYER_ROLES..]
+        };
         roles.iter().map(move |&role| (layer, role))
     });
     all.filter(|&(_, role)| !(role == Role::Head && config.tied))
@@ -75,12 +89,21 @@ pub fn dequantized(q: &QuantizedMatrix, columns: Option<&[f64]>) -> Matrix {
     let inverse = inverse(columns, cols);
     let mut data = Vec::with_capacity(rows * cols);
     for (r, unit) in q.unit().iter().enumerate() {
-        q.for_each_in_row(r, |c, w| data.push((f64::from(w) * unit * inverse[c]) as f32));
+        q.for_each_in_row(r, |c, w| {
+            data.push((f64::from(w) * unit * inverse[c]) as f32)
+        });
     }
     Matrix::new(rows, cols, data)
 }
 
 /// 1/column, and 0 for columns that are 0: what they multiply is lost.
 pub fn inverse(columns: Option<&[f64]>, cols: usize) -> Vec<f64> {
-    columns.map_or_else(|| vec![1.0; cols], |all| all.iter().map(|&c| if c == 0.0 { 0.0 } else { c.recip() }).collect())
+    columns.map_or_else(
+        || vec![1.0; cols],
+        |all| {
+            all.iter()
+                .map(|&c| if c == 0.0 { 0.0 } else { c.recip() })
+                .collect()
+        },
+    )
 }

@@ -17,7 +17,13 @@ pub struct Moments {
 impl Moments {
     /// No tokens.
     pub fn new(rows: usize, cols: usize) -> Self {
-        Self { rows, cols, sum: vec![0.0; rows * cols], targets: Vec::new(), inputs: Vec::new() }
+        Self {
+            rows,
+            cols,
+            sum: vec![0.0; rows * cols],
+            targets: Vec::new(),
+            inputs: Vec::new(),
+        }
     }
 
     /// Adds one token.
@@ -25,7 +31,11 @@ impl Moments {
     /// # Panics
     /// If a length differs.
     pub fn add(&mut self, target: &[f64], input: &[f64]) {
-        assert_eq!((target.len(), input.len()), (self.rows, self.cols), "lengths of a token's vectors");
+        assert_eq!(
+            (target.len(), input.len()),
+            (self.rows, self.cols),
+            "lengths of a token's vectors"
+        );
         self.targets.extend_from_slice(target);
         self.inputs.extend_from_slice(input);
         if self.inputs.len() == BLOCK * self.cols {
@@ -53,7 +63,10 @@ impl Moments {
     pub fn merge(&mut self, mut other: Self) {
         self.flush();
         other.flush();
-        self.sum.iter_mut().zip(&other.sum).for_each(|(a, b)| *a += b);
+        self.sum
+            .iter_mut()
+            .zip(&other.sum)
+            .for_each(|(a, b)| *a += b);
     }
 
     /// The sum, row-major.

@@ -68,16 +68,30 @@ const HALVES: [Half; 2] = [
         writer: Role::Output,
         between: Op::MixerNorm,
     },
-    Half { readers: &[Role::MlpGate, Role::MlpUp], writer: Role::MlpDown, between: Op::Hidden },
+    Half {
+        readers: &[Role::MlpGate, Role::MlpUp],
+        writer: Role::MlpDown,
+        between: Op::Hidden,
+    },
 ];
 
 /// Quantises every matrix for the data in `rows`. `done` is told the share of layers that are finished.
 ///
 /// # Panics
 /// If the rows do not fit the model.
-pub fn quantize(model: &Model, rows: &Rows, plan: &Plan<'_>, done: &mut dyn FnMut(f64)) -> (Quantized, Vec<Cost>) {
+pub fn quantize(
+    model: &Model,
+    rows: &Rows,
+    plan: &Plan<'_>,
+    done: &mut dyn FnMut(f64),
+) -> (Quantized, Vec<Cost>) {
     let (config, weights) = (&model.config, &model.weights);
-    let mut run = Run { model, plan, out: Quantized::new(config), costs: Vec::new() };
+    let mut run = Run {
+        model,
+        plan,
+        out: Quantized::new(config),
+        costs: Vec::new(),
+    };
     let input = run.input();
     let mut streams = streams(model, rows, plan.chained.then_some(&input));
     run.out.set(0, Role::Input, input);
@@ -86,13 +100,22 @@ pub fn quantize(model: &Model, rows: &Rows, plan: &Plan<'_>, done: &mut dyn FnMu
         for half in &HALVES {
             run.readers(layer, half.readers, &streams, &mut fixed);
             run.decay_up(layer, &mut fixed);
-            let fixed = if plan.chained { &mut fixed } else { &mut float.clone() };
+            let fixed = if plan.chained {
+                &mut fixed
+            } else {
+                &mut float.clone()
+            };
             run.writer(layer, half, float, fixed, &mut streams);
         }
         done((layer + 1) as f64 / config.layers as f64);
     }
     if !config.tied {
-        run.readers(config.layers, &[Role::Head], &streams, &mut LayerWeights::zeros(config));
+        run.readers(
+            config.layers,
+            &[Role::Head],
+            &streams,
+            &mut LayerWeights::zeros(config),
+        );
     }
     (run.out, run.costs)
 }
@@ -106,7 +129,10 @@ struct Streams {
 /// Both streams as they enter the first layer.
 fn streams(model: &Model, rows: &Rows, input: Option<&QuantizedMatrix>) -> Streams {
     let hidden = model.config.hidden;
-    let mut streams = Streams { float: Vec::new(), fixed: Vec::new() };
+    let mut streams = Streams {
+        float: Vec::new(),
+        fixed: Vec::new(),
+    };
     let mut x = vec![0.0; hidden];
     match rows {
         Rows::Tokens(rows) => {
@@ -120,18 +146,26 @@ fn streams(model: &Model, rows: &Rows, input: Option<&QuantizedMatrix>) -> Strea
                         q.for_each_in_row(id as usize, |_, w| fixed.push(f64::from(w) * unit));
                     }
                 }
-                streams.fixed.push(if input.is_some() { fixed } else { float.clone() });
+                streams.fixed.push(if input.is_some() {
+                    fixed
+                } else {
+                    float.clone()
+                });
                 streams.float.push(float);
             }
         }
         Rows::Features(rows) => {
-            let InputWeights::Projection { weight, bias } = &model.weights.input else { return streams };
+            let InputWeights::Projection { weight, bias } = &model.weights.input else {
+                return streams;
+            };
             let quantized = input.map_or_else(|| weight.clone(), |q| dequantized(q, None));
             let mut standard = vec![0.0; weight.cols];
             for row in rows {
                 let (mut float, mut fixed) = (Vec::new(), Vec::new());
                 for frame in &row.frames {
-                    model.project(frame, &mut standard, &mut x).expect("rows were checked");
+                    model
+                        .project(frame, &mut standard, &mut x)
+                        .expect("rows were checked");
                     float.extend_from_slice(&x);
                     quantized.times(&standard, &mut x);
                     fixed.extend(x.iter().zip(bias).map(|(x, b)| x + f64::from(*b)));
@@ -167,7 +201,11 @@ impl Input {
         let mut damped = h.clone();
         let ridge = if mean > 0.0 { DAMPING * mean } else { 1.0 };
         (0..n).for_each(|i| damped[i * n + i] += ridge);
-        Self { h, objective: Objective::new(damped, n), undone }
+        Self {
+            h,
+            objective: Objective::new(damped, n),
+            undone,
+        }
     }
 }
 
@@ -188,8 +226,14 @@ impl Run<'_> {
 
     /// The input's matrix: nearest int8, or int4 with the best steps for each row, all columns being alike.
     fn input(&self) -> QuantizedMatrix {
-        let recipe =
-            folding(&self.model.config, &self.model.weights, self.plan.desc, 0, Role::Input).expect("an input");
+        let recipe = folding(
+            &self.model.config,
+            &self.model.weights,
+            self.plan.desc,
+            0,
+            Role::Input,
+        )
+        .expect("an input");
         let (cols, w) = (recipe.matrix.cols, recipe.folded());
         match self.grid(0, Role::Input, cols) {
             (Bits::Int8, _) => QuantizedMatrix::Int8(Int8Rows::round(&w, cols)),
@@ -197,7 +241,10 @@ impl Run<'_> {
                 let mut identity = vec![0.0; cols * cols];
                 (0..cols).for_each(|i| identity[i * cols + i] = 1.0);
                 let objective = Objective::new(identity, cols);
-                let rows = w.chunks_exact(cols).map(|row| objective.round(row, grid)).collect();
+                let rows = w
+                    .chunks_exact(cols)
+                    .map(|row| objective.round(row, grid))
+                    .collect();
                 QuantizedMatrix::Int4(Int4Rows::of(rows, cols))
             }
         }
@@ -206,7 +253,13 @@ impl Run<'_> {
     /// GLA's second decay matrix reads a handful of values: nearest int8.
     fn decay_up(&mut self, layer: usize, fixed: &mut LayerWeights) {
         let role = Role::DecayUp;
-        let Some(recipe) = folding(&self.model.config, &self.model.weights, self.plan.desc, layer, role) else {
+        let Some(recipe) = folding(
+            &self.model.config,
+            &self.model.weights,
+            self.plan.desc,
+            layer,
+            role,
+        ) else {
             return;
         };
         let q = QuantizedMatrix::Int8(Int8Rows::round(&recipe.folded(), recipe.matrix.cols));
@@ -215,11 +268,20 @@ impl Run<'_> {
     }
 
     /// Rounds the matrices that read `norm` of the residual stream.
-    fn readers(&mut self, layer: usize, roles: &[Role], streams: &Streams, fixed: &mut LayerWeights) {
+    fn readers(
+        &mut self,
+        layer: usize,
+        roles: &[Role],
+        streams: &Streams,
+        fixed: &mut LayerWeights,
+    ) {
         let (hidden, eps) = (self.model.config.hidden, self.model.config.norm_eps);
         let (h, undone) = gather(streams.float.len(), hidden, hidden, |r, add| {
             let (mut a, mut b) = (vec![0.0; hidden], vec![0.0; hidden]);
-            for (x, y) in streams.float[r].chunks_exact(hidden).zip(streams.fixed[r].chunks_exact(hidden)) {
+            for (x, y) in streams.float[r]
+                .chunks_exact(hidden)
+                .zip(streams.fixed[r].chunks_exact(hidden))
+            {
                 rms(x, eps, &mut a);
                 rms(y, eps, &mut b);
                 a.iter_mut().zip(&b).for_each(|(a, b)| *a -= b);
@@ -230,15 +292,24 @@ impl Run<'_> {
         let input = Input::new(h, undone, &vec![1.0; hidden]);
         for &role in roles {
             let config = &self.model.config;
-            let Some(recipe) = folding(config, &self.model.weights, self.plan.desc, layer, role) else { continue };
+            let Some(recipe) = folding(config, &self.model.weights, self.plan.desc, layer, role)
+            else {
+                continue;
+            };
             let undone = |row: &[f64], out: &mut [f64]| {
                 out.fill(0.0);
                 for (w, errors) in row.iter().zip(input.undone.chunks_exact(hidden)) {
                     out.iter_mut().zip(errors).for_each(|(o, e)| *o += w * e);
                 }
             };
-            let q = self.round(layer, role, &recipe.folded(), &input, |_, row, out| undone(row, out));
-            let slot = if role == Role::Head { None } else { layer_slot(fixed, role) };
+            let q = self.round(layer, role, &recipe.folded(), &input, |_, row, out| {
+                undone(row, out)
+            });
+            let slot = if role == Role::Head {
+                None
+            } else {
+                layer_slot(fixed, role)
+            };
             if let Some(slot) = slot {
                 *slot = dequantized(&q, recipe.columns.as_deref());
             }
@@ -259,10 +330,17 @@ impl Run<'_> {
         let hidden = config.hidden;
         let count = streams.float.len();
         let mut results = parallel(2 * count, |i| {
-            let (w, x) = if i < count { (float, &streams.float[i]) } else { (&*fixed, &streams.fixed[i - count]) };
+            let (w, x) = if i < count {
+                (float, &streams.float[i])
+            } else {
+                (&*fixed, &streams.fixed[i - count])
+            };
             let mut session = LayerSession::new(config, w, layer);
             let mut x = x.clone();
-            let mut between = Between { op: half.between, values: Vec::new() };
+            let mut between = Between {
+                op: half.between,
+                values: Vec::new(),
+            };
             for x in x.chunks_exact_mut(hidden) {
                 match half.writer {
                     Role::Output => session.mix(x, &mut between),
@@ -272,21 +350,33 @@ impl Run<'_> {
             (x, between.values)
         });
         let fixed_results = results.split_off(count);
-        let recipe =
-            folding(config, &self.model.weights, self.plan.desc, layer, half.writer).expect("every layer writes");
+        let recipe = folding(
+            config,
+            &self.model.weights,
+            self.plan.desc,
+            layer,
+            half.writer,
+        )
+        .expect("every layer writes");
         let n = recipe.matrix.cols;
         // With the float matrix at the end of the quantised half, what is left between the streams is what the rounded one
         // should make good.
         let (h, undone) = gather(count, hidden, n, |r, add| {
             let mut left = vec![0.0; hidden];
-            let pairs = results[r].0.chunks_exact(hidden).zip(fixed_results[r].0.chunks_exact(hidden));
+            let pairs = results[r]
+                .0
+                .chunks_exact(hidden)
+                .zip(fixed_results[r].0.chunks_exact(hidden));
             for ((x, y), input) in pairs.zip(fixed_results[r].1.chunks_exact(n)) {
-                left.iter_mut().zip(x.iter().zip(y)).for_each(|(l, (x, y))| *l = x - y);
+                left.iter_mut()
+                    .zip(x.iter().zip(y))
+                    .for_each(|(l, (x, y))| *l = x - y);
                 add(&left, input);
             }
         });
         let input = Input::new(h, undone, &inverse(recipe.columns.as_deref(), n));
-        let undone = |r: usize, _: &[f64], out: &mut [f64]| out.copy_from_slice(&input.undone[r * n..][..n]);
+        let undone =
+            |r: usize, _: &[f64], out: &mut [f64]| out.copy_from_slice(&input.undone[r * n..][..n]);
         let q = self.round(layer, half.writer, &recipe.folded(), &input, undone);
         let matrix = dequantized(&q, recipe.columns.as_deref());
         for (r, (_, inputs)) in fixed_results.iter().enumerate() {
@@ -330,8 +420,16 @@ impl Run<'_> {
             range.map(round).collect::<Vec<_>>()
         });
         let (rows, power): (Vec<Row>, Vec<f64>) = rounded.into_iter().flatten().unzip();
-        let (error, power) = (rows.iter().map(|r| r.error).sum::<f64>(), power.iter().sum::<f64>());
-        self.costs.push(Cost { layer, role, bits, error: if power > 0.0 { error / power } else { 0.0 } });
+        let (error, power) = (
+            rows.iter().map(|r| r.error).sum::<f64>(),
+            power.iter().sum::<f64>(),
+        );
+        self.costs.push(Cost {
+            layer,
+            role,
+            bits,
+            error: if power > 0.0 { error / power } else { 0.0 },
+        });
         match bits {
             Bits::Int4 => QuantizedMatrix::Int4(Int4Rows::of(rows, n)),
             Bits::Int8 => QuantizedMatrix::Int8(Int8Rows::of(rows, n)),
@@ -375,7 +473,8 @@ fn gather(
         sum.1.merge(undone);
         sum
     });
-    let (h, undone) = sums.unwrap_or_else(|| (Moments::new(inputs, inputs), Moments::new(errors, inputs)));
+    let (h, undone) =
+        sums.unwrap_or_else(|| (Moments::new(inputs, inputs), Moments::new(errors, inputs)));
     (h.finish(), undone.finish())
 }
 

@@ -42,7 +42,13 @@ fn title(op: Op) -> &'static str {
 fn named(layers: &[LayerObserved]) -> impl Iterator<Item = (String, &LayerObserved)> {
     let last = layers.len().saturating_sub(1);
     let input = layers.last().map(|input| ("in".to_string(), input));
-    input.into_iter().chain(layers.iter().take(last).enumerate().map(|(i, layer)| (i.to_string(), layer)))
+    input.into_iter().chain(
+        layers
+            .iter()
+            .take(last)
+            .enumerate()
+            .map(|(i, layer)| (i.to_string(), layer)),
+    )
 }
 
 fn panel(s: &Subject, op: Op, bound: Option<f64>) -> Markup {
@@ -59,8 +65,10 @@ fn panel(s: &Subject, op: Op, bound: Option<f64>) -> Markup {
             })
         })
         .collect();
-    let described: Vec<String> =
-        columns.iter().map(|c| format!("{}: largest {:.1} bits", c.name, c.outer[1])).collect();
+    let described: Vec<String> = columns
+        .iter()
+        .map(|c| format!("{}: largest {:.1} bits", c.name, c.outer[1]))
+        .collect();
     let limits: Vec<f64> = [END].into_iter().chain(bound).collect();
     html! {
         figure { figcaption { (title(op)) @if let Some(bits) = bound { span.note { " · proven bound at " (format!("{bits:.1}")) " bits" } } }
@@ -73,8 +81,13 @@ fn panel(s: &Subject, op: Op, bound: Option<f64>) -> Markup {
 /// The proven bound of the residual stream, in bits of its integers; `None` where the format is not proven.
 fn residual_bound(model: &Model) -> Option<f64> {
     let value = |wanted: &str| {
-        let mut lines = model.provenance().lines().filter_map(|line| line.split_once('='));
-        lines.find(|(key, _)| *key == wanted).map(|(_, value)| value)
+        let mut lines = model
+            .provenance()
+            .lines()
+            .filter_map(|line| line.split_once('='));
+        lines
+            .find(|(key, _)| *key == wanted)
+            .map(|(_, value)| value)
     };
     let proven = value("residual_format")?.ends_with("proven");
     let bound: f64 = value("residual_bound")?.parse().ok()?;
@@ -85,11 +98,23 @@ fn residual_bound(model: &Model) -> Option<f64> {
 /// The tensor with the largest proven accumulator.
 fn accumulator(model: &Model) -> Option<(String, u32)> {
     let layers = model.desc().layers as usize;
-    let table = (0..layers).flat_map(|l| Role::ALL[..LAYER_ROLES].iter().map(move |&r| (Some(l), r)));
+    let table =
+        (0..layers).flat_map(|l| Role::ALL[..LAYER_ROLES].iter().map(move |&r| (Some(l), r)));
     let all = table.chain([(None, Role::Input), (None, Role::Head)]);
-    let bounds = all.map(|(layer, role)| (layer, role, model.tensor(layer.unwrap_or(0), role).acc_bound));
+    let bounds = all.map(|(layer, role)| {
+        (
+            layer,
+            role,
+            model.tensor(layer.unwrap_or(0), role).acc_bound,
+        )
+    });
     let (layer, role, bound) = bounds.max_by_key(|b| b.2).filter(|b| b.2 > 0)?;
-    Some((layer.map_or(role.name().into(), |l| format!("layers.{l}.{}", role.name())), bound))
+    Some((
+        layer.map_or(role.name().into(), |l| {
+            format!("layers.{l}.{}", role.name())
+        }),
+        bound,
+    ))
 }
 
 fn table(s: &Subject) -> Markup {

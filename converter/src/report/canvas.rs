@@ -7,7 +7,8 @@ use std::fmt::Write;
 use plotters::prelude::RGBColor;
 use plotters_backend::text_anchor::{HPos, VPos};
 use plotters_backend::{
-    BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingBackend, DrawingErrorKind, FontTransform,
+    BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingBackend, DrawingErrorKind,
+    FontTransform,
 };
 
 /// A colour of the style sheet. plotters only knows numbers: they count these.
@@ -72,9 +73,16 @@ struct Pen {
 
 impl Pen {
     fn of<S: BackendStyle>(style: &S, fill: bool) -> Self {
-        let BackendColor { alpha, rgb: (color, ..) } = style.color();
+        let BackendColor {
+            alpha,
+            rgb: (color, ..),
+        } = style.color();
         let width = if fill { 0 } else { style.stroke_width() };
-        Self { color, alpha: (alpha.clamp(0.0, 1.0) * 100.0).round() as u8, width }
+        Self {
+            color,
+            alpha: (alpha.clamp(0.0, 1.0) * 100.0).round() as u8,
+            width,
+        }
     }
 }
 
@@ -89,7 +97,11 @@ type Drawn = Result<(), DrawingErrorKind<Infallible>>;
 
 impl<'a> Canvas<'a> {
     pub(super) fn new(out: &'a mut String, size: (u32, u32)) -> Self {
-        Self { out, size, path: None }
+        Self {
+            out,
+            size,
+            path: None,
+        }
     }
 
     /// The path that is open with this pen.
@@ -101,14 +113,19 @@ impl<'a> Canvas<'a> {
     }
 
     fn close(&mut self) {
-        let Some((pen, d)) = self.path.take() else { return };
+        let Some((pen, d)) = self.path.take() else {
+            return;
+        };
         if pen.alpha == 0 || d.is_empty() {
             return;
         }
         let color = property(pen.color);
         let _ = match pen.width {
             0 => write!(self.out, r#"<path style="fill:var({color})" "#),
-            width => write!(self.out, r#"<path fill="none" style="stroke:var({color});stroke-width:{width}" "#),
+            width => write!(
+                self.out,
+                r#"<path fill="none" style="stroke:var({color});stroke-width:{width}" "#
+            ),
         };
         if pen.alpha < 100 {
             let _ = write!(self.out, r#"opacity="{}" "#, f64::from(pen.alpha) / 100.0);
@@ -163,7 +180,12 @@ impl DrawingBackend for Canvas<'_> {
         self.draw_rect((x, y), (x + 1, y + 1), &color, true)
     }
 
-    fn draw_line<S: BackendStyle>(&mut self, from: BackendCoord, to: BackendCoord, style: &S) -> Drawn {
+    fn draw_line<S: BackendStyle>(
+        &mut self,
+        from: BackendCoord,
+        to: BackendCoord,
+        style: &S,
+    ) -> Drawn {
         self.polyline(Pen::of(style, false), [from, to], false);
         Ok(())
     }
@@ -176,27 +198,55 @@ impl DrawingBackend for Canvas<'_> {
         fill: bool,
     ) -> Drawn {
         let (width, height) = (right - x, bottom - y);
-        let _ = write!(self.path(Pen::of(style, fill)), "M{x} {y}h{width}v{height}h{}z", -width);
+        let _ = write!(
+            self.path(Pen::of(style, fill)),
+            "M{x} {y}h{width}v{height}h{}z",
+            -width
+        );
         Ok(())
     }
 
-    fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(&mut self, path: I, style: &S) -> Drawn {
+    fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
+        &mut self,
+        path: I,
+        style: &S,
+    ) -> Drawn {
         self.polyline(Pen::of(style, false), path, false);
         Ok(())
     }
 
-    fn fill_polygon<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(&mut self, path: I, style: &S) -> Drawn {
+    fn fill_polygon<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
+        &mut self,
+        path: I,
+        style: &S,
+    ) -> Drawn {
         self.polyline(Pen::of(style, true), path, true);
         Ok(())
     }
 
-    fn draw_circle<S: BackendStyle>(&mut self, (x, y): BackendCoord, radius: u32, style: &S, fill: bool) -> Drawn {
+    fn draw_circle<S: BackendStyle>(
+        &mut self,
+        (x, y): BackendCoord,
+        radius: u32,
+        style: &S,
+        fill: bool,
+    ) -> Drawn {
         let (r, d) = (radius as i32, 2 * radius as i32);
-        let _ = write!(self.path(Pen::of(style, fill)), "M{} {y}a{r} {r} 0 1 0 {d} 0a{r} {r} 0 1 0 {} 0z", x - r, -d);
+        let _ = write!(
+            self.path(Pen::of(style, fill)),
+            "M{} {y}a{r} {r} 0 1 0 {d} 0a{r} {r} 0 1 0 {} 0z",
+            x - r,
+            -d
+        );
         Ok(())
     }
 
-    fn draw_text<S: BackendTextStyle>(&mut self, text: &str, style: &S, (x, y): BackendCoord) -> Drawn {
+    fn draw_text<S: BackendTextStyle>(
+        &mut self,
+        text: &str,
+        style: &S,
+        (x, y): BackendCoord,
+    ) -> Drawn {
         self.close();
         let anchor = match style.anchor().h_pos {
             HPos::Left => "start",
@@ -216,7 +266,10 @@ impl DrawingBackend for Canvas<'_> {
             FontTransform::Rotate270 => 270,
         };
         let (size, color) = (style.size(), property(style.color().rgb.0));
-        let _ = write!(self.out, r#"<text x="{x}" y="{y}" dy="{down}em" font-size="{size}" style="fill:var({color})""#);
+        let _ = write!(
+            self.out,
+            r#"<text x="{x}" y="{y}" dy="{down}em" font-size="{size}" style="fill:var({color})""#
+        );
         if anchor != "start" {
             let _ = write!(self.out, r#" text-anchor="{anchor}""#);
         }
@@ -240,12 +293,25 @@ mod tests {
         let mut out = String::new();
         let area = Canvas::new(&mut out, (100, 100)).into_drawing_area();
         for x in [0, 10] {
-            area.draw(&Rectangle::new([(x, 0), (x + 5, 5)], Ink::Head(9).color().filled())).unwrap();
+            area.draw(&Rectangle::new(
+                [(x, 0), (x + 5, 5)],
+                Ink::Head(9).color().filled(),
+            ))
+            .unwrap();
         }
-        area.draw(&Rectangle::new([(0, 9), (5, 20)], Ink::Head(1).color().mix(0.5).filled())).unwrap();
-        area.draw(&Rectangle::new([(0, 9), (5, 20)], Ink::Head(1).color().mix(0.0).filled())).unwrap();
+        area.draw(&Rectangle::new(
+            [(0, 9), (5, 20)],
+            Ink::Head(1).color().mix(0.5).filled(),
+        ))
+        .unwrap();
+        area.draw(&Rectangle::new(
+            [(0, 9), (5, 20)],
+            Ink::Head(1).color().mix(0.0).filled(),
+        ))
+        .unwrap();
         let style = ("sans-serif", 12).into_font().color(&Ink::Text.color());
-        area.draw(&Text::new("<script>\"&\0", (1, 2), style)).unwrap();
+        area.draw(&Text::new("<script>\"&\0", (1, 2), style))
+            .unwrap();
         area.present().unwrap();
         drop(area);
         assert_eq!(

@@ -53,13 +53,21 @@ fn table(s: &Subject) -> Markup {
         ("relative RMS error", "relative_rms", share),
         ("accuracy, first model", "accuracy_float", share),
         ("accuracy, second model", "accuracy_fixed", share),
-        ("last frame, worst error / RMS", "last_frame_max_error", share),
+        (
+            "last frame, worst error / RMS",
+            "last_frame_max_error",
+            share,
+        ),
         ("last frame, relative RMS", "last_frame_relative_rms", share),
         ("all frames, relative RMS", "clip_relative_rms", share),
         ("saturated values", "saturated", count),
     ];
     let places = ["", "/weights_only", "/dequantized"];
-    let present = |key: &str| places.iter().any(|at| f.get(&format!("{at}/{key}")).is_some());
+    let present = |key: &str| {
+        places
+            .iter()
+            .any(|at| f.get(&format!("{at}/{key}")).is_some())
+    };
     html! {
         table {
             thead { tr { th scope="col" { "" } @for name in ["everything", "weights", "arithmetic"] { th scope="col" { (name) } } } }
@@ -78,11 +86,20 @@ fn table(s: &Subject) -> Markup {
 fn histogram(reports: &[&Report; 3]) -> Markup {
     let shown: Vec<&Histogram> = reports.iter().map(|r| &r.errors).collect();
     let describe = |(name, h): (&str, &&Histogram)| match (below(h, 0.5), below(h, 0.99)) {
-        (Some(half), Some(most)) => format!("{name}: half below {}, 99 % below {}", number(half), number(most)),
+        (Some(half), Some(most)) => format!(
+            "{name}: half below {}, 99 % below {}",
+            number(half),
+            number(most)
+        ),
         _ => format!("{name}: without a finite bound"),
     };
     let description: Vec<String> = COMPARISONS.into_iter().zip(&shown).map(describe).collect();
-    figure("Histogram of logit errors", &description.join("; "), (600, 300), |area| draw(area, &shown))
+    figure(
+        "Histogram of logit errors",
+        &description.join("; "),
+        (600, 300),
+        |area| draw(area, &shown),
+    )
 }
 
 fn draw(area: &super::plot::Area, shown: &[&Histogram]) -> Drawn {
@@ -91,7 +108,12 @@ fn draw(area: &super::plot::Area, shown: &[&Histogram]) -> Drawn {
         let from = if from > 0.0 { from } else { Histogram::LEAST };
         (from, if to.is_finite() { to } else { Histogram::MOST })
     };
-    let all = || shown.iter().flat_map(|h| h.bins()).map(|b| (ends(b.from, b.to), b.count));
+    let all = || {
+        shown
+            .iter()
+            .flat_map(|h| h.bins())
+            .map(|b| (ends(b.from, b.to), b.count))
+    };
     let low = all().map(|(b, _)| b.0).fold(f64::INFINITY, f64::min);
     let high = all().map(|(b, _)| b.1).fold(0.0, f64::max);
     let most = all().map(|(_, n)| n).max().unwrap_or(0);
@@ -118,7 +140,13 @@ fn draw(area: &super::plot::Area, shown: &[&Histogram]) -> Drawn {
         .x_desc("|difference of a logit|")
         .y_desc("logits")
         .x_label_formatter(&|x| power(*x))
-        .y_label_formatter(&|y| if *y < 1e4 { grouped(y.round() as u64) } else { power(*y) })
+        .y_label_formatter(&|y| {
+            if *y < 1e4 {
+                grouped(y.round() as u64)
+            } else {
+                power(*y)
+            }
+        })
         .draw()?;
     for (i, h) in shown.iter().enumerate() {
         let ink = Ink::Series(i as u8).color();
@@ -145,7 +173,13 @@ fn power(value: f64) -> String {
     if (exponent - exponent.round()).abs() > 1e-6 {
         return number(value);
     }
-    let digits: String =
-        format!("{:.0}", exponent.abs()).chars().filter_map(|c| c.to_digit(10)).map(|d| DIGITS[d as usize]).collect();
-    format!("10{}{digits}", if exponent.round() < 0.0 { "⁻" } else { "" })
+    let digits: String = format!("{:.0}", exponent.abs())
+        .chars()
+        .filter_map(|c| c.to_digit(10))
+        .map(|d| DIGITS[d as usize])
+        .collect();
+    format!(
+        "10{}{digits}",
+        if exponent.round() < 0.0 { "⁻" } else { "" }
+    )
 }

@@ -33,7 +33,9 @@ fn drawn_layers(layers: usize, column: usize) -> Vec<usize> {
     let last = layers.saturating_sub(1);
     let mut drawn: Vec<usize> = match most {
         1 => vec![last],
-        _ => (0..most).map(|i| (i * last + (most - 1) / 2) / (most - 1)).collect(),
+        _ => (0..most)
+            .map(|i| (i * last + (most - 1) / 2) / (most - 1))
+            .collect(),
     };
     drawn.dedup();
     drawn
@@ -48,7 +50,9 @@ pub(super) fn section(s: &Subject) -> Markup {
     let (layers, heads) = (d.layers as usize, d.heads as usize);
     let drawn = drawn_layers(layers, heads * sides.len());
     let labels = labels(s);
-    let names: Vec<String> = (0..heads.min(Ink::HEADS)).map(|h| format!("head {h}")).collect();
+    let names: Vec<String> = (0..heads.min(Ink::HEADS))
+        .map(|h| format!("head {h}"))
+        .collect();
     html! {
         p { "The gates are a softmax over the heads: at each position the heads share one budget. "
             @if sides.contains(&Side::Read) { "The read gate decides whose memory is heard. " }
@@ -86,7 +90,10 @@ pub(super) fn section(s: &Subject) -> Markup {
 /// The head that wins most; the table has the others.
 fn most(wins: &[f64]) -> String {
     let head = winner(wins);
-    format!("head {head} most often, at {:.1} %", 100.0 * wins.get(head).copied().unwrap_or(0.0))
+    format!(
+        "head {head} most often, at {:.1} %",
+        100.0 * wins.get(head).copied().unwrap_or(0.0)
+    )
 }
 
 fn name(side: Side) -> &'static str {
@@ -125,8 +132,17 @@ struct Labels {
 fn labels(s: &Subject) -> Labels {
     let sample = &s.observed.sample;
     if sample.ids.is_empty() {
-        let every_tenth = |t: usize| if t.is_multiple_of(10) { t.to_string() } else { String::new() };
-        return Labels { texts: (0..sample.len).map(every_tenth).collect(), frames: true };
+        let every_tenth = |t: usize| {
+            if t.is_multiple_of(10) {
+                t.to_string()
+            } else {
+                String::new()
+            }
+        };
+        return Labels {
+            texts: (0..sample.len).map(every_tenth).collect(),
+            frames: true,
+        };
     }
     let short = |id: &u32| {
         let label = (s.label)(*id);
@@ -135,7 +151,10 @@ fn labels(s: &Subject) -> Labels {
             false => label,
         }
     };
-    Labels { texts: sample.ids.iter().map(short).collect(), frames: false }
+    Labels {
+        texts: sample.ids.iter().map(short).collect(),
+        frames: false,
+    }
 }
 
 /// Geometry of a layer's map, in pixels.
@@ -167,51 +186,113 @@ impl Grid {
 }
 
 fn map(s: &Subject, layer: usize, labels: &Labels) -> Markup {
-    let longest = labels.texts.iter().map(|l| l.chars().count()).max().unwrap_or(0);
+    let longest = labels
+        .texts
+        .iter()
+        .map(|l| l.chars().count())
+        .max()
+        .unwrap_or(0);
     let turned = longest > 2 && !labels.frames;
     let text = if turned { 8 * longest as i32 + 6 } else { 18 };
-    let grid = Grid { heads: s.model.desc().heads as i32, sides: s.observed.sides.clone(), turned, text };
+    let grid = Grid {
+        heads: s.model.desc().heads as i32,
+        sides: s.observed.sides.clone(),
+        turned,
+        text,
+    };
     let len = s.observed.sample.len;
     let lines = len.div_ceil(LINE).max(1) as i32;
-    let size = (Grid::LEFT + Grid::COLUMN * LINE.min(len) as i32 + 2, lines * grid.line());
+    let size = (
+        Grid::LEFT + Grid::COLUMN * LINE.min(len) as i32 + 2,
+        lines * grid.line(),
+    );
     let title = format!("Gates of layer {layer} over {len} positions");
     let described = |side: &Side| {
-        let winners: Vec<String> =
-            s.observed.sample.shares(layer, *side).iter().map(|shares| winner(shares).to_string()).collect();
-        format!("{}: head with the largest share at each position: {}", name(*side), winners.join(" "))
+        let winners: Vec<String> = s
+            .observed
+            .sample
+            .shares(layer, *side)
+            .iter()
+            .map(|shares| winner(shares).to_string())
+            .collect();
+        format!(
+            "{}: head with the largest share at each position: {}",
+            name(*side),
+            winners.join(" ")
+        )
     };
     let description: Vec<String> = grid.sides.iter().map(described).collect();
-    figure(&title, &description.join("; "), (size.0 as u32, size.1 as u32), |area| {
-        for line in 0..lines {
-            draw_line(area, s, layer, labels, &grid, line)?;
-        }
-        Ok(())
-    })
+    figure(
+        &title,
+        &description.join("; "),
+        (size.0 as u32, size.1 as u32),
+        |area| {
+            for line in 0..lines {
+                draw_line(area, s, layer, labels, &grid, line)?;
+            }
+            Ok(())
+        },
+    )
 }
 
 /// A line of text between its gates: reads above, writes below.
-fn draw_line(area: &Area, s: &Subject, layer: usize, labels: &Labels, grid: &Grid, line: i32) -> Drawn {
+fn draw_line(
+    area: &Area,
+    s: &Subject,
+    layer: usize,
+    labels: &Labels,
+    grid: &Grid,
+    line: i32,
+) -> Drawn {
     let sample = &s.observed.sample;
     let top = line * grid.line();
     let reads = grid.sides.first() == Some(&Side::Read);
     let text_top = top + if reads { grid.block() } else { 0 };
     let positions = line as usize * LINE..sample.len.min((line as usize + 1) * LINE);
     for &side in &grid.sides {
-        let shares = sample.shares(layer, side).get(positions.clone()).unwrap_or(&[]);
-        let cells = if side == Side::Read { top } else { text_top + grid.text + Grid::RIBBON + 2 };
-        let ribbon = if side == Side::Read { text_top - Grid::RIBBON } else { text_top + grid.text };
-        let full = sample.shares(layer, side).iter().flatten().fold(0.0f64, |m, &share| m.max(share));
+        let shares = sample
+            .shares(layer, side)
+            .get(positions.clone())
+            .unwrap_or(&[]);
+        let cells = if side == Side::Read {
+            top
+        } else {
+            text_top + grid.text + Grid::RIBBON + 2
+        };
+        let ribbon = if side == Side::Read {
+            text_top - Grid::RIBBON
+        } else {
+            text_top + grid.text
+        };
+        let full = sample
+            .shares(layer, side)
+            .iter()
+            .flatten()
+            .fold(0.0f64, |m, &share| m.max(share));
         draw_cells(area, shares, full, cells, grid)?;
         for (x, shares) in shares.iter().enumerate() {
             let left = Grid::LEFT + x as i32 * Grid::COLUMN;
             let corner = [(left, ribbon), (left + Grid::COLUMN, ribbon + Grid::RIBBON)];
-            area.draw(&Rectangle::new(corner, Ink::Head(winner(shares)).color().filled()))?;
+            area.draw(&Rectangle::new(
+                corner,
+                Ink::Head(winner(shares)).color().filled(),
+            ))?;
         }
         let middle = cells + grid.heads * grid.cell() / 2;
         let label = if side == Side::Read { "read" } else { "write" };
-        area.draw(&Text::new(label, (Grid::LEFT - 8, middle), ending(text(12, Ink::Muted))))?;
+        area.draw(&Text::new(
+            label,
+            (Grid::LEFT - 8, middle),
+            ending(text(12, Ink::Muted)),
+        ))?;
     }
-    for (x, label) in labels.texts.get(positions).unwrap_or(&[]).iter().enumerate() {
+    for (x, label) in labels
+        .texts
+        .get(positions)
+        .unwrap_or(&[])
+        .iter()
+        .enumerate()
+    {
         let middle = Grid::LEFT + x as i32 * Grid::COLUMN + Grid::COLUMN / 2;
         if label.is_empty() {
             continue;
@@ -222,7 +303,11 @@ fn draw_line(area: &Area, s: &Subject, layer: usize, labels: &Labels, grid: &Gri
         } else {
             let size = if label.chars().count() > 1 { 10 } else { 13 };
             let down = if label.chars().count() > 1 { 5 } else { 4 };
-            area.draw(&Text::new(label.clone(), (middle, text_top + down), centered(text(size, Ink::Text))))?;
+            area.draw(&Text::new(
+                label.clone(),
+                (middle, text_top + down),
+                centered(text(size, Ink::Text)),
+            ))?;
         }
     }
     Ok(())
@@ -231,8 +316,16 @@ fn draw_line(area: &Area, s: &Subject, layer: usize, labels: &Labels, grid: &Gri
 /// Cells in order of colour and strength, neighbours in one piece: few and short paths.
 fn draw_cells(area: &Area, shares: &[Vec<f64>], full: f64, top: i32, grid: &Grid) -> Drawn {
     let strength = |x: usize, head: usize| {
-        let share = shares.get(x).and_then(|s| s.get(head)).copied().unwrap_or(0.0);
-        if full > 0.0 { (share / full * STEPS).round() as u32 } else { 0 }
+        let share = shares
+            .get(x)
+            .and_then(|s| s.get(head))
+            .copied()
+            .unwrap_or(0.0);
+        if full > 0.0 {
+            (share / full * STEPS).round() as u32
+        } else {
+            0
+        }
     };
     for head in 0..grid.heads as usize {
         let y = top + head as i32 * grid.cell();
@@ -267,7 +360,10 @@ mod tests {
             let drawn = drawn_layers(layers, column);
             assert!(drawn.windows(2).all(|w| w[0] < w[1]), "{drawn:?}");
             assert_eq!(drawn.last(), Some(&(layers - 1)));
-            assert!(drawn.len() == 1 || (drawn[0] == 0 && drawn.len() * column * POSITIONS[0] <= CELLS), "{drawn:?}");
+            assert!(
+                drawn.len() == 1 || (drawn[0] == 0 && drawn.len() * column * POSITIONS[0] <= CELLS),
+                "{drawn:?}"
+            );
         }
     }
 }

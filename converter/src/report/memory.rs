@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 use sla_format::{
-    Backbone, GLOBAL_STATE_WORDS, HEADER_BYTES, Header, LAYER_ROLES, MemoryPlan, NONE, Role, Section, SectionKind,
-    TensorKind, pad_rows,
+    Backbone, GLOBAL_STATE_WORDS, HEADER_BYTES, Header, LAYER_ROLES, MemoryPlan, NONE, Role,
+    Section, SectionKind, TensorKind, pad_rows,
 };
 use sla_runtime::Model;
 
@@ -22,7 +22,10 @@ pub struct Part {
 }
 
 fn part(name: impl Into<String>, bytes: usize) -> Part {
-    Part { name: name.into(), bytes }
+    Part {
+        name: name.into(),
+        bytes,
+    }
 }
 
 /// The parts of a file; they add up to its length.
@@ -30,11 +33,24 @@ pub fn flash(file: &[u8], model: &Model) -> Vec<Part> {
     let layers = model.desc().layers as usize;
     let input = tensor_bytes(model, 0, Role::Input, false);
     let head = tensor_bytes(model, 0, Role::Head, model.desc().tied());
-    let others = [Role::FinalNorm, Role::FeatureMean, Role::Rotary].map(|role| tensor_bytes(model, 0, role, false));
+    let others = [Role::FinalNorm, Role::FeatureMean, Role::Rotary]
+        .map(|role| tensor_bytes(model, 0, role, false));
     let mut parts = vec![part("input", input)];
-    let of_layer = |layer| Role::ALL[..LAYER_ROLES].iter().map(|&role| tensor_bytes(model, layer, role, false)).sum();
+    let of_layer = |layer| {
+        Role::ALL[..LAYER_ROLES]
+            .iter()
+            .map(|&role| tensor_bytes(model, layer, role, false))
+            .sum()
+    };
     parts.extend((0..layers).map(|layer| part(format!("layer {layer}"), of_layer(layer))));
-    parts.push(part(if model.desc().tied() { "head (its own scales: tied)" } else { "head" }, head));
+    parts.push(part(
+        if model.desc().tied() {
+            "head (its own scales: tied)"
+        } else {
+            "head"
+        },
+        head,
+    ));
     parts.push(part("norm, means, rotary", others.iter().sum()));
     let sections = Header::read(file).map_or(0, |header| header.sections as usize);
     for section in (0..sections).filter_map(|i| Section::read(file, i)) {
@@ -51,7 +67,10 @@ pub fn flash(file: &[u8], model: &Model) -> Vec<Part> {
         };
         parts.push(part(name, section.bytes as usize));
     }
-    parts.push(part("header and section table", HEADER_BYTES + sections * Section::BYTES));
+    parts.push(part(
+        "header and section table",
+        HEADER_BYTES + sections * Section::BYTES,
+    ));
     let named: usize = parts.iter().map(|p| p.bytes).sum();
     parts.push(part("alignment", file.len().saturating_sub(named)));
     parts.retain(|p| p.bytes > 0);
@@ -65,7 +84,12 @@ fn tensor_bytes(model: &Model, layer: usize, role: Role, shared: bool) -> usize 
         return 0;
     }
     let constants = 4 * t.channels(role) * if t.bias == NONE { 1 } else { 2 };
-    constants + if shared { 0 } else { t.data_bytes().unwrap_or(0) }
+    constants
+        + if shared {
+            0
+        } else {
+            t.data_bytes().unwrap_or(0)
+        }
 }
 
 /// The parts of state and scratch; they add up to the plan.
@@ -77,9 +101,15 @@ pub fn ram(model: &Model) -> [Vec<Part>; 2] {
     let (mut carries, mut convolutions) = (0, 0);
     for layer in 0..d.layers as usize {
         let kind = model.states().of(layer);
-        let (all, matrices) = (MemoryPlan::layer_state_words(d, kind), heads * kind.head_words(d));
+        let (all, matrices) = (
+            MemoryPlan::layer_state_words(d, kind),
+            heads * kind.head_words(d),
+        );
         let small = d.carry_len() + 2 * heads;
-        state.push(part(format!("S of layer {layer}, {}", kind.name()), 4 * matrices));
+        state.push(part(
+            format!("S of layer {layer}, {}", kind.name()),
+            4 * matrices,
+        ));
         carries += 4 * small;
         convolutions += 4 * (all - matrices - small);
         rest -= 4 * all;
@@ -87,7 +117,11 @@ pub fn ram(model: &Model) -> [Vec<Part>; 2] {
     state.push(part("carries, fraction bits, masks", carries));
     state.push(part("convolution history", convolutions));
     state.push(part("position", 4 * GLOBAL_STATE_WORDS + rest));
-    let rotary = if d.backbone == Backbone::RetNet { d.d_k as usize } else { 0 };
+    let rotary = if d.backbone == Backbone::RetNet {
+        d.d_k as usize
+    } else {
+        0
+    };
     let mut scratch = vec![
         part("residual stream", 4 * pad_rows(d.hidden as usize)),
         part("rotary angles", 4 * rotary),
@@ -115,9 +149,15 @@ pub(super) fn section(s: &Subject) -> Markup {
 
 /// A bar to scale and the table that explains its colours.
 fn map(title: &str, total: usize, parts: &[Part]) -> Markup {
-    let bar: Vec<(Ink, f64)> = parts.iter().enumerate().map(|(i, p)| (Ink::Head(i), p.bytes as f64)).collect();
-    let described: Vec<String> =
-        parts.iter().map(|p| format!("{}: {} bytes", p.name, grouped(p.bytes as u64))).collect();
+    let bar: Vec<(Ink, f64)> = parts
+        .iter()
+        .enumerate()
+        .map(|(i, p)| (Ink::Head(i), p.bytes as f64))
+        .collect();
+    let described: Vec<String> = parts
+        .iter()
+        .map(|p| format!("{}: {} bytes", p.name, grouped(p.bytes as u64)))
+        .collect();
     html! {
         h3 { (title) span.note { " · " (grouped(total as u64)) " bytes, " (size(total)) } }
         (stacked(&format!("{title}, to scale"), &described.join("; "), &bar, 34))

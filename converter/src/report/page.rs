@@ -97,12 +97,19 @@ fn kind(model: &Model) -> String {
         InputKind::Tokens => format!("{} tokens", grouped(d.inputs.into())),
         InputKind::Features => format!("{} features", grouped(d.inputs.into())),
     };
-    format!("{backbone}, {sla} · {} layers × {} heads · width {} · {input}", d.layers, d.heads, d.hidden)
+    format!(
+        "{backbone}, {sla} · {} layers × {} heads · width {} · {input}",
+        d.layers, d.heads, d.hidden
+    )
 }
 
 /// `int8`, `int4` or both, as the matrices are stored.
 fn weights_kind(s: &Subject) -> &'static str {
-    let has = |kind| s.tensors.iter().any(|t| t.layer.is_some() && t.kind == kind);
+    let has = |kind| {
+        s.tensors
+            .iter()
+            .any(|t| t.layer.is_some() && t.kind == kind)
+    };
     match (has(TensorKind::I8), has(TensorKind::I4)) {
         (true, true) => "int4 and int8 weights",
         (false, true) => "int4 weights",

@@ -17,7 +17,12 @@ pub(super) type Drawn = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 pub(super) const TEXT: u32 = 12;
 
 /// An accessible figure of a size; nothing if it cannot be drawn.
-pub(super) fn figure(title: &str, description: &str, size: (u32, u32), draw: impl FnOnce(&Area) -> Drawn) -> Markup {
+pub(super) fn figure(
+    title: &str,
+    description: &str,
+    size: (u32, u32),
+    draw: impl FnOnce(&Area) -> Drawn,
+) -> Markup {
     drawing(title, description, size, "xMidYMid", draw)
 }
 
@@ -67,8 +72,15 @@ pub(super) fn legend<'l>(entries: impl IntoIterator<Item = (Ink, &'l str)>) -> M
 
 /// Lines over named places, the first at 0.
 pub(super) fn lines(area: &Area, lines: &[Line], places: &[String], y_label: &str) -> Drawn {
-    let values = || lines.iter().flat_map(|line| line.points.iter().filter_map(|p| p.1));
-    let (low, high) = (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
+    let values = || {
+        lines
+            .iter()
+            .flat_map(|line| line.points.iter().filter_map(|p| p.1))
+    };
+    let (low, high) = (
+        values().fold(f64::INFINITY, f64::min),
+        values().fold(f64::NEG_INFINITY, f64::max),
+    );
     if !(low.is_finite() && high.is_finite()) {
         return Err("nothing to draw".into());
     }
@@ -83,7 +95,11 @@ pub(super) fn lines(area: &Area, lines: &[Line], places: &[String], y_label: &st
         .build_cartesian_2d(-0.2..last + 0.2, bottom..top)?;
     let place = |x: &f64| {
         let near = (x - x.round()).abs() < 1e-6;
-        places.get(x.round() as usize).filter(|_| near && *x > -0.1).cloned().unwrap_or_default()
+        places
+            .get(x.round() as usize)
+            .filter(|_| near && *x > -0.1)
+            .cloned()
+            .unwrap_or_default()
     };
     chart
         .configure_mesh()
@@ -102,12 +118,27 @@ pub(super) fn lines(area: &Area, lines: &[Line], places: &[String], y_label: &st
     let (_, floor) = chart.backend_coord(&(0.0, bottom));
     for x in (0..places.len()).step_by(every) {
         let (at, _) = chart.backend_coord(&(x as f64, bottom));
-        area.draw(&Text::new(place(&(x as f64)), (at, floor + 8), centered(text(TEXT, Ink::Muted))))?;
+        area.draw(&Text::new(
+            place(&(x as f64)),
+            (at, floor + 8),
+            centered(text(TEXT, Ink::Muted)),
+        ))?;
     }
     for line in lines {
-        let points: Vec<(f64, f64)> = line.points.iter().filter_map(|&(x, y)| Some((x, y?))).collect();
-        chart.draw_series(LineSeries::new(points.iter().copied(), line.ink.color().stroke_width(line.width)))?;
-        chart.draw_series(points.iter().map(|&p| Circle::new(p, 2 + line.width / 3, line.ink.color().filled())))?;
+        let points: Vec<(f64, f64)> = line
+            .points
+            .iter()
+            .filter_map(|&(x, y)| Some((x, y?)))
+            .collect();
+        chart.draw_series(LineSeries::new(
+            points.iter().copied(),
+            line.ink.color().stroke_width(line.width),
+        ))?;
+        chart.draw_series(
+            points
+                .iter()
+                .map(|&p| Circle::new(p, 2 + line.width / 3, line.ink.color().filled())),
+        )?;
     }
     Ok(())
 }
@@ -164,19 +195,42 @@ pub(super) fn ranges(
     let ink = Ink::Series(0).color();
     let bar = |x: f64, [low, high]: [f64; 2], half: f64| [(x - half, low), (x + half, high)];
     let mids = || columns.iter().enumerate().map(|(i, c)| (i as f64 + 0.5, c));
-    chart.draw_series(mids().map(|(x, c)| Rectangle::new(bar(x, c.inner, half), ink.mix(0.45).filled())))?;
-    chart.draw_series(mids().map(|(x, c)| PathElement::new([(x, c.outer[0]), (x, c.outer[1])], ink)))?;
-    let tick =
-        |x: f64, at: f64, width: u32| PathElement::new([(x - half, at), (x + half, at)], ink.stroke_width(width));
+    chart.draw_series(
+        mids().map(|(x, c)| Rectangle::new(bar(x, c.inner, half), ink.mix(0.45).filled())),
+    )?;
+    chart.draw_series(
+        mids().map(|(x, c)| PathElement::new([(x, c.outer[0]), (x, c.outer[1])], ink)),
+    )?;
+    let tick = |x: f64, at: f64, width: u32| {
+        PathElement::new([(x - half, at), (x + half, at)], ink.stroke_width(width))
+    };
     chart.draw_series(mids().flat_map(|(x, c)| c.outer.map(|at| tick(x, at, 1))))?;
     chart.draw_series(mids().map(|(x, c)| tick(x, c.middle, 2)))?;
-    let across = |&at: &f64| PathElement::new([(0.0, at), (count, at)], Ink::Limit.color().stroke_width(2));
-    chart.draw_series(limits.iter().filter(|at| (y.start..=y.end).contains(*at)).map(across))?;
-    let every = columns.iter().map(|c| 7 * c.name.chars().count() + 6).max().unwrap_or(1);
+    let across =
+        |&at: &f64| PathElement::new([(0.0, at), (count, at)], Ink::Limit.color().stroke_width(2));
+    chart.draw_series(
+        limits
+            .iter()
+            .filter(|at| (y.start..=y.end).contains(*at))
+            .map(across),
+    )?;
+    let every = columns
+        .iter()
+        .map(|c| 7 * c.name.chars().count() + 6)
+        .max()
+        .unwrap_or(1);
     let room = area.dim_in_pixel().0 as usize / columns.len().max(1);
-    for (i, column) in columns.iter().enumerate().step_by(every.div_ceil(room.max(1)).max(1)) {
+    for (i, column) in columns
+        .iter()
+        .enumerate()
+        .step_by(every.div_ceil(room.max(1)).max(1))
+    {
         let (x, floor) = chart.backend_coord(&(i as f64 + 0.5, y.start));
-        area.draw(&Text::new(column.name.clone(), (x, floor + 6), centered(text(TEXT, Ink::Muted))))?;
+        area.draw(&Text::new(
+            column.name.clone(),
+            (x, floor + 6),
+            centered(text(TEXT, Ink::Muted)),
+        ))?;
     }
     Ok(())
 }
@@ -190,9 +244,18 @@ pub(super) fn stacked(title: &str, description: &str, parts: &[(Ink, f64)], heig
         let mut from = 0.0;
         for (ink, part) in parts {
             let to = from + part;
-            let [left, right] = [from, to].map(|at| if all > 0.0 { (at / all * WIDTH).round() as i32 } else { 0 });
+            let [left, right] = [from, to].map(|at| {
+                if all > 0.0 {
+                    (at / all * WIDTH).round() as i32
+                } else {
+                    0
+                }
+            });
             let right = (right - GAP).max(left + 1);
-            area.draw(&Rectangle::new([(left, 0), (right, height as i32)], ink.color().filled()))?;
+            area.draw(&Rectangle::new(
+                [(left, 0), (right, height as i32)],
+                ink.color().filled(),
+            ))?;
             from = to;
         }
         Ok(())

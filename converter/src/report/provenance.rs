@@ -6,7 +6,11 @@ use super::page::Subject;
 
 pub(super) fn section(s: &Subject) -> Markup {
     let ends: Vec<String> = s.model.ends_of_text().map(|id| id.to_string()).collect();
-    let lines = s.model.provenance().lines().filter_map(|line| line.split_once('='));
+    let lines = s
+        .model
+        .provenance()
+        .lines()
+        .filter_map(|line| line.split_once('='));
     html! {
         div.scroll {
             table.text {

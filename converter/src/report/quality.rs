@@ -9,7 +9,11 @@ use crate::eval::{Channel, Report};
 use crate::numbers::decibel;
 
 /// What the three comparisons are called, in the order of their colours.
-pub(super) const COMPARISONS: [&str; 3] = ["float → integer: everything", "weights alone", "arithmetic alone"];
+pub(super) const COMPARISONS: [&str; 3] = [
+    "float → integer: everything",
+    "weights alone",
+    "arithmetic alone",
+];
 
 /// Widths of their lines: the first often coincides with the second and shows on both sides of it.
 pub(super) const WIDTHS: [u32; 3] = [6, 2, 2];
@@ -25,7 +29,15 @@ pub(super) fn heat(db: f64) -> u8 {
 
 /// What the classes stand for.
 pub(super) fn heat_legend() -> Markup {
-    let names = ["70 dB and more", "60–70", "50–60", "40–50", "30–40", "20–30", "below 20"];
+    let names = [
+        "70 dB and more",
+        "60–70",
+        "50–60",
+        "40–50",
+        "30–40",
+        "20–30",
+        "below 20",
+    ];
     html! {
         p.legend { @for (i, name) in names.iter().enumerate() { span { i.{ "swatch heat" (i) } {} (name) } " " } }
     }
@@ -70,11 +82,16 @@ fn noisiest([total, weights, arithmetic]: &[&Report; 3]) -> Markup {
     const SHOWN: usize = 6;
     let layers = || total.layers.iter().enumerate();
     let mut vectors: Vec<(usize, Channel, f64)> = layers()
-        .flat_map(|(i, layer)| Channel::ALL.into_iter().filter_map(move |c| Some((i, c, layer.get(c)?))))
+        .flat_map(|(i, layer)| {
+            Channel::ALL
+                .into_iter()
+                .filter_map(move |c| Some((i, c, layer.get(c)?)))
+        })
         .filter(|v| v.2.is_finite())
         .collect();
     vectors.sort_by(|a, b| a.2.total_cmp(&b.2));
-    let of = |report: &Report, layer: usize, c: Channel| report.layers.get(layer).and_then(|l| l.get(c));
+    let of =
+        |report: &Report, layer: usize, c: Channel| report.layers.get(layer).and_then(|l| l.get(c));
     html! {
         table {
             thead { tr { th scope="col" { "vector" } @for name in ["everything", "weights", "arithmetic"] { th scope="col" { (name) } } } }
@@ -87,7 +104,11 @@ fn noisiest([total, weights, arithmetic]: &[&Report; 3]) -> Markup {
 }
 
 fn table(report: &Report) -> Markup {
-    let shown = || Channel::ALL.into_iter().filter(|&c| report.layers.iter().any(|l| l.get(c).is_some()));
+    let shown = || {
+        Channel::ALL
+            .into_iter()
+            .filter(|&c| report.layers.iter().any(|l| l.get(c).is_some()))
+    };
     html! {
         table.map {
             thead { tr { th scope="col" { "layer" } @for c in shown() { th scope="col" { (channel_name(c)) } } } }
@@ -106,13 +127,22 @@ fn table(report: &Report) -> Markup {
 
 fn residual(reports: &[&Report; 3]) -> Markup {
     let layers = reports[0].layers.len();
-    let places: Vec<String> =
-        ["input".to_string()].into_iter().chain((0..layers).map(|i| format!("layer {i}"))).collect();
+    let places: Vec<String> = ["input".to_string()]
+        .into_iter()
+        .chain((0..layers).map(|i| format!("layer {i}")))
+        .collect();
     let line = |(i, report): (usize, &&Report)| {
-        let ratios = [report.input_snr].into_iter().chain(report.layers.iter().map(|l| l.get(Channel::Residual)));
+        let ratios = [report.input_snr]
+            .into_iter()
+            .chain(report.layers.iter().map(|l| l.get(Channel::Residual)));
         let finite = ratios.map(|db| db.filter(|db| db.is_finite()));
         let points = finite.enumerate().map(|(x, db)| (x as f64, db)).collect();
-        Line { name: COMPARISONS[i].into(), ink: Ink::Series(i as u8), width: WIDTHS[i], points }
+        Line {
+            name: COMPARISONS[i].into(),
+            ink: Ink::Series(i as u8),
+            width: WIDTHS[i],
+            points,
+        }
     };
     let drawn: Vec<Line> = reports.iter().enumerate().map(line).collect();
     let description: Vec<String> = drawn
@@ -122,7 +152,10 @@ fn residual(reports: &[&Report; 3]) -> Markup {
             format!("{}: {}", l.name, values.join(", "))
         })
         .collect();
-    figure("Signal-to-noise ratio of the residual stream", &description.join("; "), (600, 260), |area| {
-        lines(area, &drawn, &places, "dB")
-    })
+    figure(
+        "Signal-to-noise ratio of the residual stream",
+        &description.join("; "),
+        (600, 260),
+        |area| lines(area, &drawn, &places, "dB"),
+    )
 }

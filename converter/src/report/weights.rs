@@ -17,7 +17,11 @@ pub(super) fn section(s: &Subject) -> Markup {
         }
     }
     let layers = s.model.desc().layers as usize;
-    let of = |layer: Option<usize>, role: Role| s.tensors.iter().find(|t| t.layer == layer && t.role == role);
+    let of = |layer: Option<usize>, role: Role| {
+        s.tensors
+            .iter()
+            .find(|t| t.layer == layer && t.role == role)
+    };
     let global: Vec<&TensorFigures> = s.tensors.iter().filter(|t| t.layer.is_none()).collect();
     html! {
         p { "How much of each matrix survives rounding: the ratio of the weights to their rounding error, in dB. An int8 matrix has about 40 dB or more, "
@@ -58,10 +62,23 @@ fn panel(title: &str, tensors: &[(String, &TensorFigures)]) -> Markup {
         middle: t.spread.median,
     };
     let columns: Vec<Column> = tensors.iter().map(column).collect();
-    let reach = columns.iter().flat_map(|c| c.outer).fold(0.0f64, |m, v| m.max(v.abs())) * 1.08;
+    let reach = columns
+        .iter()
+        .flat_map(|c| c.outer)
+        .fold(0.0f64, |m, v| m.max(v.abs()))
+        * 1.08;
     let reach = if reach > 0.0 { reach } else { 1.0 };
-    let described: Vec<String> =
-        columns.iter().map(|c| format!("{}: {} to {}", c.name, number(c.outer[0]), number(c.outer[1]))).collect();
+    let described: Vec<String> = columns
+        .iter()
+        .map(|c| {
+            format!(
+                "{}: {} to {}",
+                c.name,
+                number(c.outer[0]),
+                number(c.outer[1])
+            )
+        })
+        .collect();
     html! {
         figure { figcaption { (title) }
             (figure(&format!("Range of the weights of {title}"), &described.join("; "), (280, 170), |area| {
@@ -72,12 +89,19 @@ fn panel(title: &str, tensors: &[(String, &TensorFigures)]) -> Markup {
 
 /// A value on an axis that reaches so far: three digits, and 0 where only rounding differs from it.
 fn axis(y: f64, reach: f64) -> String {
-    if y.abs() < 1e-9 * reach { "0".into() } else { format!("{}", format!("{y:.2e}").parse::<f64>().unwrap_or(y)) }
+    if y.abs() < 1e-9 * reach {
+        "0".into()
+    } else {
+        format!("{}", format!("{y:.2e}").parse::<f64>().unwrap_or(y))
+    }
 }
 
 /// A role without the part of the layer that it is in.
 fn short(role: Role) -> &'static str {
-    role.name().split_once('.').map_or(role.name(), |(_, name)| name).trim_end_matches("_proj")
+    role.name()
+        .split_once('.')
+        .map_or(role.name(), |(_, name)| name)
+        .trim_end_matches("_proj")
 }
 
 fn bits(kind: TensorKind) -> String {

@@ -12,7 +12,10 @@ pub(super) fn of_byte(byte: u8) -> char {
 
 /// The bytes of a token, or `None` where a character of it stands for no byte.
 pub(super) fn bytes(token: &str) -> Option<Vec<u8>> {
-    token.chars().map(|c| (0..=255).find(|&byte| of_byte(byte) == c)).collect()
+    token
+        .chars()
+        .map(|c| (0..=255).find(|&byte| of_byte(byte) == c))
+        .collect()
 }
 
 #[cfg(test)]
@@ -23,7 +26,10 @@ mod tests {
     fn every_byte_has_its_own_character() {
         let text: String = (0..=255).map(of_byte).collect();
         assert_eq!(bytes(&text), Some((0..=255).collect()));
-        assert_eq!([of_byte(b' '), of_byte(b'\n'), of_byte(0xAD), of_byte(b'a')], ['Ġ', 'Ċ', '\u{143}', 'a']);
+        assert_eq!(
+            [of_byte(b' '), of_byte(b'\n'), of_byte(0xAD), of_byte(b'a')],
+            ['Ġ', 'Ċ', '\u{143}', 'a']
+        );
         assert_eq!(bytes("a b"), None);
     }
 }

@@ -10,7 +10,9 @@ pub enum TokenizerError {
     #[error("{0}; --no-tokenizer converts the model without it")]
     File(String),
     /// It asks for something that the runtime does not do.
-    #[error("tokenizer.json: {part} {what} is not supported; --no-tokenizer converts the model without it")]
+    #[error(
+        "tokenizer.json: {part} {what} is not supported; --no-tokenizer converts the model without it"
+    )]
     Unsupported {
         /// The key.
         part: String,

@@ -35,7 +35,8 @@ impl Compiled {
 
     /// Kind, size and bytes in one line.
     pub fn summary(&self) -> String {
-        Tokenizer::read(&self.section).map_or_else(|e| e.to_string(), |tokenizer| describe(&tokenizer))
+        Tokenizer::read(&self.section)
+            .map_or_else(|e| e.to_string(), |tokenizer| describe(&tokenizer))
     }
 }
 
@@ -47,12 +48,19 @@ pub fn describe(tokenizer: &Tokenizer) -> String {
         Split::Llama3 => "byte-level BPE, Llama 3 pre-tokens",
         Split::Qwen2 => "byte-level BPE, Qwen 2 pre-tokens",
         Split::DigitsGpt2 => "byte-level BPE, GPT-2 pre-tokens with single digits",
-        Split::Whole if desc.symbols == sla_format::Symbols::Bytes => "byte-level BPE, no pre-tokens",
-        Split::Whole | Split::Words | Split::Spaces if desc.byte_fallback => "BPE of characters with byte fallback",
+        Split::Whole if desc.symbols == sla_format::Symbols::Bytes => {
+            "byte-level BPE, no pre-tokens"
+        }
+        Split::Whole | Split::Words | Split::Spaces if desc.byte_fallback => {
+            "BPE of characters with byte fallback"
+        }
         Split::Whole | Split::Words | Split::Spaces => "BPE of characters",
     };
     let bytes = sla_format::TokenizerTable::section_bytes(desc).unwrap_or(0);
-    format!("{kind}: {} tokens, {} merges, {} bytes", desc.tokens, desc.merges, bytes)
+    format!(
+        "{kind}: {} tokens, {} merges, {} bytes",
+        desc.tokens, desc.merges, bytes
+    )
 }
 
 /// Compiles `tokenizer.json` in `dir` for a model that reads ids below `vocabulary`; `None` where there is nothing of that name.
@@ -80,7 +88,10 @@ pub fn unread(dir: &Path) -> Option<String> {
         "vocab.json",
         "vocab.txt",
     ];
-    let there: Vec<&str> = FORMS.into_iter().filter(|name| files::is_named(&dir.join(name))).collect();
+    let there: Vec<&str> = FORMS
+        .into_iter()
+        .filter(|name| files::is_named(&dir.join(name)))
+        .collect();
     (!there.is_empty()).then(|| {
         format!(
             "{} not read and there is no tokenizer.json, so the file gets no tokenizer; in Python, \
@@ -102,10 +113,15 @@ pub fn compile(text: &str, vocabulary: usize) -> Result<Compiled, TokenizerError
     let mut warnings = Vec::new();
     for key in ["truncation", "padding"] {
         if root.get(key).is_some_and(|value| !value.is_null()) {
-            warnings.push(format!("tokenizer.json: {key} has no effect here, texts are taken as they are; remove it"));
+            warnings.push(format!(
+                "tokenizer.json: {key} has no effect here, texts are taken as they are; remove it"
+            ));
         }
     }
-    let model = root.get("model").and_then(Value::as_object).ok_or_else(|| invalid("no model"))?;
+    let model = root
+        .get("model")
+        .and_then(Value::as_object)
+        .ok_or_else(|| invalid("no model"))?;
     let parts = parts::read(&root, model)?;
     let vocabulary = vocabulary::read(&root, model, &parts, vocabulary)?;
     section::check_texts(&parts, &vocabulary)?;
@@ -114,7 +130,12 @@ pub fn compile(text: &str, vocabulary: usize) -> Result<Compiled, TokenizerError
 }
 
 /// The ids of a text, in as much memory as it takes.
-pub fn encode(tokenizer: &Tokenizer, text: &str, template: Template, control: ControlTokens) -> Vec<u32> {
+pub fn encode(
+    tokenizer: &Tokenizer,
+    text: &str,
+    template: Template,
+    control: ControlTokens,
+) -> Vec<u32> {
     let mut ids = vec![0; text.len() + 1024];
     loop {
         match tokenizer.encode(text, template, control, &mut ids) {

@@ -22,8 +22,9 @@ const LLAMA3: [&str; 2] = [
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+",
 ];
 /// Qwen 2's pattern.
-const QWEN2: [&str; 1] =
-    [r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"];
+const QWEN2: [&str; 1] = [
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+];
 
 /// Everything but the vocabulary.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,15 +50,28 @@ pub(super) fn read(root: &Object, model: &Object) -> Result<Parts, TokenizerErro
     match model.get("type").and_then(Value::as_str) {
         Some("BPE") => {}
         // The library tries its kinds in turn on a model without a type, BPE first, which takes any vocabulary with merges.
-        None if !model.contains_key("type") && model.contains_key("vocab") && model.contains_key("merges") => {}
-        _ => return Err(unsupported("model", model.get("type").unwrap_or(&Value::Null))),
+        None if !model.contains_key("type")
+            && model.contains_key("vocab")
+            && model.contains_key("merges") => {}
+        _ => {
+            return Err(unsupported(
+                "model",
+                model.get("type").unwrap_or(&Value::Null),
+            ));
+        }
     }
     for key in ["continuing_subword_prefix", "end_of_word_suffix"] {
-        if let Some(value) = model.get(key).filter(|v| !v.is_null() && v.as_str() != Some("")) {
+        if let Some(value) = model
+            .get(key)
+            .filter(|v| !v.is_null() && v.as_str() != Some(""))
+        {
             return Err(unsupported(&format!("model.{key}"), value));
         }
     }
-    if let Some(value) = model.get("dropout").filter(|v| !v.is_null() && v.as_f64() != Some(0.0)) {
+    if let Some(value) = model
+        .get("dropout")
+        .filter(|v| !v.is_null() && v.as_f64() != Some(0.0))
+    {
         return Err(unsupported("model.dropout", value));
     }
     let meta_normalizer = normalizer(root)?;
@@ -66,7 +80,12 @@ pub(super) fn read(root: &Object, model: &Object) -> Result<Parts, TokenizerErro
     let unknown = match model.get("unk_token") {
         None | Some(Value::Null) => None,
         Some(Value::String(token)) => Some(token.clone()),
-        Some(other) => return Err(invalid(format!("model.unk_token = {} is no token", brief(other)))),
+        Some(other) => {
+            return Err(invalid(format!(
+                "model.unk_token = {} is no token",
+                brief(other)
+            )));
+        }
     };
     let parts = Parts {
         symbols,
@@ -97,14 +116,21 @@ pub(super) fn read(root: &Object, model: &Object) -> Result<Parts, TokenizerErro
 }
 
 fn unsupported(part: &str, what: &Value) -> TokenizerError {
-    TokenizerError::Unsupported { part: part.into(), what: brief(what) }
+    TokenizerError::Unsupported {
+        part: part.into(),
+        what: brief(what),
+    }
 }
 
 fn flag(object: &Object, key: &str, default: bool) -> Result<bool, TokenizerError> {
     match object.get(key) {
         None | Some(Value::Null) => Ok(default),
         Some(Value::Bool(value)) => Ok(*value),
-        Some(other) => Err(invalid(format!("{} = {} is neither true nor false", key, brief(other)))),
+        Some(other) => Err(invalid(format!(
+            "{} = {} is neither true nor false",
+            key,
+            brief(other)
+        ))),
     }
 }
 
@@ -119,7 +145,10 @@ fn components<'v>(
         Some(Value::Object(object)) => object,
         Some(other) => return Err(invalid(format!("{part} = {} is no object", brief(other)))),
     };
-    let kind = object.get("type").and_then(Value::as_str).ok_or_else(|| invalid(format!("{part} has no type")))?;
+    let kind = object
+        .get("type")
+        .and_then(Value::as_str)
+        .ok_or_else(|| invalid(format!("{part} has no type")))?;
     if kind != "Sequence" {
         return Ok(vec![(kind, object)]);
     }
@@ -135,13 +164,23 @@ fn components<'v>(
 /// The refusal of a part as a whole, by the names of its components.
 fn refuse<T>(part: &str, components: &[(&str, &Object)]) -> Result<T, TokenizerError> {
     let names: Vec<&str> = components.iter().map(|(kind, _)| *kind).collect();
-    let what = if names.is_empty() { "null".into() } else { brief(&Value::from(names.join(", "))) };
-    Err(TokenizerError::Unsupported { part: part.into(), what })
+    let what = if names.is_empty() {
+        "null".into()
+    } else {
+        brief(&Value::from(names.join(", ")))
+    };
+    Err(TokenizerError::Unsupported {
+        part: part.into(),
+        what,
+    })
 }
 
 /// Whether an object replaces the string `from` by `to`.
 fn replaces(object: &Object, from: &str, to: &str) -> bool {
-    let pattern = object.get("pattern").and_then(|p| p.get("String")).and_then(Value::as_str);
+    let pattern = object
+        .get("pattern")
+        .and_then(|p| p.get("String"))
+        .and_then(Value::as_str);
     pattern == Some(from) && object.get("content").and_then(Value::as_str) == Some(to)
 }
 
@@ -151,7 +190,9 @@ fn normalizer(root: &Object) -> Result<Option<Prefix>, TokenizerError> {
     let prepends = |object: &Object| object.get("prepend").and_then(Value::as_str) == Some(META);
     match list[..] {
         [] => Ok(None),
-        [("Prepend", first), ("Replace", second)] if prepends(first) && replaces(second, " ", META) => {
+        [("Prepend", first), ("Replace", second)]
+            if prepends(first) && replaces(second, " ", META) =>
+        {
             Ok(Some(Prefix::Always))
         }
         [("Replace", only)] if replaces(only, " ", META) => Ok(Some(Prefix::Never)),
@@ -159,17 +200,32 @@ fn normalizer(root: &Object) -> Result<Option<Prefix>, TokenizerError> {
     }
 }
 
-fn pre_tokenizer(root: &Object, normalizer: Option<Prefix>) -> Result<(Symbols, Split, Prefix), TokenizerError> {
+fn pre_tokenizer(
+    root: &Object,
+    normalizer: Option<Prefix>,
+) -> Result<(Symbols, Split, Prefix), TokenizerError> {
     const PART: &str = "pre_tokenizer";
     let list = components(PART, "pretokenizers", root.get(PART))?;
     if let Some(prefix) = normalizer {
-        return if list.is_empty() { Ok((Symbols::Characters, Split::Whole, prefix)) } else { refuse(PART, &list) };
+        return if list.is_empty() {
+            Ok((Symbols::Characters, Split::Whole, prefix))
+        } else {
+            refuse(PART, &list)
+        };
     }
     let bytes = |split| Ok((Symbols::Bytes, split, Prefix::Never));
     match list[..] {
         [("ByteLevel", level)] => {
-            let split = if flag(level, "use_regex", true)? { Split::Gpt2 } else { Split::Whole };
-            let prefix = if flag(level, "add_prefix_space", true)? { Prefix::Missing } else { Prefix::Never };
+            let split = if flag(level, "use_regex", true)? {
+                Split::Gpt2
+            } else {
+                Split::Whole
+            };
+            let prefix = if flag(level, "add_prefix_space", true)? {
+                Prefix::Missing
+            } else {
+                Prefix::Never
+            };
             Ok((Symbols::Bytes, split, prefix))
         }
         [("Split", split), ("ByteLevel", level)]
@@ -186,7 +242,11 @@ fn pre_tokenizer(root: &Object, normalizer: Option<Prefix>) -> Result<(Symbols, 
         }
         [("Metaspace", meta)] => {
             let scheme = metaspace(PART, meta)?;
-            let split = if flag(meta, "split", true)? { Split::Spaces } else { Split::Whole };
+            let split = if flag(meta, "split", true)? {
+                Split::Spaces
+            } else {
+                Split::Whole
+            };
             Ok((Symbols::Characters, split, scheme))
         }
         _ => refuse(PART, &list),
@@ -195,16 +255,27 @@ fn pre_tokenizer(root: &Object, normalizer: Option<Prefix>) -> Result<(Symbols, 
 
 fn pattern(split: &Object) -> Result<Split, TokenizerError> {
     let behavior = split.get("behavior").and_then(Value::as_str);
-    let keeps_matches =
-        matches!((behavior, flag(split, "invert", false)?), (Some("Isolated"), false) | (Some("Removed"), true));
+    let keeps_matches = matches!(
+        (behavior, flag(split, "invert", false)?),
+        (Some("Isolated"), false) | (Some("Removed"), true)
+    );
     if !keeps_matches {
-        return Err(unsupported("pre_tokenizer Split with behavior", split.get("behavior").unwrap_or(&Value::Null)));
+        return Err(unsupported(
+            "pre_tokenizer Split with behavior",
+            split.get("behavior").unwrap_or(&Value::Null),
+        ));
     }
     let value = split.get("pattern").unwrap_or(&Value::Null);
     let text = value.get("Regex").and_then(Value::as_str).unwrap_or("");
-    let known = [(&GPT2[..], Split::Gpt2), (&LLAMA3[..], Split::Llama3), (&QWEN2[..], Split::Qwen2)];
+    let known = [
+        (&GPT2[..], Split::Gpt2),
+        (&LLAMA3[..], Split::Llama3),
+        (&QWEN2[..], Split::Qwen2),
+    ];
     let found = known.iter().find(|(patterns, _)| patterns.contains(&text));
-    found.map(|&(_, split)| split).ok_or_else(|| unsupported("pre_tokenizer Split with pattern", value))
+    found
+        .map(|&(_, split)| split)
+        .ok_or_else(|| unsupported("pre_tokenizer Split with pattern", value))
 }
 
 /// Scheme of a Metaspace.
@@ -221,7 +292,9 @@ fn metaspace(part: &str, meta: &Object) -> Result<Prefix, TokenizerError> {
         Some("first") if adds => Ok(Prefix::First),
         Some("always") if adds => Ok(Prefix::Missing),
         None if adds && !meta.contains_key("prepend_scheme") => Ok(Prefix::Missing),
-        _ => Err(invalid(format!("{part} Metaspace contradicts itself about its prefix"))),
+        _ => Err(invalid(format!(
+            "{part} Metaspace contradicts itself about its prefix"
+        ))),
     }
 }
 
@@ -230,19 +303,39 @@ fn decoder(root: &Object, symbols: Symbols) -> Result<(bool, Strip), TokenizerEr
     let list = components(PART, "decoders", root.get(PART))?;
     let replaces_meta = |object| replaces(object, META, " ");
     if symbols == Symbols::Bytes {
-        return if matches!(list[..], [("ByteLevel", _)]) { Ok((false, Strip::Nothing)) } else { refuse(PART, &list) };
+        return if matches!(list[..], [("ByteLevel", _)]) {
+            Ok((false, Strip::Nothing))
+        } else {
+            refuse(PART, &list)
+        };
     }
     match list[..] {
         [("Metaspace", meta)] => {
             let strips = metaspace(PART, meta)? != Prefix::Never;
-            Ok((false, if strips { Strip::FirstToken } else { Strip::Nothing }))
+            Ok((
+                false,
+                if strips {
+                    Strip::FirstToken
+                } else {
+                    Strip::Nothing
+                },
+            ))
         }
         [("Replace", replace), ("ByteFallback", _), ("Fuse", _)] if replaces_meta(replace) => {
             Ok((true, Strip::Nothing))
         }
-        [("Replace", replace), ("ByteFallback", _), ("Fuse", _), ("Strip", strip)] if replaces_meta(replace) => {
+        [
+            ("Replace", replace),
+            ("ByteFallback", _),
+            ("Fuse", _),
+            ("Strip", strip),
+        ] if replaces_meta(replace) => {
             let number = |key| strip.get(key).and_then(Value::as_u64);
-            match (strip.get("content").and_then(Value::as_str), number("start"), number("stop")) {
+            match (
+                strip.get("content").and_then(Value::as_str),
+                number("start"),
+                number("stop"),
+            ) {
                 (Some(" "), Some(1), Some(0)) => Ok((true, Strip::One)),
                 (Some(" "), Some(0), Some(0)) => Ok((true, Strip::Nothing)),
                 _ => Err(unsupported(PART, &Value::Object(strip.clone()))),
@@ -283,7 +376,11 @@ fn single(object: &Object) -> Result<[Vec<u64>; 2], TokenizerError> {
     let malformed = || invalid("post_processor TemplateProcessing is malformed");
     let mut ids = [Vec::new(), Vec::new()];
     let mut side = 0;
-    for item in object.get("single").and_then(Value::as_array).ok_or_else(malformed)? {
+    for item in object
+        .get("single")
+        .and_then(Value::as_array)
+        .ok_or_else(malformed)?
+    {
         if let Some(sequence) = item.get("Sequence") {
             if side == 1 || sequence.get("id").and_then(Value::as_str) != Some("A") {
                 return Err(malformed());
@@ -291,9 +388,17 @@ fn single(object: &Object) -> Result<[Vec<u64>; 2], TokenizerError> {
             side = 1;
             continue;
         }
-        let name = item.get("SpecialToken").and_then(|token| token.get("id")).and_then(Value::as_str);
-        let token = object.get("special_tokens").and_then(|tokens| tokens.get(name?));
-        let list = token.and_then(|token| token.get("ids")).and_then(Value::as_array).ok_or_else(malformed)?;
+        let name = item
+            .get("SpecialToken")
+            .and_then(|token| token.get("id"))
+            .and_then(Value::as_str);
+        let token = object
+            .get("special_tokens")
+            .and_then(|tokens| tokens.get(name?));
+        let list = token
+            .and_then(|token| token.get("ids"))
+            .and_then(Value::as_array)
+            .ok_or_else(malformed)?;
         for id in list {
             ids[side].push(id.as_u64().ok_or_else(malformed)?);
         }

@@ -26,13 +26,19 @@ pub fn safetensors(tensors: &[Tensor]) -> Vec<u8> {
     let views = tensors
         .iter()
         .zip(&data)
-        .map(|(Tensor(name, shape, _), (dtype, data))| (*name, TensorView::new(*dtype, shape.clone(), data).unwrap()));
+        .map(|(Tensor(name, shape, _), (dtype, data))| {
+            (*name, TensorView::new(*dtype, shape.clone(), data).unwrap())
+        });
     safetensors::serialize(views, None).unwrap()
 }
 
 /// `input_ids` of one row.
 pub fn ids(ids: &[i32]) -> Vec<u8> {
-    safetensors(&[Tensor("input_ids", vec![ids.len()], Values::I32(ids.into()))])
+    safetensors(&[Tensor(
+        "input_ids",
+        vec![ids.len()],
+        Values::I32(ids.into()),
+    )])
 }
 
 /// Shape and values of an F32 tensor in a file's bytes.
@@ -40,5 +46,13 @@ pub fn read(bytes: &[u8], name: &str) -> (Vec<usize>, Vec<f32>) {
     let file = SafeTensors::deserialize(bytes).unwrap();
     let t = file.tensor(name).unwrap();
     assert_eq!(t.dtype(), Dtype::F32);
-    (t.shape().to_vec(), t.data().as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect())
+    (
+        t.shape().to_vec(),
+        t.data()
+            .as_chunks()
+            .0
+            .iter()
+            .map(|b| f32::from_le_bytes(*b))
+            .collect(),
+    )
 }

@@ -28,7 +28,11 @@ struct Run {
 impl Run {
     fn of(output: Output) -> Self {
         let code = output.status.code().expect("no signal");
-        Self { code, stdout: output.stdout, stderr: String::from_utf8(output.stderr).unwrap() }
+        Self {
+            code,
+            stdout: output.stdout,
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
     }
 
     /// The text on stdout of a run that must have succeeded.
@@ -48,25 +52,41 @@ impl Run {
     #[track_caller]
     fn error(self, code: i32) -> String {
         assert_eq!(self.code, code, "{}", self.stderr);
-        assert!(self.stdout.is_empty(), "output of a failed run: {}", String::from_utf8_lossy(&self.stdout));
-        let lines: Vec<&str> = self.stderr.lines().filter(|l| !l.starts_with("warning: ")).collect();
+        assert!(
+            self.stdout.is_empty(),
+            "output of a failed run: {}",
+            String::from_utf8_lossy(&self.stdout)
+        );
+        let lines: Vec<&str> = self
+            .stderr
+            .lines()
+            .filter(|l| !l.starts_with("warning: "))
+            .collect();
         assert_eq!(lines.len(), 1, "{}", self.stderr);
         assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
-        lines[0].strip_prefix("error: ").unwrap_or_else(|| panic!("{}", self.stderr)).to_string()
+        lines[0]
+            .strip_prefix("error: ")
+            .unwrap_or_else(|| panic!("{}", self.stderr))
+            .to_string()
     }
 }
 
 /// Runs `sla` in `dir`.
 fn sla(dir: &Path, arguments: &[&str]) -> Run {
-    let command =
-        Command::new(env!("CARGO_BIN_EXE_sla")).args(arguments).current_dir(dir).stdin(Stdio::null()).output();
+    let command = Command::new(env!("CARGO_BIN_EXE_sla"))
+        .args(arguments)
+        .current_dir(dir)
+        .stdin(Stdio::null())
+        .output();
     Run::of(command.unwrap())
 }
 
 /// Asserts that `text` has all of the `parts`.
 #[track_caller]
 fn contains(text: &str, parts: &[&str]) {
-    parts.iter().for_each(|part| assert!(text.contains(part), "{text} lacks {part}"));
+    parts
+        .iter()
+        .for_each(|part| assert!(text.contains(part), "{text} lacks {part}"));
 }
 
 /// A folder with a checkpoint `model`, and room for what the commands write.
@@ -79,7 +99,13 @@ impl Case {
         let dir = TempDir::new();
         let model = dir.path().join("model");
         std::fs::create_dir(&model).unwrap();
-        synth::write(&model, config, &synth::weights(config, 3), &synth::Layout::default()).unwrap();
+        synth::write(
+            &model,
+            config,
+            &synth::weights(config, 3),
+            &synth::Layout::default(),
+        )
+        .unwrap();
         Self { dir }
     }
 
@@ -93,14 +119,24 @@ impl Case {
 
     /// Runs `sla` with `arguments`, which are separated by spaces.
     fn sla(&self, arguments: &str) -> Run {
-        sla(self.path(), &arguments.split_whitespace().collect::<Vec<_>>())
+        sla(
+            self.path(),
+            &arguments.split_whitespace().collect::<Vec<_>>(),
+        )
     }
 
     /// The same with `input` on its standard input.
     fn sla_with(&self, arguments: &str, input: &[u8]) -> Run {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sla"));
-        command.args(arguments.split_whitespace()).current_dir(self.path());
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        command
+            .args(arguments.split_whitespace())
+            .current_dir(self.path());
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         child.stdin.take().unwrap().write_all(input).unwrap();
         Run::of(child.wait_with_output().unwrap())
     }
@@ -119,7 +155,9 @@ impl Case {
 
     /// Names in the folder, sorted.
     fn list(&self) -> Vec<String> {
-        let names = std::fs::read_dir(self.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+        let names = std::fs::read_dir(self.path())
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap());
         let mut names: Vec<String> = names.collect();
         names.sort();
         names
@@ -136,16 +174,35 @@ fn bytes_config(backbone: Backbone) -> Config {
         temperature: 1.0,
         bias: false,
     };
-    Config { outputs: 256, input: Input::Tokens { vocab: 256 }, sla: Some(sla), ..synth::small(backbone) }
+    Config {
+        outputs: 256,
+        input: Input::Tokens { vocab: 256 },
+        sla: Some(sla),
+        ..synth::small(backbone)
+    }
 }
 
 /// A model whose matrices are wide enough for int4.
 fn wide_config() -> Config {
-    Config { hidden: 64, d_k: 16, d_v: 16, intermediate: 96, ..bytes_config(Backbone::Gla) }
+    Config {
+        hidden: 64,
+        d_k: 16,
+        d_v: 16,
+        intermediate: 96,
+        ..bytes_config(Backbone::Gla)
+    }
 }
 
 /// A classifier over vectors of 3 features.
 fn features_config() -> Config {
-    let input = Input::Features { size: 3, mean: vec![1.0, -4.0, 0.0], std: vec![2.0, 0.5, 1.0] };
-    Config { outputs: 4, input, ..synth::small(Backbone::Gla) }
+    let input = Input::Features {
+        size: 3,
+        mean: vec![1.0, -4.0, 0.0],
+        std: vec![2.0, 0.5, 1.0],
+    };
+    Config {
+        outputs: 4,
+        input,
+        ..synth::small(Backbone::Gla)
+    }
 }

@@ -15,7 +15,10 @@ use crate::{Case, Run};
 fn limited(dir: &Path, kib: u64, arguments: &str) -> Run {
     let line = format!("ulimit -v {kib} && exec \"$0\" {arguments}");
     let mut command = Command::new("sh");
-    command.args(["-c", &line, env!("CARGO_BIN_EXE_sla")]).current_dir(dir).stdin(Stdio::null());
+    command
+        .args(["-c", &line, env!("CARGO_BIN_EXE_sla")])
+        .current_dir(dir)
+        .stdin(Stdio::null());
     Run::of(command.output().expect("a shell"))
 }
 
@@ -31,7 +34,10 @@ fn hollow(case: &Case, vocab: usize) {
             shape[0] = vocab;
         }
         let bytes = 4 * shape.iter().product::<usize>();
-        header.insert(tensor.name, json!({ "dtype": "F32", "shape": shape, "data_offsets": [end, end + bytes] }));
+        header.insert(
+            tensor.name,
+            json!({ "dtype": "F32", "shape": shape, "data_offsets": [end, end + bytes] }),
+        );
         end += bytes;
     }
     let json = serde_json::to_vec(&header).unwrap();
@@ -47,13 +53,17 @@ fn what_a_conversion_needs_is_said_before_the_work() {
     let case = Case::new(&synth::small(Backbone::Gla));
     // 288 M weights of 4 bytes.
     hollow(&case, 6_000_000);
-    for arguments in
-        ["convert model -o m.sla", "convert model -o m.sla --weights int4", "logits --checkpoint model --input x -o y"]
-    {
+    for arguments in [
+        "convert model -o m.sla",
+        "convert model -o m.sla --weights int4",
+        "logits --checkpoint model --input x -o y",
+    ] {
         let run = limited(case.path(), 1 << 20, arguments);
         let line = run.error(1);
         assert!(
-            line.contains("needs about") && line.contains("GB of memory") && line.contains("(ulimit -v)"),
+            line.contains("needs about")
+                && line.contains("GB of memory")
+                && line.contains("(ulimit -v)"),
             "{line}"
         );
     }
@@ -67,7 +77,10 @@ fn a_forged_size_is_refused_by_what_the_machine_has() {
     hollow(&case, 16_000_000_000);
     if cfg!(target_os = "linux") {
         let line = case.sla("convert model -o m.sla").error(1);
-        assert!(line.contains("needs about") && line.contains("are left"), "{line}");
+        assert!(
+            line.contains("needs about") && line.contains("are left"),
+            "{line}"
+        );
     }
 }
 

@@ -65,7 +65,11 @@ fn pipes_and_stdout_take_what_files_take() {
             assert_eq!(run.code, 0, "{}", run.stderr);
             same(&run.stdout, name);
             // What people read goes to stderr.
-            assert!(run.stderr.contains("stdout") || !line.contains("convert"), "{}", run.stderr);
+            assert!(
+                run.stderr.contains("stdout") || !line.contains("convert"),
+                "{}",
+                run.stderr
+            );
             let quiet = case.sla(&format!("{line} {name} --quiet"));
             assert_eq!((quiet.code, quiet.stderr.as_str()), (0, ""));
             same(&quiet.stdout, "quiet");
@@ -73,15 +77,22 @@ fn pipes_and_stdout_take_what_files_take() {
         for (how, shell_line) in [
             ("a pipe", format!("$sla {line} /dev/stdout -q | cat > got")),
             ("a file by redirection", format!("$sla {line} - -q > got")),
-            ("the end of a file", format!("echo -n > got; $sla {line} /dev/stdout -q >> got")),
+            (
+                "the end of a file",
+                format!("echo -n > got; $sla {line} /dev/stdout -q >> got"),
+            ),
             (
                 "a process",
-                format!("$sla {line} >(cat > got; touch done) -q; until test -e done; do sleep 0.01; done; rm done"),
+                format!(
+                    "$sla {line} >(cat > got; touch done) -q; until test -e done; do sleep 0.01; done; rm done"
+                ),
             ),
             ("a descriptor", format!("$sla {line} /dev/fd/7 7> got -q")),
             (
                 "a named pipe",
-                format!("mkfifo pipe; cat pipe > got & $sla {line} pipe -q; wait; test -p pipe && rm pipe"),
+                format!(
+                    "mkfifo pipe; cat pipe > got & $sla {line} pipe -q; wait; test -p pipe && rm pipe"
+                ),
             ),
         ] {
             let run = shell(&case, &shell_line);
@@ -90,7 +101,10 @@ fn pipes_and_stdout_take_what_files_take() {
             fs::remove_file(case.file("got")).unwrap();
         }
     }
-    assert_eq!(case.list(), ["expected", "in.safetensors", "m.sla", "model", "text"]);
+    assert_eq!(
+        case.list(),
+        ["expected", "in.safetensors", "m.sla", "model", "text"]
+    );
 }
 
 #[test]
@@ -104,22 +118,36 @@ fn stdin_and_stdout_go_together() {
         "convert model -o - -q --calibration",
         "logits --model m.sla -o - --input",
     ] {
-        let file = if line.contains("--input") { "in.safetensors" } else { "text" };
+        let file = if line.contains("--input") {
+            "in.safetensors"
+        } else {
+            "text"
+        };
         let expected = case.sla(&format!("{line} {file}"));
         let piped = shell(&case, &format!("cat {file} | $sla {line} -"));
         assert_eq!((piped.code, piped.stderr.as_str()), (0, ""), "{line}");
-        assert!(piped.stdout == expected.stdout && !piped.stdout.is_empty(), "{line}");
+        assert!(
+            piped.stdout == expected.stdout && !piped.stdout.is_empty(),
+            "{line}"
+        );
     }
     assert!(!text.is_empty());
     let error = case.sla("eval m.sla --checkpoint model --text -").error(1);
     contains(&error, &["stdin: the file is empty; give a text"]);
     // Both on stdout is a contradiction.
     for line in ["--report -", "--stream 9 --plot /dev/stdout"] {
-        let error = case.sla(&format!("eval m.sla --checkpoint model --text text --json {line}")).error(2);
+        let error = case
+            .sla(&format!(
+                "eval m.sla --checkpoint model --text text --json {line}"
+            ))
+            .error(2);
         contains(&error, &["--json prints on stdout", "give a file"]);
     }
     // A model may come through a pipe as well.
-    let run = shell(&case, "$sla convert model -o - -q | $sla inspect /dev/stdin && $sla inspect <(cat m.sla)");
+    let run = shell(
+        &case,
+        "$sla convert model -o - -q | $sla inspect /dev/stdin && $sla inspect <(cat m.sla)",
+    );
     contains(&run.ok(), &["self-test: passed"]);
 }
 
@@ -127,10 +155,21 @@ fn stdin_and_stdout_go_together() {
 fn a_reader_that_leaves_is_no_error() {
     let case = case();
     for line in WRITERS {
-        for to in ["- | head -c 10", "/dev/stdout | head -c 10", ">(head -c 10 > /dev/null)"] {
-            let run = shell(&case, &format!("set -o pipefail; $sla {line} {to} > /dev/null"));
+        for to in [
+            "- | head -c 10",
+            "/dev/stdout | head -c 10",
+            ">(head -c 10 > /dev/null)",
+        ] {
+            let run = shell(
+                &case,
+                &format!("set -o pipefail; $sla {line} {to} > /dev/null"),
+            );
             assert_eq!(run.code, 0, "{line} {to}: {}", run.stderr);
-            assert!(!run.stderr.contains("panicked") && !run.stderr.contains("error: "), "{}", run.stderr);
+            assert!(
+                !run.stderr.contains("panicked") && !run.stderr.contains("error: "),
+                "{}",
+                run.stderr
+            );
         }
     }
 }
@@ -145,15 +184,33 @@ fn outputs_that_take_nothing_are_one_line() {
     let long = "n".repeat(256);
     for line in WRITERS {
         for (name, reason) in [
-            ("/dev/full", "/dev/full: cannot be written: the disk is full; make room"),
+            (
+                "/dev/full",
+                "/dev/full: cannot be written: the disk is full; make room",
+            ),
             ("folder", "folder: is a folder; give the name of the file"),
             ("folder/", "folder/: is a folder; give the name of the file"),
-            ("absent/", "absent/: no such folder; give the name of the file"),
-            ("absent/x", "absent/x: no such folder absent; create it first"),
-            ("text/x", "text/x: cannot be written: a part of this path is no folder"),
+            (
+                "absent/",
+                "absent/: no such folder; give the name of the file",
+            ),
+            (
+                "absent/x",
+                "absent/x: no such folder absent; create it first",
+            ),
+            (
+                "text/x",
+                "text/x: cannot be written: a part of this path is no folder",
+            ),
             ("kept", "kept: is read-only; make it writable"),
-            ("/dev/fd/99", "/dev/fd/99: no such open file; check the redirection"),
-            (&long, "the name is too long for this disk; choose a shorter one"),
+            (
+                "/dev/fd/99",
+                "/dev/fd/99: no such open file; check the redirection",
+            ),
+            (
+                &long,
+                "the name is too long for this disk; choose a shorter one",
+            ),
         ] {
             contains(&case.sla(&format!("{line} {name}")).error(1), &[reason]);
             assert_eq!(case.list(), before, "{line} {name}");
@@ -174,7 +231,10 @@ fn the_longest_and_the_shortest_names_work() {
         for _ in 0..2 {
             case.sla(&format!("convert model -o {name}")).ok();
         }
-        assert_eq!(fs::read(case.file(name)).unwrap(), fs::read(case.file("m.sla")).unwrap());
+        assert_eq!(
+            fs::read(case.file(name)).unwrap(),
+            fs::read(case.file("m.sla")).unwrap()
+        );
         fs::remove_file(case.file(name)).unwrap();
     }
     assert_eq!(case.list(), ["in.safetensors", "m.sla", "model", "text"]);
@@ -192,39 +252,71 @@ fn what_is_replaced_keeps_its_permissions() {
     case.sla("convert model -o link").ok();
     assert_eq!(mode("new"), 0o640);
     assert!(case.file("link").is_symlink());
-    assert_eq!(fs::read(case.file("new")).unwrap(), fs::read(case.file("m.sla")).unwrap());
+    assert_eq!(
+        fs::read(case.file("new")).unwrap(),
+        fs::read(case.file("m.sla")).unwrap()
+    );
 }
 
 /// The last of several conversions wins whole.
 #[test]
 fn writers_of_one_output_never_mix() {
     let case = case();
-    let other = Config { intermediate: 40, ..bytes_config(Backbone::Gla) };
+    let other = Config {
+        intermediate: 40,
+        ..bytes_config(Backbone::Gla)
+    };
     let other = Case::converted(&other);
     let whole = [&case, &other].map(|case| fs::read(case.file("m.sla")).unwrap());
     let models = [case.file("model"), other.file("model")];
     let convert = |model: &Path| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sla"));
-        command.args(["convert", "-o", "out.sla", "-q"]).arg(model).current_dir(case.path());
+        command
+            .args(["convert", "-o", "out.sla", "-q"])
+            .arg(model)
+            .current_dir(case.path());
         command.stdout(Stdio::null()).spawn().unwrap()
     };
     for _ in 0..3 {
-        let mut running: Vec<_> = models.iter().chain(&models).map(|model| convert(model)).collect();
-        while running.iter_mut().any(|child| child.try_wait().unwrap().is_none()) {
+        let mut running: Vec<_> = models
+            .iter()
+            .chain(&models)
+            .map(|model| convert(model))
+            .collect();
+        while running
+            .iter_mut()
+            .any(|child| child.try_wait().unwrap().is_none())
+        {
             if let Ok(bytes) = fs::read(case.file("out.sla")) {
                 assert!(whole.contains(&bytes), "{} bytes", bytes.len());
             }
         }
-        assert!(running.into_iter().all(|mut child| child.wait().unwrap().success()));
+        assert!(
+            running
+                .into_iter()
+                .all(|mut child| child.wait().unwrap().success())
+        );
     }
-    assert_eq!(case.list(), ["in.safetensors", "m.sla", "model", "out.sla", "text"]);
+    assert_eq!(
+        case.list(),
+        ["in.safetensors", "m.sla", "model", "out.sla", "text"]
+    );
 }
 
 #[test]
 fn a_pipe_is_read_while_it_is_written() {
     let case = case();
     let mut child = Command::new(env!("CARGO_BIN_EXE_sla"))
-        .args(["export", "/dev/stdin", "--format", "bin", "--address", "0", "-o", "-"])
+        .args([
+            "export",
+            "/dev/stdin",
+            "--format",
+            "bin",
+            "--address",
+            "0",
+            "-o",
+            "-",
+        ])
         .current_dir(case.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -27,7 +27,11 @@ pub fn bench<P: Platform>() -> ! {
     let model = parsed.unwrap_or_else(|error| no_model::<P>(error));
     let workload = Memory::take(&model).and_then(|memory| Workload::new(&model, memory));
     let mut workload = workload.unwrap_or_else(|| no_memory::<P>());
-    info!("{} tokens, {} multiply-accumulates per token", token_count, model.macs());
+    info!(
+        "{} tokens, {} multiply-accumulates per token",
+        token_count,
+        model.macs()
+    );
 
     // The stack is painted around the first tokens of a stream of its own: painting is no part of any count.
     let mut stack_bytes = 0;
@@ -51,7 +55,11 @@ pub fn bench<P: Platform>() -> ! {
         }
         workload.take_result();
     }
-    info!("digest {=u32:08x}, {} instructions in all", workload.digest(), total);
+    info!(
+        "digest {=u32:08x}, {} instructions in all",
+        workload.digest(),
+        total
+    );
     let digest = workload.digest();
     let slice = workload.worst_slice(&counter, token_count.min(SLICED_TOKENS));
 
@@ -69,7 +77,9 @@ pub fn bench<P: Platform>() -> ! {
     console.key("macs_per_token").number(model.macs());
     console.key("parse_insns").number(parse.into());
     console.key("state_bytes").number(plan.state_bytes() as u64);
-    console.key("scratch_bytes").number(plan.scratch_bytes() as u64);
+    console
+        .key("scratch_bytes")
+        .number(plan.scratch_bytes() as u64);
     console.key("stack_bytes").number(stack_bytes as u64);
     console.end();
     P::exit(0)

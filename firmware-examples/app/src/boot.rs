@@ -8,7 +8,12 @@ use crate::{Memory, Platform};
 /// The file's own input must give the logits that it gave when the file was made: one call, in the buffers of the session that comes
 /// after it. A model without a test is taken as it is.
 pub(crate) fn self_test<P: Platform>(model: &Model, memory: &mut Memory) {
-    if !matches!(model.self_test(memory.state, memory.scratch), Ok(()) | Err(SelfTestError::Absent)) {
-        stop::<P>("the self-test fails: the model in flash has decayed, or the processor computes wrongly");
+    if !matches!(
+        model.self_test(memory.state, memory.scratch),
+        Ok(()) | Err(SelfTestError::Absent)
+    ) {
+        stop::<P>(
+            "the self-test fails: the model in flash has decayed, or the processor computes wrongly",
+        );
     }
 }

@@ -12,7 +12,11 @@ use crate::{Memory, Platform, boot, model};
 /// Bytes of a line.
 const LINE: usize = 256;
 /// Words for the ids of a line.
-const IDS: usize = if cfg!(feature = "tokenizer") { encode_words(LINE) } else { 0 };
+const IDS: usize = if cfg!(feature = "tokenizer") {
+    encode_words(LINE)
+} else {
+    0
+};
 /// Bytes of a kept session.
 #[cfg(not(feature = "external-model"))]
 const SLOT: usize = sla_runtime::MemoryPlan::snapshot_bytes_of_file(model::BYTES);
@@ -48,7 +52,8 @@ pub fn chat<P: Platform>(uart: impl Read + ReadReady + Write) -> ! {
     let model = Model::parse(file).unwrap_or_else(|error| no_model::<P>(error));
     let mut memory = Memory::take_for_prompts(&model).unwrap_or_else(|| no_memory::<P>());
     boot::self_test::<P>(&model, &mut memory);
-    let session = Session::new(&model, memory.state, memory.scratch).unwrap_or_else(|_| no_memory::<P>());
+    let session =
+        Session::new(&model, memory.state, memory.scratch).unwrap_or_else(|_| no_memory::<P>());
     let (mut slot, mut line, mut ids) = ([0; SLOT], [0; LINE], [0; IDS]);
     let parts = Parts {
         uart,

@@ -77,7 +77,9 @@ impl ReadReady for CmsdkUart {
 impl Read for CmsdkUart {
     /// One byte; waits for it.
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Overrun> {
-        let Some(first) = buffer.first_mut() else { return Ok(0) };
+        let Some(first) = buffer.first_mut() else {
+            return Ok(0);
+        };
         loop {
             let state = self.load(STATE);
             if state & RX_OVERRUN != 0 {
@@ -96,7 +98,9 @@ impl Read for CmsdkUart {
 impl Write for CmsdkUart {
     /// One byte; waits for room.
     fn write(&mut self, bytes: &[u8]) -> Result<usize, Overrun> {
-        let Some(&first) = bytes.first() else { return Ok(0) };
+        let Some(&first) = bytes.first() else {
+            return Ok(0);
+        };
         self.flush()?;
         self.store(DATA, first.into());
         Ok(1)

@@ -24,8 +24,12 @@ impl Arguments {
     #[must_use]
     pub fn number<P: Platform>(key: &str, default: u32) -> u32 {
         let line = Self::read::<P>();
-        let Some(text) = line.get(key) else { return default };
-        let digits = text.iter().map_while(|byte| byte.is_ascii_digit().then(|| u32::from(byte - b'0')));
+        let Some(text) = line.get(key) else {
+            return default;
+        };
+        let digits = text
+            .iter()
+            .map_while(|byte| byte.is_ascii_digit().then(|| u32::from(byte - b'0')));
         digits.fold(0, |value, digit| value.wrapping_mul(10).wrapping_add(digit))
     }
 
@@ -34,10 +38,17 @@ impl Arguments {
     pub fn get(&self, key: &str) -> Option<&[u8]> {
         let mut rest = self.buffer.get(..self.len)?;
         loop {
-            let word_len = rest.iter().position(|&byte| byte == b' ' || byte == 0).unwrap_or(rest.len());
+            let word_len = rest
+                .iter()
+                .position(|&byte| byte == b' ' || byte == 0)
+                .unwrap_or(rest.len());
             let word = rest.get(..word_len)?;
             if word.starts_with(b"prompt=") {
-                return if key == "prompt=" { rest.get(7..) } else { None };
+                return if key == "prompt=" {
+                    rest.get(7..)
+                } else {
+                    None
+                };
             }
             if let Some(value) = word.strip_prefix(key.as_bytes()) {
                 return Some(value);

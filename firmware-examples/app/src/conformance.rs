@@ -13,7 +13,12 @@ pub fn conformance<P: Platform>() -> ! {
     console.text("@conformance").key("machine").text(P::NAME);
     console.key("backend").text(sla_kernels::backend());
     console.key("cases").number(u64::from(outcome.cases) + 1);
-    console.key("failures").number(u64::from(outcome.failures) + u64::from(!exact));
-    console.key("failed").text(outcome.failed.unwrap_or("-")).end();
+    console
+        .key("failures")
+        .number(u64::from(outcome.failures) + u64::from(!exact));
+    console
+        .key("failed")
+        .text(outcome.failed.unwrap_or("-"))
+        .end();
     P::exit(u8::from(outcome.failures > 0 || !exact))
 }

@@ -47,14 +47,16 @@ impl<P: Platform> Console<P> {
     pub fn left_number(&self, value: u64, width: usize) -> &Self {
         let mut digits = [0; 20];
         let digits = decimal(value, &mut digits);
-        self.bytes(digits).spaces(width.saturating_sub(digits.len()))
+        self.bytes(digits)
+            .spaces(width.saturating_sub(digits.len()))
     }
 
     /// Writes a number as [`Console::right`].
     pub fn right_number(&self, value: u64, width: usize) -> &Self {
         let mut digits = [0; 20];
         let digits = decimal(value, &mut digits);
-        self.spaces(width.saturating_sub(digits.len())).bytes(digits)
+        self.spaces(width.saturating_sub(digits.len()))
+            .bytes(digits)
     }
 
     fn spaces(&self, count: usize) -> &Self {
@@ -64,7 +66,8 @@ impl<P: Platform> Console<P> {
 
     /// Writes eight hexadecimal digits.
     pub fn hex(&self, value: u32) -> &Self {
-        let digits: [u8; 8] = core::array::from_fn(|i| b"0123456789abcdef"[((value >> (28 - 4 * i)) & 15) as usize]);
+        let digits: [u8; 8] =
+            core::array::from_fn(|i| b"0123456789abcdef"[((value >> (28 - 4 * i)) & 15) as usize]);
         P::print(&digits);
         self
     }

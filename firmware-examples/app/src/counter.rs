@@ -19,7 +19,10 @@ pub struct Rate {
 
 impl Rate {
     /// A counter that counts instructions, or another unit that is reported as it is.
-    pub const ONE: Self = Self { numerator: 1, shift: 0 };
+    pub const ONE: Self = Self {
+        numerator: 1,
+        shift: 0,
+    };
 
     /// Instructions in `ticks`, rounded to the nearest.
     #[must_use]
@@ -47,7 +50,10 @@ impl<P: Platform> Counter<P> {
     pub fn start() -> Self {
         P::start();
         let empty = region::<P>(&mut || ());
-        Self { empty, platform: PhantomData }
+        Self {
+            empty,
+            platform: PhantomData,
+        }
     }
 
     /// Runs `work` and returns the instructions it executed. Everything between its call and its return counts, both excluded.
@@ -77,5 +83,7 @@ const KNOWN: u32 = 200;
 #[inline(always)]
 fn known() {
     // SAFETY: changes nothing but the program counter.
-    unsafe { core::arch::asm!(".rept {n}", "nop", ".endr", n = const KNOWN, options(nomem, nostack, preserves_flags)) }
+    unsafe {
+        core::arch::asm!(".rept {n}", "nop", ".endr", n = const KNOWN, options(nomem, nostack, preserves_flags))
+    }
 }

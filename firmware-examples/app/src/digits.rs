@@ -1,6 +1,8 @@
 //! The `digits` binary: the words of a recording on the host, as they end; or the labels of cut clips.
 
-use sla_digits::{BANDS, Event, FrontEnd, HOP, LEAD, LOG_FLOOR_Q27, Outcome, Recognizer, SAMPLE_RATE, Settings};
+use sla_digits::{
+    BANDS, Event, FrontEnd, HOP, LEAD, LOG_FLOOR_Q27, Outcome, Recognizer, SAMPLE_RATE, Settings,
+};
 use sla_kernels::fixed::shift;
 use sla_runtime::{Checksum, Model, Session};
 
@@ -19,9 +21,12 @@ pub fn digits<P: Platform>() -> ! {
     let model = Model::parse(model::bytes()).unwrap_or_else(|error| no_model::<P>(error));
     let mut memory = Memory::take(&model).unwrap_or_else(|| no_memory::<P>());
     boot::self_test::<P>(&model, &mut memory);
-    let session = Session::new(&model, memory.state, memory.scratch).unwrap_or_else(|_| no_memory::<P>());
+    let session =
+        Session::new(&model, memory.state, memory.scratch).unwrap_or_else(|_| no_memory::<P>());
     let recognizer = Recognizer::new(session, Settings::default());
-    let Ok(recognizer) = recognizer else { stop::<P>("the model was not made for these features") };
+    let Ok(recognizer) = recognizer else {
+        stop::<P>("the model was not made for these features")
+    };
     let arguments = Arguments::read::<P>();
     match (arguments.get("wav="), arguments.get("clips=")) {
         (Some(path), _) => listen::<P>(&counter, recognizer, path),
@@ -79,13 +84,37 @@ fn listen<P: Platform>(counter: &Counter<P>, mut recognizer: Recognizer, path: &
     }
     let total = front.total + detector.total + steps.total;
     let hops_a_second = u64::from(SAMPLE_RATE) * 10 / HOP as u64;
-    console.text("@digits").key("machine").text(P::NAME).key("backend").text(sla_kernels::backend());
-    console.key("hops").number(front.times).key("words").number(words).key("digest").hex(digest.finish());
-    console.key("front_insns_per_hop").number(front.each()).key("detector_insns_per_hop").number(detector.each());
-    console.key("model_insns_per_step").number(steps.each()).key("steps").number(steps.times);
+    console
+        .text("@digits")
+        .key("machine")
+        .text(P::NAME)
+        .key("backend")
+        .text(sla_kernels::backend());
+    console
+        .key("hops")
+        .number(front.times)
+        .key("words")
+        .number(words)
+        .key("digest")
+        .hex(digest.finish());
+    console
+        .key("front_insns_per_hop")
+        .number(front.each())
+        .key("detector_insns_per_hop")
+        .number(detector.each());
+    console
+        .key("model_insns_per_step")
+        .number(steps.each())
+        .key("steps")
+        .number(steps.times);
     console.key("insns_max_per_hop").number(most.into());
-    console.key("insns_per_second").number(total * hops_a_second / (10 * front.times.max(1)));
-    console.key("insns_per_second_at_most").number(u64::from(most) * hops_a_second / 10).end();
+    console
+        .key("insns_per_second")
+        .number(total * hops_a_second / (10 * front.times.max(1)));
+    console
+        .key("insns_per_second_at_most")
+        .number(u64::from(most) * hops_a_second / 10)
+        .end();
 }
 
 /// One line a word: when it began and ended, and what it was.
@@ -105,14 +134,18 @@ fn print<P: Platform>(event: &Event) {
         Outcome::Flat => console.key("rejected").text("flat"),
         Outcome::Unsure => console.key("rejected").text("unsure"),
     };
-    console.key("margin_q16").number(event.margin_q16.max(0) as u64).end();
+    console
+        .key("margin_q16")
+        .number(event.margin_q16.max(0) as u64)
+        .end();
 }
 
 /// Prints the labels in a row, and the digest of all logits that they were read from.
 fn label_clips<P: Platform>(mut session: Session, list: &[u8]) {
     let console = Console::<P>::new();
     let mut list = paths::<P>(list);
-    let (mut count, mut digest, frac) = (0, Checksum::default(), session.model().desc().feature_frac);
+    let (mut count, mut digest, frac) =
+        (0, Checksum::default(), session.model().desc().feature_frac);
     let silence = [shift(LOG_FLOOR_Q27, frac - 27); BANDS];
     console.text("@labels ");
     let mut path = [0; 512];
@@ -139,15 +172,23 @@ fn label_clips<P: Platform>(mut session: Session, list: &[u8]) {
         count += 1;
     }
     console.end();
-    console.text("@clips").key("machine").text(P::NAME).key("clips").number(count);
+    console
+        .text("@clips")
+        .key("machine")
+        .text(P::NAME)
+        .key("clips")
+        .number(count);
     console.key("digest").hex(digest.finish()).end();
 }
 
 fn paths<P: Platform>(list: &[u8]) -> Input {
     let mut text = [0; 512];
-    let path = text.get_mut(..list.len()).map(|path| path.copy_from_slice(list));
+    let path = text
+        .get_mut(..list.len())
+        .map(|path| path.copy_from_slice(list));
     let path = path.and_then(|()| core::ffi::CStr::from_bytes_until_nul(&text).ok());
-    path.and_then(Input::open).unwrap_or_else(|| stop::<P>("the list of clips cannot be opened"))
+    path.and_then(Input::open)
+        .unwrap_or_else(|| stop::<P>("the list of clips cannot be opened"))
 }
 
 /// The next line that is not empty.

@@ -17,7 +17,10 @@ fn panic(info: &PanicInfo<'_>) -> ! {
         let mut digits = [0; 20];
         write(Channel::Output, place.file().as_bytes());
         write(Channel::Output, b":");
-        write(Channel::Output, decimal(u64::from(place.line()), &mut digits));
+        write(
+            Channel::Output,
+            decimal(u64::from(place.line()), &mut digits),
+        );
     }
     // A message with arguments would bring in `core::fmt`; the place says enough.
     if let Some(text) = info.message().as_str() {

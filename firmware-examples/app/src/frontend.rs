@@ -10,7 +10,8 @@ use crate::{Arguments, Console, Counter, Platform};
 pub fn frontend<P: Platform>() -> ! {
     let counter = Counter::<P>::start();
     let hops = Arguments::number::<P>("hops=", 192).max(1);
-    let (mut front, mut exercise, mut digest) = (FrontEnd::new(), Exercise::default(), Checksum::default());
+    let (mut front, mut exercise, mut digest) =
+        (FrontEnd::new(), Exercise::default(), Checksum::default());
     let (mut most, mut total) = (0u32, 0u64);
     for _ in 0..hops {
         let samples = exercise.next_hop();
@@ -20,8 +21,17 @@ pub fn frontend<P: Platform>() -> ! {
         logs.iter().for_each(|&log| digest.add(log));
     }
     let console = Console::<P>::new();
-    console.text("@frontend").key("machine").text(P::NAME).key("hops").number(hops.into());
-    console.key("digest").hex(digest.finish()).key("insns_per_hop").number(total / u64::from(hops));
+    console
+        .text("@frontend")
+        .key("machine")
+        .text(P::NAME)
+        .key("hops")
+        .number(hops.into());
+    console
+        .key("digest")
+        .hex(digest.finish())
+        .key("insns_per_hop")
+        .number(total / u64::from(hops));
     console.key("insns_max").number(most.into()).end();
     P::exit(0)
 }

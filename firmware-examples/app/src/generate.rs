@@ -13,10 +13,14 @@ pub fn generate<P: Platform>() -> ! {
     let model = Model::parse(model::bytes()).unwrap_or_else(|error| no_model::<P>(error));
     let mut memory = Memory::take(&model).unwrap_or_else(|| no_memory::<P>());
     boot::self_test::<P>(&model, &mut memory);
-    let mut session = Session::new(&model, memory.state, memory.scratch).unwrap_or_else(|_| no_memory::<P>());
+    let mut session =
+        Session::new(&model, memory.state, memory.scratch).unwrap_or_else(|_| no_memory::<P>());
     let seed = Arguments::number::<P>("seed=", 0).into();
     let token_count = Arguments::number::<P>("tokens=", 64);
-    let mut sampler = Sampler::new(SamplerConfig { seed, ..SamplerConfig::default() });
+    let mut sampler = Sampler::new(SamplerConfig {
+        seed,
+        ..SamplerConfig::default()
+    });
 
     let arguments = Arguments::read::<P>();
     let prompt = arguments.get("prompt=").unwrap_or_default();

@@ -16,16 +16,35 @@ pub fn kernels<P: Platform>() -> ! {
     if !counter.is_exact() {
         stop::<P>("the instruction counter is off");
     }
-    let Some(words) = Memory::take_words() else { stop::<P>("the buffer is in use") };
+    let Some(words) = Memory::take_words() else {
+        stop::<P>("the buffer is in use")
+    };
     let count = |work: &mut dyn FnMut()| counter.count(work);
     let mut done = 0;
     for case in CASES {
-        let Some(insns) = (case.run)(&mut Lab::new(words, &count)) else { continue };
-        console.text("@case").key("name").text(case.name).key("unit").text(case.unit);
-        console.key("units").number(case.units.into()).key("insns").number(insns.into()).end();
+        let Some(insns) = (case.run)(&mut Lab::new(words, &count)) else {
+            continue;
+        };
+        console
+            .text("@case")
+            .key("name")
+            .text(case.name)
+            .key("unit")
+            .text(case.unit);
+        console
+            .key("units")
+            .number(case.units.into())
+            .key("insns")
+            .number(insns.into())
+            .end();
         done += 1;
     }
-    console.text("@kernels").key("machine").text(P::NAME).key("backend").text(sla_kernels::backend());
+    console
+        .text("@kernels")
+        .key("machine")
+        .text(P::NAME)
+        .key("backend")
+        .text(sla_kernels::backend());
     console.key("cases").number(done).end();
     P::exit(0)
 }

@@ -28,7 +28,11 @@ pub fn ledger<P: Platform>() -> ! {
     }
 
     console.left("layer", NAME).left("op", NAME);
-    console.right("instructions", NUMBER).right("weight bytes", NUMBER).right("saturated", NUMBER).end();
+    console
+        .right("instructions", NUMBER)
+        .right("weight bytes", NUMBER)
+        .right("saturated", NUMBER)
+        .end();
     let layers = model.desc().layers as usize;
     let mut total = 0;
     for (layer, op, entry) in ledger.entries() {
@@ -39,8 +43,13 @@ pub fn ledger<P: Platform>() -> ! {
             true => console.left_number(layer as u64, NAME),
             false => console.left("-", NAME),
         };
-        console.left(op.name(), NAME).right_number(instructions, NUMBER);
-        console.right_number(bytes, NUMBER).right_number(entry.saturated.into(), NUMBER).end();
+        console
+            .left(op.name(), NAME)
+            .right_number(instructions, NUMBER);
+        console
+            .right_number(bytes, NUMBER)
+            .right_number(entry.saturated.into(), NUMBER)
+            .end();
         info!(
             "layer {=usize} {=str}: {=u64} instructions, {=u64} weight bytes, {=u32} saturated",
             layer,
@@ -51,6 +60,11 @@ pub fn ledger<P: Platform>() -> ! {
         );
     }
     console.text("@ledger").key("machine").text(P::NAME);
-    console.key("tokens").number(tokens.into()).key("insns_per_token").number(total).end();
+    console
+        .key("tokens")
+        .number(tokens.into())
+        .key("insns_per_token")
+        .number(total)
+        .end();
     P::exit(0)
 }

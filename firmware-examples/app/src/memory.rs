@@ -12,7 +12,9 @@ use crate::model;
 #[cfg(not(feature = "external-model"))]
 const WORDS: usize = {
     let plan = sla_runtime::MemoryPlan::of_file(model::BYTES);
-    plan.state_words + plan.scratch_words + Exercise::frame_len(&sla_runtime::ModelDesc::of_file(model::BYTES))
+    plan.state_words
+        + plan.scratch_words
+        + Exercise::frame_len(&sla_runtime::ModelDesc::of_file(model::BYTES))
 };
 #[cfg(feature = "external-model")]
 const WORDS: usize = model::ARENA_BYTES / 4;
@@ -56,8 +58,13 @@ impl Memory {
         let (scratch, rest) = rest.split_at_mut_checked(plan.scratch_words)?;
         let frame = rest.get_mut(..Exercise::frame_len(model.desc()))?;
         // SAFETY: the same words, and every bit pattern is a value of both types.
-        let frame = unsafe { core::slice::from_raw_parts_mut(frame.as_mut_ptr().cast(), frame.len()) };
-        Some(Self { state, scratch, frame })
+        let frame =
+            unsafe { core::slice::from_raw_parts_mut(frame.as_mut_ptr().cast(), frame.len()) };
+        Some(Self {
+            state,
+            scratch,
+            frame,
+        })
     }
 
     /// The whole buffer, for other work than a session's.
@@ -67,8 +74,13 @@ impl Memory {
 
     /// [`Memory::take`] with scratch for two tokens of a prompt at once, and no feature vector.
     pub fn take_for_prompts(model: &Model) -> Option<Self> {
-        let (state, scratch) = once(&PROMPT_ARENA)?.split_at_mut_checked(model.plan().state_words)?;
-        Some(Self { state, scratch, frame: &mut [] })
+        let (state, scratch) =
+            once(&PROMPT_ARENA)?.split_at_mut_checked(model.plan().state_words)?;
+        Some(Self {
+            state,
+            scratch,
+            frame: &mut [],
+        })
     }
 }
 

@@ -49,5 +49,7 @@ pub fn bytes() -> &'static [u8] {
     let (start, end) = (&raw const _model_start, &raw const _model_end);
     // SAFETY: the linker script gives the bounds of a region that holds nothing of this image and that nobody writes.
     let region = unsafe { core::slice::from_raw_parts(start, end.addr() - start.addr()) };
-    sla_format::file_bytes(region).and_then(|bytes| region.get(..bytes)).unwrap_or(region)
+    sla_format::file_bytes(region)
+        .and_then(|bytes| region.get(..bytes))
+        .unwrap_or(region)
 }

@@ -16,9 +16,14 @@ pub fn prompt<P: Platform>() -> ! {
     let count = (Arguments::number::<P>("tokens=", 64) as usize).clamp(1, LONGEST);
     let model = Model::parse(model::bytes()).unwrap_or_else(|error| no_model::<P>(error));
     let memory = Memory::take_for_prompts(&model).unwrap_or_else(|| no_memory::<P>());
-    let Ok(mut session) = Session::new(&model, memory.state, memory.scratch) else { no_memory::<P>() };
+    let Ok(mut session) = Session::new(&model, memory.state, memory.scratch) else {
+        no_memory::<P>()
+    };
 
-    let (mut tokens, mut token) = ([0u32; LONGEST], 10u32.min(model.desc().inputs.saturating_sub(1)));
+    let (mut tokens, mut token) = (
+        [0u32; LONGEST],
+        10u32.min(model.desc().inputs.saturating_sub(1)),
+    );
     for place in &mut tokens[..count] {
         *place = token;
         token = session.step(token).map_or(0, |mut logits| logits.argmax());
@@ -27,14 +32,32 @@ pub fn prompt<P: Platform>() -> ! {
     session.reset();
     let mut chosen = 0;
     let insns = counter.count(&mut || {
-        chosen = session.prefill(&tokens[..count]).map_or(u32::MAX, |mut logits| logits.argmax());
+        chosen = session
+            .prefill(&tokens[..count])
+            .map_or(u32::MAX, |mut logits| logits.argmax());
     });
     let filled = digest(&mut session);
 
-    console.text("@prompt").key("machine").text(P::NAME).key("backend").text(sla_kernels::backend());
-    console.key("tokens").number(count as u64).key("insns").number(insns.into());
-    console.key("insns_per_token").number(u64::from(insns) / count as u64);
-    console.key("digest").hex(filled).key("scratch_bytes").number(model.plan().prompt_scratch_bytes() as u64).end();
+    console
+        .text("@prompt")
+        .key("machine")
+        .text(P::NAME)
+        .key("backend")
+        .text(sla_kernels::backend());
+    console
+        .key("tokens")
+        .number(count as u64)
+        .key("insns")
+        .number(insns.into());
+    console
+        .key("insns_per_token")
+        .number(u64::from(insns) / count as u64);
+    console
+        .key("digest")
+        .hex(filled)
+        .key("scratch_bytes")
+        .number(model.plan().prompt_scratch_bytes() as u64)
+        .end();
     if filled != stepped || chosen != token {
         stop::<P>("the prompt's logits are not those of single steps");
     }

@@ -19,7 +19,8 @@ pub fn resume<P: Platform>() -> ! {
     let model = Model::parse(model::bytes()).unwrap_or_else(|error| no_model::<P>(error));
     let mut memory = Memory::take(&model).unwrap_or_else(|| no_memory::<P>());
     let self_test = counter.count(&mut || boot::self_test::<P>(&model, &mut memory));
-    let mut session = Session::new(&model, memory.state, memory.scratch).unwrap_or_else(|_| no_memory::<P>());
+    let mut session =
+        Session::new(&model, memory.state, memory.scratch).unwrap_or_else(|_| no_memory::<P>());
     let mut restored = false;
     let restore = counter.count(&mut || restored = session.restore(SNAPSHOT).is_ok());
     if !restored {
@@ -29,19 +30,41 @@ pub fn resume<P: Platform>() -> ! {
     let mut digest = Checksum::default();
     let mut token = take(&mut session.logits(), &mut digest);
     for _ in 0..token_count {
-        let Ok(mut logits) = session.step(token) else { stop::<P>("the model is no language model") };
+        let Ok(mut logits) = session.step(token) else {
+            stop::<P>("the model is no language model")
+        };
         token = take(&mut logits, &mut digest);
     }
     let mut made = 0;
     let save = counter.count(&mut || made = session.snapshot().crc());
     let snapshot = session.snapshot();
 
-    console.text("@resume").key("machine").text(P::NAME).key("backend").text(sla_kernels::backend());
-    console.key("position").number(position).key("tokens").number(token_count.into());
-    console.key("digest").hex(digest.finish()).key("snapshot").hex(made);
-    console.key("snapshot_bytes").number(snapshot.bytes() as u64);
+    console
+        .text("@resume")
+        .key("machine")
+        .text(P::NAME)
+        .key("backend")
+        .text(sla_kernels::backend());
+    console
+        .key("position")
+        .number(position)
+        .key("tokens")
+        .number(token_count.into());
+    console
+        .key("digest")
+        .hex(digest.finish())
+        .key("snapshot")
+        .hex(made);
+    console
+        .key("snapshot_bytes")
+        .number(snapshot.bytes() as u64);
     console.key("save_insns").number(save.into());
-    console.key("restore_insns").number(restore.into()).key("self_test_insns").number(self_test.into()).end();
+    console
+        .key("restore_insns")
+        .number(restore.into())
+        .key("self_test_insns")
+        .number(self_test.into())
+        .end();
     P::exit(0)
 }
 

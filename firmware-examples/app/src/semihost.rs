@@ -23,7 +23,9 @@ static LOG: AtomicI32 = AtomicI32::new(CLOSED);
 /// Writes `bytes`. A host that takes none of them ends the attempt: there is nobody to tell.
 #[inline(never)]
 pub fn write(channel: Channel, bytes: &[u8]) {
-    let Some(handle) = handle(channel) else { return };
+    let Some(handle) = handle(channel) else {
+        return;
+    };
     let mut rest = bytes;
     while !rest.is_empty() {
         match semihosting::sys::write(handle, rest) {
@@ -39,7 +41,10 @@ fn handle(channel: Channel) -> Option<BorrowedFd<'static>> {
         Channel::Log => (&LOG, OpenMode::WRONLY_APPEND),
     };
     if cell.load(Ordering::Relaxed) == CLOSED {
-        cell.store(sys_open(c":tt", mode).ok()?.into_raw_fd(), Ordering::Relaxed);
+        cell.store(
+            sys_open(c":tt", mode).ok()?.into_raw_fd(),
+            Ordering::Relaxed,
+        );
     }
     // SAFETY: the handle was opened above and nothing closes it.
     Some(unsafe { BorrowedFd::borrow_raw(cell.load(Ordering::Relaxed)) })
@@ -52,7 +57,9 @@ impl Input {
     /// Opens `path`; `None` if the host does not.
     #[must_use]
     pub fn open(path: &CStr) -> Option<Self> {
-        Some(Self(sys_open(path, OpenMode::RDONLY_BINARY).ok()?.into_raw_fd()))
+        Some(Self(
+            sys_open(path, OpenMode::RDONLY_BINARY).ok()?.into_raw_fd(),
+        ))
     }
 
     /// Fills `buffer`, or what of it the file still has; returns the filled length.

@@ -11,7 +11,9 @@ const DEPTH_BYTES: usize = 128 * 1024;
 #[inline(never)]
 pub fn peak_bytes(work: &mut dyn FnMut()) -> usize {
     let top = stack_pointer();
-    let bottom = lowest().max(top.saturating_sub(DEPTH_BYTES)).next_multiple_of(4);
+    let bottom = lowest()
+        .max(top.saturating_sub(DEPTH_BYTES))
+        .next_multiple_of(4);
     paint(bottom, top - MARGIN_BYTES);
     work();
     let touched = first_touched(bottom, top - MARGIN_BYTES);

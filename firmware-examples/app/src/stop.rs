@@ -13,14 +13,19 @@ pub(crate) fn stop<P: Platform>(reason: &str) -> ! {
 /// The model in flash was refused. The error's own text would bring in `core::fmt`.
 pub(crate) fn no_model<P: Platform>(error: ParseError) -> ! {
     if let ParseError::Feature { feature } = error {
-        Console::<P>::new().text("@error the model needs a firmware with the feature ").text(feature).end();
+        Console::<P>::new()
+            .text("@error the model needs a firmware with the feature ")
+            .text(feature)
+            .end();
         P::exit(1)
     }
     stop::<P>(match error {
         ParseError::NotSla => "no model in the model flash",
         ParseError::Truncated { .. } => "the model is cut off",
         ParseError::TooLong { .. } => "there is something behind the model's end",
-        ParseError::Version { .. } => "the model has another format version: convert its checkpoint again",
+        ParseError::Version { .. } => {
+            "the model has another format version: convert its checkpoint again"
+        }
         ParseError::Checksum { .. } => "the model is corrupted: its checksum differs",
         _ => "the model is invalid",
     })

@@ -45,8 +45,10 @@ const WORDS: [&str; 40] = [
     "<|endoftext|>",
     "</s>",
 ];
-const SPACES: [char; 12] =
-    [' ', ' ', ' ', '\n', '\r', '\t', '\u{b}', '\u{85}', '\u{a0}', '\u{2003}', '\u{2028}', '\u{3000}'];
+const SPACES: [char; 12] = [
+    ' ', ' ', ' ', '\n', '\r', '\t', '\u{b}', '\u{85}', '\u{a0}', '\u{2003}', '\u{2028}',
+    '\u{3000}',
+];
 /// First and last code point of ranges that strings are drawn from.
 const RANGES: [(u32, u32); 24] = [
     (0x61, 0x7A),
@@ -89,7 +91,10 @@ impl Strings {
 
     /// A number below `limit`.
     fn below(&mut self, limit: u32) -> u32 {
-        self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.seed = self
+            .seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         ((self.seed >> 33) % u64::from(limit.max(1))) as u32
     }
 
@@ -101,12 +106,22 @@ impl Strings {
         for _ in 0..parts {
             match self.below(8) {
                 0 | 1 => {
-                    let word = WORDS.get(self.below(WORDS.len() as u32) as usize).copied().unwrap_or("");
+                    let word = WORDS
+                        .get(self.below(WORDS.len() as u32) as usize)
+                        .copied()
+                        .unwrap_or("");
                     append(buffer, &mut len, word);
                 }
                 2 => {
-                    let space = SPACES.get(self.below(SPACES.len() as u32) as usize).copied().unwrap_or(' ');
-                    let run = if self.below(4) == 0 { self.below(12) } else { 1 };
+                    let space = SPACES
+                        .get(self.below(SPACES.len() as u32) as usize)
+                        .copied()
+                        .unwrap_or(' ');
+                    let run = if self.below(4) == 0 {
+                        self.below(12)
+                    } else {
+                        1
+                    };
                     for _ in 0..run {
                         append(buffer, &mut len, space.encode_utf8(&mut [0; 4]));
                     }
@@ -114,9 +129,14 @@ impl Strings {
                 3 => append(buffer, &mut len, " "),
                 _ => {
                     let any = self.below(RANGES.len() as u32) as usize;
-                    let (first, last) = RANGES.get(home).or(RANGES.get(any)).copied().unwrap_or((0x61, 0x7A));
+                    let (first, last) = RANGES
+                        .get(home)
+                        .or(RANGES.get(any))
+                        .copied()
+                        .unwrap_or((0x61, 0x7A));
                     for _ in 0..=self.below(4) {
-                        let c = char::from_u32(first + self.below(last - first + 1)).unwrap_or('\u{fffd}');
+                        let c = char::from_u32(first + self.below(last - first + 1))
+                            .unwrap_or('\u{fffd}');
                         append(buffer, &mut len, c.encode_utf8(&mut [0; 4]));
                     }
                 }

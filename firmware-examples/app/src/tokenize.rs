@@ -15,7 +15,9 @@ pub fn tokenize<P: Platform>() -> ! {
     let strings = Arguments::number::<P>("strings=", 1000);
     let seed = Arguments::number::<P>("seed=", 0);
     let model = Model::parse(model::bytes()).unwrap_or_else(|error| no_model::<P>(error));
-    let Some(tokenizer) = model.tokenizer() else { stop::<P>("the model has no tokenizer") };
+    let Some(tokenizer) = model.tokenizer() else {
+        stop::<P>("the model has no tokenizer")
+    };
 
     let (mut source, mut buffer) = (Strings::new(seed.into()), [0; STRING_BYTES]);
     let mut ids = [0u32; encode_words(STRING_BYTES)];
@@ -24,16 +26,20 @@ pub fn tokenize<P: Platform>() -> ! {
     for _ in 0..strings {
         let text = source.next(&mut buffer);
         let mut encoded = Err(sla_runtime::EncodeError::BufferTooSmall { need: 0, have: 0 });
-        encode_insns += u64::from(
-            counter.count(&mut || encoded = tokenizer.encode(text, Template::Add, ControlTokens::Parse, &mut ids)),
-        );
-        let Some(found) = encoded.ok().and_then(|len| ids.get(..len)) else { stop::<P>("a text was not encoded") };
+        encode_insns += u64::from(counter.count(&mut || {
+            encoded = tokenizer.encode(text, Template::Add, ControlTokens::Parse, &mut ids)
+        }));
+        let Some(found) = encoded.ok().and_then(|len| ids.get(..len)) else {
+            stop::<P>("a text was not encoded")
+        };
         found.iter().for_each(|&id| digest.add(id as i32));
         digest.add(found.len() as i32);
         let mut decoded = 0;
         decode_insns += u64::from(counter.count(&mut || {
             let mut decoder = Decoder::new(tokenizer, true);
-            found.iter().for_each(|&id| decoder.push(id, &mut |part| decoded += part.len()));
+            found
+                .iter()
+                .for_each(|&id| decoder.push(id, &mut |part| decoded += part.len()));
             decoder.finish(&mut |part| decoded += part.len());
         }));
         digest.add(decoded as i32);
@@ -41,9 +47,25 @@ pub fn tokenize<P: Platform>() -> ! {
         tokens += found.len() as u64;
     }
 
-    console.text("@tokenize").key("machine").text(P::NAME).key("strings").number(strings.into());
-    console.key("bytes").number(bytes).key("ids").number(tokens).key("digest").hex(digest.finish());
-    console.key("encode_insns_per_byte").number(encode_insns / bytes.max(1));
-    console.key("decode_insns_per_id").number(decode_insns / tokens.max(1)).end();
+    console
+        .text("@tokenize")
+        .key("machine")
+        .text(P::NAME)
+        .key("strings")
+        .number(strings.into());
+    console
+        .key("bytes")
+        .number(bytes)
+        .key("ids")
+        .number(tokens)
+        .key("digest")
+        .hex(digest.finish());
+    console
+        .key("encode_insns_per_byte")
+        .number(encode_insns / bytes.max(1));
+    console
+        .key("decode_insns_per_id")
+        .number(decode_insns / tokens.max(1))
+        .end();
     P::exit(0)
 }

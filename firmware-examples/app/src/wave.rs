@@ -20,11 +20,17 @@ impl Wave {
     /// Opens a recording; the error is what is wrong with it.
     pub fn open(path: &[u8]) -> Result<Self, &'static str> {
         let mut text = [0; PATH_BYTES];
-        text.get_mut(..path.len()).ok_or("the recording's path is too long")?.copy_from_slice(path);
-        let path = CStr::from_bytes_until_nul(&text).map_err(|_| "the recording's path is too long")?;
+        text.get_mut(..path.len())
+            .ok_or("the recording's path is too long")?
+            .copy_from_slice(path);
+        let path =
+            CStr::from_bytes_until_nul(&text).map_err(|_| "the recording's path is too long")?;
         let mut file = Input::open(path).ok_or("the recording cannot be opened")?;
         let mut riff = [0; 12];
-        if file.read(&mut riff) < riff.len() || !riff.starts_with(b"RIFF") || !riff.ends_with(b"WAVE") {
+        if file.read(&mut riff) < riff.len()
+            || !riff.starts_with(b"RIFF")
+            || !riff.ends_with(b"WAVE")
+        {
             return Err("the recording is no WAV file");
         }
         let mut is_described = false;
@@ -47,11 +53,17 @@ impl Wave {
     pub fn hop(&mut self, hop: &mut [i16; HOP]) -> usize {
         let mut bytes = [0; 2 * HOP];
         let len = self.left.min(bytes.len());
-        let read = bytes.get_mut(..len).map_or(0, |bytes| self.file.read(bytes));
+        let read = bytes
+            .get_mut(..len)
+            .map_or(0, |bytes| self.file.read(bytes));
         self.left = if read < len { 0 } else { self.left - read };
         let pairs = bytes.as_chunks().0.iter().enumerate();
         for (sample, (i, &pair)) in hop.iter_mut().zip(pairs) {
-            *sample = if i < read / 2 { i16::from_le_bytes(pair) } else { 0 };
+            *sample = if i < read / 2 {
+                i16::from_le_bytes(pair)
+            } else {
+                0
+            };
         }
         read / 2
     }
@@ -77,7 +89,10 @@ fn skip(file: &mut Input, mut length: usize) {
     let mut sink = [0; 64];
     while length > 0 {
         let part = length.min(sink.len());
-        if sink.get_mut(..part).is_none_or(|part| file.read(part) < part.len()) {
+        if sink
+            .get_mut(..part)
+            .is_none_or(|part| file.read(part) < part.len())
+        {
             return;
         }
         length -= part;

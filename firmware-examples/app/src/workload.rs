@@ -22,7 +22,13 @@ impl<'a> Workload<'a> {
         let session = Session::new(model, memory.state, memory.scratch).ok()?;
         let exercise = Exercise::new(model.desc(), memory.frame);
         let frame_start = exercise.position();
-        Some(Self { session, exercise, frame_start, digest: Checksum::default(), chosen: 0 })
+        Some(Self {
+            session,
+            exercise,
+            frame_start,
+            digest: Checksum::default(),
+            chosen: 0,
+        })
     }
 
     /// Starts over: the next step is the first of a fresh stream.
@@ -63,9 +69,12 @@ impl<'a> Workload<'a> {
             self.prepare();
             let (mut is_left, mut largest, mut index) = (true, (0, i32::MIN), 0);
             // Each piece is an activation of its own, as of a task that keeps nothing but the session.
-            worst = worst.max(counter.count(&mut || is_left = self.exercise.slices(&mut self.session).is_ok()));
+            worst = worst.max(
+                counter.count(&mut || is_left = self.exercise.slices(&mut self.session).is_ok()),
+            );
             while is_left {
-                worst = worst.max(counter.count(&mut || is_left = self.session.pending().run_next()));
+                worst =
+                    worst.max(counter.count(&mut || is_left = self.session.pending().run_next()));
             }
             while {
                 worst = worst.max(counter.count(&mut || {

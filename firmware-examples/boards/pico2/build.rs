@@ -6,7 +6,11 @@ use std::{env, fs};
 fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     let is_arm = env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "arm");
-    let map = if is_arm { include_bytes!("memory.x").as_slice() } else { include_bytes!("memory-riscv.x") };
+    let map = if is_arm {
+        include_bytes!("memory.x").as_slice()
+    } else {
+        include_bytes!("memory-riscv.x")
+    };
     fs::write(out.join("memory.x"), map).expect("OUT_DIR can be written");
     println!("cargo::rerun-if-changed=memory.x");
     println!("cargo::rerun-if-changed=memory-riscv.x");

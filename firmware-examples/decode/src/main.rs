@@ -9,9 +9,12 @@ use anyhow::{Context, Result, bail};
 use defmt_decoder::{DecodeError, Table};
 
 fn main() -> Result<()> {
-    let path = std::env::args_os().nth(1).context("usage: decode IMAGE < FRAMES")?;
+    let path = std::env::args_os()
+        .nth(1)
+        .context("usage: decode IMAGE < FRAMES")?;
     let image = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let table = Table::parse(&image)?.context("the image holds no defmt table: build it with the defmt feature")?;
+    let table = Table::parse(&image)?
+        .context("the image holds no defmt table: build it with the defmt feature")?;
     let mut frames = Vec::new();
     std::io::stdin().read_to_end(&mut frames)?;
 

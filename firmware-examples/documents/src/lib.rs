@@ -70,7 +70,9 @@ pub fn show(name: &str, number: usize) {
         *digit = b'0' + (rest % 10) as u8;
         rest /= 10;
     }
-    [b"\n@", name.as_bytes(), b" ", &digits[..], b"\n"].into_iter().for_each(|part| write(Channel::Output, part));
+    [b"\n@", name.as_bytes(), b" ", &digits[..], b"\n"]
+        .into_iter()
+        .for_each(|part| write(Channel::Output, part));
 }
 
 /// Ends the run well.

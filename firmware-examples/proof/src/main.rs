@@ -81,29 +81,56 @@ fn token_path(inputs: &mut Inputs) -> Result<(), StepError> {
     let mut logits = session.step(inputs.token)?;
     inputs.largest = logits.argmax();
     logits.digest(&mut inputs.digest);
-    session.step_features(inputs.features)?.for_each_tile(|first, tile| {
-        inputs.largest = tile.iter().fold(first, |sum, &logit| sum ^ logit as u32);
-    });
-    inputs.largest ^= session.logits().top_k::<8>().iter().fold(0, |sum, (token, _)| sum ^ token);
+    session
+        .step_features(inputs.features)?
+        .for_each_tile(|first, tile| {
+            inputs.largest = tile.iter().fold(first, |sum, &logit| sum ^ logit as u32);
+        });
+    inputs.largest ^= session
+        .logits()
+        .top_k::<8>()
+        .iter()
+        .fold(0, |sum, (token, _)| sum ^ token);
     session.reset();
     inputs.token = session.position() as u32;
     #[cfg(feature = "snapshot")]
     {
         let [state, scratch] = &mut inputs.more;
-        snapshots(&mut session, Session::new(model, state, scratch)?, inputs.snapshot, inputs.read)?;
+        snapshots(
+            &mut session,
+            Session::new(model, state, scratch)?,
+            inputs.snapshot,
+            inputs.read,
+        )?;
     }
     #[cfg(feature = "rest")]
     rest(&mut session, &mut inputs.largest, inputs.features)?;
     #[cfg(feature = "sampler")]
-    sample(&mut session, inputs.sampling, inputs.prompt, &mut inputs.largest)?;
+    sample(
+        &mut session,
+        inputs.sampling,
+        inputs.prompt,
+        &mut inputs.largest,
+    )?;
     #[cfg(feature = "store")]
-    stored(&mut session, inputs.flash, inputs.region.clone(), &mut inputs.largest)?;
+    stored(
+        &mut session,
+        inputs.flash,
+        inputs.region.clone(),
+        &mut inputs.largest,
+    )?;
     #[cfg(feature = "digits")]
     digits(session, inputs.samples, &mut inputs.digest)?;
     #[cfg(feature = "sensor")]
     {
         let session = Session::new(model, inputs.state, inputs.scratch)?;
-        sensor(session, inputs.registers, inputs.settings, inputs.window, &mut inputs.digest)?;
+        sensor(
+            session,
+            inputs.registers,
+            inputs.settings,
+            inputs.window,
+            &mut inputs.digest,
+        )?;
     }
     #[cfg(feature = "shell")]
     converse(model, inputs)?;
@@ -120,14 +147,23 @@ fn snapshots(
     read: fn(usize, &mut [u8]) -> Result<(), u32>,
 ) -> Result<(), StepError> {
     while session.pending().run_next() {}
-    let largest = session.logits().tile(bytes.len()).and_then(|tile| tile.iter().max().copied());
+    let largest = session
+        .logits()
+        .tile(bytes.len())
+        .and_then(|tile| tile.iter().max().copied());
     session.save(bytes).map_err(|_| StepError::Input)?;
     session.restore(bytes).map_err(|_| StepError::Input)?;
     session.restore_with(read).map_err(|_| StepError::Input)?;
     copy.copy_from(session).map_err(|_| StepError::Input)?;
     session.copy_from(&mut copy).map_err(|_| StepError::Input)?;
-    let read = session.snapshot().read(largest.unwrap_or(0) as usize, bytes);
-    if read > 0 { Ok(()) } else { Err(StepError::Input) }
+    let read = session
+        .snapshot()
+        .read(largest.unwrap_or(0) as usize, bytes);
+    if read > 0 {
+        Ok(())
+    } else {
+        Err(StepError::Input)
+    }
 }
 
 /// What else can be asked of a model.
@@ -171,14 +207,18 @@ fn stored(
 ) -> Result<(), StepError> {
     let mut store = sla_store::Store::open(flash, region).map_err(|_| StepError::Input)?;
     if store.bytes().is_some() {
-        session.restore_with(|at, out| store.read(at, out)).map_err(|_| StepError::Input)?;
+        session
+            .restore_with(|at, out| store.read(at, out))
+            .map_err(|_| StepError::Input)?;
     }
     let snapshot = session.snapshot();
     let written = store.write(snapshot.bytes(), |at, out| {
         snapshot.read(at, out);
     });
     written.map_err(|_| StepError::Input)?;
-    *seen ^= store.sequence().unwrap_or(0) ^ store.location().map_or(0, |at| at.end) ^ store.capacity() as u32;
+    *seen ^= store.sequence().unwrap_or(0)
+        ^ store.location().map_or(0, |at| at.end)
+        ^ store.capacity() as u32;
     *seen ^= u32::from(store.unreadable().is_some());
     let _ = store.release();
     Ok(())
@@ -188,7 +228,8 @@ fn stored(
 #[cfg(feature = "shell")]
 fn converse(model: &Model, inputs: &mut Inputs) -> Result<(), StepError> {
     let session = Session::new(model, inputs.state, inputs.scratch)?;
-    let store = sla_store::Store::open(inputs.flash, inputs.region.clone()).map_err(|_| StepError::Input)?;
+    let store = sla_store::Store::open(inputs.flash, inputs.region.clone())
+        .map_err(|_| StepError::Input)?;
     let parts = sla_serial::Parts {
         uart: inputs.line,
         store,
@@ -197,7 +238,8 @@ fn converse(model: &Model, inputs: &mut Inputs) -> Result<(), StepError> {
         ids: inputs.ids,
         file_bytes: inputs.file.len(),
     };
-    let mut shell = sla_serial::Shell::new(session, parts, inputs.talk).map_err(|_| StepError::Input)?;
+    let mut shell =
+        sla_serial::Shell::new(session, parts, inputs.talk).map_err(|_| StepError::Input)?;
     let _ = (shell.serve(), shell.serve());
     Ok(())
 }
@@ -210,8 +252,12 @@ fn digits(
     digest: &mut Checksum,
 ) -> Result<(), StepError> {
     let settings = sla_digits::Settings::default();
-    let mut recognizer = sla_digits::Recognizer::new(session, settings).map_err(|_| StepError::Input)?;
-    samples.iter().filter_map(|hop| recognizer.hop(hop)).for_each(|event| event.digest(digest));
+    let mut recognizer =
+        sla_digits::Recognizer::new(session, settings).map_err(|_| StepError::Input)?;
+    samples
+        .iter()
+        .filter_map(|hop| recognizer.hop(hop))
+        .for_each(|event| event.digest(digest));
     Ok(())
 }
 
@@ -246,7 +292,11 @@ fn sensor(
     digest: &mut Checksum,
 ) -> Result<(), StepError> {
     use sla_sensor::{Config, Lis3dh, Monitor, Range, Rate, Windows};
-    let config = Config { rate: Rate::Hz100, range: Range::G4, retries: settings.hop as u8 };
+    let config = Config {
+        rate: Rate::Hz100,
+        range: Range::G4,
+        retries: settings.hop as u8,
+    };
     let source = Windows::<_, 3, 32>::new(Lis3dh::new(registers, config), settings);
     let mut monitor = Monitor::new(session, source, window).map_err(|_| StepError::Input)?;
     while monitor.position() < 1000 {
@@ -261,12 +311,24 @@ fn sensor(
 fn tokenizer(model: &Model, text: &str, ids: &mut [u32], seen: &mut u32) -> Result<(), StepError> {
     use sla_runtime::{ControlTokens, Template};
     let tokenizer = model.tokenizer().ok_or(StepError::Input)?;
-    let template = if *seen > 0 { Template::Add } else { Template::Omit };
-    let control = if *seen > 2 { ControlTokens::Parse } else { ControlTokens::AsText };
-    let count = tokenizer.encode(text, template, control, ids).map_err(|_| StepError::Input)?;
+    let template = if *seen > 0 {
+        Template::Add
+    } else {
+        Template::Omit
+    };
+    let control = if *seen > 2 {
+        ControlTokens::Parse
+    } else {
+        ControlTokens::AsText
+    };
+    let count = tokenizer
+        .encode(text, template, control, ids)
+        .map_err(|_| StepError::Input)?;
     let mut decoder = sla_runtime::Decoder::new(tokenizer, *seen > 1);
     let mut sink = |part: &str| *seen ^= part.bytes().fold(0, |sum, byte| sum ^ u32::from(byte));
-    ids.iter().take(count).for_each(|&id| decoder.push(id, &mut sink));
+    ids.iter()
+        .take(count)
+        .for_each(|&id| decoder.push(id, &mut sink));
     decoder.finish(&mut sink);
     Ok(())
 }
@@ -283,7 +345,9 @@ fn planted(_inputs: &mut Inputs) {
     #[cfg(feature = "plant-alloc")]
     {
         extern crate alloc;
-        _inputs.largest = alloc::vec![_inputs.token; _inputs.prompt.len()].iter().sum();
+        _inputs.largest = alloc::vec![_inputs.token; _inputs.prompt.len()]
+            .iter()
+            .sum();
     }
 }
 

@@ -1,6 +1,8 @@
 //! A flash and a serial line that nothing is known of: each call goes to a function of which the compiler sees nothing.
 
-use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash};
+use embedded_storage::nor_flash::{
+    ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
+};
 
 /// What goes wrong outside.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +19,11 @@ pub struct Flash {
 
 impl NorFlashError for Fault {
     fn kind(&self) -> NorFlashErrorKind {
-        if self.0 == 0 { NorFlashErrorKind::NotAligned } else { NorFlashErrorKind::Other }
+        if self.0 == 0 {
+            NorFlashErrorKind::NotAligned
+        } else {
+            NorFlashErrorKind::Other
+        }
     }
 }
 
@@ -77,7 +83,11 @@ mod line {
 
     impl Error for Fault {
         fn kind(&self) -> ErrorKind {
-            if self.0 == 0 { ErrorKind::Interrupted } else { ErrorKind::Other }
+            if self.0 == 0 {
+                ErrorKind::Interrupted
+            } else {
+                ErrorKind::Other
+            }
         }
     }
 

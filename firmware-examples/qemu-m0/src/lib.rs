@@ -18,7 +18,10 @@ pub struct Machine;
 impl Platform for Machine {
     const NAME: &'static str = "m0";
     /// 16 MHz: a tick is 62.5 ns, an instruction 128 ns.
-    const RATE: Rate = Rate { numerator: 125, shift: 8 };
+    const RATE: Rate = Rate {
+        numerator: 125,
+        shift: 8,
+    };
 
     fn start() {
         // SAFETY: registers of TIMER0, which nothing else uses.

@@ -13,7 +13,10 @@ pub struct Machine;
 impl Platform for Machine {
     const NAME: &'static str = "m33";
     /// 20 MHz: a tick is 50 ns, an instruction 128 ns.
-    const RATE: Rate = Rate { numerator: 25, shift: 6 };
+    const RATE: Rate = Rate {
+        numerator: 25,
+        shift: 6,
+    };
 
     fn start() {
         TIMER.start();

@@ -21,7 +21,10 @@ pub struct Machine;
 impl Platform for Machine {
     const NAME: &'static str = "m4";
     /// 25 MHz: a tick is 40 ns, an instruction 128 ns.
-    const RATE: Rate = Rate { numerator: 5, shift: 4 };
+    const RATE: Rate = Rate {
+        numerator: 5,
+        shift: 4,
+    };
 
     fn start() {
         TIMER.start();

@@ -13,7 +13,10 @@ pub struct Machine;
 impl Platform for Machine {
     const NAME: &'static str = "m55";
     /// 32 MHz: a tick is 31.25 ns, an instruction 128 ns.
-    const RATE: Rate = Rate { numerator: 125, shift: 9 };
+    const RATE: Rate = Rate {
+        numerator: 125,
+        shift: 9,
+    };
 
     fn start() {
         // SAFETY: starts the system counter, which nothing else uses.

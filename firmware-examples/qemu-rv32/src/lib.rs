@@ -20,7 +20,9 @@ impl Platform for Machine {
     fn now() -> u32 {
         let count: u32;
         // SAFETY: reads a counter.
-        unsafe { core::arch::asm!("csrr {}, minstret", out(reg) count, options(nomem, nostack, preserves_flags)) }
+        unsafe {
+            core::arch::asm!("csrr {}, minstret", out(reg) count, options(nomem, nostack, preserves_flags))
+        }
         count
     }
 }

@@ -10,7 +10,10 @@ use core::arch::naked_asm;
 pub fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
     // The kernel leaves the sums; a product of 64 bits takes more registers than it has left.
     let rows = run(w, x, multiplier, out, panels);
-    out.iter_mut().zip(multiplier).take(rows).for_each(|(out, m)| *out = mulhr(*out, *m));
+    out.iter_mut()
+        .zip(multiplier)
+        .take(rows)
+        .for_each(|(out, m)| *out = mulhr(*out, *m));
 }
 
 /// One column of both pairs: 14 instructions for 4 products.

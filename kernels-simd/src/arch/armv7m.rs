@@ -30,7 +30,11 @@ macro_rules! column {
 /// `r6 ← mulhr(sum, next multiplier)`, stored.
 macro_rules! requantize {
     ($sum:literal) => {
-        concat!("ldr r6, [r0], #4\nsmull r7, r6, ", $sum, ", r6\nadd r6, r6, r7, lsr #31\nstr r6, [r1], #4\n")
+        concat!(
+            "ldr r6, [r0], #4\nsmull r7, r6, ",
+            $sum,
+            ", r6\nadd r6, r6, r7, lsr #31\nstr r6, [r1], #4\n"
+        )
     };
 }
 

@@ -31,7 +31,9 @@ pub fn run(
     kernel: unsafe extern "C" fn(&mut Panels),
 ) -> usize {
     let cols = w.cols();
-    let count = (w.data().len() / w.panel_len().max(1)).min(multiplier.len() / PANEL).min(out.len() / PANEL);
+    let count = (w.data().len() / w.panel_len().max(1))
+        .min(multiplier.len() / PANEL)
+        .min(out.len() / PANEL);
     if x.len() < cols || cols == 0 || count == 0 {
         crate::scalar::matrix::matvec_i8(w, x, multiplier, out);
         return 0;

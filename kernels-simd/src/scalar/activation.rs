@@ -17,7 +17,9 @@ pub fn silu_product(g: &mut [i32], x: &[i32], g_up: i32, x_up: i32) {
 
 /// `g_j ← mulhr(σ(g_j), x_j)` (N9.2).
 pub fn sigmoid_product(g: &mut [i32], x: &[i32]) {
-    g.iter_mut().zip(x).for_each(|(g, x)| *g = mulhr(sigmoid(*g), *x));
+    g.iter_mut()
+        .zip(x)
+        .for_each(|(g, x)| *g = mulhr(sigmoid(*g), *x));
 }
 
 /// `x_j ← silu(x_j)`, Q16 to Q15 (N3.3).
@@ -32,7 +34,9 @@ pub(crate) const PER_SIXTEENTH: Real = Real::new(1_549_082_005, -34);
 #[inline(always)]
 fn gla_decay(z: i32) -> u32 {
     let (linear, rest) = softplus(z.saturating_neg());
-    PER_SIXTEENTH.times(linear, 11).saturating_add(PER_SIXTEENTH.times(rest, 0))
+    PER_SIXTEENTH
+        .times(linear, 11)
+        .saturating_add(PER_SIXTEENTH.times(rest, 0))
 }
 
 /// Adds a token's log2-decay (Q27) to a carry; returns the whole bits that fell out (N6.1).
@@ -45,7 +49,14 @@ pub fn carry_decay(carry: &mut u32, decay: u32) -> u32 {
 
 /// A GLA head's channels (N10.2): from z the whole bits of decay of each row and the new carry L, then
 /// `k_i ← mulhr(k_i, 2^L_i)` and `q_i ← mulhr(q_i, 2^-L_i)` (two and one fraction bits fewer). All slices have d_k elements.
-pub fn gla_channels(z: &[i32], decay_max: u32, carry: &mut [u32], bits: &mut [u32], k: &mut [i32], q: &mut [i32]) {
+pub fn gla_channels(
+    z: &[i32],
+    decay_max: u32,
+    carry: &mut [u32],
+    bits: &mut [u32],
+    k: &mut [i32],
+    q: &mut [i32],
+) {
     let outputs = carry.iter_mut().zip(bits).zip(k.iter_mut().zip(q));
     for (&z, ((carry, bits), (k, q))) in z.iter().zip(outputs) {
         *bits = carry_decay(carry, gla_decay(z).min(decay_max));

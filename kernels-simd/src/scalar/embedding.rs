@@ -6,14 +6,21 @@ use crate::scalar::matrix::{I8Matrix, PANEL, RUN};
 /// `out_c = mulhr(w[row][c]·2^24, multiplier)` for every padded column that `out` has room for.
 pub fn dequantize_row(w: &I8Matrix, row: usize, multiplier: i32, out: &mut [i32]) {
     let panel = w.rows(row / PANEL * PANEL, PANEL).data();
-    let runs = panel.chunks_exact(RUN).skip(row % PANEL / 2).step_by(PANEL / 2);
+    let runs = panel
+        .chunks_exact(RUN)
+        .skip(row % PANEL / 2)
+        .step_by(PANEL / 2);
     for (run, out) in runs.zip(out.chunks_mut(RUN)) {
         if row.is_multiple_of(2) {
-            out.iter_mut().zip(run).for_each(|(out, &h)| *out = mulhr(i32::from(h) << 24, multiplier));
+            out.iter_mut()
+                .zip(run)
+                .for_each(|(out, &h)| *out = mulhr(i32::from(h) << 24, multiplier));
         } else {
             // 256·w, as a half-word is 256·w plus its low byte.
             let high = |h: i16| i32::from(h) - i32::from(h as i8);
-            out.iter_mut().zip(run).for_each(|(out, &h)| *out = mulhr(high(h) << 16, multiplier));
+            out.iter_mut()
+                .zip(run)
+                .for_each(|(out, &h)| *out = mulhr(high(h) << 16, multiplier));
         }
     }
 }

@@ -42,7 +42,11 @@ impl<'a> I8Matrix<'a> {
     pub fn new(data: &'a [i16], cols: usize, block: usize) -> Self {
         let cols = padded_cols(cols);
         let block = if block == 0 { cols } else { padded_cols(block) };
-        Self { data, cols, block: block.max(TILE) }
+        Self {
+            data,
+            cols,
+            block: block.max(TILE),
+        }
     }
 
     /// Columns, padded.
@@ -82,8 +86,15 @@ impl<'a> I8Matrix<'a> {
     /// Rows `start..start + len` as a matrix of their own; `start` is a multiple of [`PANEL`].
     #[must_use]
     pub fn rows(&self, start: usize, len: usize) -> I8Matrix<'a> {
-        let at = |row: usize| (row / PANEL).saturating_mul(self.panel_len()).min(self.data.len());
-        let data = self.data.get(at(start)..at(padded_rows(start.saturating_add(len)))).unwrap_or(&[]);
+        let at = |row: usize| {
+            (row / PANEL)
+                .saturating_mul(self.panel_len())
+                .min(self.data.len())
+        };
+        let data = self
+            .data
+            .get(at(start)..at(padded_rows(start.saturating_add(len))))
+            .unwrap_or(&[]);
         I8Matrix { data, ..*self }
     }
 
@@ -113,19 +124,33 @@ fn high(h: i16) -> i8 {
 /// file it writes (format.md F5.3), so on such a file it never does.
 #[inline(never)] // its frame must not be part of a backend's that falls back to it
 pub fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
-    for ((panel, m), out) in
-        w.panels().zip(multiplier.as_chunks::<PANEL>().0.iter()).zip(out.as_chunks_mut::<PANEL>().0.iter_mut())
+    for ((panel, m), out) in w
+        .panels()
+        .zip(multiplier.as_chunks::<PANEL>().0.iter())
+        .zip(out.as_chunks_mut::<PANEL>().0.iter_mut())
     {
         let (mut low, mut total) = ([0i32; 2], [0i32; 2]);
         let (mut panel, mut x) = (panel, x);
         while !panel.is_empty() && w.block > 0 {
-            let (block, panel_rest) = panel.split_at_checked(PANEL / 2 * w.block).unwrap_or((panel, &[]));
+            let (block, panel_rest) = panel
+                .split_at_checked(PANEL / 2 * w.block)
+                .unwrap_or((panel, &[]));
             let (x_block, x_rest) = x.split_at_checked(w.block).unwrap_or((x, &[]));
             // Σh·x minus Σ(low byte)·x is 256·D₁ of this block.
             let mut both = low;
-            for (runs, x) in block.as_chunks::<{ PANEL / 2 * RUN }>().0.iter().zip(x_block.as_chunks::<RUN>().0.iter())
+            for (runs, x) in block
+                .as_chunks::<{ PANEL / 2 * RUN }>()
+                .0
+                .iter()
+                .zip(x_block.as_chunks::<RUN>().0.iter())
             {
-                for ((pair, both), low) in runs.as_chunks::<RUN>().0.iter().zip(&mut both).zip(&mut low) {
+                for ((pair, both), low) in runs
+                    .as_chunks::<RUN>()
+                    .0
+                    .iter()
+                    .zip(&mut both)
+                    .zip(&mut low)
+                {
                     for (&h, &x) in pair.iter().zip(x) {
                         *both = both.wrapping_add(i32::from(h) * i32::from(x));
                         *low = low.wrapping_add(i32::from(h as i8) * i32::from(x));

@@ -28,7 +28,10 @@ impl<'a> I4Matrix<'a> {
     /// A view of `data`, [`GROUP_WORDS`] words for each panel and group.
     #[must_use]
     pub fn new(data: &'a [u32], cols: usize) -> Self {
-        Self { data, cols: cols.next_multiple_of(GROUP) }
+        Self {
+            data,
+            cols: cols.next_multiple_of(GROUP),
+        }
     }
 
     /// Columns, padded.
@@ -62,8 +65,15 @@ impl<'a> I4Matrix<'a> {
     /// Rows `start..start + len` as a matrix of their own; `start` is a multiple of [`PANEL`].
     #[must_use]
     pub fn rows(&self, start: usize, len: usize) -> I4Matrix<'a> {
-        let at = |row: usize| (row / PANEL).saturating_mul(self.panel_len()).min(self.data.len());
-        let data = self.data.get(at(start)..at(padded_rows(start.saturating_add(len)))).unwrap_or(&[]);
+        let at = |row: usize| {
+            (row / PANEL)
+                .saturating_mul(self.panel_len())
+                .min(self.data.len())
+        };
+        let data = self
+            .data
+            .get(at(start)..at(padded_rows(start.saturating_add(len))))
+            .unwrap_or(&[]);
         I4Matrix { data, ..*self }
     }
 
@@ -78,7 +88,9 @@ impl<'a> I4Matrix<'a> {
                 .iter()
                 .skip(lane)
                 .step_by(PANEL)
-                .flat_map(move |&word| (0..RUN).map(move |c| (i32::from(scale) * (nibble(word, c) - ZERO)) as i16))
+                .flat_map(move |&word| {
+                    (0..RUN).map(move |c| (i32::from(scale) * (nibble(word, c) - ZERO)) as i16)
+                })
         })
     }
 }
@@ -96,15 +108,27 @@ fn nibble(word: u32, c: usize) -> i32 {
 /// for every row of every file it writes (format.md F5.3).
 #[inline(never)] // its frame must not be part of the int8 path's
 pub fn matvec_i4(w: &I4Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
-    for ((panel, m), out) in
-        w.panels().zip(multiplier.as_chunks::<PANEL>().0.iter()).zip(out.as_chunks_mut::<PANEL>().0.iter_mut())
+    for ((panel, m), out) in w
+        .panels()
+        .zip(multiplier.as_chunks::<PANEL>().0.iter())
+        .zip(out.as_chunks_mut::<PANEL>().0.iter_mut())
     {
         let mut acc = [0i32; PANEL];
-        for (group, x) in panel.as_chunks::<GROUP_WORDS>().0.iter().zip(x.as_chunks::<GROUP>().0.iter()) {
+        for (group, x) in panel
+            .as_chunks::<GROUP_WORDS>()
+            .0
+            .iter()
+            .zip(x.as_chunks::<GROUP>().0.iter())
+        {
             let (words, scales) = group.split_at(GROUP_WORDS - 1);
             let zero = x.iter().fold(0i32, |sum, &x| sum - ZERO * i32::from(x));
             let mut sums = [zero; PANEL];
-            for (rows, x) in words.as_chunks::<PANEL>().0.iter().zip(x.as_chunks::<RUN>().0.iter()) {
+            for (rows, x) in words
+                .as_chunks::<PANEL>()
+                .0
+                .iter()
+                .zip(x.as_chunks::<RUN>().0.iter())
+            {
                 let &[a, b, c, d, e, f, g, h] = x;
                 for (sum, &word) in sums.iter_mut().zip(rows) {
                     // Written out: this is what devices without a backend run, and their compilers look at size.

@@ -7,7 +7,14 @@ use crate::fixed::{mulhr, ones, round_shr};
 ///
 /// Shapes: `s` d_k·d_v, `k` and `q` d_k, `shifts` (below 2^31) d_k or none (no row is shifted), `v` and `o` d_v. Sums wrap; the
 /// caller keeps `|S| + |k·v|/2^32` below 2^30 and `Σ|q|` below 2^31, so on its values they never do.
-pub fn state_write_read(s: &mut [i32], shifts: &[u32], k: &[i32], v: &[i32], q: &[i32], o: &mut [i32]) -> u32 {
+pub fn state_write_read(
+    s: &mut [i32],
+    shifts: &[u32],
+    k: &[i32],
+    v: &[i32],
+    q: &[i32],
+    o: &mut [i32],
+) -> u32 {
     o.fill(0);
     let mut mask = 0u32;
     let shifts = shifts.iter().copied().chain(core::iter::repeat(0));

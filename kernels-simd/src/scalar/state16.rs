@@ -47,8 +47,12 @@ pub fn state16_write_read(
         let (n0, n1) = (bits(2 * i), bits(2 * i + 1));
         let ((k0, k1), (q0, q1)) = (halves(k), halves(q));
         for ((s, &v), o) in row.iter_mut().zip(v).zip(o.iter_mut()) {
-            let t0 = ((*s << 16) >> n0).wrapping_add((dither & 0xffff) as i32).wrapping_add(mul_high(v, k0));
-            let t1 = ((*s & !0xffff) >> n1).wrapping_add((dither >> 16) as i32).wrapping_add(mul_high(v, k1));
+            let t0 = ((*s << 16) >> n0)
+                .wrapping_add((dither & 0xffff) as i32)
+                .wrapping_add(mul_high(v, k0));
+            let t1 = ((*s & !0xffff) >> n1)
+                .wrapping_add((dither >> 16) as i32)
+                .wrapping_add(mul_high(v, k1));
             *s = (t1 & !0xffff) | (t0 as u32 >> 16) as i32;
             let (s0, s1) = halves(*s);
             *o = o.wrapping_add(s0 * q0).wrapping_add(s1 * q1);
@@ -83,7 +87,11 @@ pub fn state16_shift_up(s: &mut [i32], n: u32) {
 /// `x_i ← shift(x_i, n)` saturated to int16, in place: the pairs are in the first half of `x` (N6.10). Returns them.
 pub fn pack_pairs(x: &mut [i32], n: i32) -> &mut [i32] {
     let to_i16 = |x: i32| {
-        let x = if (-31..0).contains(&n) { round_shr(x, n.unsigned_abs()) } else { shift(x, n) };
+        let x = if (-31..0).contains(&n) {
+            round_shr(x, n.unsigned_abs())
+        } else {
+            shift(x, n)
+        };
         x.clamp(-(1 << 15), (1 << 15) - 1)
     };
     let pairs = x.len().div_ceil(2);

@@ -16,9 +16,11 @@ pub fn sum_squares(x: &[i32], mask: u32) -> u64 {
     let up = 24 - bit_len(mask);
     let square = |x: i32| (i64::from(x) * i64::from(x)) as u64;
     if up >= 0 {
-        x.iter().fold(0u64, |sum, &x| sum.wrapping_add(square(x << up)))
+        x.iter()
+            .fold(0u64, |sum, &x| sum.wrapping_add(square(x << up)))
     } else {
-        x.iter().fold(0u64, |sum, &x| sum.wrapping_add(square(x >> -up)))
+        x.iter()
+            .fold(0u64, |sum, &x| sum.wrapping_add(square(x >> -up)))
     }
 }
 
@@ -26,9 +28,13 @@ pub fn sum_squares(x: &[i32], mask: u32) -> u64 {
 #[must_use]
 pub fn sum_magnitudes(x: &[i32]) -> u64 {
     if bit_len(magnitude(x)) + bit_len(x.len() as u32) <= 32 {
-        u64::from(x.iter().fold(0u32, |sum, x| sum.wrapping_add(x.unsigned_abs())))
+        u64::from(
+            x.iter()
+                .fold(0u32, |sum, x| sum.wrapping_add(x.unsigned_abs())),
+        )
     } else {
-        x.iter().fold(0u64, |sum, x| sum.wrapping_add(u64::from(x.unsigned_abs())))
+        x.iter()
+            .fold(0u64, |sum, x| sum.wrapping_add(u64::from(x.unsigned_abs())))
     }
 }
 
@@ -63,7 +69,8 @@ pub fn apply_in_place(a: Apply, x: &mut [i32]) {
     match (a.up, a.post) {
         (0..=30, -30..=-1) => {
             let (n, half) = (-a.post, 1 << (-a.post - 1));
-            x.iter_mut().for_each(|x| *x = (mulhr(*x << a.up, a.mantissa) + half) >> n);
+            x.iter_mut()
+                .for_each(|x| *x = (mulhr(*x << a.up, a.mantissa) + half) >> n);
         }
         _ => x.iter_mut().for_each(|x| *x = a.to(*x)),
     }
@@ -107,7 +114,8 @@ pub fn shift_in_place(x: &mut [i32], n: i32) {
         0 => {}
         -31..=-1 => {
             let n = n.unsigned_abs();
-            x.iter_mut().for_each(|x| *x = (*x >> n) + ((*x >> (n - 1)) & 1));
+            x.iter_mut()
+                .for_each(|x| *x = (*x >> n) + ((*x >> (n - 1)) & 1));
         }
         1.. => x.iter_mut().for_each(|x| *x = sat_shl(*x, n as u32)),
         _ => x.fill(0),
@@ -116,7 +124,9 @@ pub fn shift_in_place(x: &mut [i32], n: i32) {
 
 /// `x_j ← sat(x_j + y_j)` (N5.2, N5.5).
 pub fn add_saturating(x: &mut [i32], y: &[i32]) {
-    x.iter_mut().zip(y).for_each(|(x, y)| *x = x.saturating_add(*y));
+    x.iter_mut()
+        .zip(y)
+        .for_each(|(x, y)| *x = x.saturating_add(*y));
 }
 
 #[inline(always)]

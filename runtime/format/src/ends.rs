@@ -21,7 +21,11 @@ impl<'f> Ends<'f> {
     /// The tokens that end a text of the model `m`, `eos` first, each once if the section has each once (F12.2).
     pub fn ids(self, m: &ModelDesc) -> impl Iterator<Item = u32> + 'f {
         let eos = m.eos;
-        let others = self.0.iter().map(|id| u32::from_le_bytes(*id)).filter(move |&id| id != eos);
+        let others = self
+            .0
+            .iter()
+            .map(|id| u32::from_le_bytes(*id))
+            .filter(move |&id| id != eos);
         (eos != NONE).then_some(eos).into_iter().chain(others)
     }
 }

@@ -31,9 +31,13 @@ impl Header {
     #[must_use]
     pub const fn read(bytes: &[u8]) -> Option<Header> {
         match words_at::<8>(bytes, 0) {
-            Some([magic, version, crc, file_bytes, sections, ..]) => {
-                Some(Header { magic: magic.to_le_bytes(), version, crc, file_bytes, sections })
-            }
+            Some([magic, version, crc, file_bytes, sections, ..]) => Some(Header {
+                magic: magic.to_le_bytes(),
+                version,
+                crc,
+                file_bytes,
+                sections,
+            }),
             None => None,
         }
     }
@@ -42,7 +46,13 @@ impl Header {
     #[must_use]
     pub fn emit(&self) -> [u8; HEADER_BYTES] {
         let mut out = [0; HEADER_BYTES];
-        let words = [u32::from_le_bytes(self.magic), self.version, self.crc, self.file_bytes, self.sections];
+        let words = [
+            u32::from_le_bytes(self.magic),
+            self.version,
+            self.crc,
+            self.file_bytes,
+            self.sections,
+        ];
         for (field, word) in out.chunks_exact_mut(4).zip(words) {
             field.copy_from_slice(&word.to_le_bytes());
         }
@@ -130,8 +140,15 @@ impl Section {
     /// Entry `index` of the table of `file`.
     #[must_use]
     pub const fn read(file: &[u8], index: usize) -> Option<Section> {
-        match words_at::<4>(file, HEADER_BYTES.saturating_add(index.saturating_mul(Self::BYTES))) {
-            Some([kind, offset, bytes, _]) => Some(Section { kind, offset, bytes }),
+        match words_at::<4>(
+            file,
+            HEADER_BYTES.saturating_add(index.saturating_mul(Self::BYTES)),
+        ) {
+            Some([kind, offset, bytes, _]) => Some(Section {
+                kind,
+                offset,
+                bytes,
+            }),
             None => None,
         }
     }
@@ -140,16 +157,24 @@ impl Section {
     /// the table does. A table of more entries than there are kinds is none.
     #[must_use]
     pub const fn find(file: &[u8], kind: SectionKind) -> Option<&[u8]> {
-        let Some(header) = Header::read(file) else { return None };
+        let Some(header) = Header::read(file) else {
+            return None;
+        };
         if header.sections as usize > SectionKind::ALL.len() {
             return None;
         }
         let mut index = 0;
         while index < header.sections as usize {
-            let Some(section) = Section::read(file, index) else { return None };
+            let Some(section) = Section::read(file, index) else {
+                return None;
+            };
             if section.kind == kind as u32 {
-                let Some((_, rest)) = file.split_at_checked(section.offset as usize) else { return None };
-                let Some((bytes, _)) = rest.split_at_checked(section.bytes as usize) else { return None };
+                let Some((_, rest)) = file.split_at_checked(section.offset as usize) else {
+                    return None;
+                };
+                let Some((bytes, _)) = rest.split_at_checked(section.bytes as usize) else {
+                    return None;
+                };
                 return Some(bytes);
             }
             index += 1;
@@ -161,7 +186,10 @@ impl Section {
     #[must_use]
     pub fn emit(&self) -> [u8; Self::BYTES] {
         let mut out = [0; Self::BYTES];
-        for (field, word) in out.chunks_exact_mut(4).zip([self.kind, self.offset, self.bytes]) {
+        for (field, word) in out
+            .chunks_exact_mut(4)
+            .zip([self.kind, self.offset, self.bytes])
+        {
             field.copy_from_slice(&word.to_le_bytes());
         }
         out

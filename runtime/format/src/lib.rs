@@ -21,9 +21,12 @@ mod tokenizer;
 
 pub use checksum::{Checksum, crc32, seal};
 pub use ends::{Ends, MAX_ENDS};
-pub use header::{HEADER_BYTES, Header, MAGIC, SECTION_ALIGN, Section, SectionKind, VERSION, file_bytes};
+pub use header::{
+    HEADER_BYTES, Header, MAGIC, SECTION_ALIGN, Section, SectionKind, VERSION, file_bytes,
+};
 pub use model::{
-    Backbone, FeatureMap, InputKind, KeyGate, MAX_DIM, MAX_HEADS, ModelDesc, NONE, OutputGate, QueryGate, RealBits,
+    Backbone, FeatureMap, InputKind, KeyGate, MAX_DIM, MAX_HEADS, ModelDesc, NONE, OutputGate,
+    QueryGate, RealBits,
 };
 pub use plan::{GLOBAL_STATE_WORDS, GROUP, LOGIT_TILE, MemoryPlan, pad_cols, pad_input, pad_rows};
 pub use record::{word_at, words_at};
@@ -31,6 +34,6 @@ pub use snapshot::{SNAPSHOT_MAGIC, SNAPSHOT_VERSION, SnapshotHeader};
 pub use state::{MAX_INT16_ROWS, StateKind, States};
 pub use tensor::{Expected, GLOBAL_ROLES, LAYER_ROLES, Role, TensorDesc, TensorKind};
 pub use tokenizer::{
-    ANCHOR_EVERY, AddedToken, BYTE_RECORD, FEW_ADDED, MAX_TOKEN_BYTES, MAX_TOKENS, Prefix, Split, Strip, Symbols,
-    TokenizerDesc, TokenizerTable, index_at,
+    ANCHOR_EVERY, AddedToken, BYTE_RECORD, FEW_ADDED, MAX_TOKEN_BYTES, MAX_TOKENS, Prefix, Split,
+    Strip, Symbols, TokenizerDesc, TokenizerTable, index_at,
 };

@@ -237,18 +237,32 @@ impl ModelDesc {
     /// When `file` is not one whole `.sla` file of this version (at compile time, in a constant). Its checksum is not looked at.
     #[must_use]
     pub const fn of_file(file: &[u8]) -> ModelDesc {
-        let Some(header) = Header::read(file) else { panic!("not a .sla file: shorter than its header") };
+        let Some(header) = Header::read(file) else {
+            panic!("not a .sla file: shorter than its header")
+        };
         assert!(matches!(header.magic, MAGIC), "not a .sla file");
-        assert!(header.version == VERSION, "a .sla file of another version: convert the checkpoint again");
-        assert!(file.len() >= header.file_bytes as usize, "a .sla file that is cut off: copy or convert it again");
-        assert!(file.len() <= header.file_bytes as usize, "a .sla file with something appended: see `file_bytes`");
+        assert!(
+            header.version == VERSION,
+            "a .sla file of another version: convert the checkpoint again"
+        );
+        assert!(
+            file.len() >= header.file_bytes as usize,
+            "a .sla file that is cut off: copy or convert it again"
+        );
+        assert!(
+            file.len() <= header.file_bytes as usize,
+            "a .sla file with something appended: see `file_bytes`"
+        );
         let Some(section) = Section::find(file, SectionKind::Model) else {
             panic!("a .sla file whose section table is wrong")
         };
         let Some(desc) = ModelDesc::read(section, 0) else {
             panic!("a .sla file without a model description that this version knows")
         };
-        assert!(desc.is_consistent(), "a .sla file whose model description contradicts itself");
+        assert!(
+            desc.is_consistent(),
+            "a .sla file whose model description contradicts itself"
+        );
         desc
     }
 
@@ -315,7 +329,10 @@ impl ModelDesc {
         let heads = [self.heads, self.kv_heads, self.state_heads];
         i = 0;
         while i < heads.len() {
-            if heads[i].wrapping_sub(1) >= MAX_HEADS || heads[i] * self.d_k > MAX_DIM || heads[i] * self.d_v > MAX_DIM {
+            if heads[i].wrapping_sub(1) >= MAX_HEADS
+                || heads[i] * self.d_k > MAX_DIM
+                || heads[i] * self.d_v > MAX_DIM
+            {
                 return false;
             }
             i += 1;
@@ -335,7 +352,8 @@ impl ModelDesc {
                     && matches!(self.feature_map, FeatureMap::None)
             }
         };
-        let gates = !matches!(self.key_gate, KeyGate::Beta) || matches!(self.backbone, Backbone::GatedDeltaNet);
+        let gates = !matches!(self.key_gate, KeyGate::Beta)
+            || matches!(self.backbone, Backbone::GatedDeltaNet);
         let features = matches!(self.input, InputKind::Features);
         // The whole state fits 2^28 words, so that no size computed from a description overflows.
         let history = self.conv_width as u64 * (self.q_len() + self.k_len() + self.v_len()) as u64;

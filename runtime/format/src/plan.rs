@@ -76,7 +76,8 @@ impl MemoryPlan {
             Backbone::GatedDeltaNet => 2 * pad_rows(heads),
         };
         let head_gates = pad_rows(m.heads as usize)
-            * (!matches!(m.query_gate, QueryGate::None) as usize + !matches!(m.key_gate, KeyGate::None) as usize);
+            * (!matches!(m.query_gate, QueryGate::None) as usize
+                + !matches!(m.key_gate, KeyGate::None) as usize);
         let mixer = pad_rows(m.q_len())
             + pad_rows(m.k_len())
             + pad_rows(m.v_len())

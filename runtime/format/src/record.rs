@@ -3,7 +3,9 @@
 /// The `u32` at byte `at`, or `None` past the end.
 #[must_use]
 pub const fn word_at(bytes: &[u8], at: usize) -> Option<u32> {
-    let Some((_, rest)) = bytes.split_at_checked(at) else { return None };
+    let Some((_, rest)) = bytes.split_at_checked(at) else {
+        return None;
+    };
     match rest.first_chunk() {
         Some(word) => Some(u32::from_le_bytes(*word)),
         None => None,

@@ -35,9 +35,13 @@ impl SnapshotHeader {
     #[must_use]
     pub const fn read(bytes: &[u8]) -> Option<Self> {
         match words_at::<{ Self::WORDS }>(bytes, 0) {
-            Some([magic, version, bytes, model_crc, model_digest]) => {
-                Some(Self { magic: magic.to_le_bytes(), version, bytes, model_crc, model_digest })
-            }
+            Some([magic, version, bytes, model_crc, model_digest]) => Some(Self {
+                magic: magic.to_le_bytes(),
+                version,
+                bytes,
+                model_crc,
+                model_digest,
+            }),
             None => None,
         }
     }
@@ -45,7 +49,13 @@ impl SnapshotHeader {
     /// The header as words.
     #[must_use]
     pub const fn words(&self) -> [u32; Self::WORDS] {
-        [u32::from_le_bytes(self.magic), self.version, self.bytes, self.model_crc, self.model_digest]
+        [
+            u32::from_le_bytes(self.magic),
+            self.version,
+            self.bytes,
+            self.model_crc,
+            self.model_digest,
+        ]
     }
 }
 

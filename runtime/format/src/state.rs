@@ -72,7 +72,11 @@ impl<'f> States<'f> {
             }
             layer += 1;
         }
-        if bytes.len() == layers { Ok(States(bytes)) } else { Err(layer) }
+        if bytes.len() == layers {
+            Ok(States(bytes))
+        } else {
+            Err(layer)
+        }
     }
 
     /// The section of a file, in `const` evaluation.

@@ -136,7 +136,11 @@ impl Role {
     #[must_use]
     pub const fn index(self, layer: usize, layers: usize) -> usize {
         let role = self as usize;
-        if role < LAYER_ROLES { layer * LAYER_ROLES + role } else { layers * LAYER_ROLES + role - LAYER_ROLES }
+        if role < LAYER_ROLES {
+            layer * LAYER_ROLES + role
+        } else {
+            layers * LAYER_ROLES + role - LAYER_ROLES
+        }
     }
 
     /// The field's name of the tensor, as checkpoints call it.
@@ -184,12 +188,27 @@ impl Role {
             Role::Query => (true, TensorKind::I8, m.q_len(), hidden),
             Role::Key => (true, TensorKind::I8, m.k_len(), hidden),
             Role::Value => (true, TensorKind::I8, m.v_len(), hidden),
-            Role::OutputGate => (!matches!(m.output_gate, OutputGate::None), TensorKind::I8, m.y_len(), hidden),
+            Role::OutputGate => (
+                !matches!(m.output_gate, OutputGate::None),
+                TensorKind::I8,
+                m.y_len(),
+                hidden,
+            ),
             Role::DecayDown => (gla, TensorKind::I8, m.gate_rank as usize, hidden),
             Role::DecayUp => (gla, TensorKind::I8, m.k_len(), m.gate_rank as usize),
             Role::DeltaDecay | Role::DeltaBeta => (gdn, TensorKind::I8, state_heads, hidden),
-            Role::QueryHeadGate => (!matches!(m.query_gate, QueryGate::None), TensorKind::I8, heads, hidden),
-            Role::KeyHeadGate => (!matches!(m.key_gate, KeyGate::None), TensorKind::I8, heads, hidden),
+            Role::QueryHeadGate => (
+                !matches!(m.query_gate, QueryGate::None),
+                TensorKind::I8,
+                heads,
+                hidden,
+            ),
+            Role::KeyHeadGate => (
+                !matches!(m.key_gate, KeyGate::None),
+                TensorKind::I8,
+                heads,
+                hidden,
+            ),
             Role::Output => (true, TensorKind::I8, hidden, m.y_len()),
             Role::MlpGate | Role::MlpUp => (true, TensorKind::I8, m.intermediate as usize, hidden),
             Role::MlpDown => (true, TensorKind::I8, hidden, m.intermediate as usize),
@@ -208,7 +227,15 @@ impl Role {
             Role::FeatureMean => (features, TensorKind::I32, 1, m.inputs as usize),
             Role::Rotary => (retnet, TensorKind::U64, 1, m.d_k as usize / 2),
         };
-        if present { Expected { kind, rows, cols } } else { Expected { kind: TensorKind::Absent, rows: 0, cols: 0 } }
+        if present {
+            Expected { kind, rows, cols }
+        } else {
+            Expected {
+                kind: TensorKind::Absent,
+                rows: 0,
+                cols: 0,
+            }
+        }
     }
 }
 
@@ -265,8 +292,12 @@ impl TensorDesc {
     #[inline]
     #[must_use]
     pub const fn read(bytes: &[u8], at: usize) -> Option<TensorDesc> {
-        let Some((_, rest)) = bytes.split_at_checked(at) else { return None };
-        let Some(b) = rest.first_chunk::<{ Self::BYTES }>() else { return None };
+        let Some((_, rest)) = bytes.split_at_checked(at) else {
+            return None;
+        };
+        let Some(b) = rest.first_chunk::<{ Self::BYTES }>() else {
+            return None;
+        };
         // One bounds check for the whole entry: this is read for every matrix of every token.
         const fn word(b: &[u8; TensorDesc::BYTES], i: usize) -> u32 {
             u32::from_le_bytes([b[4 * i], b[4 * i + 1], b[4 * i + 2], b[4 * i + 3]])
@@ -275,7 +306,9 @@ impl TensorDesc {
         let (data, multiplier, bias, acc_bound) = (word(b, 4), word(b, 5), word(b, 6), word(b, 7));
         let in_bits = b[32];
         let [kind, block_tiles, shift, pre_shift] = first.to_le_bytes();
-        let Some(kind) = TensorKind::from_u32(kind as u32) else { return None };
+        let Some(kind) = TensorKind::from_u32(kind as u32) else {
+            return None;
+        };
         Some(TensorDesc {
             kind,
             block_tiles,
@@ -295,7 +328,12 @@ impl TensorDesc {
     /// The entry's bytes.
     #[must_use]
     pub fn emit(&self) -> [u8; Self::BYTES] {
-        let first = [self.kind as u32 as u8, self.block_tiles, self.shift as u8, self.pre_shift as u8];
+        let first = [
+            self.kind as u32 as u8,
+            self.block_tiles,
+            self.shift as u8,
+            self.pre_shift as u8,
+        ];
         let words = [
             u32::from_le_bytes(first),
             self.out_frac as u32,

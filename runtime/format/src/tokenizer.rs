@@ -142,8 +142,26 @@ impl TokenizerDesc {
     /// The header at the start of a section; `None` when it is cut off or holds an unknown code.
     #[must_use]
     pub fn read(section: &[u8]) -> Option<Self> {
-        let [symbols, split, prefix, strip, flags, unknown, tokens, text_bytes] = words_at(section, 0)?;
-        let [merges, characters, words, added, added_bytes, before, after, _] = words_at(section, 32)?;
+        let [
+            symbols,
+            split,
+            prefix,
+            strip,
+            flags,
+            unknown,
+            tokens,
+            text_bytes,
+        ] = words_at(section, 0)?;
+        let [
+            merges,
+            characters,
+            words,
+            added,
+            added_bytes,
+            before,
+            after,
+            _,
+        ] = words_at(section, 32)?;
         if flags & !(FUSE_UNKNOWN | BYTE_FALLBACK | WIDE) != 0 {
             return None;
         }
@@ -172,8 +190,9 @@ impl TokenizerDesc {
     #[must_use]
     pub fn emit(&self) -> [u8; Self::BYTES] {
         let flag = |on: bool, bit: u32| if on { bit } else { 0 };
-        let flags =
-            flag(self.fuse_unknown, FUSE_UNKNOWN) | flag(self.byte_fallback, BYTE_FALLBACK) | flag(self.wide, WIDE);
+        let flags = flag(self.fuse_unknown, FUSE_UNKNOWN)
+            | flag(self.byte_fallback, BYTE_FALLBACK)
+            | flag(self.wide, WIDE);
         let words = [
             self.symbols as u32,
             self.split as u32,
@@ -268,7 +287,14 @@ impl TokenizerTable {
             Self::Added => (desc.added as usize, 8),
             Self::AddedText => (desc.added_bytes as usize, 1),
             Self::Template => ((desc.before as usize).checked_add(desc.after as usize)?, 4),
-            Self::Order => (if desc.added as usize > FEW_ADDED { desc.added as usize } else { 0 }, index),
+            Self::Order => (
+                if desc.added as usize > FEW_ADDED {
+                    desc.added as usize
+                } else {
+                    0
+                },
+                index,
+            ),
         };
         count.checked_mul(size)
     }
@@ -302,7 +328,11 @@ pub fn index_at(table: &[u8], wide: bool, at: usize) -> Option<u32> {
     }
     let (_, rest) = table.split_at_checked(at.checked_mul(2)?)?;
     let index = u16::from_le_bytes(*rest.first_chunk()?);
-    Some(if index == u16::MAX { NONE } else { u32::from(index) })
+    Some(if index == u16::MAX {
+        NONE
+    } else {
+        u32::from(index)
+    })
 }
 
 /// An added token (F11.6).
@@ -335,7 +365,14 @@ impl AddedToken {
             return None;
         }
         let (special, normalized, lstrip, rstrip) = (flag(24), flag(25), flag(26), flag(27));
-        Some(Self { id: word & (MAX_TOKENS - 1), special, normalized, lstrip, rstrip, end })
+        Some(Self {
+            id: word & (MAX_TOKENS - 1),
+            special,
+            normalized,
+            lstrip,
+            rstrip,
+            end,
+        })
     }
 
     /// What the tokens are ordered by when they are looked for: first those that are not normalized, each set by content.
@@ -348,9 +385,15 @@ impl AddedToken {
     #[must_use]
     pub fn emit(&self) -> [u8; Self::BYTES] {
         let flags = [self.special, self.normalized, self.lstrip, self.rstrip];
-        let bits = flags.iter().rev().fold(0, |bits, &flag| bits << 1 | u32::from(flag));
+        let bits = flags
+            .iter()
+            .rev()
+            .fold(0, |bits, &flag| bits << 1 | u32::from(flag));
         let mut out = [0; Self::BYTES];
-        for (field, word) in out.chunks_exact_mut(4).zip([self.id | bits << 24, self.end]) {
+        for (field, word) in out
+            .chunks_exact_mut(4)
+            .zip([self.id | bits << 24, self.end])
+        {
             field.copy_from_slice(&word.to_le_bytes());
         }
         out

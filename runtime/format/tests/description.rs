@@ -22,7 +22,11 @@ fn every_field_of_the_description_has_its_limits() {
         assert!(base.is_consistent());
         let real = |mantissa, exponent| RealBits { mantissa, exponent };
         let holds = |is_good: bool, desc: ModelDesc, what: &str| {
-            assert_eq!(desc.is_consistent(), is_good, "{backbone:?}: {what}: {desc:?}");
+            assert_eq!(
+                desc.is_consistent(),
+                is_good,
+                "{backbone:?}: {what}: {desc:?}"
+            );
             assert_eq!(ModelDesc::read(&desc.emit(), 0), Some(desc), "{what}");
         };
         let limits: [(&str, Set<u32>, u32, u32); 7] = [
@@ -34,7 +38,10 @@ fn every_field_of_the_description_has_its_limits() {
             ("flags", |d, x| (d.flags, d.outputs) = (x, d.inputs), 0, 3),
             (
                 "d_v",
-                |d, x| (d.d_v, d.d_k, d.layers, d.heads, d.kv_heads, d.state_heads) = (x, 2, 1, 1, 1, 1),
+                |d, x| {
+                    (d.d_v, d.d_k, d.layers, d.heads, d.kv_heads, d.state_heads) =
+                        (x, 2, 1, 1, 1, 1)
+                },
                 1,
                 1 << 16,
             ),
@@ -51,12 +58,51 @@ fn every_field_of_the_description_has_its_limits() {
             with(least.wrapping_sub(1), false);
             with(u32::MAX, false);
         }
-        let features = ModelDesc { input: InputKind::Features, ..base };
-        holds(true, ModelDesc { inputs: 1 << 16, ..features }, "features");
-        holds(false, ModelDesc { inputs: (1 << 16) + 1, ..features }, "features");
-        holds(false, ModelDesc { inputs: 0, ..features }, "features");
-        holds(false, ModelDesc { flags: ModelDesc::TIED, outputs: features.inputs, ..features }, "tied features");
-        holds(false, ModelDesc { flags: ModelDesc::TIED, ..base }, "tied to another length");
+        let features = ModelDesc {
+            input: InputKind::Features,
+            ..base
+        };
+        holds(
+            true,
+            ModelDesc {
+                inputs: 1 << 16,
+                ..features
+            },
+            "features",
+        );
+        holds(
+            false,
+            ModelDesc {
+                inputs: (1 << 16) + 1,
+                ..features
+            },
+            "features",
+        );
+        holds(
+            false,
+            ModelDesc {
+                inputs: 0,
+                ..features
+            },
+            "features",
+        );
+        holds(
+            false,
+            ModelDesc {
+                flags: ModelDesc::TIED,
+                outputs: features.inputs,
+                ..features
+            },
+            "tied features",
+        );
+        holds(
+            false,
+            ModelDesc {
+                flags: ModelDesc::TIED,
+                ..base
+            },
+            "tied to another length",
+        );
         let fracs: [(&str, Set<i32>, i32, i32); 3] = [
             ("residual_frac", |d, x| d.residual_frac = x, -30, 30),
             ("feature_frac", |d, x| d.feature_frac = x, -30, 30),
@@ -76,8 +122,12 @@ fn every_field_of_the_description_has_its_limits() {
                 holds(is_good, desc, name);
             }
         }
-        let reals: [Set<RealBits>; 4] =
-            [|d, x| d.norm_eps = x, |d, x| d.head_eps = x, |d, x| d.query_scale = x, |d, x| d.key_scale = x];
+        let reals: [Set<RealBits>; 4] = [
+            |d, x| d.norm_eps = x,
+            |d, x| d.head_eps = x,
+            |d, x| d.query_scale = x,
+            |d, x| d.key_scale = x,
+        ];
         for set in reals {
             for (bits, is_good) in [
                 (ONE, true),
@@ -100,7 +150,14 @@ fn every_field_of_the_description_has_its_limits() {
             }
         }
         // Heads: how many, and how they divide each other.
-        let heads = |heads, kv_heads, state_heads| ModelDesc { heads, kv_heads, state_heads, d_k: 2, d_v: 2, ..base };
+        let heads = |heads, kv_heads, state_heads| ModelDesc {
+            heads,
+            kv_heads,
+            state_heads,
+            d_k: 2,
+            d_v: 2,
+            ..base
+        };
         for (h, kv, state, is_good) in [
             (1, 1, 1, true),
             (256, 256, 256, true),
@@ -122,35 +179,194 @@ fn every_field_of_the_description_has_its_limits() {
             holds(is_good, heads(h, kv, state), "heads");
         }
         // Widths of all heads together.
-        let wide = ModelDesc { layers: 1, heads: 2, kv_heads: 2, state_heads: 2, conv_width: 0, ..base };
-        holds(true, ModelDesc { d_k: 1 << 15, d_v: 1, ..wide }, "64 Ki key channels");
-        holds(false, ModelDesc { d_k: (1 << 15) + 2, d_v: 1, ..wide }, "more");
-        holds(true, ModelDesc { d_v: 1 << 15, d_k: 2, ..wide }, "64 Ki value channels");
-        holds(false, ModelDesc { d_v: (1 << 15) + 1, d_k: 2, ..wide }, "more");
+        let wide = ModelDesc {
+            layers: 1,
+            heads: 2,
+            kv_heads: 2,
+            state_heads: 2,
+            conv_width: 0,
+            ..base
+        };
+        holds(
+            true,
+            ModelDesc {
+                d_k: 1 << 15,
+                d_v: 1,
+                ..wide
+            },
+            "64 Ki key channels",
+        );
+        holds(
+            false,
+            ModelDesc {
+                d_k: (1 << 15) + 2,
+                d_v: 1,
+                ..wide
+            },
+            "more",
+        );
+        holds(
+            true,
+            ModelDesc {
+                d_v: 1 << 15,
+                d_k: 2,
+                ..wide
+            },
+            "64 Ki value channels",
+        );
+        holds(
+            false,
+            ModelDesc {
+                d_v: (1 << 15) + 1,
+                d_k: 2,
+                ..wide
+            },
+            "more",
+        );
         holds(false, ModelDesc { d_k: 0, ..wide }, "no key channels");
         holds(!retnet, ModelDesc { d_k: 5, ..base }, "an odd d_k");
         // The whole state, 2^28 words with the fields beside S: (d_v + 2) · d_k · heads · layers + history.
-        let large = ModelDesc { layers: 1 << 12, heads: 1, kv_heads: 1, state_heads: 1, conv_width: 0, ..base };
-        holds(true, ModelDesc { d_k: 1 << 8, d_v: 254, ..large }, "2^28 words");
-        holds(false, ModelDesc { d_k: 1 << 8, d_v: 255, ..large }, "more");
+        let large = ModelDesc {
+            layers: 1 << 12,
+            heads: 1,
+            kv_heads: 1,
+            state_heads: 1,
+            conv_width: 0,
+            ..base
+        };
+        holds(
+            true,
+            ModelDesc {
+                d_k: 1 << 8,
+                d_v: 254,
+                ..large
+            },
+            "2^28 words",
+        );
+        holds(
+            false,
+            ModelDesc {
+                d_k: 1 << 8,
+                d_v: 255,
+                ..large
+            },
+            "more",
+        );
         if !retnet {
-            let history = ModelDesc { conv_width: 64, d_k: 128, ..large };
+            let history = ModelDesc {
+                conv_width: 64,
+                d_k: 128,
+                ..large
+            };
             // (d_v + 2)·128 + 64·(2·128 + d_v) ≤ 2^16
-            holds(true, ModelDesc { d_v: 254, ..history }, "2^28 words with a history");
-            holds(false, ModelDesc { d_v: 255, ..history }, "more");
+            holds(
+                true,
+                ModelDesc {
+                    d_v: 254,
+                    ..history
+                },
+                "2^28 words with a history",
+            );
+            holds(
+                false,
+                ModelDesc {
+                    d_v: 255,
+                    ..history
+                },
+                "more",
+            );
         }
         // Options of some backbones alone.
-        holds(!retnet, ModelDesc { conv_width: 64, ..base }, "a short convolution");
-        holds(false, ModelDesc { conv_width: 65, ..base }, "a long one");
-        holds(false, ModelDesc { conv_width: u32::MAX, ..base }, "a long one");
-        holds(gla, ModelDesc { gate_rank: 1, ..base }, "a gate rank");
-        holds(!gla, ModelDesc { gate_rank: 0, ..base }, "none");
-        holds(gla, ModelDesc { gate_rank: 1 << 16, ..base }, "the largest");
-        holds(false, ModelDesc { gate_rank: (1 << 16) + 1, ..base }, "more");
-        holds(delta, ModelDesc { key_gate: KeyGate::Beta, ..base }, "a gate on β");
-        holds(true, ModelDesc { key_gate: KeyGate::None, ..base }, "no gate");
-        holds(!delta, ModelDesc { feature_map: FeatureMap::Silu, ..base }, "a feature map");
-        holds(true, ModelDesc { bos: 0, eos: NONE, decay_max: 0, ..base }, "free fields");
+        holds(
+            !retnet,
+            ModelDesc {
+                conv_width: 64,
+                ..base
+            },
+            "a short convolution",
+        );
+        holds(
+            false,
+            ModelDesc {
+                conv_width: 65,
+                ..base
+            },
+            "a long one",
+        );
+        holds(
+            false,
+            ModelDesc {
+                conv_width: u32::MAX,
+                ..base
+            },
+            "a long one",
+        );
+        holds(
+            gla,
+            ModelDesc {
+                gate_rank: 1,
+                ..base
+            },
+            "a gate rank",
+        );
+        holds(
+            !gla,
+            ModelDesc {
+                gate_rank: 0,
+                ..base
+            },
+            "none",
+        );
+        holds(
+            gla,
+            ModelDesc {
+                gate_rank: 1 << 16,
+                ..base
+            },
+            "the largest",
+        );
+        holds(
+            false,
+            ModelDesc {
+                gate_rank: (1 << 16) + 1,
+                ..base
+            },
+            "more",
+        );
+        holds(
+            delta,
+            ModelDesc {
+                key_gate: KeyGate::Beta,
+                ..base
+            },
+            "a gate on β",
+        );
+        holds(
+            true,
+            ModelDesc {
+                key_gate: KeyGate::None,
+                ..base
+            },
+            "no gate",
+        );
+        holds(
+            !delta,
+            ModelDesc {
+                feature_map: FeatureMap::Silu,
+                ..base
+            },
+            "a feature map",
+        );
+        holds(
+            true,
+            ModelDesc {
+                bos: 0,
+                eos: NONE,
+                decay_max: 0,
+                ..base
+            },
+            "free fields",
+        );
     }
 }
 
@@ -164,7 +380,10 @@ fn unknown_codes_are_refused() {
             put(&mut bytes, 4 * word, code);
             let read = ModelDesc::read(&bytes, 0);
             assert_eq!(read.is_some(), code < codes, "word {word}, code {code}");
-            assert!(read.is_none_or(|desc| desc.emit() == bytes), "word {word}, code {code}");
+            assert!(
+                read.is_none_or(|desc| desc.emit() == bytes),
+                "word {word}, code {code}"
+            );
         }
     }
     assert!(ModelDesc::read(&base, 1).is_none());

@@ -4,7 +4,10 @@
 mod made;
 
 use made::{BACKBONES, Random, desc, file, panic_of};
-use sla_format::{HEADER_BYTES, Header, MemoryPlan, ModelDesc, Section, SectionKind, StateKind, States, file_bytes};
+use sla_format::{
+    HEADER_BYTES, Header, MemoryPlan, ModelDesc, Section, SectionKind, StateKind, States,
+    file_bytes,
+};
 
 const SENTENCES: [&str; 9] = [
     "not a .sla file: shorter than its header",
@@ -34,12 +37,17 @@ const BYTES: Option<usize> = file_bytes(FILE);
 
 /// Writes a word, or what of it is in the file.
 fn put(file: &mut [u8], at: usize, word: u32) {
-    file[at..].iter_mut().zip(word.to_le_bytes()).for_each(|(to, byte)| *to = byte);
+    file[at..]
+        .iter_mut()
+        .zip(word.to_le_bytes())
+        .for_each(|(to, byte)| *to = byte);
 }
 
 /// Offset of a section.
 fn section(file: &[u8], kind: SectionKind) -> usize {
-    let index = (0..8).find(|&i| Section::read(file, i).is_some_and(|s| s.kind == kind as u32)).expect("in the table");
+    let index = (0..8)
+        .find(|&i| Section::read(file, i).is_some_and(|s| s.kind == kind as u32))
+        .expect("in the table");
     Section::read(file, index).expect("just read").offset as usize
 }
 
@@ -49,14 +57,21 @@ fn a_valid_file_is_planned() {
         let desc = desc(backbone);
         let int16 = [StateKind::Int16 as u8, StateKind::Int32 as u8];
         for states in [&[][..], &int16] {
-            let more: &[_] = if states.is_empty() { &[] } else { &[(SectionKind::States, states)] };
+            let more: &[_] = if states.is_empty() {
+                &[]
+            } else {
+                &[(SectionKind::States, states)]
+            };
             let file = file(&desc, more);
             assert_eq!(ModelDesc::of_file(&file), desc);
             let states = States::read(states, &desc).expect("a valid section");
             assert_eq!(States::of_file(&file, &desc), states);
             let plan = MemoryPlan::of(&desc, states);
             assert_eq!(MemoryPlan::of_file(&file), plan);
-            assert_eq!(MemoryPlan::snapshot_bytes_of_file(&file), plan.snapshot_bytes(&desc));
+            assert_eq!(
+                MemoryPlan::snapshot_bytes_of_file(&file),
+                plan.snapshot_bytes(&desc)
+            );
         }
     }
 }
@@ -66,17 +81,35 @@ fn every_prefix_is_refused_with_a_sentence() {
     let file = file(&desc(BACKBONES[1]), &[(SectionKind::States, &[1, 0])]);
     assert_eq!(refusal(&file), None);
     for len in 0..file.len() {
-        let want = if len < HEADER_BYTES { SENTENCES[0] } else { SENTENCES[3] };
-        assert_eq!(refusal(&file[..len]).as_deref(), Some(want), "{len} of {}", file.len());
+        let want = if len < HEADER_BYTES {
+            SENTENCES[0]
+        } else {
+            SENTENCES[3]
+        };
+        assert_eq!(
+            refusal(&file[..len]).as_deref(),
+            Some(want),
+            "{len} of {}",
+            file.len()
+        );
     }
-    assert_eq!(refusal(&[&file[..], &[0]].concat()).as_deref(), Some(SENTENCES[4]));
-    assert_eq!(refusal(b"version https://git-lfs.github.com/spec/v1").as_deref(), Some(SENTENCES[1]));
+    assert_eq!(
+        refusal(&[&file[..], &[0]].concat()).as_deref(),
+        Some(SENTENCES[4])
+    );
+    assert_eq!(
+        refusal(b"version https://git-lfs.github.com/spec/v1").as_deref(),
+        Some(SENTENCES[1])
+    );
     // The same, where the header says that the rest was never there.
     for len in HEADER_BYTES..file.len() {
         let mut cut = file[..len].to_vec();
         put(&mut cut, 12, len as u32);
         if let Some(sentence) = refusal(&cut) {
-            assert!(SENTENCES[5..7].contains(&sentence.as_str()), "{len}: {sentence}");
+            assert!(
+                SENTENCES[5..7].contains(&sentence.as_str()),
+                "{len}: {sentence}"
+            );
         } else {
             let ends = [SectionKind::Model, SectionKind::States].map(|kind| section(&file, kind));
             assert!(len > ends[0] && len > ends[1], "{len} bytes suffice");
@@ -132,7 +165,11 @@ fn every_forged_word_is_refused_with_a_sentence_or_planned() {
             let mut forged = original.clone();
             for _ in 0..2 + random.below(4) {
                 let word = words().nth(random.below(end / 4 + 1)).expect("in range");
-                put(&mut forged, 4 * word, extremes[random.below(extremes.len())]);
+                put(
+                    &mut forged,
+                    4 * word,
+                    extremes[random.below(extremes.len())],
+                );
             }
             refusal(&forged);
         }
@@ -144,9 +181,18 @@ fn a_description_beyond_its_limits_is_refused_before_it_is_computed_with() {
     for backbone in BACKBONES {
         let base = desc(backbone);
         for layers in [0, 4_097, 1 << 16, 1 << 31, u32::MAX] {
-            assert!(!ModelDesc { layers, ..base }.is_consistent(), "{layers} layers");
+            assert!(
+                !ModelDesc { layers, ..base }.is_consistent(),
+                "{layers} layers"
+            );
         }
-        assert!(ModelDesc { layers: 4_096, ..base }.is_consistent());
+        assert!(
+            ModelDesc {
+                layers: 4_096,
+                ..base
+            }
+            .is_consistent()
+        );
         // The largest of everything at once.
         let largest = ModelDesc {
             layers: u32::MAX,
@@ -160,18 +206,46 @@ fn a_description_beyond_its_limits_is_refused_before_it_is_computed_with() {
             ..base
         };
         assert!(!largest.is_consistent());
-        assert!(!ModelDesc { layers: 4_096, ..largest }.is_consistent());
-        assert!(!ModelDesc { conv_width: 64, layers: 1, ..largest }.is_consistent(), "2^32 words of state");
+        assert!(
+            !ModelDesc {
+                layers: 4_096,
+                ..largest
+            }
+            .is_consistent()
+        );
+        assert!(
+            !ModelDesc {
+                conv_width: 64,
+                layers: 1,
+                ..largest
+            }
+            .is_consistent(),
+            "2^32 words of state"
+        );
     }
 }
 
 #[test]
 fn the_section_table_has_limits_of_its_own() {
     let original = file(&desc(BACKBONES[0]), &[]);
-    assert!(Section::find(&original, SectionKind::Model).is_some_and(|bytes| bytes.len() == ModelDesc::BYTES));
+    assert!(
+        Section::find(&original, SectionKind::Model)
+            .is_some_and(|bytes| bytes.len() == ModelDesc::BYTES)
+    );
     assert_eq!(Section::find(&original, SectionKind::States), Some(&[][..]));
-    for index in [3, 1 << 27, 1 << 28, (1 << 28) - 2, usize::MAX / 16, usize::MAX / 16 + 1, usize::MAX] {
-        assert!(Section::read(&original[..HEADER_BYTES + 48], index).is_none(), "entry {index}");
+    for index in [
+        3,
+        1 << 27,
+        1 << 28,
+        (1 << 28) - 2,
+        usize::MAX / 16,
+        usize::MAX / 16 + 1,
+        usize::MAX,
+    ] {
+        assert!(
+            Section::read(&original[..HEADER_BYTES + 48], index).is_none(),
+            "entry {index}"
+        );
     }
     for sections in [SectionKind::ALL.len() as u32 + 1, 1 << 28, u32::MAX] {
         let mut forged = original.clone();
@@ -179,7 +253,12 @@ fn the_section_table_has_limits_of_its_own() {
         assert_eq!(Section::find(&forged, SectionKind::States), None);
         assert_eq!(refusal(&forged).as_deref(), Some(SENTENCES[5]));
     }
-    for (field, value) in [(4, u32::MAX), (4, original.len() as u32 + 16), (8, u32::MAX), (8, original.len() as u32)] {
+    for (field, value) in [
+        (4, u32::MAX),
+        (4, original.len() as u32 + 16),
+        (8, u32::MAX),
+        (8, original.len() as u32),
+    ] {
         let mut forged = original.clone();
         put(&mut forged, HEADER_BYTES + field, value);
         assert_eq!(Section::find(&forged, SectionKind::Model), None);

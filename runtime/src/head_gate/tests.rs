@@ -35,12 +35,19 @@ fn weights_fall_at_every_distance() {
         if d == NOTHING {
             assert_eq!(w, 0.0);
         } else {
-            assert!((w / exact - 1.0).abs() < WEIGHT_ERROR, "2^-{d}/65536 is {exact}, not {w}");
+            assert!(
+                (w / exact - 1.0).abs() < WEIGHT_ERROR,
+                "2^-{d}/65536 is {exact}, not {w}"
+            );
         }
         assert!(w < last, "the weight does not fall from {} to {d}", d - 1);
-        assert!(counted <= last_counted && (counted == 0) == (d >= UNCOUNTED), "{counted} at {d}");
         assert!(
-            (f64::from(counted) - exact * 2f64.powi(30)).abs() <= 0.5 + exact * 2f64.powi(30) * WEIGHT_ERROR,
+            counted <= last_counted && (counted == 0) == (d >= UNCOUNTED),
+            "{counted} at {d}"
+        );
+        assert!(
+            (f64::from(counted) - exact * 2f64.powi(30)).abs()
+                <= 0.5 + exact * 2f64.powi(30) * WEIGHT_ERROR,
             "{d}"
         );
         (last, last_counted) = (w, counted);
@@ -65,11 +72,25 @@ fn two_heads_share_the_scale_at_every_distance() {
 #[test]
 fn coarse_logits_have_the_distances_of_fine_ones() {
     for frac in -20..=16 {
-        for steps in [0u32, 1, 2, 77, 65_535, 65_536, 1 << 29, (1 << 31) - 1, 1 << 31, u32::MAX] {
+        for steps in [
+            0u32,
+            1,
+            2,
+            77,
+            65_535,
+            65_536,
+            1 << 29,
+            (1 << 31) - 1,
+            1 << 31,
+            u32::MAX,
+        ] {
             let (top, t) = (i32::MAX, i32::MAX.wrapping_sub_unsigned(steps));
-            let exact =
-                u64::from(steps).checked_shl((16 - frac) as u32).filter(|d| d >> (16 - frac) == u64::from(steps));
-            let want = exact.and_then(|d| u32::try_from(d).ok()).unwrap_or(u32::MAX);
+            let exact = u64::from(steps)
+                .checked_shl((16 - frac) as u32)
+                .filter(|d| d >> (16 - frac) == u64::from(steps));
+            let want = exact
+                .and_then(|d| u32::try_from(d).ok())
+                .unwrap_or(u32::MAX);
             assert_eq!(distance(t, top, frac), want, "{steps} steps of 2^-{frac}");
         }
     }
@@ -79,8 +100,9 @@ fn coarse_logits_have_the_distances_of_fine_ones() {
 fn logits() -> impl Strategy<Value = Vec<i32>> {
     (2usize..=64, any::<i32>(), 0u32..=32).prop_flat_map(|(heads, center, spread_bits)| {
         let reach = (1i64 << spread_bits) - 1;
-        let one = (-reach..=reach)
-            .prop_map(move |offset| (i64::from(center) + offset).clamp(i32::MIN.into(), i32::MAX.into()) as i32);
+        let one = (-reach..=reach).prop_map(move |offset| {
+            (i64::from(center) + offset).clamp(i32::MIN.into(), i32::MAX.into()) as i32
+        });
         let one = prop_oneof![4 => one, 1 => Just(center)];
         proptest::collection::vec(one, heads)
     })

@@ -23,9 +23,36 @@ pub(super) fn head(
 
     let k_up = align_largest(of_head(x.k, kv_head, d_k), b.k);
     let q_up = align_sum(of_head(x.q, head, d_k), b.q);
-    gla_channels(of_head(z, kv_head, d_k), desc.decay_max, carry, b.shifts, b.k, b.q);
-    let k = Rows { v: b.k, frac: x.k_frac + k_up - 2 };
-    let q = Rows { v: b.q, frac: x.q_frac + q_up - 1 };
-    let v = Scaled { v: of_head(x.v, kv_head, d_v), frac: x.v_frac };
-    state.write_read(Update { shifts: b.shifts, decays: true, k, v, gain: write, q }, b.v, b.o)
+    gla_channels(
+        of_head(z, kv_head, d_k),
+        desc.decay_max,
+        carry,
+        b.shifts,
+        b.k,
+        b.q,
+    );
+    let k = Rows {
+        v: b.k,
+        frac: x.k_frac + k_up - 2,
+    };
+    let q = Rows {
+        v: b.q,
+        frac: x.q_frac + q_up - 1,
+    };
+    let v = Scaled {
+        v: of_head(x.v, kv_head, d_v),
+        frac: x.v_frac,
+    };
+    state.write_read(
+        Update {
+            shifts: b.shifts,
+            decays: true,
+            k,
+            v,
+            gain: write,
+            q,
+        },
+        b.v,
+        b.o,
+    )
 }

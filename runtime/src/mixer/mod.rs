@@ -44,12 +44,24 @@ struct HeadBuffers<'w> {
 
 /// Runs the mixer on the normed inputs in `act`, puts each token's y there as the input of `o_proj` and returns the
 /// exponents. y is, for each state head, unit(o)·gates, with [`crate::scales::y_frac`] fraction bits.
-pub(crate) fn mix<P: Probe>(cx: &Context, ws: &mut Workspace, state: &mut LayerState, probe: &mut P) -> [i32; LANES] {
+pub(crate) fn mix<P: Probe>(
+    cx: &Context,
+    ws: &mut Workspace,
+    state: &mut LayerState,
+    probe: &mut P,
+) -> [i32; LANES] {
     let mut rests = ws.work.each_mut().map(|work| &mut **work);
     let mut projections = Projections::run(cx, ws.lanes, &mut ws.act, &mut rests, ws.joined);
     let mut exponents = [0; LANES];
-    let tokens = projections.iter_mut().zip(&mut rests).zip(&ws.rotary).zip(&mut ws.act).take(ws.lanes.get());
-    let tokens = tokens.zip(cx.slots.iter().zip(&cx.dithers)).zip(&mut exponents);
+    let tokens = projections
+        .iter_mut()
+        .zip(&mut rests)
+        .zip(&ws.rotary)
+        .zip(&mut ws.act)
+        .take(ws.lanes.get());
+    let tokens = tokens
+        .zip(cx.slots.iter().zip(&cx.dithers))
+        .zip(&mut exponents);
     for (((((p, rest), rotary), act), (slot, dither)), exponent) in tokens {
         let raw = if P::ACTIVE { p.at_the_ends() } else { 0 };
         let activated = p.qkv.activate::<P>(cx, rotary, *slot, state);
@@ -74,12 +86,27 @@ fn heads<P: Probe>(
     let desc = cx.model.desc();
     let (d_k, d_v) = (desc.d_k as usize, desc.d_v as usize);
     let gate = |logits, role, present, scale| match present {
-        true => HeadGate::new(logits, cx.model.tensor(cx.layer, role).out_frac, desc.heads as usize, scale),
+        true => HeadGate::new(
+            logits,
+            cx.model.tensor(cx.layer, role).out_frac,
+            desc.heads as usize,
+            scale,
+        ),
         false => HeadGate::NONE,
     };
     let on_query = desc.query_gate != QueryGate::None;
-    let query_gate = gate(p.query_logits, Role::QueryHeadGate, on_query, output_scale(desc));
-    let key_gate = gate(p.key_logits, Role::KeyHeadGate, desc.key_gate != KeyGate::None, real(desc.key_scale));
+    let query_gate = gate(
+        p.query_logits,
+        Role::QueryHeadGate,
+        on_query,
+        output_scale(desc),
+    );
+    let key_gate = gate(
+        p.key_logits,
+        Role::KeyHeadGate,
+        desc.key_gate != KeyGate::None,
+        real(desc.key_scale),
+    );
     if P::ACTIVE {
         for head in 0..desc.heads as usize {
             probe.real(cx.layer, Op::QueryGate, head, query_gate.of(head));
@@ -98,7 +125,11 @@ fn heads<P: Probe>(
     };
     let gate_tensor = cx.model.tensor(cx.layer, Role::OutputGate);
     let query_heads_share = share(desc.state_heads, desc.heads);
-    let carry_len = if backbone(desc) == Backbone::Gla { d_k } else { 1 };
+    let carry_len = if backbone(desc) == Backbone::Gla {
+        d_k
+    } else {
+        1
+    };
     let heads = state
         .s
         .chunks_exact_mut(state.kind.head_words(desc).max(1))
@@ -107,7 +138,13 @@ fn heads<P: Probe>(
         .zip(p.y.chunks_exact_mut(d_v.max(1)))
         .enumerate();
     for (head, (((s, carry), (frac, mask)), y)) in heads {
-        let mut state = HeadState { s, kind: state.kind, dither, frac, mask };
+        let mut state = HeadState {
+            s,
+            kind: state.kind,
+            dither,
+            frac,
+            mask,
+        };
         let query_head = head / query_heads_share;
         let read = match desc.query_gate {
             QueryGate::Query => query_gate.of(query_head),
@@ -115,11 +152,29 @@ fn heads<P: Probe>(
         };
         let write = key_gate.of(query_head);
         let factor = match backbone(desc) {
-            Backbone::RetNet => retnet::head(cx, head, &p.qkv, &mut state, carry, write, &mut buffers),
-            Backbone::Gla => gla::head(cx, head, &p.qkv, p.decay, &mut state, carry, write, &mut buffers),
-            Backbone::GatedDeltaNet => {
-                gated_deltanet::head(cx, head, &mut p.qkv, (p.decay, p.beta), &mut state, carry, write, &mut buffers)
+            Backbone::RetNet => {
+                retnet::head(cx, head, &p.qkv, &mut state, carry, write, &mut buffers)
             }
+            Backbone::Gla => gla::head(
+                cx,
+                head,
+                &p.qkv,
+                p.decay,
+                &mut state,
+                carry,
+                write,
+                &mut buffers,
+            ),
+            Backbone::GatedDeltaNet => gated_deltanet::head(
+                cx,
+                head,
+                &mut p.qkv,
+                (p.decay, p.beta),
+                &mut state,
+                carry,
+                write,
+                &mut buffers,
+            ),
         };
         if !cx.outputs {
             continue;
@@ -131,7 +186,10 @@ fn heads<P: Probe>(
         normalize_head(buffers.o, factor.mul(read), real(desc.head_eps), gain);
         let up = i32::from(gate_tensor.pre_shift);
         match desc.output_gate {
-            OutputGate::None => y.iter_mut().zip(buffers.o.iter()).for_each(|(y, o)| *y = *o),
+            OutputGate::None => y
+                .iter_mut()
+                .zip(buffers.o.iter())
+                .for_each(|(y, o)| *y = *o),
             OutputGate::Silu => silu_product(y, buffers.o, up, 0),
             OutputGate::Sigmoid => sigmoid_product(y, buffers.o),
         }
@@ -140,7 +198,12 @@ fn heads<P: Probe>(
         return 0;
     }
     if P::ACTIVE {
-        probe.values(cx.layer, Op::Heads, p.y, y_frac(desc.output_gate, &gate_tensor));
+        probe.values(
+            cx.layer,
+            Op::Heads,
+            p.y,
+            y_frac(desc.output_gate, &gate_tensor),
+        );
     }
     let exponent = quantize(p.y, cx.model.tensor(cx.layer, Role::Output).in_bits, act);
     probe.saturated(cx.layer, Op::Heads, buffers.saturated.unwrap_or(0));

@@ -50,7 +50,10 @@ impl<'w> Projections<'w> {
         let inputs = Inputs::new(lanes, act, desc.hidden as usize, joined);
         let mut run = |role: Role, rows: usize, place: fn(&mut Self) -> &mut &'w mut [i32]| {
             let outs = project(cx, role, rows, &inputs, [0; LANES], rests);
-            tokens.iter_mut().zip(outs).for_each(|(token, out)| *place(token) = out);
+            tokens
+                .iter_mut()
+                .zip(outs)
+                .for_each(|(token, out)| *place(token) = out);
         };
         run(Role::Query, desc.q_len(), |p| &mut p.qkv.q);
         run(Role::Key, desc.k_len(), |p| &mut p.qkv.k);
@@ -70,21 +73,37 @@ impl<'w> Projections<'w> {
                 run(Role::DecayDown, desc.gate_rank as usize, |p| &mut p.beta);
                 let up = cx.model.matrix(cx.layer, Role::DecayUp).desc().in_bits;
                 let mut exponents = [0; LANES];
-                for ((token, act), exponent) in tokens.iter().zip(&mut *act).zip(&mut exponents).take(lanes.get()) {
-                    *exponent = quantize(token.beta.get(..desc.gate_rank as usize).unwrap_or(&[]), up, act);
+                for ((token, act), exponent) in tokens
+                    .iter()
+                    .zip(&mut *act)
+                    .zip(&mut exponents)
+                    .take(lanes.get())
+                {
+                    *exponent = quantize(
+                        token.beta.get(..desc.gate_rank as usize).unwrap_or(&[]),
+                        up,
+                        act,
+                    );
                 }
                 let inputs = Inputs::new(lanes, act, desc.gate_rank as usize, joined);
                 let outs = project(cx, Role::DecayUp, desc.k_len(), &inputs, exponents, rests);
-                tokens.iter_mut().zip(outs).for_each(|(token, out)| token.decay = out);
+                tokens
+                    .iter_mut()
+                    .zip(outs)
+                    .for_each(|(token, out)| token.decay = out);
             }
             Backbone::GatedDeltaNet => {
-                run(Role::DeltaDecay, desc.state_heads as usize, |p| &mut p.decay);
+                run(Role::DeltaDecay, desc.state_heads as usize, |p| {
+                    &mut p.decay
+                });
                 run(Role::DeltaBeta, desc.state_heads as usize, |p| &mut p.beta);
             }
         }
         for token in &mut tokens {
             token.qkv.trim(cx);
-            token.y = core::mem::take(&mut token.y).get_mut(..desc.y_len()).unwrap_or_default();
+            token.y = core::mem::take(&mut token.y)
+                .get_mut(..desc.y_len())
+                .unwrap_or_default();
         }
         tokens
     }
@@ -101,14 +120,25 @@ fn project<'w>(
     rests: &mut [&'w mut [i32]; LANES],
 ) -> [&'w mut [i32]; LANES] {
     let mut outs = rests.each_mut().map(|rest| take(rest, pad_rows(rows)));
-    cx.model.matrix(cx.layer, role).apply_each(inputs, exponents, outs.each_mut().map(|out| &mut **out));
+    cx.model.matrix(cx.layer, role).apply_each(
+        inputs,
+        exponents,
+        outs.each_mut().map(|out| &mut **out),
+    );
     outs
 }
 
 impl Projections<'_> {
     /// Results that are at an end of int32 (N1.8), before anything is done with them.
     pub fn at_the_ends(&self) -> u32 {
-        let Self { qkv: Qkv { q, k, v, .. }, y, decay, beta, query_logits, key_logits } = self;
+        let Self {
+            qkv: Qkv { q, k, v, .. },
+            y,
+            decay,
+            beta,
+            query_logits,
+            key_logits,
+        } = self;
         let results: [&[i32]; 8] = [q, k, v, y, decay, beta, query_logits, key_logits];
         results.into_iter().map(at_the_ends).sum()
     }
@@ -130,7 +160,13 @@ impl Qkv<'_> {
 
     /// Convolution, activation, feature map and rotation, in the backbone's order. Returns how many values were saturated on
     /// the way, if a probe wants to know.
-    pub fn activate<P: Probe>(&mut self, cx: &Context, rotary: &[i32], slot: usize, state: &mut LayerState) -> u32 {
+    pub fn activate<P: Probe>(
+        &mut self,
+        cx: &Context,
+        rotary: &[i32],
+        slot: usize,
+        state: &mut LayerState,
+    ) -> u32 {
         let mut saturated = 0;
         let desc = cx.model.desc();
         let backbone = backbone(desc);
@@ -158,13 +194,19 @@ impl Qkv<'_> {
             }
         }
         if convolved || backbone == Backbone::GatedDeltaNet {
-            (self.q_frac, self.k_frac, self.v_frac) =
-                (nonlinear::SILU_FRAC, nonlinear::SILU_FRAC, nonlinear::SILU_FRAC);
+            (self.q_frac, self.k_frac, self.v_frac) = (
+                nonlinear::SILU_FRAC,
+                nonlinear::SILU_FRAC,
+                nonlinear::SILU_FRAC,
+            );
         }
         if backbone == Backbone::GatedDeltaNet {
             return saturated; // it has no map
         }
-        for (x, frac) in [(&mut *self.q, &mut self.q_frac), (&mut *self.k, &mut self.k_frac)] {
+        for (x, frac) in [
+            (&mut *self.q, &mut self.q_frac),
+            (&mut *self.k, &mut self.k_frac),
+        ] {
             saturated += map_features::<P>(desc.feature_map, x, frac);
             if backbone == Backbone::RetNet {
                 rotate(x, rotary, desc.d_k as usize);
@@ -208,7 +250,9 @@ fn map_features<P: Probe>(map: FeatureMap, x: &mut [i32], frac: &mut i32) -> u32
 fn rotate(x: &mut [i32], rotary: &[i32], d_k: usize) {
     let (cos, sin) = rotary.split_at_checked(d_k / 2).unwrap_or((&[], &[]));
     for head in x.chunks_exact_mut(d_k.max(1)) {
-        let (low, high) = head.split_at_mut_checked(d_k / 2).unwrap_or((&mut [], &mut []));
+        let (low, high) = head
+            .split_at_mut_checked(d_k / 2)
+            .unwrap_or((&mut [], &mut []));
         for ((low, high), (cos, sin)) in low.iter_mut().zip(high).zip(cos.iter().zip(sin)) {
             let (a, b) = (*low, *high);
             *low = mulhr(a, *cos).wrapping_sub(mulhr(b, *sin));

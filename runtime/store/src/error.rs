@@ -41,17 +41,29 @@ impl<E: core::fmt::Debug> core::fmt::Display for StoreError<E> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::Flash(e) => write!(f, "flash: {e:?}"),
-            Self::Region { start, end, erase_bytes } => {
+            Self::Region {
+                start,
+                end,
+                erase_bytes,
+            } => {
                 write!(
                     f,
                     "{start:#x}..{end:#x} is not two slots of whole erase units of {erase_bytes} bytes in the flash"
                 )
             }
-            Self::TooLong { bytes, capacity } => write!(f, "{bytes} bytes, a slot has room for {capacity}"),
-            Self::Range { at, len, have } => {
-                write!(f, "bytes {at} to {} of a value of {have}", at.saturating_add(*len))
+            Self::TooLong { bytes, capacity } => {
+                write!(f, "{bytes} bytes, a slot has room for {capacity}")
             }
-            Self::Verify { slot } => write!(f, "the slot at {slot:#x} does not hold what was written"),
+            Self::Range { at, len, have } => {
+                write!(
+                    f,
+                    "bytes {at} to {} of a value of {have}",
+                    at.saturating_add(*len)
+                )
+            }
+            Self::Verify { slot } => {
+                write!(f, "the slot at {slot:#x} does not hold what was written")
+            }
         }
     }
 }

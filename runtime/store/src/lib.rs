@@ -56,22 +56,30 @@ impl<F: NorFlash> Store<F> {
     /// [`StoreError::Region`] when the region is not two slots of whole erase units inside the flash.
     pub fn open(mut flash: F, region: Range<u32>) -> Result<Self, StoreError<F::Error>> {
         const { assert!(CHUNK.is_multiple_of(F::WRITE_SIZE) && CHUNK.is_multiple_of(F::READ_SIZE)) };
-        let slots = Slot::halves(&region, F::ERASE_SIZE, flash.capacity()).ok_or(StoreError::Region {
-            start: region.start,
-            end: region.end,
-            erase_bytes: F::ERASE_SIZE,
-        })?;
+        let slots =
+            Slot::halves(&region, F::ERASE_SIZE, flash.capacity()).ok_or(StoreError::Region {
+                start: region.start,
+                end: region.end,
+                erase_bytes: F::ERASE_SIZE,
+            })?;
         let (mut newest, mut unreadable) = (None, None);
         for slot in slots {
             match slot.find(&mut flash) {
-                Ok(Some(record)) if newest.is_none_or(|(_, other)| record.is_newer_than(&other)) => {
+                Ok(Some(record))
+                    if newest.is_none_or(|(_, other)| record.is_newer_than(&other)) =>
+                {
                     newest = Some((slot, record));
                 }
                 Ok(_) => {}
                 Err(error) => unreadable = Some(error),
             }
         }
-        Ok(Self { flash, slots, newest, unreadable })
+        Ok(Self {
+            flash,
+            slots,
+            newest,
+            unreadable,
+        })
     }
 
     /// The error that reading a slot gave when the store was opened. On flash with error correction that is what a power loss can
@@ -104,7 +112,8 @@ impl<F: NorFlash> Store<F> {
     /// Where the value's bytes are in the flash, for one that is mapped into memory.
     #[must_use]
     pub fn location(&self) -> Option<Range<u32>> {
-        self.newest.map(|(slot, record)| slot.value::<F>()..slot.value::<F>() + record.bytes)
+        self.newest
+            .map(|(slot, record)| slot.value::<F>()..slot.value::<F>() + record.bytes)
     }
 
     /// Fills `out` with the value's bytes from `at` on.
@@ -115,7 +124,11 @@ impl<F: NorFlash> Store<F> {
         let have = self.bytes().unwrap_or(0);
         let end = at.checked_add(out.len()).filter(|&end| end <= have);
         let (Some((slot, _)), Some(_)) = (self.newest, end) else {
-            return Err(StoreError::Range { at, len: out.len(), have });
+            return Err(StoreError::Range {
+                at,
+                len: out.len(),
+                have,
+            });
         };
         slot.read(&mut self.flash, at, out)
     }
@@ -126,13 +139,23 @@ impl<F: NorFlash> Store<F> {
     /// # Errors
     /// [`StoreError::TooLong`] before anything is written; [`StoreError::Verify`] and [`StoreError::Flash`] of a slot that is worn or
     /// protected, after which the value from before is still the value. Without one the next write tries the other slot.
-    pub fn write(&mut self, bytes: usize, mut fill: impl FnMut(usize, &mut [u8])) -> Result<(), StoreError<F::Error>> {
+    pub fn write(
+        &mut self,
+        bytes: usize,
+        mut fill: impl FnMut(usize, &mut [u8]),
+    ) -> Result<(), StoreError<F::Error>> {
         if bytes > self.capacity() {
-            return Err(StoreError::TooLong { bytes, capacity: self.capacity() });
+            return Err(StoreError::TooLong {
+                bytes,
+                capacity: self.capacity(),
+            });
         }
         let [first, second] = self.slots;
         let (slot, sequence) = match self.newest {
-            Some((slot, record)) => (if slot == first { second } else { first }, record.sequence.wrapping_add(1)),
+            Some((slot, record)) => (
+                if slot == first { second } else { first },
+                record.sequence.wrapping_add(1),
+            ),
             None => (first, 1),
         };
         match slot.write(&mut self.flash, bytes, sequence, &mut fill) {

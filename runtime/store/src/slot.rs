@@ -57,15 +57,31 @@ impl Slot {
     pub fn halves(region: &Range<u32>, erase_bytes: usize, capacity: usize) -> Option<[Self; 2]> {
         let erase = u32::try_from(erase_bytes).ok().filter(|&erase| erase > 0)?;
         let half = region.end.checked_sub(region.start)? / 2;
-        let whole = [region.start, half].iter().all(|at| at.is_multiple_of(erase)) && half as usize > CHUNK;
+        let whole = [region.start, half]
+            .iter()
+            .all(|at| at.is_multiple_of(erase))
+            && half as usize > CHUNK;
         let middle = region.start + half;
         let is_in = middle + half == region.end && region.end as usize <= capacity;
-        (whole && is_in).then_some([Self { start: region.start, end: middle }, Self { start: middle, end: region.end }])
+        (whole && is_in).then_some([
+            Self {
+                start: region.start,
+                end: middle,
+            },
+            Self {
+                start: middle,
+                end: region.end,
+            },
+        ])
     }
 
     /// Bytes of the record with what fills its last unit.
     const fn record_bytes<F: NorFlash>() -> usize {
-        let unit = if F::WRITE_SIZE > F::READ_SIZE { F::WRITE_SIZE } else { F::READ_SIZE };
+        let unit = if F::WRITE_SIZE > F::READ_SIZE {
+            F::WRITE_SIZE
+        } else {
+            F::READ_SIZE
+        };
         Record::BYTES.next_multiple_of(unit)
     }
 
@@ -82,9 +98,13 @@ impl Slot {
     /// The slot's record, if a whole value lies behind it. The error is that of a slot that cannot be read.
     pub fn find<F: NorFlash>(&self, flash: &mut F) -> Result<Option<Record>, StoreError<F::Error>> {
         let mut chunk = [0xff; CHUNK];
-        let head = chunk.get_mut(..Self::record_bytes::<F>()).unwrap_or_default();
+        let head = chunk
+            .get_mut(..Self::record_bytes::<F>())
+            .unwrap_or_default();
         flash.read(self.start, head).map_err(StoreError::Flash)?;
-        let Some([MAGIC, sequence, bytes, stored]) = words_at(head, 0) else { return Ok(None) };
+        let Some([MAGIC, sequence, bytes, stored]) = words_at(head, 0) else {
+            return Ok(None);
+        };
         let record = Record { sequence, bytes };
         if bytes as usize > self.capacity::<F>() {
             return Ok(None);
@@ -93,11 +113,17 @@ impl Slot {
     }
 
     /// The checksum of a record and of the value as it reads back.
-    fn crc<F: NorFlash>(&self, flash: &mut F, record: &Record) -> Result<u32, StoreError<F::Error>> {
+    fn crc<F: NorFlash>(
+        &self,
+        flash: &mut F,
+        record: &Record,
+    ) -> Result<u32, StoreError<F::Error>> {
         let mut crc = record.checksum();
         let (mut chunk, mut at) = ([0; CHUNK], 0);
         while at < record.bytes as usize {
-            let bytes = chunk.get_mut(..CHUNK.min(record.bytes as usize - at)).unwrap_or_default();
+            let bytes = chunk
+                .get_mut(..CHUNK.min(record.bytes as usize - at))
+                .unwrap_or_default();
             self.read(flash, at, bytes)?;
             crc.add_bytes(bytes);
             at += CHUNK;
@@ -106,15 +132,26 @@ impl Slot {
     }
 
     /// Fills `out` with the value's bytes from `at` on, which are in the slot. The flash sees whole read units.
-    pub fn read<F: NorFlash>(&self, flash: &mut F, at: usize, out: &mut [u8]) -> Result<(), StoreError<F::Error>> {
+    pub fn read<F: NorFlash>(
+        &self,
+        flash: &mut F,
+        at: usize,
+        out: &mut [u8],
+    ) -> Result<(), StoreError<F::Error>> {
         let (mut chunk, mut at, mut rest) = ([0; CHUNK], at, out);
         while !rest.is_empty() {
             let skip = at % F::READ_SIZE;
             let len = rest.len().min(CHUNK - skip);
             let (out, others) = core::mem::take(&mut rest).split_at_mut(len);
-            let units = chunk.get_mut(..(skip + len).next_multiple_of(F::READ_SIZE)).unwrap_or_default();
-            flash.read(self.value::<F>() + (at - skip) as u32, units).map_err(StoreError::Flash)?;
-            out.iter_mut().zip(units.iter().skip(skip)).for_each(|(out, byte)| *out = *byte);
+            let units = chunk
+                .get_mut(..(skip + len).next_multiple_of(F::READ_SIZE))
+                .unwrap_or_default();
+            flash
+                .read(self.value::<F>() + (at - skip) as u32, units)
+                .map_err(StoreError::Flash)?;
+            out.iter_mut()
+                .zip(units.iter().skip(skip))
+                .for_each(|(out, byte)| *out = *byte);
             (at, rest) = (at + len, others);
         }
         Ok(())
@@ -128,8 +165,13 @@ impl Slot {
         sequence: u32,
         fill: &mut dyn FnMut(usize, &mut [u8]),
     ) -> Result<Record, StoreError<F::Error>> {
-        flash.erase(self.start, self.end).map_err(StoreError::Flash)?;
-        let record = Record { sequence, bytes: bytes as u32 };
+        flash
+            .erase(self.start, self.end)
+            .map_err(StoreError::Flash)?;
+        let record = Record {
+            sequence,
+            bytes: bytes as u32,
+        };
         let (mut crc, mut at) = (record.checksum(), 0);
         while at < bytes {
             let mut chunk = [0xff; CHUNK];
@@ -137,8 +179,12 @@ impl Slot {
             let own = chunk.get_mut(..len).unwrap_or_default();
             fill(at, own);
             crc.add_bytes(own);
-            let units = chunk.get(..len.next_multiple_of(F::WRITE_SIZE)).unwrap_or_default();
-            flash.write(self.value::<F>() + at as u32, units).map_err(StoreError::Flash)?;
+            let units = chunk
+                .get(..len.next_multiple_of(F::WRITE_SIZE))
+                .unwrap_or_default();
+            flash
+                .write(self.value::<F>() + at as u32, units)
+                .map_err(StoreError::Flash)?;
             at += CHUNK;
         }
         let crc = crc.finish();
@@ -146,7 +192,9 @@ impl Slot {
             return Err(StoreError::Verify { slot: self.start });
         }
         let mut chunk = [0xff; CHUNK];
-        let head = chunk.get_mut(..Self::record_bytes::<F>()).unwrap_or_default();
+        let head = chunk
+            .get_mut(..Self::record_bytes::<F>())
+            .unwrap_or_default();
         record.emit(crc, head);
         flash.write(self.start, head).map_err(StoreError::Flash)?;
         if self.find(flash)? != Some(record) {

@@ -15,12 +15,21 @@ type Flash<const READ: usize, const WRITE: usize> = Nor<READ, WRITE, ERASE>;
 /// Bytes that no two values share.
 fn value(number: u32, len: usize) -> Vec<u8> {
     (0..len as u32)
-        .map(|i| (i.wrapping_mul(31) ^ number.wrapping_mul(97)).wrapping_mul(2_654_435_761).to_be_bytes()[0])
+        .map(|i| {
+            (i.wrapping_mul(31) ^ number.wrapping_mul(97))
+                .wrapping_mul(2_654_435_761)
+                .to_be_bytes()[0]
+        })
         .collect()
 }
 
-fn put<const R: usize, const W: usize>(store: &mut Store<Flash<R, W>>, value: &[u8]) -> Result<(), StoreError<Fault>> {
-    store.write(value.len(), |at, out| out.copy_from_slice(&value[at..at + out.len()]))
+fn put<const R: usize, const W: usize>(
+    store: &mut Store<Flash<R, W>>,
+    value: &[u8],
+) -> Result<(), StoreError<Fault>> {
+    store.write(value.len(), |at, out| {
+        out.copy_from_slice(&value[at..at + out.len()])
+    })
 }
 
 fn get<const R: usize, const W: usize>(store: &mut Store<Flash<R, W>>) -> Option<Vec<u8>> {
@@ -34,20 +43,36 @@ fn open<const R: usize, const W: usize>(flash: Flash<R, W>) -> Store<Flash<R, W>
 }
 
 /// Interrupts one write, of `after` over `before`, at every byte.
-fn interrupt<const R: usize, const W: usize>(flash: &Flash<R, W>, before: Option<&[u8]>, after: &[u8], torn: Torn) {
+fn interrupt<const R: usize, const W: usize>(
+    flash: &Flash<R, W>,
+    before: Option<&[u8]>,
+    after: &[u8],
+    torn: Torn,
+) {
     let mut whole = open(flash.rebooted());
     put(&mut whole, after).expect("no stop");
     let steps = whole.release().done;
-    assert!(steps > after.len() + 2 * ERASE, "the write is not seen: {steps}");
+    assert!(
+        steps > after.len() + 2 * ERASE,
+        "the write is not seen: {steps}"
+    );
     let (mut old, mut new, mut unreadable) = (0, 0, 0);
     for budget in 0..steps {
         let mut stopped = flash.rebooted();
         (stopped.budget, stopped.torn) = (Some(budget), torn);
         let mut store = open(stopped);
         let outcome = put(&mut store, after);
-        assert_eq!(outcome, Err(StoreError::Flash(Fault::Stopped)), "stopped after {budget} of {steps}");
+        assert_eq!(
+            outcome,
+            Err(StoreError::Flash(Fault::Stopped)),
+            "stopped after {budget} of {steps}"
+        );
         // Without a reboot the value from before still reads.
-        assert_eq!(get(&mut store).as_deref(), before, "after {budget} of {steps}, same session");
+        assert_eq!(
+            get(&mut store).as_deref(),
+            before,
+            "after {budget} of {steps}, same session"
+        );
         let left = store.release();
         let mut store = open(left.rebooted());
         assert!(flash.has_ecc || store.unreadable().is_none());
@@ -56,20 +81,35 @@ fn interrupt<const R: usize, const W: usize>(flash: &Flash<R, W>, before: Option
         match found.as_deref() {
             found if found == before => old += 1,
             Some(found) if found == after => new += 1,
-            _ => panic!("after {budget} of {steps} bytes ({torn:?}): neither the old nor the new value"),
+            _ => panic!(
+                "after {budget} of {steps} bytes ({torn:?}): neither the old nor the new value"
+            ),
         }
         // And the store works on, from whatever was left.
         put(&mut store, b"later").expect("no stop");
-        assert_eq!(get(&mut open(store.release().rebooted())).as_deref(), Some(&b"later"[..]), "after {budget}");
+        assert_eq!(
+            get(&mut open(store.release().rebooted())).as_deref(),
+            Some(&b"later"[..]),
+            "after {budget}"
+        );
     }
     // The record's last byte decides; what fills its unit comes after it.
-    assert!(old >= steps - W.max(R) && old + new == steps, "{old} old and {new} new of {steps}");
-    assert!(!flash.has_ecc || unreadable > W, "{unreadable} unreadable slots of {steps}");
+    assert!(
+        old >= steps - W.max(R) && old + new == steps,
+        "{old} old and {new} new of {steps}"
+    );
+    assert!(
+        !flash.has_ecc || unreadable > W,
+        "{unreadable} unreadable slots of {steps}"
+    );
 }
 
 fn at_every_byte<const R: usize, const W: usize>(has_ecc: bool) {
     let garbage: Vec<u8> = value(7, FLASH_BYTES);
-    let fresh = || Flash::<R, W> { has_ecc, ..Flash::new(garbage.clone()) };
+    let fresh = || Flash::<R, W> {
+        has_ecc,
+        ..Flash::new(garbage.clone())
+    };
     for torn in [Torn::Front, Torn::Back, Torn::Bits] {
         // The very first write, over what something else left there.
         interrupt(&fresh(), None, &value(1, 300), torn);
@@ -83,8 +123,18 @@ fn at_every_byte<const R: usize, const W: usize>(has_ecc: bool) {
             assert_eq!(get(&mut store).as_ref(), Some(before));
         }
         let flash = store.release();
-        let outside = |bytes: &[u8]| [&bytes[..REGION.start as usize], &bytes[REGION.end as usize..]].concat();
-        assert_eq!(outside(&flash.bytes), outside(&garbage), "nothing outside the region is touched");
+        let outside = |bytes: &[u8]| {
+            [
+                &bytes[..REGION.start as usize],
+                &bytes[REGION.end as usize..],
+            ]
+            .concat()
+        };
+        assert_eq!(
+            outside(&flash.bytes),
+            outside(&garbage),
+            "nothing outside the region is touched"
+        );
     }
 }
 
@@ -109,7 +159,10 @@ fn power_loss_at_every_byte_with_error_correction() {
 fn power_loss_twice_in_a_row() {
     let (first, second, third) = (value(1, 200), value(2, 200), value(3, 200));
     for has_ecc in [false, true] {
-        let mut store = open(Flash::<1, 4> { has_ecc, ..Flash::new(vec![0xff; FLASH_BYTES]) });
+        let mut store = open(Flash::<1, 4> {
+            has_ecc,
+            ..Flash::new(vec![0xff; FLASH_BYTES])
+        });
         put(&mut store, &first).expect("no stop");
         twice(store.release(), [&first, &second, &third]);
     }
@@ -126,10 +179,16 @@ fn twice(flash: Flash<1, 4>, [first, second, third]: [&Vec<u8>; 3]) {
             stopped.budget = Some(again);
             let mut store = open(stopped);
             let found = get(&mut store);
-            assert!(found.as_ref() == Some(if done { second } else { first }), "{budget}");
+            assert!(
+                found.as_ref() == Some(if done { second } else { first }),
+                "{budget}"
+            );
             let done = put(&mut store, third).is_ok();
             let left = get(&mut open(store.release().rebooted()));
-            assert!(left == found || left.as_ref() == Some(third), "{budget}, {again}");
+            assert!(
+                left == found || left.as_ref() == Some(third),
+                "{budget}, {again}"
+            );
             assert!(!done || left.as_ref() == Some(third));
         }
     }
@@ -138,7 +197,10 @@ fn twice(flash: Flash<1, 4>, [first, second, third]: [&Vec<u8>; 3]) {
 #[test]
 fn the_newest_whole_value_wins_and_slots_take_turns() {
     let mut store = open(Flash::<1, 1>::new(vec![0; FLASH_BYTES]));
-    assert_eq!((store.bytes(), store.sequence(), store.location()), (None, None, None));
+    assert_eq!(
+        (store.bytes(), store.sequence(), store.location()),
+        (None, None, None)
+    );
     let mut places = Vec::new();
     for number in 1..8 {
         put(&mut store, &value(number, 100 + number as usize)).expect("no stop");
@@ -149,21 +211,33 @@ fn the_newest_whole_value_wins_and_slots_take_turns() {
         let (start, mut decayed) = (places[places.len() - 1] as usize, flash.rebooted());
         decayed.bytes[start + 50] ^= 0x10;
         let fallback = get(&mut open(decayed));
-        assert_eq!(fallback, (number > 1).then(|| value(number - 1, 99 + number as usize)), "decay of value {number}");
+        assert_eq!(
+            fallback,
+            (number > 1).then(|| value(number - 1, 99 + number as usize)),
+            "decay of value {number}"
+        );
         store = open(flash.rebooted());
         assert_eq!(get(&mut store), Some(value(number, 100 + number as usize)));
         let location = store.location().expect("a value");
         let flash = store.release();
-        assert_eq!(flash.bytes[location.start as usize..location.end as usize], value(number, 100 + number as usize));
+        assert_eq!(
+            flash.bytes[location.start as usize..location.end as usize],
+            value(number, 100 + number as usize)
+        );
         store = open(flash);
     }
-    assert!(places.windows(3).all(|p| p[0] != p[1] && p[0] == p[2]), "{places:?}");
+    assert!(
+        places.windows(3).all(|p| p[0] != p[1] && p[0] == p[2]),
+        "{places:?}"
+    );
 }
 
 /// CRC-32 bit by bit, as IEEE 802.3 has it.
 fn crc(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, &byte| {
-        (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+            (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg())
+        })
     })
 }
 
@@ -172,7 +246,9 @@ fn crc(bytes: &[u8]) -> u32 {
 fn the_layout_is_the_documented_one() {
     let mut store = open(Flash::<4, 32>::new(vec![0x77; FLASH_BYTES]));
     let values = [value(1, 5), value(2, 70)];
-    values.iter().for_each(|value| put(&mut store, value).expect("no stop"));
+    values
+        .iter()
+        .for_each(|value| put(&mut store, value).expect("no stop"));
     let mut want = vec![0x77; FLASH_BYTES];
     want[REGION.start as usize..REGION.end as usize].fill(0xff);
     for (number, value) in (1u32..).zip(&values) {
@@ -222,17 +298,50 @@ fn reads_of_any_place_and_length() {
 #[test]
 fn what_cannot_work_is_refused_before_anything_is_written() {
     let flash = || Flash::<1, 4>::new(vec![0x55; FLASH_BYTES]);
-    for (start, end) in [(0, 511), (1, 1025), (0, 1536), (0, 512), (1024, 1024), (2048, 1024), (0, 8 * 512), (0, 0)] {
+    for (start, end) in [
+        (0, 511),
+        (1, 1025),
+        (0, 1536),
+        (0, 512),
+        (1024, 1024),
+        (2048, 1024),
+        (0, 8 * 512),
+        (0, 0),
+    ] {
         let error = Store::open(flash(), start..end).err();
-        assert_eq!(error, Some(StoreError::Region { start, end, erase_bytes: ERASE }), "{start}..{end}");
+        assert_eq!(
+            error,
+            Some(StoreError::Region {
+                start,
+                end,
+                erase_bytes: ERASE
+            }),
+            "{start}..{end}"
+        );
     }
     let mut store = open(flash());
     let capacity = store.capacity();
     assert_eq!(capacity, 1024 - 16);
-    assert_eq!(put(&mut store, &vec![1; capacity + 1]), Err(StoreError::TooLong { bytes: capacity + 1, capacity }));
-    assert_eq!(store.read(0, &mut [0]), Err(StoreError::Range { at: 0, len: 1, have: 0 }));
+    assert_eq!(
+        put(&mut store, &vec![1; capacity + 1]),
+        Err(StoreError::TooLong {
+            bytes: capacity + 1,
+            capacity
+        })
+    );
+    assert_eq!(
+        store.read(0, &mut [0]),
+        Err(StoreError::Range {
+            at: 0,
+            len: 1,
+            have: 0
+        })
+    );
     let untouched = store.release();
-    assert_eq!((untouched.done, &untouched.bytes[..]), (0, &[0x55; FLASH_BYTES][..]));
+    assert_eq!(
+        (untouched.done, &untouched.bytes[..]),
+        (0, &[0x55; FLASH_BYTES][..])
+    );
     let mut store = open(untouched);
     let full = value(9, capacity);
     put(&mut store, &full).expect("exactly full");
@@ -254,12 +363,24 @@ fn decay_beyond_correction_uncovers_the_value_from_before() {
         let mut decayed = flash.rebooted();
         decayed.torn_units[unit] = true;
         let mut store = open(decayed.clone());
-        assert_eq!(store.unreadable(), Some(&StoreError::Flash(Fault::Ecc)), "unit {unit}");
-        assert_eq!((get(&mut store), store.sequence()), (Some(values[0].clone()), Some(1)), "unit {unit}");
+        assert_eq!(
+            store.unreadable(),
+            Some(&StoreError::Flash(Fault::Ecc)),
+            "unit {unit}"
+        );
+        assert_eq!(
+            (get(&mut store), store.sequence()),
+            (Some(values[0].clone()), Some(1)),
+            "unit {unit}"
+        );
         put(&mut store, &values[2]).expect("no stop");
         let mut store = open(store.release().rebooted());
         assert!(store.unreadable().is_none());
-        assert_eq!((get(&mut store), store.sequence()), (Some(values[2].clone()), Some(2)), "unit {unit}");
+        assert_eq!(
+            (get(&mut store), store.sequence()),
+            (Some(values[2].clone()), Some(2)),
+            "unit {unit}"
+        );
         // While the store is open: the read says so.
         let mut store = open(flash.rebooted());
         let mut flash = store.release();
@@ -271,7 +392,10 @@ fn decay_beyond_correction_uncovers_the_value_from_before() {
         let mut store = open(decayed);
         assert_eq!((store.bytes(), store.unreadable().is_some()), (None, true));
         put(&mut store, &values[2]).expect("no stop");
-        assert_eq!(get(&mut open(store.release().rebooted())).as_ref(), Some(&values[2]));
+        assert_eq!(
+            get(&mut open(store.release().rebooted())).as_ref(),
+            Some(&values[2])
+        );
     }
 }
 
@@ -293,11 +417,20 @@ fn every_call_of_the_flash_may_fail() {
     for call in 0..calls {
         for failing in [call..call + 1, call..usize::MAX] {
             let is_dead = failing.end == usize::MAX;
-            let mut store = open(Flash { failing, ..flash.rebooted() });
-            assert_eq!(store.unreadable(), (call < opening).then_some(&StoreError::Flash(Fault::Failed)));
+            let mut store = open(Flash {
+                failing,
+                ..flash.rebooted()
+            });
+            assert_eq!(
+                store.unreadable(),
+                (call < opening).then_some(&StoreError::Flash(Fault::Failed))
+            );
             let written = put(&mut store, &values[2]);
             let read = get_or_error(&mut store);
-            assert!(written.is_err() || read.is_err() || call < opening, "call {call}: no error is seen");
+            assert!(
+                written.is_err() || read.is_err() || call < opening,
+                "call {call}: no error is seen"
+            );
             assert!(!is_dead || written.is_err() || read.is_err());
             counts[0] += usize::from(call < opening);
             counts[1] += usize::from(written.is_err());
@@ -307,13 +440,18 @@ fn every_call_of_the_flash_may_fail() {
             let found = get(&mut store).expect("a value");
             assert!(values.contains(&found), "call {call}");
             assert!(written.is_err() || found == values[2], "call {call}");
-            assert!(call < opening || found != values[0], "call {call}: the newest value is lost");
+            assert!(
+                call < opening || found != values[0],
+                "call {call}: the newest value is lost"
+            );
         }
     }
     assert!(counts.iter().all(|&count| count > 3), "{counts:?}");
 }
 
-fn get_or_error<const R: usize, const W: usize>(store: &mut Store<Flash<R, W>>) -> Result<Vec<u8>, StoreError<Fault>> {
+fn get_or_error<const R: usize, const W: usize>(
+    store: &mut Store<Flash<R, W>>,
+) -> Result<Vec<u8>, StoreError<Fault>> {
     let mut value = vec![0; store.bytes().unwrap_or(1)];
     store.read(0, &mut value).map(|()| value)
 }
@@ -330,7 +468,10 @@ fn what_does_not_read_back_is_reported() {
     let calls = store.release().calls;
     let mut lies = 0;
     for call in opening..calls {
-        let mut store = open(Flash { lying: Some(call), ..flash.rebooted() });
+        let mut store = open(Flash {
+            lying: Some(call),
+            ..flash.rebooted()
+        });
         if put(&mut store, &value(2, 600)).is_ok() {
             continue;
         }
@@ -342,9 +483,16 @@ fn what_does_not_read_back_is_reported() {
     }
     // Three chunks and the record.
     assert_eq!(lies, 4);
-    let mut store = open(Flash { lying: Some(calls - 2 - 600 / 256 - 1), ..flash.rebooted() });
+    let mut store = open(Flash {
+        lying: Some(calls - 2 - 600 / 256 - 1),
+        ..flash.rebooted()
+    });
     let second = REGION.start + 2 * ERASE as u32;
-    assert_eq!(put(&mut store, &value(2, 600)), Err(StoreError::Verify { slot: second }), "the record");
+    assert_eq!(
+        put(&mut store, &value(2, 600)),
+        Err(StoreError::Verify { slot: second }),
+        "the record"
+    );
 }
 
 /// Without a value either slot will do: one that is worn out does not keep the other from being used.
@@ -352,20 +500,35 @@ fn what_does_not_read_back_is_reported() {
 fn the_other_slot_is_tried_after_a_failure() {
     for lying in [Some(2), None] {
         let mut flash = Flash::<1, 4>::new(vec![0; FLASH_BYTES]);
-        (flash.lying, flash.failing) = (lying.map(|call| call + 1), if lying.is_none() { 2..3 } else { 0..0 });
+        (flash.lying, flash.failing) = (
+            lying.map(|call| call + 1),
+            if lying.is_none() { 2..3 } else { 0..0 },
+        );
         let mut store = open(flash);
         assert!(put(&mut store, &value(1, 100)).is_err());
         assert_eq!(store.bytes(), None);
         put(&mut store, &value(2, 100)).expect("the other slot is good");
         let second = REGION.start + 2 * ERASE as u32;
         assert_eq!(store.location().map(|at| at.start), Some(second + 16));
-        assert_eq!(get(&mut open(store.release().rebooted())), Some(value(2, 100)));
+        assert_eq!(
+            get(&mut open(store.release().rebooted())),
+            Some(value(2, 100))
+        );
     }
 }
 
 /// A slot with a record made by hand.
-fn plant<const R: usize, const W: usize>(flash: &mut Flash<R, W>, slot: usize, sequence: u32, value: &[u8]) {
-    let words = [u32::from_le_bytes(*b"SLR\x7f"), sequence, value.len() as u32];
+fn plant<const R: usize, const W: usize>(
+    flash: &mut Flash<R, W>,
+    slot: usize,
+    sequence: u32,
+    value: &[u8],
+) {
+    let words = [
+        u32::from_le_bytes(*b"SLR\x7f"),
+        sequence,
+        value.len() as u32,
+    ];
     let mut record: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     record.extend(crc(&[&record[..], value].concat()).to_le_bytes());
     record.extend(value);
@@ -389,12 +552,18 @@ fn sequence_numbers_wrap() {
             plant(&mut flash, slots[0], older, b"older");
             plant(&mut flash, slots[1], newer, b"newer");
             let mut store = open(flash);
-            assert_eq!((get(&mut store).as_deref(), store.sequence()), (Some(&b"newer"[..]), Some(newer)));
+            assert_eq!(
+                (get(&mut store).as_deref(), store.sequence()),
+                (Some(&b"newer"[..]), Some(newer))
+            );
             put(&mut store, b"newest").expect("no stop");
             assert_eq!(store.sequence(), Some(newer.wrapping_add(1)));
             let mut store = open(store.release().rebooted());
             let next = newer.wrapping_add(1);
-            assert_eq!((get(&mut store).as_deref(), store.sequence()), (Some(&b"newest"[..]), Some(next)));
+            assert_eq!(
+                (get(&mut store).as_deref(), store.sequence()),
+                (Some(&b"newest"[..]), Some(next))
+            );
         }
     }
 }
@@ -404,12 +573,32 @@ fn errors_say_what_and_where_in_one_line() {
     for (error, text) in [
         (StoreError::Flash(Fault::Ecc), "flash: Ecc"),
         (
-            StoreError::Region { start: 16, end: 32, erase_bytes: 512 },
+            StoreError::Region {
+                start: 16,
+                end: 32,
+                erase_bytes: 512,
+            },
             "0x10..0x20 is not two slots of whole erase units of 512 bytes in the flash",
         ),
-        (StoreError::TooLong { bytes: 9, capacity: 8 }, "9 bytes, a slot has room for 8"),
-        (StoreError::Range { at: 3, len: 5, have: 7 }, "bytes 3 to 8 of a value of 7"),
-        (StoreError::Verify { slot: 512 }, "the slot at 0x200 does not hold what was written"),
+        (
+            StoreError::TooLong {
+                bytes: 9,
+                capacity: 8,
+            },
+            "9 bytes, a slot has room for 8",
+        ),
+        (
+            StoreError::Range {
+                at: 3,
+                len: 5,
+                have: 7,
+            },
+            "bytes 3 to 8 of a value of 7",
+        ),
+        (
+            StoreError::Verify { slot: 512 },
+            "the slot at 0x200 does not hold what was written",
+        ),
     ] {
         assert_eq!(error.to_string(), text);
     }

@@ -30,7 +30,9 @@ impl FirstBytes {
     }
 
     fn has(&self, byte: u8) -> bool {
-        self.0.get(usize::from(byte >> 5)).is_some_and(|word| word >> (byte & 31) & 1 != 0)
+        self.0
+            .get(usize::from(byte >> 5))
+            .is_some_and(|word| word >> (byte & 31) & 1 != 0)
     }
 
     fn is_empty(&self) -> bool {
@@ -69,8 +71,22 @@ pub(crate) struct Parts<'s, 't> {
 }
 
 impl<'s, 't> Parts<'s, 't> {
-    pub(crate) fn new(tokenizer: &'s Tokenizer<'s>, normalized: bool, control: ControlTokens, text: &'t str) -> Self {
-        Self { tokenizer, normalized, control, text, given: 0, scan: 0, spaces_to: 0, pending: None }
+    pub(crate) fn new(
+        tokenizer: &'s Tokenizer<'s>,
+        normalized: bool,
+        control: ControlTokens,
+        text: &'t str,
+    ) -> Self {
+        Self {
+            tokenizer,
+            normalized,
+            control,
+            text,
+            given: 0,
+            scan: 0,
+            spaces_to: 0,
+            pending: None,
+        }
     }
 
     /// The next match, which is not looked at again: the token, where it begins and where it ends.
@@ -86,7 +102,9 @@ impl<'s, 't> Parts<'s, 't> {
             self.scan += 1;
             work(1);
             if first_bytes.has(byte)
-                && let Some((token, len)) = self.tokenizer.longest_added(self.normalized, bytes.get(at..)?)
+                && let Some((token, len)) = self
+                    .tokenizer
+                    .longest_added(self.normalized, bytes.get(at..)?)
             {
                 self.scan = at + len;
                 // What a control token covers is not looked through for others, even where it is text.

@@ -37,10 +37,19 @@ pub fn class(c: char) -> Class {
         _ => {}
     }
     // Planes without a table have neither letters nor numbers nor spaces.
-    let Some(plane) = table::PLANES.get((code >> 16) as usize) else { return Class::Other };
+    let Some(plane) = table::PLANES.get((code >> 16) as usize) else {
+        return Class::Other;
+    };
     let low = (code & 0xFFFF) as u16;
-    let range = plane.starts.partition_point(|&start| start <= low).saturating_sub(1);
-    match plane.classes.get(range / 4).map_or(0, |four| four >> (2 * (range % 4)) & 3) {
+    let range = plane
+        .starts
+        .partition_point(|&start| start <= low)
+        .saturating_sub(1);
+    match plane
+        .classes
+        .get(range / 4)
+        .map_or(0, |four| four >> (2 * (range % 4)) & 3)
+    {
         1 => Class::Letter,
         2 => Class::Number,
         3 => Class::Space,

@@ -23,13 +23,22 @@ impl<'s> Decoder<'s> {
     #[must_use]
     pub fn new(tokenizer: Tokenizer<'s>, skip_special: bool) -> Self {
         let strip = tokenizer.desc.strip;
-        Self { tokenizer, skip_special, pending: [0; 4], pending_len: 0, strip }
+        Self {
+            tokenizer,
+            skip_special,
+            pending: [0; 4],
+            pending_len: 0,
+            strip,
+        }
     }
 
     /// In the middle of a text: nothing is left out at the start.
     #[must_use]
     pub fn within(tokenizer: Tokenizer<'s>, skip_special: bool) -> Self {
-        Self { strip: Strip::Nothing, ..Self::new(tokenizer, skip_special) }
+        Self {
+            strip: Strip::Nothing,
+            ..Self::new(tokenizer, skip_special)
+        }
     }
 
     /// Gives `sink` the text that `id` completes, perhaps in several parts, perhaps none. An id without a token is no text.
@@ -80,7 +89,9 @@ impl<'s> Decoder<'s> {
     /// Feeds the bytes of a token, without any of its spaces where it is the first token of [`Strip::FirstToken`].
     fn bytes(&mut self, bytes: &[u8], sink: &mut dyn FnMut(&str)) {
         if self.strip == Strip::FirstToken {
-            bytes.split(|&byte| byte == b' ').for_each(|part| self.feed(part, sink));
+            bytes
+                .split(|&byte| byte == b' ')
+                .for_each(|part| self.feed(part, sink));
         } else {
             self.feed(bytes, sink);
         }
@@ -146,7 +157,11 @@ impl<'s> Decoder<'s> {
 
     /// Models of bytes replace an incomplete character once, those of characters each of its bytes (F11.7).
     fn replace(&self, bytes: usize, sink: &mut dyn FnMut(&str)) {
-        let times = if self.tokenizer.desc.symbols == Symbols::Characters { bytes } else { 1 };
+        let times = if self.tokenizer.desc.symbols == Symbols::Characters {
+            bytes
+        } else {
+            1
+        };
         (0..times).for_each(|_| sink(REPLACEMENT));
     }
 

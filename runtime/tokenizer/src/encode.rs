@@ -61,7 +61,9 @@ impl Tokenizer<'_> {
             for part in Parts::new(self, true, control, outer) {
                 match part {
                     Part::Added(id) => out.extend(core::iter::once(id))?,
-                    Part::Piece { text, at: inner } => self.encode_piece(text, at + inner == 0, &mut out)?,
+                    Part::Piece { text, at: inner } => {
+                        self.encode_piece(text, at + inner == 0, &mut out)?
+                    }
                 }
             }
         }
@@ -72,7 +74,12 @@ impl Tokenizer<'_> {
     }
 
     /// A piece without added tokens.
-    fn encode_piece(&self, text: &str, at_start: bool, out: &mut Output) -> Result<(), EncodeError> {
+    fn encode_piece(
+        &self,
+        text: &str,
+        at_start: bool,
+        out: &mut Output,
+    ) -> Result<(), EncodeError> {
         let starts_with_space = match self.desc.symbols {
             Symbols::Bytes => text.starts_with(' '),
             Symbols::Characters => text.starts_with(is_meta),
@@ -85,7 +92,9 @@ impl Tokenizer<'_> {
         };
         let mut rest = text;
         while !rest.is_empty() {
-            let (word, behind) = rest.split_at_checked(first_len(self.desc.split, lead, rest)).unwrap_or((rest, ""));
+            let (word, behind) = rest
+                .split_at_checked(first_len(self.desc.split, lead, rest))
+                .unwrap_or((rest, ""));
             self.encode_word(lead, word, out)?;
             (lead, rest) = (false, behind);
         }
@@ -121,7 +130,9 @@ impl Tokenizer<'_> {
                 let chars = word.chars().map(|c| if c == ' ' { META } else { c });
                 for c in lead.then_some(META).into_iter().chain(chars) {
                     match self.character(c) {
-                        None if self.desc.byte_fallback && self.has_bytes(c) => self.fall_back(c, out)?,
+                        None if self.desc.byte_fallback && self.has_bytes(c) => {
+                            self.fall_back(c, out)?
+                        }
                         symbol => self.symbol(symbol, &mut unknown, out)?,
                     }
                 }
@@ -130,13 +141,21 @@ impl Tokenizer<'_> {
         }
         let count = out.len - start;
         let (need, have) = (start.saturating_add(words(count)), out.ids.len());
-        let work = out.ids.get_mut(start..need).ok_or(EncodeError::BufferTooSmall { need, have })?;
+        let work = out
+            .ids
+            .get_mut(start..need)
+            .ok_or(EncodeError::BufferTooSmall { need, have })?;
         out.len = start + merge(self, count, work);
         Ok(())
     }
 
     /// One symbol, or the unknown token for it, or nothing where there is none.
-    fn symbol(&self, symbol: Option<u32>, unknown: &mut Unknown, out: &mut Output) -> Result<(), EncodeError> {
+    fn symbol(
+        &self,
+        symbol: Option<u32>,
+        unknown: &mut Unknown,
+        out: &mut Output,
+    ) -> Result<(), EncodeError> {
         if symbol.is_some() {
             unknown.flush(out)?;
             return out.extend(symbol.into_iter());
@@ -149,12 +168,16 @@ impl Tokenizer<'_> {
     }
 
     fn has_bytes(&self, c: char) -> bool {
-        c.encode_utf8(&mut [0; 4]).bytes().all(|byte| self.byte(byte).is_some())
+        c.encode_utf8(&mut [0; 4])
+            .bytes()
+            .all(|byte| self.byte(byte).is_some())
     }
 
     /// The tokens of a character's bytes. They go before an unknown token that is still held back (F11.2).
     fn fall_back(&self, c: char, out: &mut Output) -> Result<(), EncodeError> {
-        c.encode_utf8(&mut [0; 4]).bytes().try_for_each(|byte| out.extend(self.byte(byte).into_iter()))
+        c.encode_utf8(&mut [0; 4])
+            .bytes()
+            .try_for_each(|byte| out.extend(self.byte(byte).into_iter()))
     }
 }
 
@@ -178,8 +201,14 @@ impl Output<'_> {
     fn extend(&mut self, ids: impl ExactSizeIterator<Item = u32>) -> Result<(), EncodeError> {
         let (need, have) = (self.len.saturating_add(ids.len()), self.ids.len());
         work(ids.len());
-        let places = self.ids.get_mut(self.len..need).ok_or(EncodeError::BufferTooSmall { need, have })?;
-        places.iter_mut().zip(ids).for_each(|(place, id)| *place = id);
+        let places = self
+            .ids
+            .get_mut(self.len..need)
+            .ok_or(EncodeError::BufferTooSmall { need, have })?;
+        places
+            .iter_mut()
+            .zip(ids)
+            .for_each(|(place, id)| *place = id);
         self.len = need;
         Ok(())
     }

@@ -35,11 +35,19 @@ impl core::fmt::Display for SectionError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match *self {
             Self::Header => write!(f, "its header is invalid"),
-            Self::Length { need: 0, have } => write!(f, "its {have} bytes do not hold the tables that it announces"),
+            Self::Length { need: 0, have } => write!(
+                f,
+                "its {have} bytes do not hold the tables that it announces"
+            ),
             Self::Length { need, have } => write!(f, "{have} bytes where its tables need {need}"),
-            Self::Entry { table, index } => write!(f, "entry {index} of its table {table} is invalid"),
+            Self::Entry { table, index } => {
+                write!(f, "entry {index} of its table {table} is invalid")
+            }
             Self::Vocabulary { tokens, inputs } => {
-                write!(f, "it has {tokens} tokens and the model a vocabulary of {inputs}")
+                write!(
+                    f,
+                    "it has {tokens} tokens and the model a vocabulary of {inputs}"
+                )
             }
         }
     }
@@ -63,7 +71,10 @@ pub enum EncodeError {
 impl core::fmt::Display for EncodeError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let Self::BufferTooSmall { need, have } = *self;
-        write!(f, "a buffer of {have} words for token ids, where at least {need} are needed")
+        write!(
+            f,
+            "a buffer of {have} words for token ids, where at least {need} are needed"
+        )
     }
 }
 

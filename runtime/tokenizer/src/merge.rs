@@ -26,8 +26,12 @@ pub(crate) const fn words(symbols: usize) -> usize {
 
 /// Merges the first `count` words of `work`, which has [`words`] of them; returns how many symbols are left, at its start.
 pub(crate) fn merge(tokenizer: &Tokenizer, count: usize, work: &mut [u32]) -> usize {
-    let Some((symbols, rest)) = work.split_at_mut_checked(count) else { return 0 };
-    let Some((ranks, tree)) = rest.split_at_mut_checked(count) else { return 0 };
+    let Some((symbols, rest)) = work.split_at_mut_checked(count) else {
+        return 0;
+    };
+    let Some((ranks, tree)) = rest.split_at_mut_checked(count) else {
+        return 0;
+    };
     ranks.fill(NEVER);
     let mut any = false;
     for (rank, pair) in ranks.iter_mut().zip(symbols.windows(2)) {
@@ -41,7 +45,11 @@ pub(crate) fn merge(tokenizer: &Tokenizer, count: usize, work: &mut [u32]) -> us
         return count;
     }
     build(ranks, tree);
-    let mut word = Word { symbols, ranks, tree };
+    let mut word = Word {
+        symbols,
+        ranks,
+        tree,
+    };
     while let Some((at, rank)) = lowest(word.ranks, word.tree) {
         word.merge(tokenizer, at, rank);
     }
@@ -56,7 +64,10 @@ struct Word<'w> {
 
 impl Word<'_> {
     fn symbol(&self, at: usize) -> Option<u32> {
-        self.symbols.get(at).copied().filter(|symbol| symbol & COVERED == 0)
+        self.symbols
+            .get(at)
+            .copied()
+            .filter(|symbol| symbol & COVERED == 0)
     }
 
     /// The slot behind the run that begins at `at`.
@@ -153,7 +164,9 @@ fn refresh(ranks: &[u32], tree: &mut [u32], at: usize) {
     {
         let from = at / WAYS * WAYS;
         at /= WAYS;
-        let minimum = below.get(from..).map_or(NEVER, |rest| least(rest.get(..WAYS).unwrap_or(rest)));
+        let minimum = below
+            .get(from..)
+            .map_or(NEVER, |rest| least(rest.get(..WAYS).unwrap_or(rest)));
         match level.get_mut(at) {
             Some(node) if *node != minimum => *node = minimum,
             _ => return,
@@ -175,6 +188,10 @@ fn lowest(ranks: &[u32], tree: &[u32]) -> Option<(usize, u32)> {
 
 fn first(ranks: &[u32]) -> Option<(usize, u32)> {
     work(ranks.len());
-    let found = ranks.iter().copied().enumerate().min_by_key(|&(_, rank)| rank);
+    let found = ranks
+        .iter()
+        .copied()
+        .enumerate()
+        .min_by_key(|&(_, rank)| rank);
     found.filter(|&(_, rank)| rank != NEVER)
 }

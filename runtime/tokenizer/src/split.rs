@@ -21,7 +21,9 @@ pub(crate) fn first_len(split: Split, lead: bool, text: &str) -> usize {
         }
         Split::Words => {
             let mut before = ' ';
-            prefix(text, |c| is_meta(core::mem::replace(&mut before, c)) || !is_meta(c))
+            prefix(text, |c| {
+                is_meta(core::mem::replace(&mut before, c)) || !is_meta(c)
+            })
         }
         Split::Whole => text.len(),
     }
@@ -38,7 +40,10 @@ fn is_number(c: char) -> bool {
 
 /// Length of the number at the start: one character, or nothing.
 fn number(text: &str) -> usize {
-    text.chars().next().filter(|&c| is_number(c)).map_or(0, char::len_utf8)
+    text.chars()
+        .next()
+        .filter(|&c| is_number(c))
+        .map_or(0, char::len_utf8)
 }
 
 /// Length of the characters at the start that are of a class.
@@ -62,7 +67,11 @@ fn gpt2(lead: bool, text: &str, digits: bool) -> usize {
     }
     let (first, len) = head(lead, text);
     let rest = text.get(len..).unwrap_or("");
-    let next = rest.chars().next().map(class).filter(|&next| !(digits && next == Class::Number));
+    let next = rest
+        .chars()
+        .next()
+        .map(class)
+        .filter(|&next| !(digits && next == Class::Number));
     match (class(first), next) {
         (Class::Space, Some(next)) if first == ' ' && next != Class::Space => len + run(rest, next),
         (Class::Space, _) => white_space(len, rest, digits),
@@ -82,7 +91,14 @@ fn llama3(text: &str, digits: usize) -> usize {
     let first_class = class(first);
     match (first_class, next) {
         (Class::Letter, _) => return len + run(rest, Class::Letter),
-        (Class::Number, _) => return text.chars().take(digits).take_while(|&c| is_number(c)).map(char::len_utf8).sum(),
+        (Class::Number, _) => {
+            return text
+                .chars()
+                .take(digits)
+                .take_while(|&c| is_number(c))
+                .map(char::len_utf8)
+                .sum();
+        }
         (_, Some(Class::Letter)) if !is_line_end(first) => return len + run(rest, Class::Letter),
         (Class::Space, Some(Class::Other)) if first == ' ' => {}
         (Class::Space, _) => {
@@ -106,7 +122,9 @@ fn is_line_end(c: char) -> bool {
 /// `\s+(?!\S)|\s+` after a first space of `len` bytes: all to the end of the text (with `digits`, to a number), else all but
 /// the last character, else that one.
 fn white_space(len: usize, rest: &str, digits: bool) -> usize {
-    let (spaces, behind) = rest.split_at_checked(run(rest, Class::Space)).unwrap_or((rest, ""));
+    let (spaces, behind) = rest
+        .split_at_checked(run(rest, Class::Space))
+        .unwrap_or((rest, ""));
     if behind.is_empty() || (digits && number(behind) > 0) {
         return len + spaces.len();
     }
@@ -116,11 +134,15 @@ fn white_space(len: usize, rest: &str, digits: bool) -> usize {
 /// Length of the contraction at the start.
 fn contraction(text: &str, same: impl Fn(char, char) -> bool) -> Option<usize> {
     let rest = text.strip_prefix('\'')?;
-    ["s", "t", "re", "ve", "m", "ll", "d"].iter().find_map(|ending| {
-        let mut chars = rest.chars();
-        let found = ending.chars().all(|wanted| chars.next().is_some_and(|c| same(c, wanted)));
-        found.then(|| text.len() - chars.as_str().len())
-    })
+    ["s", "t", "re", "ve", "m", "ll", "d"]
+        .iter()
+        .find_map(|ending| {
+            let mut chars = rest.chars();
+            let found = ending
+                .chars()
+                .all(|wanted| chars.next().is_some_and(|c| same(c, wanted)));
+            found.then(|| text.len() - chars.as_str().len())
+        })
 }
 
 /// Whether a character is a lower-case ASCII letter after simple case folding. The long s (U+017F) folds to s.

@@ -5,8 +5,8 @@ use crate::error::{SectionError, some};
 use crate::scan::work;
 use core::cmp::Ordering;
 use sla_format::{
-    ANCHOR_EVERY, AddedToken, BYTE_RECORD, FEW_ADDED, MAX_TOKEN_BYTES, MAX_TOKENS, NONE, Prefix, Split, Symbols,
-    TokenizerDesc, TokenizerTable, index_at, word_at,
+    ANCHOR_EVERY, AddedToken, BYTE_RECORD, FEW_ADDED, MAX_TOKEN_BYTES, MAX_TOKENS, NONE, Prefix,
+    Split, Symbols, TokenizerDesc, TokenizerTable, index_at, word_at,
 };
 
 /// A tokenizer section, checked and ready to use in place: references and counts.
@@ -39,8 +39,15 @@ impl<'s> Tokenizer<'s> {
     pub fn read(section: &'s [u8]) -> Result<Self, SectionError> {
         let desc = TokenizerDesc::read(section).ok_or(SectionError::Header)?;
         let have = section.len();
-        let limit = if desc.wide { MAX_TOKENS } else { u16::MAX.into() };
-        if desc.tokens == 0 || desc.tokens > limit || desc.merges >= if desc.wide { 1 << 31 } else { limit } {
+        let limit = if desc.wide {
+            MAX_TOKENS
+        } else {
+            u16::MAX.into()
+        };
+        if desc.tokens == 0
+            || desc.tokens > limit
+            || desc.merges >= if desc.wide { 1 << 31 } else { limit }
+        {
             return Err(SectionError::Length { need: 0, have });
         }
         let need = TokenizerTable::section_bytes(&desc).unwrap_or(0);
@@ -53,7 +60,13 @@ impl<'s> Tokenizer<'s> {
             *table = bytes.ok_or(SectionError::Length { need, have })?;
         }
         let first_bytes = [FirstBytes::default(); 2];
-        let mut tokenizer = Self { desc, tables, first_bytes, few: [0; FEW_ADDED], plain: 0 };
+        let mut tokenizer = Self {
+            desc,
+            tables,
+            first_bytes,
+            few: [0; FEW_ADDED],
+            plain: 0,
+        };
         tokenizer.check()?;
         tokenizer.order_few();
         tokenizer.check_order()?;
@@ -66,7 +79,11 @@ impl<'s> Tokenizer<'s> {
     /// [`SectionError::Vocabulary`]
     pub fn check_vocabulary(&self, inputs: u32) -> Result<(), SectionError> {
         let tokens = self.desc.tokens;
-        if tokens > inputs { Err(SectionError::Vocabulary { tokens, inputs }) } else { Ok(()) }
+        if tokens > inputs {
+            Err(SectionError::Vocabulary { tokens, inputs })
+        } else {
+            Ok(())
+        }
     }
 
     /// The section's header.
@@ -92,7 +109,10 @@ impl<'s> Tokenizer<'s> {
     fn check(&self) -> Result<(), SectionError> {
         let d = &self.desc;
         let by_bytes = d.symbols == Symbols::Bytes;
-        let byte_split = matches!(d.split, Split::Gpt2 | Split::Llama3 | Split::Qwen2 | Split::DigitsGpt2);
+        let byte_split = matches!(
+            d.split,
+            Split::Gpt2 | Split::Llama3 | Split::Qwen2 | Split::DigitsGpt2
+        );
         let prefix_fits = match (d.split, d.prefix) {
             (_, Prefix::Never) => true,
             (Split::Gpt2 | Split::Whole, Prefix::Missing) => true,
@@ -119,24 +139,38 @@ impl<'s> Tokenizer<'s> {
         for index in 0..d.characters as usize {
             let point = word_at(self.table(T::CodePoints), index * 4);
             if point <= before || point.and_then(char::from_u32).is_none() {
-                return Err(SectionError::Entry { table: T::CodePoints as usize, index });
+                return Err(SectionError::Entry {
+                    table: T::CodePoints as usize,
+                    index,
+                });
             }
             before = point;
         }
         for index in 0..self.table(T::Template).len() / 4 {
             if word_at(self.table(T::Template), index * 4).is_none_or(|id| id >= d.tokens) {
-                return Err(SectionError::Entry { table: T::Template as usize, index });
+                return Err(SectionError::Entry {
+                    table: T::Template as usize,
+                    index,
+                });
             }
         }
         self.check_added()
     }
 
     /// Every entry is below `limit`, or none where that is allowed.
-    fn check_indices(&self, table: TokenizerTable, limit: u32, or_none: bool) -> Result<(), SectionError> {
+    fn check_indices(
+        &self,
+        table: TokenizerTable,
+        limit: u32,
+        or_none: bool,
+    ) -> Result<(), SectionError> {
         let mut index = 0;
         while let Some(value) = self.index(table, index) {
             if value >= limit && !(or_none && value == NONE) {
-                return Err(SectionError::Entry { table: table as usize, index });
+                return Err(SectionError::Entry {
+                    table: table as usize,
+                    index,
+                });
             }
             index += 1;
         }
@@ -146,7 +180,10 @@ impl<'s> Tokenizer<'s> {
     fn check_merges(&self) -> Result<(), SectionError> {
         let mut from = 0;
         for left in 0..=self.desc.tokens as usize {
-            let invalid = SectionError::Entry { table: TokenizerTable::First as usize, index: left };
+            let invalid = SectionError::Entry {
+                table: TokenizerTable::First as usize,
+                index: left,
+            };
             let first = self.index(TokenizerTable::First, left).ok_or(invalid)?;
             let is_last = left == self.desc.tokens as usize;
             if first < from || first > self.desc.merges || (left == 0 && first != 0) {
@@ -156,7 +193,10 @@ impl<'s> Tokenizer<'s> {
             for index in from as usize..first as usize {
                 let right = self.index(TokenizerTable::Right, index);
                 if right <= before {
-                    return Err(SectionError::Entry { table: TokenizerTable::Right as usize, index });
+                    return Err(SectionError::Entry {
+                        table: TokenizerTable::Right as usize,
+                        index,
+                    });
                 }
                 before = right;
             }
@@ -175,23 +215,47 @@ impl<'s> Tokenizer<'s> {
             let at = texts.len() - rest.len();
             let anchor = word_at(self.table(TokenizerTable::Anchors), id / ANCHOR_EVERY * 4);
             if id.is_multiple_of(ANCHOR_EVERY) && anchor != u32::try_from(at).ok() {
-                return Err(SectionError::Entry { table: TokenizerTable::Anchors as usize, index: id / ANCHOR_EVERY });
+                return Err(SectionError::Entry {
+                    table: TokenizerTable::Anchors as usize,
+                    index: id / ANCHOR_EVERY,
+                });
             }
-            let invalid = SectionError::Entry { table: TokenizerTable::Text as usize, index: id };
+            let invalid = SectionError::Entry {
+                table: TokenizerTable::Text as usize,
+                index: id,
+            };
             rest = record(rest).ok_or(invalid)?.1;
         }
         let index = self.desc.tokens as usize;
-        if rest.is_empty() { Ok(()) } else { Err(SectionError::Entry { table: TokenizerTable::Text as usize, index }) }
+        if rest.is_empty() {
+            Ok(())
+        } else {
+            Err(SectionError::Entry {
+                table: TokenizerTable::Text as usize,
+                index,
+            })
+        }
     }
 
     fn check_added(&self) -> Result<(), SectionError> {
         let (mut from, mut before) = (0, None);
         for index in 0..self.desc.added as usize {
-            let invalid = SectionError::Entry { table: TokenizerTable::Added as usize, index };
-            let token = AddedToken::read(self.table(TokenizerTable::Added), index).ok_or(invalid)?;
-            let content = self.table(TokenizerTable::AddedText).get(from..token.end as usize).ok_or(invalid)?;
+            let invalid = SectionError::Entry {
+                table: TokenizerTable::Added as usize,
+                index,
+            };
+            let token =
+                AddedToken::read(self.table(TokenizerTable::Added), index).ok_or(invalid)?;
+            let content = self
+                .table(TokenizerTable::AddedText)
+                .get(from..token.end as usize)
+                .ok_or(invalid)?;
             let valid = core::str::from_utf8(content).is_ok_and(|text| !text.is_empty());
-            if !valid || content.len() > MAX_TOKEN_BYTES || token.id >= self.desc.tokens || Some(token.id) <= before {
+            if !valid
+                || content.len() > MAX_TOKEN_BYTES
+                || token.id >= self.desc.tokens
+                || Some(token.id) <= before
+            {
                 return Err(invalid);
             }
             (from, before) = (token.end as usize, Some(token.id));
@@ -200,7 +264,10 @@ impl<'s> Tokenizer<'s> {
         if from == self.desc.added_bytes as usize {
             Ok(())
         } else {
-            Err(SectionError::Entry { table: TokenizerTable::Added as usize, index })
+            Err(SectionError::Entry {
+                table: TokenizerTable::Added as usize,
+                index,
+            })
         }
     }
 
@@ -228,7 +295,10 @@ impl<'s> Tokenizer<'s> {
     fn check_order(&mut self) -> Result<(), SectionError> {
         let mut before = None;
         for index in 0..self.desc.added as usize {
-            let invalid = SectionError::Entry { table: TokenizerTable::Order as usize, index };
+            let invalid = SectionError::Entry {
+                table: TokenizerTable::Order as usize,
+                index,
+            };
             let (token, content) = self.ordered(index).ok_or(invalid)?;
             let key = Some(token.order(content));
             if key <= before && self.desc.added as usize > FEW_ADDED {
@@ -266,13 +336,20 @@ impl<'s> Tokenizer<'s> {
         work(1);
         let table = self.table(TokenizerTable::Added);
         let token = AddedToken::read(table, index)?;
-        let from =
-            index.checked_sub(1).and_then(|before| AddedToken::read(table, before)).map_or(0, |before| before.end);
-        Some((token, self.table(TokenizerTable::AddedText).get(from as usize..token.end as usize)?))
+        let from = index
+            .checked_sub(1)
+            .and_then(|before| AddedToken::read(table, before))
+            .map_or(0, |before| before.end);
+        Some((
+            token,
+            self.table(TokenizerTable::AddedText)
+                .get(from as usize..token.end as usize)?,
+        ))
     }
 
     fn added_key(&self, index: usize) -> Option<(bool, &'s [u8])> {
-        self.added_at(index).map(|(token, content)| token.order(content))
+        self.added_at(index)
+            .map(|(token, content)| token.order(content))
     }
 
     /// Added token `at` of the order.
@@ -288,14 +365,24 @@ impl<'s> Tokenizer<'s> {
     ///
     /// A walk down the trie whose nodes are ranges of the order: at most [`MAX_TOKEN_BYTES`] steps, and two binary searches
     /// where the range branches.
-    pub(crate) fn longest_added(&self, normalized: bool, rest: &[u8]) -> Option<(AddedToken, usize)> {
-        let (mut from, mut to) = if normalized { (self.plain, self.desc.added as usize) } else { (0, self.plain) };
+    pub(crate) fn longest_added(
+        &self,
+        normalized: bool,
+        rest: &[u8],
+    ) -> Option<(AddedToken, usize)> {
+        let (mut from, mut to) = if normalized {
+            (self.plain, self.desc.added as usize)
+        } else {
+            (0, self.plain)
+        };
         let (mut depth, mut found) = (0, None);
         // All of the range begin with the first `depth` bytes of `rest`.
         while from < to {
             let ((token, first), (_, last)) = (self.ordered(from)?, self.ordered(to - 1)?);
             let tails = first.iter().zip(last).zip(rest).skip(depth);
-            let shared = tails.take_while(|&((first, last), byte)| first == last && first == byte).count();
+            let shared = tails
+                .take_while(|&((first, last), byte)| first == last && first == byte)
+                .count();
             work(shared.max(1));
             depth += shared;
             if first.len() == depth {
@@ -330,12 +417,15 @@ impl<'s> Tokenizer<'s> {
         let found = search(self.desc.added as usize, |at| {
             AddedToken::read(table, at).map_or(Ordering::Greater, |token| token.id.cmp(&id))
         });
-        found.and_then(|at| AddedToken::read(table, at)).is_some_and(|token| token.special)
+        found
+            .and_then(|at| AddedToken::read(table, at))
+            .is_some_and(|token| token.special)
     }
 
     /// The token of a byte: one that is a symbol of its own, or its fallback.
     pub(crate) fn byte(&self, byte: u8) -> Option<u32> {
-        self.index(TokenizerTable::Bytes, byte.into()).and_then(some)
+        self.index(TokenizerTable::Bytes, byte.into())
+            .and_then(some)
     }
 
     /// The token of a character.
@@ -352,7 +442,8 @@ impl<'s> Tokenizer<'s> {
         let from = self.index(TokenizerTable::First, left as usize)? as usize;
         let to = self.index(TokenizerTable::First, left as usize + 1)? as usize;
         let at = search(to.saturating_sub(from), |at| {
-            self.index(TokenizerTable::Right, from + at).map_or(Ordering::Greater, |found| found.cmp(&right))
+            self.index(TokenizerTable::Right, from + at)
+                .map_or(Ordering::Greater, |found| found.cmp(&right))
         })?;
         self.index(TokenizerTable::Rank, from + at)
     }
@@ -365,9 +456,11 @@ impl<'s> Tokenizer<'s> {
     /// The token that a whole pre-token is before any merge (F11.2).
     pub(crate) fn word(&self, word: impl Iterator<Item = u8> + Clone) -> Option<u32> {
         let token = |at| self.index(TokenizerTable::Words, at);
-        let at = search(self.desc.words as usize, |at| match token(at).and_then(|id| self.text(id)) {
-            Some(Text::Bytes(text)) => text.iter().copied().cmp(word.clone()),
-            _ => Ordering::Greater,
+        let at = search(self.desc.words as usize, |at| {
+            match token(at).and_then(|id| self.text(id)) {
+                Some(Text::Bytes(text)) => text.iter().copied().cmp(word.clone()),
+                _ => Ordering::Greater,
+            }
         })?;
         token(at)
     }
@@ -377,7 +470,8 @@ impl<'s> Tokenizer<'s> {
         let table = self.table(TokenizerTable::Template);
         let before = self.desc.before as usize;
         let all = table.len() / 4;
-        [0..before, before..all.max(before)].map(|range| range.map(move |at| word_at(table, at * 4).unwrap_or(0)))
+        [0..before, before..all.max(before)]
+            .map(|range| range.map(move |at| word_at(table, at * 4).unwrap_or(0)))
     }
 }
 

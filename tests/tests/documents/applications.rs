@@ -38,7 +38,12 @@ mod digits {
         let mut recognizer = Recognizer::new(session, Settings::default())?;
         while let Some(hop) = microphone.read() {
             // Every 16 ms, 128 samples, in constant memory.
-            if let Some(Event { outcome: Outcome::Digit(digit), onset, .. }) = recognizer.hop(&hop) {
+            if let Some(Event {
+                outcome: Outcome::Digit(digit),
+                onset,
+                ..
+            }) = recognizer.hop(&hop)
+            {
                 say(digit, onset);
             }
         }
@@ -51,7 +56,9 @@ mod digits {
 fn nothing_is_heard_in_silence() {
     let case = Case::load(&models().join("digits-sla-gla"));
     let (model, mut memory, mut heard) = (case.file.model(), case.file.memory(), Vec::new());
-    let session = memory.session(&model).expect("buffers of the planned sizes");
+    let session = memory
+        .session(&model)
+        .expect("buffers of the planned sizes");
     let hops = vec![[1; sla_digits::HOP]; 500].into_iter();
     digits::listen(session, digits::Microphone(hops), &mut heard).expect("a model of digits");
     assert_eq!(heard, []);
@@ -80,7 +87,7 @@ mod serial {
             store: RamStore::new(slot), // or sla_store::Store: two slots of flash (snapshot.md S3)
             counter: cycles,            // impl Counter: DWT CYCCNT, mcycle, a timer; or ()
             line: &mut line,            // the longest line
-            ids: &mut ids,              // encode_words(line.len()) words with a tokenizer, else none
+            ids: &mut ids, // encode_words(line.len()) words with a tokenizer, else none
             file_bytes: file.len(),
         };
         let mut shell = Shell::new(session, parts, Settings::default())?;
@@ -104,11 +111,17 @@ mod serial {
 fn a_shell_answers() {
     let case = line::bytes_model();
     let (model, mut memory) = (case.file.model(), case.file.memory());
-    let session = memory.session(&model).expect("buffers of the planned sizes");
+    let session = memory
+        .session(&model)
+        .expect("buffers of the planned sizes");
     let mut slot = vec![0; serial::slot_bytes(&model)];
     let mut fake = line::Fake::new([line::typed("/length 4\r"), line::typed("To be\r")]);
     serial::chat(session, &mut fake, (), &mut slot, case.file.bytes()).expect("a model of bytes");
-    assert!(fake.closed && fake.text().contains("length 4"), "{}", fake.text());
+    assert!(
+        fake.closed && fake.text().contains("length 4"),
+        "{}",
+        fake.text()
+    );
 }
 
 mod sensor {
@@ -124,9 +137,19 @@ mod sensor {
     ) -> Result<(), Box<dyn Error>> {
         let (wait, report) = (|| {}, |_| {});
         // [docs/applications.md]
-        let config = Config { rate: Rate::Hz100, range: Range::G4, retries: 2 };
+        let config = Config {
+            rate: Rate::Hz100,
+            range: Range::G4,
+            retries: 2,
+        };
         let sensor = Lis3dh::new(I2cBus::new(i2c, 0x19), config); // or SpiBus
-        let source = Windows::<_, 3, 32>::new(sensor, Settings { hop: 16, ..Settings::default() });
+        let source = Windows::<_, 3, 32>::new(
+            sensor,
+            Settings {
+                hop: 16,
+                ..Settings::default()
+            },
+        );
         let mut features = [0; 96]; // 3 axes of 32 samples, every 160 ms
         let mut monitor = Monitor::new(session, source, &mut features)?;
         while is_on() {
@@ -144,19 +167,33 @@ mod sensor {
 
 #[test]
 fn a_monitor_acts() {
-    let input = Input::Features { size: 96, mean: vec![0.1; 96], std: vec![0.5; 96] };
-    let config = ModelConfig { outputs: 5, input, ..synth::small(Backbone::Gla) };
+    let input = Input::Features {
+        size: 96,
+        mean: vec![0.1; 96],
+        std: vec![0.5; 96],
+    };
+    let config = ModelConfig {
+        outputs: 5,
+        input,
+        ..synth::small(Backbone::Gla)
+    };
     let case = Case::of(config.clone(), synth::weights(&config, 7));
     let (model, mut memory, chip) = (case.file.model(), case.file.memory(), chip::Chip::new());
-    let session = memory.session(&model).expect("buffers of the planned sizes");
+    let session = memory
+        .session(&model)
+        .expect("buffers of the planned sizes");
     let (mut polls, mut acts) = (0, 0);
     let mut is_on = || {
         chip.borrow_mut().tick(1);
         polls += 1;
         polls < 200
     };
-    sensor::watch((&model, session, chip::FakeI2c(chip.clone())), &mut is_on, &mut |_| acts += 1)
-        .expect("such features");
+    sensor::watch(
+        (&model, session, chip::FakeI2c(chip.clone())),
+        &mut is_on,
+        &mut |_| acts += 1,
+    )
+    .expect("such features");
     // 7 samples settle; the first of 32 samples, then every 16.
     assert_eq!(acts, 1 + (199 - 1 - 7 - 32) / 16);
 }

@@ -16,12 +16,18 @@ pub struct Block {
 }
 
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a folder in the repository")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("a folder in the repository")
 }
 
 /// A document's name: its path from the root.
 pub fn documented(path: &Path) -> String {
-    path.strip_prefix(root()).unwrap_or(path).display().to_string().replace('\\', "/")
+    path.strip_prefix(root())
+        .unwrap_or(path)
+        .display()
+        .to_string()
+        .replace('\\', "/")
 }
 
 /// All files below a folder with one of these endings, by name.
@@ -31,10 +37,17 @@ pub fn files(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
     while let Some(folder) = folders.pop() {
         let entries = fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
         for path in entries.map(|entry| entry.expect("a readable entry").path()) {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             if path.is_dir() && !path.is_symlink() && !SKIPPED.contains(&name.as_str()) {
                 folders.push(path);
-            } else if path.extension().is_some_and(|ending| endings.iter().any(|e| ending == *e)) {
+            } else if path
+                .extension()
+                .is_some_and(|ending| endings.iter().any(|e| ending == *e))
+            {
                 found.push(path);
             }
         }
@@ -49,14 +62,29 @@ fn read(path: &Path) -> String {
 
 fn block(path: &Path, line: usize, documents: Vec<String>, lines: &[&str]) -> Block {
     let indent = |line: &&str| line.len() - line.trim_start().len();
-    let least = lines.iter().filter(|line| !line.trim().is_empty()).map(indent).min().unwrap_or(0);
-    let text = lines.iter().map(|line| format!("{}\n", line.get(least..).unwrap_or_default())).collect();
-    Block { place: format!("{}:{}", documented(path), line + 1), documents, text }
+    let least = lines
+        .iter()
+        .filter(|line| !line.trim().is_empty())
+        .map(indent)
+        .min()
+        .unwrap_or(0);
+    let text = lines
+        .iter()
+        .map(|line| format!("{}\n", line.get(least..).unwrap_or_default()))
+        .collect();
+    Block {
+        place: format!("{}:{}", documented(path), line + 1),
+        documents,
+        text,
+    }
 }
 
 /// Whether a fence's words are those of code that has to be compiled.
 fn is_code(words: &str) -> bool {
-    matches!(words.split([',', ' ']).next(), Some("rust" | "rs" | "c" | "h" | "cpp" | "c++"))
+    matches!(
+        words.split([',', ' ']).next(),
+        Some("rust" | "rs" | "c" | "h" | "cpp" | "c++")
+    )
 }
 
 /// The Rust, C and C++ of a document.
@@ -65,7 +93,9 @@ pub fn blocks(path: &Path) -> Vec<Block> {
     let lines: Vec<&str> = text.lines().collect();
     let (mut found, mut open) = (Vec::new(), None);
     for (at, line) in lines.iter().enumerate() {
-        let Some(words) = line.trim_start().strip_prefix("```") else { continue };
+        let Some(words) = line.trim_start().strip_prefix("```") else {
+            continue;
+        };
         match open.take() {
             None => open = Some((at, words.trim())),
             Some((start, words)) if is_code(words) => {
@@ -82,14 +112,23 @@ pub fn blocks(path: &Path) -> Vec<Block> {
 pub fn regions(path: &Path) -> Vec<Block> {
     let text = read(path);
     let lines: Vec<&str> = text.lines().collect();
-    let marker = |line: &str| Some(line.trim().strip_prefix("// [")?.strip_suffix(']')?.to_owned());
+    let marker = |line: &str| {
+        Some(
+            line.trim()
+                .strip_prefix("// [")?
+                .strip_suffix(']')?
+                .to_owned(),
+        )
+    };
     let (mut found, mut open) = (Vec::new(), None);
     for (at, line) in lines.iter().enumerate() {
         let Some(names) = marker(line) else { continue };
         match open.take() {
             Some((start, names)) => found.push(block(path, start, names, &lines[start + 1..at])),
             None if names == "end" => panic!("{}:{}: nothing ends here", path.display(), at + 1),
-            None if names.ends_with(".md") => open = Some((at, names.split(", ").map(String::from).collect())),
+            None if names.ends_with(".md") => {
+                open = Some((at, names.split(", ").map(String::from).collect()))
+            }
             None => {}
         }
     }
@@ -103,12 +142,21 @@ pub fn ignored(path: &Path) -> Vec<String> {
     let (mut found, mut is_open) = (Vec::new(), false);
     for (at, line) in text.lines().enumerate() {
         let line = line.trim_start();
-        let Some(comment) = line.strip_prefix("///").or_else(|| line.strip_prefix("//!")) else {
+        let Some(comment) = line
+            .strip_prefix("///")
+            .or_else(|| line.strip_prefix("//!"))
+        else {
             is_open = false;
             continue;
         };
-        let Some(words) = comment.trim_start().strip_prefix("```") else { continue };
-        if !is_open && words.split([',', ' ']).any(|word| word.starts_with("ignore")) {
+        let Some(words) = comment.trim_start().strip_prefix("```") else {
+            continue;
+        };
+        if !is_open
+            && words
+                .split([',', ' '])
+                .any(|word| word.starts_with("ignore"))
+        {
             found.push(format!("{}:{}", documented(path), at + 1));
         }
         is_open = !is_open;

@@ -10,17 +10,26 @@ mod tokenizer;
 use blocks::{Block, blocks, documented, files, ignored, regions, root};
 
 /// Where examples may stand. A C file's markers are the same.
-const SOURCES: [&str; 4] =
-    ["tests/tests/documents", "firmware-examples/documents/src", "firmware-examples/c-m4", "c-api"];
+const SOURCES: [&str; 4] = [
+    "tests/tests/documents",
+    "firmware-examples/documents/src",
+    "firmware-examples/c-m4",
+    "c-api",
+];
 
 #[test]
 fn every_example_is_compiled() {
-    let sources = SOURCES.iter().flat_map(|folder| files(&root().join(folder), &["rs", "c", "h"]));
+    let sources = SOURCES
+        .iter()
+        .flat_map(|folder| files(&root().join(folder), &["rs", "c", "h"]));
     let regions: Vec<Block> = sources.flat_map(|path| regions(&path)).collect();
     let mut found = 0;
     for document in files(root(), &["md"]) {
         let name = documented(&document);
-        let here: Vec<&Block> = regions.iter().filter(|region| region.documents.contains(&name)).collect();
+        let here: Vec<&Block> = regions
+            .iter()
+            .filter(|region| region.documents.contains(&name))
+            .collect();
         let blocks = blocks(&document);
         for block in &blocks {
             let is_compiled = here.iter().any(|region| region.text == block.text);
@@ -32,13 +41,24 @@ fn every_example_is_compiled() {
         }
         for region in here {
             let is_shown = blocks.iter().any(|block| block.text == region.text);
-            assert!(is_shown, "{}: {name} does not show this:\n{}", region.place, region.text);
+            assert!(
+                is_shown,
+                "{}: {name} does not show this:\n{}",
+                region.place, region.text
+            );
         }
         found += blocks.len();
     }
-    let names: Vec<String> = files(root(), &["md"]).iter().map(|path| documented(path)).collect();
+    let names: Vec<String> = files(root(), &["md"])
+        .iter()
+        .map(|path| documented(path))
+        .collect();
     for region in &regions {
-        assert!(region.documents.iter().all(|name| names.contains(name)), "{}: no such document", region.place);
+        assert!(
+            region.documents.iter().all(|name| names.contains(name)),
+            "{}: no such document",
+            region.place
+        );
     }
     assert!(found >= 10, "{found} examples");
 }

@@ -36,7 +36,11 @@ where
 }
 
 /// What the session would say next, without going there.
-fn look_ahead(session: &mut Session, draft: &mut Session, token: u32) -> Result<u32, Box<dyn Error>> {
+fn look_ahead(
+    session: &mut Session,
+    draft: &mut Session,
+    token: u32,
+) -> Result<u32, Box<dyn Error>> {
     draft.copy_from(session)?; // a fork in RAM, nothing serialised
     Ok(draft.step(token)?.argmax())
 }
@@ -62,7 +66,8 @@ fn a_session_is_kept_forked_and_rolled_back() {
     let mut later = Session::new(&model, &mut three.0, &mut three.1).expect("room");
 
     // Two slots of 64 KiB.
-    let mut store = Store::open(Nor::<4, 16, 4096>::new(vec![0xff; 0x2_0000]), 0..0x2_0000).expect("two slots");
+    let mut store =
+        Store::open(Nor::<4, 16, 4096>::new(vec![0xff; 0x2_0000]), 0..0x2_0000).expect("two slots");
     resume(&mut session, &mut store).expect("nothing to go on from");
     assert_eq!(session.position(), 0);
     for token in 1..5 {

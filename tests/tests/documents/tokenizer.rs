@@ -40,12 +40,21 @@ fn a_model_with_a_tokenizer_talks() {
     let dir = models().join("zoo/classics-sla-gla-0.25M-bpe");
     let checkpoint = checkpoint::load(&dir).expect("a shipped model");
     let tokenizer = tokenizer::load(&dir, checkpoint.config.outputs).expect("a shipped tokenizer");
-    let options = ConvertOptions { tokenizer, ..ConvertOptions::default() };
+    let options = ConvertOptions {
+        tokenizer,
+        ..ConvertOptions::default()
+    };
     let converted = convert(checkpoint, &options, &mut |_, _| {}).expect("a shipped model");
     let file = OwnedModel::from_bytes(&converted.file).expect("a fresh file");
     let (model, mut memory, mut uart) = (file.model(), file.memory(), Uart(String::new()));
-    let mut session = memory.session(&model).expect("buffers of the planned sizes");
+    let mut session = memory
+        .session(&model)
+        .expect("buffers of the planned sizes");
     talk(&model, &mut session, &mut uart).expect("a model with a tokenizer");
     eprintln!("{:?}", uart.0);
-    assert!(uart.0.len() > TOKENS && uart.0.contains(" the "), "{:?}", uart.0);
+    assert!(
+        uart.0.len() > TOKENS && uart.0.contains(" the "),
+        "{:?}",
+        uart.0
+    );
 }

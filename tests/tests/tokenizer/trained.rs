@@ -19,35 +19,51 @@ Zwölf Boxkämpfer jagen Viktor quer über den großen Sylter Deich. Straße, na
 /// GPT-2's pattern is the library's own; Llama 3's and Qwen 2's as their files have them.
 pub const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const GPT4: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+";
-const QWEN2: &str =
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
 /// The training text: many languages, and some of the demo's English.
 fn lines() -> Vec<String> {
     let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/demo.txt");
     let demo = std::fs::read_to_string(demo).expect("models/demo.txt");
-    TEXT.repeat(4).split_inclusive('\n').chain(demo.split_inclusive('\n').take(1500)).map(String::from).collect()
+    TEXT.repeat(4)
+        .split_inclusive('\n')
+        .chain(demo.split_inclusive('\n').take(1500))
+        .map(String::from)
+        .collect()
 }
 
 /// Trains on top of what the `tokenizer.json` says, and returns that of the result.
 fn train(start: &Value, vocabulary: usize, special: &[String], all_bytes: bool) -> Value {
     let mut tokenizer: Tokenizer = start.to_string().parse().expect("a tokenizer.json");
-    let mut trainer = BpeTrainer::builder().vocab_size(vocabulary).show_progress(false);
-    trainer = trainer.special_tokens(special.iter().map(|token| AddedToken::from(token.as_str(), true)).collect());
+    let mut trainer = BpeTrainer::builder()
+        .vocab_size(vocabulary)
+        .show_progress(false);
+    trainer = trainer.special_tokens(
+        special
+            .iter()
+            .map(|token| AddedToken::from(token.as_str(), true))
+            .collect(),
+    );
     if all_bytes {
         trainer = trainer.initial_alphabet(ByteLevel::alphabet().into_iter().collect());
     } else {
         trainer = trainer.limit_alphabet(120);
     }
     let mut trainer = TrainerWrapper::from(trainer.build());
-    tokenizer.train(&mut trainer, lines().into_iter()).expect("training");
+    tokenizer
+        .train(&mut trainer, lines().into_iter())
+        .expect("training");
     serde_json::from_str(&tokenizer.to_string(false).expect("a tokenizer.json")).expect("JSON")
 }
 
 /// An untrained tokenizer with these parts.
 fn start(parts: Value) -> Value {
-    let model = BPE::builder().unk_token("<unk>".into()).build().expect("an empty model");
-    let mut json: Value = serde_json::from_str(&Tokenizer::new(model).to_string(false).expect("JSON")).expect("JSON");
+    let model = BPE::builder()
+        .unk_token("<unk>".into())
+        .build()
+        .expect("an empty model");
+    let mut json: Value =
+        serde_json::from_str(&Tokenizer::new(model).to_string(false).expect("JSON")).expect("JSON");
     set(&mut json, parts);
     json
 }
@@ -56,7 +72,9 @@ fn start(parts: Value) -> Value {
 pub fn set(json: &mut Value, parts: Value) {
     for (key, value) in parts.as_object().expect("an object") {
         match value.as_object().filter(|_| key == "model") {
-            Some(model) => model.iter().for_each(|(key, value)| json["model"][key] = value.clone()),
+            Some(model) => model
+                .iter()
+                .for_each(|(key, value)| json["model"][key] = value.clone()),
             None => json[key] = value.clone(),
         }
     }
@@ -91,12 +109,24 @@ fn bos(token: &str, id: u32) -> Value {
 /// # Panics
 /// If the library does not train them.
 pub fn all() -> Vec<(&'static str, Value)> {
-    let text = |tokens: &[&str]| tokens.iter().map(|&token| String::from(token)).collect::<Vec<_>>();
+    let text = |tokens: &[&str]| {
+        tokens
+            .iter()
+            .map(|&token| String::from(token))
+            .collect::<Vec<_>>()
+    };
     let bytes = |pre_tokenizer: Value| {
-        start(json!({"pre_tokenizer": pre_tokenizer, "decoder": level(false), "model": {"unk_token": null}}))
+        start(
+            json!({"pre_tokenizer": pre_tokenizer, "decoder": level(false), "model": {"unk_token": null}}),
+        )
     };
     let gpt2 = train(&bytes(level(false)), 1200, &text(&["<|endoftext|>"]), true);
-    let llama3 = train(&bytes(split(LLAMA3)), 1200, &text(&["<|begin_of_text|>", "<|endoftext|>"]), true);
+    let llama3 = train(
+        &bytes(split(LLAMA3)),
+        1200,
+        &text(&["<|begin_of_text|>", "<|endoftext|>"]),
+        true,
+    );
     let llama3 = with(
         &llama3,
         json!({"post_processor": {"type": "Sequence", "processors": [level(false), bos("<|begin_of_text|>", 0)]}}),
@@ -110,7 +140,10 @@ pub fn all() -> Vec<(&'static str, Value)> {
     let partial = train(&bytes(level(false)), 500, &text(&["<unk>"]), false);
 
     let bytes_of = (0..=255u8).map(|byte| format!("<0x{byte:02X}>"));
-    let names: Vec<String> = text(&["<unk>", "<s>", "</s>"]).into_iter().chain(bytes_of).collect();
+    let names: Vec<String> = text(&["<unk>", "<s>", "</s>"])
+        .into_iter()
+        .chain(bytes_of)
+        .collect();
     let meta = |scheme: &str, split: bool| json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": split});
     let decoders = json!([{"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"},
         {"type": "Strip", "content": " ", "start": 1, "stop": 0}]);
@@ -152,13 +185,25 @@ pub fn all() -> Vec<(&'static str, Value)> {
         let mut json = json.clone();
         let vocab = json["model"]["vocab"].as_object().expect("an object");
         let old = json["added_tokens"].as_array().expect("a list");
-        let new =
-            old.iter().filter(|token| token["content"].as_str().is_none_or(|text| !vocab.contains_key(text))).count();
-        let id = vocab.get(content).cloned().unwrap_or_else(|| (vocab.len() + new).into());
+        let new = old
+            .iter()
+            .filter(|token| {
+                token["content"]
+                    .as_str()
+                    .is_none_or(|text| !vocab.contains_key(text))
+            })
+            .count();
+        let id = vocab
+            .get(content)
+            .cloned()
+            .unwrap_or_else(|| (vocab.len() + new).into());
         let mut token = json!({"id": id, "content": content, "single_word": false, "lstrip": false, "rstrip": false,
             "normalized": false, "special": true});
         set(&mut token, flags);
-        json["added_tokens"].as_array_mut().expect("a list").push(token);
+        json["added_tokens"]
+            .as_array_mut()
+            .expect("a list")
+            .push(token);
         json
     };
     let strips = added(&gpt2, "</s>", json!({"lstrip": true, "rstrip": true}));
@@ -180,7 +225,10 @@ pub fn all() -> Vec<(&'static str, Value)> {
     vec![
         ("gpt2", gpt2.clone()),
         ("gpt2-wide", wide),
-        ("gpt2-prefix", with(&gpt2, json!({"pre_tokenizer": level(true)}))),
+        (
+            "gpt2-prefix",
+            with(&gpt2, json!({"pre_tokenizer": level(true)})),
+        ),
         (
             "gpt2-split",
             with(
@@ -210,14 +258,32 @@ pub fn all() -> Vec<(&'static str, Value)> {
             ),
         ),
         ("llama3", llama3.clone()),
-        ("llama3-ignore-merges", with(&gaps, json!({"model": {"ignore_merges": true}}))),
+        (
+            "llama3-ignore-merges",
+            with(&gaps, json!({"model": {"ignore_merges": true}})),
+        ),
         ("llama3-gaps", gaps),
         ("gpt4", with(&llama3, json!({"pre_tokenizer": split(GPT4)}))),
-        ("qwen2", with(&llama3, json!({"pre_tokenizer": split(QWEN2)}))),
+        (
+            "qwen2",
+            with(&llama3, json!({"pre_tokenizer": split(QWEN2)})),
+        ),
         ("llama2-few-bytes", few_bytes),
         ("llama2-unknown", with(&llama2, json!({"model": plain}))),
-        ("llama2-unknown-apart", with(&llama2, json!({"model": {"byte_fallback": false, "fuse_unk": false}}))),
-        ("mistral", with(&llama2, json!({"normalizer": null, "pre_tokenizer": meta("first", false)}))),
+        (
+            "llama2-unknown-apart",
+            with(
+                &llama2,
+                json!({"model": {"byte_fallback": false, "fuse_unk": false}}),
+            ),
+        ),
+        (
+            "mistral",
+            with(
+                &llama2,
+                json!({"normalizer": null, "pre_tokenizer": meta("first", false)}),
+            ),
+        ),
         (
             "metaspace",
             with(

@@ -10,7 +10,9 @@ pub fn classes() -> Vec<u8> {
     let mut classes = vec![0; 0x11_0000];
     for (number, pattern) in [(1, r"\p{L}"), (2, r"\p{N}"), (3, r"\s")] {
         let hir = regex_syntax::parse(pattern).expect("a pattern");
-        let HirKind::Class(Class::Unicode(class)) = hir.kind() else { panic!("{pattern} is a class") };
+        let HirKind::Class(Class::Unicode(class)) = hir.kind() else {
+            panic!("{pattern} is a class")
+        };
         for range in class.ranges() {
             classes[range.start() as usize..=range.end() as usize].fill(number);
         }

@@ -58,31 +58,54 @@ fn once(model: &Model) -> Result<Value> {
 }
 
 fn share(figures: &Value) -> Result<f64> {
-    figures.get("share").and_then(Value::as_f64).context("host_bench printed no share")
+    figures
+        .get("share")
+        .and_then(Value::as_f64)
+        .context("host_bench printed no share")
 }
 
 /// One line if a whole token is too slow beside the bare loop.
 pub fn missed(figures: &Value) -> Option<String> {
     let share = share(figures).unwrap_or(0.0);
-    (share < LEAST_SHARE)
-        .then(|| format!("target: this machine: share {share:.3} of the bare loop, at least {LEAST_SHARE}"))
+    (share < LEAST_SHARE).then(|| {
+        format!("target: this machine: share {share:.3} of the bare loop, at least {LEAST_SHARE}")
+    })
 }
 
 /// The ratios: rates of a machine that others share would say little.
 pub fn table(figures: &Value) -> Table {
     let mut table = Table::new(&["<this machine", "ratio"]);
     let ratio = |value: &Value, key: &str| {
-        value.get(key).and_then(Value::as_f64).map_or("–".to_owned(), |r| format!("{r:.2}"))
+        value
+            .get(key)
+            .and_then(Value::as_f64)
+            .map_or("–".to_owned(), |r| format!("{r:.2}"))
     };
-    let backend = figures.get("backend").and_then(Value::as_str).unwrap_or("unknown backend");
-    table.row([format!("whole token to the bare loop ({backend})"), ratio(figures, "share")]);
-    table.row(["whole token to the plain loop".to_owned(), ratio(figures, "share_of_plain_loop")]);
-    for size in figures.get("matvec").and_then(Value::as_array).into_iter().flatten() {
+    let backend = figures
+        .get("backend")
+        .and_then(Value::as_str)
+        .unwrap_or("unknown backend");
+    table.row([
+        format!("whole token to the bare loop ({backend})"),
+        ratio(figures, "share"),
+    ]);
+    table.row([
+        "whole token to the plain loop".to_owned(),
+        ratio(figures, "share_of_plain_loop"),
+    ]);
+    for size in figures
+        .get("matvec")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
         let dimension = |key: &str| size.get(key).map_or_else(String::new, Value::to_string);
         let name = format!("`matvec_i8` {}×{}", dimension("cols"), dimension("rows"));
-        for (key, than) in
-            [("to_scalar", "the scalar kernel"), ("to_plain", "the plain loop"), ("to_bare", "the bare loop")]
-        {
+        for (key, than) in [
+            ("to_scalar", "the scalar kernel"),
+            ("to_plain", "the plain loop"),
+            ("to_bare", "the bare loop"),
+        ] {
             table.row([format!("{name} to {than}"), ratio(size, key)]);
         }
     }
@@ -98,6 +121,10 @@ mod tests {
         let figures = |share: f64| serde_json::json!({ "backend": "x", "share": share, "matvec": [{ "rows": 64, "cols": 32, "to_scalar": 12.345 }] });
         assert_eq!(missed(&figures(0.35)), None);
         assert!(missed(&figures(0.34)).is_some() && missed(&Value::Null).is_some());
-        assert!(table(&figures(0.5)).markdown().contains("| `matvec_i8` 32×64 to the scalar kernel | 12.35 |"));
+        assert!(
+            table(&figures(0.5))
+                .markdown()
+                .contains("| `matvec_i8` 32×64 to the scalar kernel | 12.35 |")
+        );
     }
 }

@@ -7,7 +7,10 @@ use anyhow::{Context, Result};
 use super::figures::Figures;
 use crate::made::Made;
 
-const MADE: Made = Made { document: "docs/kernels.md", command: "cargo xtask bench --bless" };
+const MADE: Made = Made {
+    document: "docs/kernels.md",
+    command: "cargo xtask bench --bless",
+};
 /// In front of the version of the compiler that the figures are of.
 const COMPILER: &str = "rustc ";
 
@@ -26,10 +29,15 @@ impl Record {
     }
 
     fn parse(made: &str) -> Result<Self> {
-        let rustc = made.split_once(COMPILER).and_then(|(_, rest)| rest.split_whitespace().next());
+        let rustc = made
+            .split_once(COMPILER)
+            .and_then(|(_, rest)| rest.split_whitespace().next());
         let first = made.find("| case |").context("no figures")?;
         let table = made[first..].split("\n\n").next().unwrap_or_default();
-        Ok(Self { rustc: rustc.context("no compiler version")?.to_owned(), figures: Figures::read(table)? })
+        Ok(Self {
+            rustc: rustc.context("no compiler version")?.to_owned(),
+            figures: Figures::read(table)?,
+        })
     }
 }
 
@@ -51,8 +59,13 @@ mod tests {
         let table = "| case | per | m4 |\n|---|---|---|\n| a | MAC | 1.000 |\n";
         let made = whole("1.2.3", &format!("{table}\nmore\n\n| case | x |\n"));
         let record = Record::parse(&made).expect("just written");
-        assert_eq!((record.rustc.as_str(), record.figures.get("a", "m4")), ("1.2.3", Some(1.0)));
-        assert!(Record::parse("").is_err() && Record::parse(&whole("1.2.3", "no figures")).is_err());
+        assert_eq!(
+            (record.rustc.as_str(), record.figures.get("a", "m4")),
+            ("1.2.3", Some(1.0))
+        );
+        assert!(
+            Record::parse("").is_err() && Record::parse(&whole("1.2.3", "no figures")).is_err()
+        );
     }
 
     #[test]

@@ -16,7 +16,11 @@ pub struct Target {
 }
 
 const fn target(case: &'static str, machine: &'static str, must: f64) -> Target {
-    Target { case, machine, must }
+    Target {
+        case,
+        machine,
+        must,
+    }
 }
 
 /// All of them.
@@ -69,9 +73,17 @@ impl Target {
 
     /// Case, machine, bound, figure, standing.
     pub fn cells(&self, figures: &Figures) -> [String; 5] {
-        let figure = figures.get(self.case, self.machine).map_or_else(|| "–".to_owned(), number);
+        let figure = figures
+            .get(self.case, self.machine)
+            .map_or_else(|| "–".to_owned(), number);
         let standing = self.standing(figures).name().to_owned();
-        [self.case.to_owned(), self.machine.to_owned(), number(self.must), figure, standing]
+        [
+            self.case.to_owned(),
+            self.machine.to_owned(),
+            number(self.must),
+            figure,
+            standing,
+        ]
     }
 
     /// The same as an object.
@@ -89,7 +101,10 @@ impl Target {
 /// All targets of the machines that ran.
 pub fn table(figures: &Figures) -> Table {
     let mut table = Table::new(&["<target", "<machine", "at most", "measured", "<"]);
-    for target in TARGETS.iter().filter(|target| figures.machines.iter().any(|name| name == target.machine)) {
+    for target in TARGETS
+        .iter()
+        .filter(|target| figures.machines.iter().any(|name| name == target.machine))
+    {
         table.row(target.cells(figures));
     }
     table
@@ -100,7 +115,10 @@ mod tests {
     use super::*;
 
     fn figures(value: &str) -> Figures {
-        Figures::read(&format!("| case | per | m4 |\n|---|---|---|\n| a | MAC | {value} |\n")).expect("a table")
+        Figures::read(&format!(
+            "| case | per | m4 |\n|---|---|---|\n| a | MAC | {value} |\n"
+        ))
+        .expect("a table")
     }
 
     #[test]
@@ -108,6 +126,9 @@ mod tests {
         let bound = target("a", "m4", 1.2);
         assert!(!bound.is_missed(&figures("1.200")));
         assert!(bound.is_missed(&figures("1.201")) && bound.is_missed(&figures("–")));
-        assert!(!target("a", "m55", 1.2).is_missed(&figures("9.000")), "m55 did not run");
+        assert!(
+            !target("a", "m55", 1.2).is_missed(&figures("9.000")),
+            "m55 did not run"
+        );
     }
 }

@@ -34,7 +34,12 @@ const ESP_HEADER_BYTES: u64 = 0x20;
 impl Boot {
     /// Checks what `read` gives of the image at an address: `read(address, count)` are bytes, none where the image has no byte. `entry` is the
     /// ELF file's entry point.
-    pub fn check(self, map: &Map, entry: u64, read: &dyn Fn(u64, usize) -> Option<Vec<u8>>) -> Result<()> {
+    pub fn check(
+        self,
+        map: &Map,
+        entry: u64,
+        read: &dyn Fn(u64, usize) -> Option<Vec<u8>>,
+    ) -> Result<()> {
         let start = map.flash.first().context("a map without flash")?.start;
         match self {
             Self::Vectors => vectors(map, start, entry, read),
@@ -47,7 +52,10 @@ impl Boot {
                 definition(start, is_riscv, read)?;
                 match is_riscv {
                     true => {
-                        ensure!(entry == start, "the entry point {entry:#x} is not the first byte of the flash");
+                        ensure!(
+                            entry == start,
+                            "the entry point {entry:#x} is not the first byte of the flash"
+                        );
                         Ok(())
                     }
                     false => vectors(map, start, entry, read),
@@ -56,7 +64,10 @@ impl Boot {
             Self::AppDescriptor => {
                 let address = start + ESP_HEADER_BYTES;
                 let word = read(address, 4).and_then(|bytes| words(&bytes).first().copied());
-                ensure!(word == Some(DESCRIPTION), "no application descriptor at {address:#x}");
+                ensure!(
+                    word == Some(DESCRIPTION),
+                    "no application descriptor at {address:#x}"
+                );
                 Ok(())
             }
         }
@@ -64,16 +75,30 @@ impl Boot {
 }
 
 /// Stack pointer and reset vector.
-fn vectors(map: &Map, address: u64, entry: u64, read: &dyn Fn(u64, usize) -> Option<Vec<u8>>) -> Result<()> {
-    let table = words(&read(address, 8).with_context(|| format!("no vector table at {address:#x}"))?);
-    let &[stack, reset] = table.as_slice() else { bail!("half a vector table") };
+fn vectors(
+    map: &Map,
+    address: u64,
+    entry: u64,
+    read: &dyn Fn(u64, usize) -> Option<Vec<u8>>,
+) -> Result<()> {
+    let table =
+        words(&read(address, 8).with_context(|| format!("no vector table at {address:#x}"))?);
+    let &[stack, reset] = table.as_slice() else {
+        bail!("half a vector table")
+    };
     let (stack, reset) = (u64::from(stack), u64::from(reset));
     ensure!(
         stack % 8 == 0 && map.ram.start < stack && stack <= map.ram.end,
         "the stack begins at {stack:#x}, outside the RAM, or askew"
     );
-    ensure!(reset % 2 == 1, "the reset vector {reset:#x} is no Thumb address");
-    ensure!(reset == entry | 1, "the reset vector is {reset:#x}, the entry point {entry:#x}");
+    ensure!(
+        reset % 2 == 1,
+        "the reset vector {reset:#x} is no Thumb address"
+    );
+    ensure!(
+        reset == entry | 1,
+        "the reset vector is {reset:#x}, the entry point {entry:#x}"
+    );
     ensure!(
         map.flash.iter().any(|flash| flash.contains(&(reset - 1))),
         "the reset vector {reset:#x} is not in the flash"
@@ -85,7 +110,10 @@ fn vectors(map: &Map, address: u64, entry: u64, read: &dyn Fn(u64, usize) -> Opt
 fn second_stage(stage: &[u8]) -> Result<()> {
     let (code, stored) = stage.split_last_chunk::<4>().context("no CRC")?;
     let (found, stored) = (crc32_mpeg2(code), u32::from_le_bytes(*stored));
-    ensure!(found == stored, "the second boot stage has the CRC {found:08x}, stored is {stored:08x}");
+    ensure!(
+        found == stored,
+        "the second boot stage has the CRC {found:08x}, stored is {stored:08x}"
+    );
     Ok(())
 }
 
@@ -99,22 +127,37 @@ fn crc32_mpeg2(bytes: &[u8]) -> u32 {
 }
 
 /// A block of one image type item: an executable for this chip and these cores, in a ring of itself.
-fn definition(start: u64, is_riscv: bool, read: &dyn Fn(u64, usize) -> Option<Vec<u8>>) -> Result<()> {
-    let found = (start..start + DEFINITION_BYTES).step_by(4).find_map(|address| {
-        let block = words(&read(address, 20)?);
-        (block.first() == Some(&BLOCK[0])).then_some(block)
-    });
-    let block = found.with_context(|| format!("no image definition in the first {DEFINITION_BYTES} bytes"))?;
+fn definition(
+    start: u64,
+    is_riscv: bool,
+    read: &dyn Fn(u64, usize) -> Option<Vec<u8>>,
+) -> Result<()> {
+    let found = (start..start + DEFINITION_BYTES)
+        .step_by(4)
+        .find_map(|address| {
+            let block = words(&read(address, 20)?);
+            (block.first() == Some(&BLOCK[0])).then_some(block)
+        });
+    let block = found
+        .with_context(|| format!("no image definition in the first {DEFINITION_BYTES} bytes"))?;
     // Item IMAGE_TYPE of one word: executable, secure, RP2350, and the kind of core.
     let item = 0x1021_0142 | if is_riscv { 0x0100_0000 } else { 0 };
     // Item LAST, which tells the one word before it; then the distance to the next block.
     let expected = [BLOCK[0], item, 0x0000_01ff, 0, BLOCK[1]];
-    ensure!(block == expected, "the image definition is {block:08x?}, not {expected:08x?}");
+    ensure!(
+        block == expected,
+        "the image definition is {block:08x?}, not {expected:08x?}"
+    );
     Ok(())
 }
 
 fn words(bytes: &[u8]) -> Vec<u32> {
-    bytes.as_chunks().0.iter().map(|word| u32::from_le_bytes(*word)).collect()
+    bytes
+        .as_chunks()
+        .0
+        .iter()
+        .map(|word| u32::from_le_bytes(*word))
+        .collect()
 }
 
 #[cfg(test)]
@@ -124,7 +167,11 @@ mod tests {
     const START: u64 = 0x1000_0000;
 
     fn map() -> Map {
-        Map { flash: std::iter::once(START..START + 0x1000).collect(), model: 0..0, ram: 0x2000_0000..0x2000_1000 }
+        Map {
+            flash: std::iter::once(START..START + 0x1000).collect(),
+            model: 0..0,
+            ram: 0x2000_0000..0x2000_1000,
+        }
     }
 
     /// What `boot` says of an image that begins with these words.
@@ -173,9 +220,19 @@ mod tests {
         let riscv = Boot::ImageDefinition { is_riscv: true };
         assert!(verdict(riscv, START, &at(0)).is_ok() && verdict(riscv, START, &at(1019)).is_ok());
         assert!(verdict(riscv, START, &at(1024)).is_err(), "beyond 4 KiB");
-        assert!(verdict(riscv, START + 4, &at(3)).is_err(), "enters elsewhere");
+        assert!(
+            verdict(riscv, START + 4, &at(3)).is_err(),
+            "enters elsewhere"
+        );
         let arm = Boot::ImageDefinition { is_riscv: false };
-        assert!(verdict(arm, START + 0x101, &[vec![0x2000_1000, 0x1000_0101], block.to_vec()].concat()).is_err());
+        assert!(
+            verdict(
+                arm,
+                START + 0x101,
+                &[vec![0x2000_1000, 0x1000_0101], block.to_vec()].concat()
+            )
+            .is_err()
+        );
     }
 
     #[test]

@@ -21,7 +21,15 @@ use crate::{paths, process, setup};
 const BOARD: &str = "stm32f405";
 const EMULATOR: &str = "qemu-system-arm";
 /// The machine with the chip, and its first three serial lines, of which the third is the board's.
-const MACHINE: [&str; 7] = ["-M", "netduinoplus2", "-nographic", "-serial", "null", "-serial", "null"];
+const MACHINE: [&str; 7] = [
+    "-M",
+    "netduinoplus2",
+    "-nographic",
+    "-serial",
+    "null",
+    "-serial",
+    "null",
+];
 /// What the firmware shows when it waits for a line.
 const PROMPT: &str = "\r\n> ";
 /// Peak stack of a conversation: three quarters of what every image has at least.
@@ -43,7 +51,9 @@ pub enum Outcome {
 
 /// Talks to the board.
 pub fn check() -> Result<Outcome> {
-    let Some(board) = BOARDS.iter().find(|board| board.name == BOARD) else { bail!("no board {BOARD}") };
+    let Some(board) = BOARDS.iter().find(|board| board.name == BOARD) else {
+        bail!("no board {BOARD}")
+    };
     if process::find(EMULATOR).is_none() {
         return Ok(Outcome::Skipped(format!("no {EMULATOR}")));
     }
@@ -57,23 +67,44 @@ pub fn check() -> Result<Outcome> {
     line.until(PROMPT)?;
     for command in ["/temperature 0".to_owned(), format!("/length {LENGTH}")] {
         let answer = line.ask(&command)?;
-        ensure!(answer.starts_with("temperature 0,"), "{command}: the board says {answer:?}");
+        ensure!(
+            answer.starts_with("temperature 0,"),
+            "{command}: the board says {answer:?}"
+        );
     }
     let expected = greedy(&model, "ROMEO:")?;
     let answer = line.ask("ROMEO:")?;
-    ensure!(answer == expected, "ROMEO: goes on as {answer:?}, on the host as {expected:?}");
+    ensure!(
+        answer == expected,
+        "ROMEO: goes on as {answer:?}, on the host as {expected:?}"
+    );
     // What was saved is what is gone on from, whatever came between.
     let saved = line.ask("/save")?;
-    ensure!(saved.starts_with("saved "), "/save: the board says {saved:?}");
+    ensure!(
+        saved.starts_with("saved "),
+        "/save: the board says {saved:?}"
+    );
     let first = line.ask("JULIET:")?;
     let other = line.ask("JULIET:")?;
     let restored = line.ask("/restore")?;
-    ensure!(restored.starts_with("restored "), "/restore: the board says {restored:?}");
+    ensure!(
+        restored.starts_with("restored "),
+        "/restore: the board says {restored:?}"
+    );
     let again = line.ask("JULIET:")?;
-    ensure!(first == again, "after /restore JULIET: goes on as {again:?}, not as {first:?}");
-    ensure!(first != other, "the position in the text changes nothing: {first:?}");
+    ensure!(
+        first == again,
+        "after /restore JULIET: goes on as {again:?}, not as {first:?}"
+    );
+    ensure!(
+        first != other,
+        "the position in the text changes nothing: {first:?}"
+    );
     let stack_bytes = line.deepest(&(board.map()?.ram), sizes.statics)?;
-    ensure!(stack_bytes <= STACK_BYTES, "the stack took {stack_bytes} bytes, at most {STACK_BYTES} are meant to");
+    ensure!(
+        stack_bytes <= STACK_BYTES,
+        "the stack took {stack_bytes} bytes, at most {STACK_BYTES} are meant to"
+    );
     Ok(Outcome::Right { stack_bytes })
 }
 
@@ -83,7 +114,10 @@ fn greedy(model: &Model, prompt: &str) -> Result<String> {
     let model = file.model();
     let mut memory = Memory::of(&model);
     let mut session = memory.session(&model)?;
-    let mut sampler = Sampler::new(SamplerConfig { temperature: 0.0, ..SamplerConfig::default() });
+    let mut sampler = Sampler::new(SamplerConfig {
+        temperature: 0.0,
+        ..SamplerConfig::default()
+    });
     for byte in prompt.bytes() {
         session.step(byte.into())?;
     }
@@ -109,12 +143,18 @@ impl Line {
         let files = ["serial", "monitor", "ram"]
             .map(|name| paths::target_dir().join(format!("boards/{name}-{}", std::process::id())));
         files.iter().for_each(|file| _ = fs::remove_file(file));
-        let [serial, monitor, _] = files.each_ref().map(|file| file.display().to_string().replace(',', ",,"));
+        let [serial, monitor, _] = files
+            .each_ref()
+            .map(|file| file.display().to_string().replace(',', ",,"));
         // The emulator waits for the other end of the line, so nothing that the firmware says is lost.
         let mut emulator = Command::new(EMULATOR)
             .args(MACHINE)
             .args(["-serial", &format!("unix:{serial},server=on,wait=on")])
-            .args(["-monitor", &format!("unix:{monitor},server=on,wait=off"), "-kernel"])
+            .args([
+                "-monitor",
+                &format!("unix:{monitor},server=on,wait=off"),
+                "-kernel",
+            ])
             .arg(image)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -135,7 +175,11 @@ impl Line {
                 }
             }
         };
-        Ok(Self { emulator, files, stream })
+        Ok(Self {
+            emulator,
+            files,
+            stream,
+        })
     }
 
     /// Types a line and returns the answer, without what was typed and the next prompt.
@@ -144,7 +188,9 @@ impl Line {
         self.stream.write_all(b"\r")?;
         let shown = self.until(PROMPT)?;
         let echo = format!("{typed}\r\n");
-        let answer = shown.strip_prefix(&echo).with_context(|| format!("{typed:?} is shown as {shown:?}"))?;
+        let answer = shown
+            .strip_prefix(&echo)
+            .with_context(|| format!("{typed:?} is shown as {shown:?}"))?;
         Ok(answer.to_owned())
     }
 
@@ -154,10 +200,18 @@ impl Line {
         let mut monitor = UnixStream::connect(monitor).context("the emulator's monitor")?;
         until(&mut monitor, "(qemu) ")?;
         let (start, length) = (ram.start + statics, ram.end - ram.start - statics);
-        writeln!(monitor, "pmemsave {start:#x} {length} \"{}\"", dump.display())?;
+        writeln!(
+            monitor,
+            "pmemsave {start:#x} {length} \"{}\"",
+            dump.display()
+        )?;
         until(&mut monitor, "\n(qemu) ")?;
         let bytes = fs::read(dump).context("the emulator saved no RAM")?;
-        ensure!(bytes.len() as u64 == length, "the emulator saved {} bytes of RAM, not {length}", bytes.len());
+        ensure!(
+            bytes.len() as u64 == length,
+            "the emulator saved {} bytes of RAM, not {length}",
+            bytes.len()
+        );
         let free = bytes.iter().take_while(|&&byte| byte == 0).count();
         Ok(length - free as u64)
     }
@@ -174,18 +228,28 @@ fn until(stream: &mut UnixStream, mark: &str) -> Result<String> {
     let mut bytes = Vec::new();
     while !bytes.ends_with(mark.as_bytes()) {
         let left = end.saturating_duration_since(Instant::now());
-        ensure!(!left.is_zero(), "no {mark:?} within {} s, but {:?}", LIMIT.as_secs(), String::from_utf8_lossy(&bytes));
+        ensure!(
+            !left.is_zero(),
+            "no {mark:?} within {} s, but {:?}",
+            LIMIT.as_secs(),
+            String::from_utf8_lossy(&bytes)
+        );
         stream.set_read_timeout(Some(left))?;
         let mut byte = [0];
         match stream.read(&mut byte) {
-            Ok(0) => bail!("the emulator closed the line after {:?}", String::from_utf8_lossy(&bytes)),
+            Ok(0) => bail!(
+                "the emulator closed the line after {:?}",
+                String::from_utf8_lossy(&bytes)
+            ),
             Ok(_) => bytes.extend(byte),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
             Err(error) => return Err(error).context("the serial line"),
         }
     }
     bytes.truncate(bytes.len() - mark.len());
-    Ok(str::from_utf8(&bytes).context("the board shows no UTF-8")?.to_owned())
+    Ok(str::from_utf8(&bytes)
+        .context("the board shows no UTF-8")?
+        .to_owned())
 }
 
 impl Drop for Line {

@@ -45,16 +45,35 @@ impl Row {
         let file = OwnedModel::read(&model.path).map_err(|error| anyhow!("{error}"))?;
         let demand = Demand::of(&file.model(), file.bytes().len());
         let session = demand.state_bytes + demand.scratch_bytes;
-        let speed = demand.on(chip).speed.filter(|_| board.is_planned).map(|speed| speed.tokens_per_second);
-        let speed =
-            speed.map_or("–".to_owned(), |speed| format!("{} to {}", rounded(speed.low), rounded(speed.high)));
-        let other = sizes.statics.checked_sub(session).context("the session's buffers are not among the statics")?;
-        let cells = [board.name.to_owned(), board.target.to_owned(), model.name.clone()]
-            .into_iter()
-            .chain([sizes.code, demand.model_bytes, session, other, sizes.stack].map(|bytes| bytes.to_string()))
-            .chain([speed])
-            .collect();
-        Ok(Self { board, cells, rustc: setup::device_rustc(board.target).context("no compiler")? })
+        let speed = demand
+            .on(chip)
+            .speed
+            .filter(|_| board.is_planned)
+            .map(|speed| speed.tokens_per_second);
+        let speed = speed.map_or("–".to_owned(), |speed| {
+            format!("{} to {}", rounded(speed.low), rounded(speed.high))
+        });
+        let other = sizes
+            .statics
+            .checked_sub(session)
+            .context("the session's buffers are not among the statics")?;
+        let cells = [
+            board.name.to_owned(),
+            board.target.to_owned(),
+            model.name.clone(),
+        ]
+        .into_iter()
+        .chain(
+            [sizes.code, demand.model_bytes, session, other, sizes.stack]
+                .map(|bytes| bytes.to_string()),
+        )
+        .chain([speed])
+        .collect();
+        Ok(Self {
+            board,
+            cells,
+            rustc: setup::device_rustc(board.target).context("no compiler")?,
+        })
     }
 }
 
@@ -65,19 +84,29 @@ impl fmt::Display for Row {
             .zip(&self.cells)
             .skip(2)
             .map(|(head, cell)| format!("{} {cell}", head.trim_start_matches('<')));
-        write!(f, "{}: {}", self.board.name, named.collect::<Vec<_>>().join(", "))
+        write!(
+            f,
+            "{}: {}",
+            self.board.name,
+            named.collect::<Vec<_>>().join(", ")
+        )
     }
 }
 
 /// Two digits: it is an estimate.
 fn rounded(figure: f64) -> String {
-    if figure < 10.0 { format!("{figure:.1}") } else { format!("{figure:.0}") }
+    if figure < 10.0 {
+        format!("{figure:.1}")
+    } else {
+        format!("{figure:.0}")
+    }
 }
 
 /// All boards.
 pub fn table(rows: &[Row]) -> Table {
     let mut table = Table::new(&HEADS);
-    rows.iter().for_each(|row| table.row(row.cells.iter().cloned()));
+    rows.iter()
+        .for_each(|row| table.row(row.cells.iter().cloned()));
     table
 }
 
@@ -89,8 +118,10 @@ pub fn made(rows: &[Row]) -> String {
 
 /// Where `rows` are not those that `made` has; a board that it lacks is a difference.
 pub fn differences(made: &str, rows: &[Row]) -> Result<Vec<String>> {
-    let compiler =
-        made.split_once(COMPILER).and_then(|(_, rest)| rest.split([';', ' ']).next()).context("no compiler")?;
+    let compiler = made
+        .split_once(COMPILER)
+        .and_then(|(_, rest)| rest.split([';', ' ']).next())
+        .context("no compiler")?;
     let recorded: Vec<Vec<&str>> = made
         .lines()
         .filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"))
@@ -111,7 +142,10 @@ pub fn differences(made: &str, rows: &[Row]) -> Result<Vec<String>> {
                 false => old == new,
             };
             if !same {
-                found.push(format!("{name}: {} is {new}, recorded is {old}", head.trim_start_matches('<')));
+                found.push(format!(
+                    "{name}: {} is {new}, recorded is {old}",
+                    head.trim_start_matches('<')
+                ));
             }
         }
     }
@@ -119,7 +153,9 @@ pub fn differences(made: &str, rows: &[Row]) -> Result<Vec<String>> {
 }
 
 fn near(old: &str, new: &str) -> bool {
-    let (Ok(old), Ok(new)) = (old.parse::<u64>(), new.parse::<u64>()) else { return false };
+    let (Ok(old), Ok(new)) = (old.parse::<u64>(), new.parse::<u64>()) else {
+        return false;
+    };
     old.abs_diff(new) * 100 <= old * TOLERANCE_PERCENT
 }
 
@@ -130,9 +166,16 @@ mod tests {
 
     fn row(code: u64, model: u64) -> Row {
         let numbers = [code, model, 3, 4, 5].map(|number| number.to_string());
-        let cells =
-            ["nrf52840-dk", "t", "m"].map(str::to_owned).into_iter().chain(numbers).chain(["1 to 2".to_owned()]);
-        Row { board: &BOARDS[0], cells: cells.collect(), rustc: "1.2.3".to_owned() }
+        let cells = ["nrf52840-dk", "t", "m"]
+            .map(str::to_owned)
+            .into_iter()
+            .chain(numbers)
+            .chain(["1 to 2".to_owned()]);
+        Row {
+            board: &BOARDS[0],
+            cells: cells.collect(),
+            rustc: "1.2.3".to_owned(),
+        }
     }
 
     #[test]
@@ -140,10 +183,29 @@ mod tests {
         let made = made(&[row(10_000, 700)]);
         let count = |row: Row| differences(&made, &[row]).expect("whole").len();
         assert_eq!((count(row(10_000, 700)), count(row(10_200, 700))), (0, 0));
-        assert_eq!((count(row(10_201, 700)), count(row(9_799, 700)), count(row(10_000, 701))), (1, 1, 1));
+        assert_eq!(
+            (
+                count(row(10_201, 700)),
+                count(row(9_799, 700)),
+                count(row(10_000, 701))
+            ),
+            (1, 1, 1)
+        );
         // The code of another compiler is not compared, the model is.
-        assert_eq!(count(Row { rustc: "1.2.4".to_owned(), ..row(20_000, 701) }), 1);
-        assert_eq!(count(Row { board: &BOARDS[1], ..row(10_000, 700) }), 1);
+        assert_eq!(
+            count(Row {
+                rustc: "1.2.4".to_owned(),
+                ..row(20_000, 701)
+            }),
+            1
+        );
+        assert_eq!(
+            count(Row {
+                board: &BOARDS[1],
+                ..row(10_000, 700)
+            }),
+            1
+        );
         assert!(differences("", &[]).is_err());
     }
 }

@@ -39,20 +39,46 @@ pub fn build(board: &Board, model: &Model) -> Result<PathBuf> {
     fs::create_dir_all(&images)?;
     // The two kinds of Pico 2, and two checkouts, share a name.
     let _lock = paths::lock("boards")?;
-    eprintln!("{}: building for {} with {}", board.name, board.target, model.name);
-    let mut command = setup::device_cargo(board.target).with_context(|| format!("no core for {}", board.target))?;
-    command.current_dir(board.path()).env("SLA_MODEL", &model.path);
+    eprintln!(
+        "{}: building for {} with {}",
+        board.name, board.target, model.name
+    );
+    let mut command = setup::device_cargo(board.target)
+        .with_context(|| format!("no core for {}", board.target))?;
     command
-        .args(["build", "--release", "--locked", "--bin", board.binary, "--target", board.target, "--target-dir"])
+        .current_dir(board.path())
+        .env("SLA_MODEL", &model.path);
+    command
+        .args([
+            "build",
+            "--release",
+            "--locked",
+            "--bin",
+            board.binary,
+            "--target",
+            board.target,
+            "--target-dir",
+        ])
         .arg(&target_dir);
     let output = process::run(&mut command, BUILD_LIMIT)?;
     if output.status.is_none() {
-        bail!("{}: the build took more than {} s", board.name, BUILD_LIMIT.as_secs());
+        bail!(
+            "{}: the build took more than {} s",
+            board.name,
+            BUILD_LIMIT.as_secs()
+        );
     }
     if !output.success() {
-        bail!("{}: {}", board.name, qemu::image::explain(&String::from_utf8_lossy(&output.stderr)));
+        bail!(
+            "{}: {}",
+            board.name,
+            qemu::image::explain(&String::from_utf8_lossy(&output.stderr))
+        );
     }
-    let built = target_dir.join(board.target).join("release").join(board.binary);
+    let built = target_dir
+        .join(board.target)
+        .join("release")
+        .join(board.binary);
     let path = images.join(format!("{}-{}.elf", board.binary, board.target));
     fs::copy(&built, &path).with_context(|| format!("cannot copy {}", built.display()))?;
     Ok(path)
@@ -61,7 +87,8 @@ pub fn build(board: &Board, model: &Model) -> Result<PathBuf> {
 /// Checks the image `path` of `board` with `model` against the board's memory map.
 pub fn check(board: &Board, model: &Model, path: &Path) -> Result<Sizes> {
     let data = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let model = fs::read(&model.path).with_context(|| format!("cannot read {}", model.path.display()))?;
+    let model =
+        fs::read(&model.path).with_context(|| format!("cannot read {}", model.path.display()))?;
     Parts::read(&data, &board.map()?)
         .and_then(|parts| parts.judge(&model, &board.map()?, board.boot))
         .with_context(|| format!("the image of {}", board.name))
@@ -88,7 +115,9 @@ struct Parts<'a> {
 impl<'a> Parts<'a> {
     fn read(data: &'a [u8], map: &Map) -> Result<Self> {
         let file = ElfFile32::<Endianness>::parse(data).context("no ELF file of 32 bits")?;
-        let model = file.symbols().find(|symbol| symbol.name() == Ok(MODEL) && symbol.kind() == SymbolKind::Data);
+        let model = file
+            .symbols()
+            .find(|symbol| symbol.name() == Ok(MODEL) && symbol.kind() == SymbolKind::Data);
         Ok(Self {
             loads: loads(&file, data)?,
             entry: file.entry(),
@@ -103,37 +132,63 @@ impl<'a> Parts<'a> {
         for load in &self.loads {
             let end = load.address + load.bytes.len() as u64;
             ensure!(
-                map.flash.iter().chain([&map.model]).any(|region| covers(region, load.address, end)),
+                map.flash.iter().chain([&map.model]).any(|region| covers(
+                    region,
+                    load.address,
+                    end
+                )),
                 "{:#x} to {end:#x} is to be written, which is in no region of the flash",
                 load.address
             );
-            ensure!(free <= load.address, "two pieces are to be written to {:#x}", load.address);
+            ensure!(
+                free <= load.address,
+                "two pieces are to be written to {:#x}",
+                load.address
+            );
             free = end;
         }
-        boot.check(map, self.entry, &|address, count| self.bytes(address, count))?;
+        boot.check(map, self.entry, &|address, count| {
+            self.bytes(address, count)
+        })?;
         let address = self.model;
         ensure!(
             covers(&map.model, address, address + model.len() as u64),
             "the model lies at {address:#x}, outside its region {:#x?}",
             map.model
         );
-        ensure!(boot == Boot::AppDescriptor || address == map.model.start, "the model does not begin its region");
-        ensure!(address.is_multiple_of(16), "the model lies at {address:#x}, no multiple of 16");
         ensure!(
-            self.bytes(address, model.len()).is_some_and(|bytes| bytes == model),
+            boot == Boot::AppDescriptor || address == map.model.start,
+            "the model does not begin its region"
+        );
+        ensure!(
+            address.is_multiple_of(16),
+            "the model lies at {address:#x}, no multiple of 16"
+        );
+        ensure!(
+            self.bytes(address, model.len())
+                .is_some_and(|bytes| bytes == model),
             "the model at {address:#x} is not the file"
         );
         let written: u64 = self.loads.iter().map(|load| load.bytes.len() as u64).sum();
         let stack = (map.ram.end - map.ram.start).saturating_sub(self.statics);
-        ensure!(stack >= STACK_BYTES, "{stack} bytes of RAM are left for the stack, {STACK_BYTES} are needed");
-        Ok(Sizes { code: written - model.len() as u64, statics: self.statics, stack })
+        ensure!(
+            stack >= STACK_BYTES,
+            "{stack} bytes of RAM are left for the stack, {STACK_BYTES} are needed"
+        );
+        Ok(Sizes {
+            code: written - model.len() as u64,
+            statics: self.statics,
+            stack,
+        })
     }
 
     /// `count` bytes of what is written at `address`.
     fn bytes(&self, address: u64, count: usize) -> Option<Vec<u8>> {
         self.loads.iter().find_map(|load| {
             let at = usize::try_from(address.checked_sub(load.address)?).ok()?;
-            load.bytes.get(at..at.checked_add(count)?).map(<[u8]>::to_vec)
+            load.bytes
+                .get(at..at.checked_add(count)?)
+                .map(<[u8]>::to_vec)
         })
     }
 }
@@ -141,10 +196,20 @@ impl<'a> Parts<'a> {
 fn loads<'a>(file: &ElfFile32<'a, Endianness>, data: &'a [u8]) -> Result<Vec<Load<'a>>> {
     let endian = file.endian();
     let mut loads = Vec::new();
-    for header in file.elf_program_headers().iter().filter(|header| header.p_type(endian) == PT_LOAD) {
-        let bytes = header.data(endian, data).ok().context("a segment is cut off")?;
+    for header in file
+        .elf_program_headers()
+        .iter()
+        .filter(|header| header.p_type(endian) == PT_LOAD)
+    {
+        let bytes = header
+            .data(endian, data)
+            .ok()
+            .context("a segment is cut off")?;
         if !bytes.is_empty() {
-            loads.push(Load { address: header.p_paddr(endian).into(), bytes });
+            loads.push(Load {
+                address: header.p_paddr(endian).into(),
+                bytes,
+            });
         }
     }
     loads.sort_by_key(|load| load.address);
@@ -154,8 +219,7 @@ fn loads<'a>(file: &ElfFile32<'a, Endianness>, data: &'a [u8]) -> Result<Vec<Loa
 fn statics(file: &ElfFile32<Endianness>, ram: &Range<u64>) -> u64 {
     let mut end = ram.start;
     for section in file.sections() {
-        let is_loaded =
-            matches!(section.flags(), SectionFlags::Elf { sh_flags } if sh_flags & u64::from(SHF_ALLOC) != 0);
+        let is_loaded = matches!(section.flags(), SectionFlags::Elf { sh_flags } if sh_flags & u64::from(SHF_ALLOC) != 0);
         // riscv-rt and esp-hal give names to what is left.
         let is_left = matches!(section.name(), Ok(".heap" | ".stack"));
         if is_loaded && !is_left && section.size() > 0 && ram.contains(&section.address()) {
@@ -179,10 +243,27 @@ mod tests {
     fn judged(change: impl FnOnce(&mut Parts<'static>, &mut Map)) -> Result<Sizes> {
         // Stack pointer 0x2000_8000, reset vector 9; code.
         const CODE: &[u8] = &[0, 0x80, 0, 0x20, 9, 0, 0, 0, 0, 0, 0, 0];
-        let mut map =
-            Map { flash: std::iter::once(0..0x100).collect(), model: 0x100..0x200, ram: 0x2000_0000..0x2000_8000 };
-        let loads = vec![Load { address: 0, bytes: CODE }, Load { address: 0x100, bytes: &MODEL }];
-        let mut parts = Parts { loads, entry: 9, model: 0x100, statics: 1000 };
+        let mut map = Map {
+            flash: std::iter::once(0..0x100).collect(),
+            model: 0x100..0x200,
+            ram: 0x2000_0000..0x2000_8000,
+        };
+        let loads = vec![
+            Load {
+                address: 0,
+                bytes: CODE,
+            },
+            Load {
+                address: 0x100,
+                bytes: &MODEL,
+            },
+        ];
+        let mut parts = Parts {
+            loads,
+            entry: 9,
+            model: 0x100,
+            statics: 1000,
+        };
         change(&mut parts, &mut map);
         parts.judge(&MODEL, &map, Boot::Vectors)
     }
@@ -190,7 +271,14 @@ mod tests {
     #[test]
     fn a_whole_image_has_its_sizes() {
         let sizes = judged(|_, _| {}).expect("whole");
-        assert_eq!(sizes, Sizes { code: 12, statics: 1000, stack: 0x8000 - 1000 });
+        assert_eq!(
+            sizes,
+            Sizes {
+                code: 12,
+                statics: 1000,
+                stack: 0x8000 - 1000
+            }
+        );
     }
 
     #[test]
@@ -199,7 +287,9 @@ mod tests {
             let error = judged(change).expect_err(text);
             assert!(format!("{error:#}").contains(text), "{error:#}");
         };
-        says("in no region of the flash", |parts, _| parts.loads[1].address = 0x1f0);
+        says("in no region of the flash", |parts, _| {
+            parts.loads[1].address = 0x1f0
+        });
         says("in no region of the flash", |parts, map| {
             // Across two regions: what is erased for one is part of the other.
             parts.loads[0].address = 0xf8;
@@ -214,8 +304,12 @@ mod tests {
         says("no multiple of 16", |parts, map| {
             (parts.loads[1].address, parts.model, map.model.start) = (0x108, 0x108, 0x108);
         });
-        says("is not the file", |parts, _| parts.loads[1].bytes = &[7; 31]);
-        says("is not the file", |parts, _| parts.loads[1].bytes = &[8; 32]);
+        says("is not the file", |parts, _| {
+            parts.loads[1].bytes = &[7; 31]
+        });
+        says("is not the file", |parts, _| {
+            parts.loads[1].bytes = &[8; 32]
+        });
         says("left for the stack", |parts, _| parts.statics = 0x4001);
         says("reset vector", |parts, _| parts.entry = 11);
     }

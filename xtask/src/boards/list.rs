@@ -142,25 +142,41 @@ pub struct Map {
 impl Board {
     /// Where its manifest is.
     pub fn path(&self) -> PathBuf {
-        paths::root().join("firmware-examples/boards").join(self.folder)
+        paths::root()
+            .join("firmware-examples/boards")
+            .join(self.folder)
     }
 
     /// Its memory map.
     pub fn map(&self) -> Result<Map> {
-        let Some(name) = self.map else { return Ok(esp32_c3()) };
+        let Some(name) = self.map else {
+            return Ok(esp32_c3());
+        };
         let path = self.path().join(name);
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text =
+            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let range = |name| region(&text, name).map(|(origin, length)| origin..origin + length);
-        let required = |name| range(name).with_context(|| format!("no region {name} in {}", path.display()));
-        let flash = range("BOOT2").into_iter().chain([required("FLASH")?]).collect();
-        Ok(Map { flash, model: required("MODEL")?, ram: required("RAM")? })
+        let required =
+            |name| range(name).with_context(|| format!("no region {name} in {}", path.display()));
+        let flash = range("BOOT2")
+            .into_iter()
+            .chain([required("FLASH")?])
+            .collect();
+        Ok(Map {
+            flash,
+            model: required("MODEL")?,
+            ram: required("RAM")?,
+        })
     }
 
     /// What it has for a model: a session, and a saved one.
     pub fn room(&self) -> Result<Room> {
         let map = self.map()?;
         let length = |range: &Range<u64>| range.end - range.start;
-        Ok(Room { flash_bytes: length(&map.model), ram_bytes: length(&map.ram).saturating_sub(RESERVE_BYTES) / 2 })
+        Ok(Room {
+            flash_bytes: length(&map.model),
+            ram_bytes: length(&map.ram).saturating_sub(RESERVE_BYTES) / 2,
+        })
     }
 }
 
@@ -170,9 +186,19 @@ impl Board {
 fn esp32_c3() -> Map {
     const APPLICATION: u64 = 0x3f_0000;
     const RAM: u64 = 313 << 10;
-    let (constants, code) = (0x3c00_0000..0x3c00_0000 + APPLICATION, 0x4200_0000..0x4200_0000 + APPLICATION);
-    let (data, fast_code) = (0x3fc8_0000..0x3fc8_0000 + RAM, 0x4038_0000..0x4037_c000 + RAM);
-    Map { flash: vec![constants.clone(), code, data.clone(), fast_code], model: constants, ram: data }
+    let (constants, code) = (
+        0x3c00_0000..0x3c00_0000 + APPLICATION,
+        0x4200_0000..0x4200_0000 + APPLICATION,
+    );
+    let (data, fast_code) = (
+        0x3fc8_0000..0x3fc8_0000 + RAM,
+        0x4038_0000..0x4037_c000 + RAM,
+    );
+    Map {
+        flash: vec![constants.clone(), code, data.clone(), fast_code],
+        model: constants,
+        ram: data,
+    }
 }
 
 #[cfg(test)]
@@ -183,22 +209,48 @@ mod tests {
 
     #[test]
     fn every_board_lies_within_its_chip() {
-        let within = |inner: &Range<u64>, start: u64, bytes: u64| start <= inner.start && inner.end <= start + bytes;
+        let within = |inner: &Range<u64>, start: u64, bytes: u64| {
+            start <= inner.start && inner.end <= start + bytes
+        };
         for board in &BOARDS {
-            let (map, chip) = (board.map().expect(board.name), Chip::find(board.chip).expect(board.chip));
-            assert!(crate::setup::TARGETS.contains(&board.target), "{}", board.name);
-            assert!(chip.ram.iter().any(|ram| within(&map.ram, ram.address, ram.bytes)), "{}", board.name);
+            let (map, chip) = (
+                board.map().expect(board.name),
+                Chip::find(board.chip).expect(board.chip),
+            );
+            assert!(
+                crate::setup::TARGETS.contains(&board.target),
+                "{}",
+                board.name
+            );
+            assert!(
+                chip.ram
+                    .iter()
+                    .any(|ram| within(&map.ram, ram.address, ram.bytes)),
+                "{}",
+                board.name
+            );
             if board.boot != Boot::AppDescriptor {
                 for range in map.flash.iter().chain([&map.model]) {
-                    assert!(within(range, chip.flash.address, chip.flash.bytes), "{}: {range:x?}", board.name);
+                    assert!(
+                        within(range, chip.flash.address, chip.flash.bytes),
+                        "{}: {range:x?}",
+                        board.name
+                    );
                 }
-                let apart = |flash: &Range<u64>| flash.end <= map.model.start || map.model.end <= flash.start;
+                let apart = |flash: &Range<u64>| {
+                    flash.end <= map.model.start || map.model.end <= flash.start
+                };
                 assert!(map.flash.iter().all(apart), "{}", board.name);
             }
             // What flashes it by `cargo run` has to mean the same chip.
-            let config = fs::read_to_string(board.path().join(".cargo/config.toml")).expect(board.name);
+            let config =
+                fs::read_to_string(board.path().join(".cargo/config.toml")).expect(board.name);
             if let Some(name) = &chip.probe_rs {
-                assert!(config.contains(&format!("\"probe-rs\", \"run\", \"--chip\", \"{name}\"")), "{}", board.name);
+                assert!(
+                    config.contains(&format!("\"probe-rs\", \"run\", \"--chip\", \"{name}\"")),
+                    "{}",
+                    board.name
+                );
             }
         }
     }

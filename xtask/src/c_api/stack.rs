@@ -15,7 +15,10 @@ fn bounds<'h>(header: &'h str) -> Vec<Bound<'h>> {
     let row = |line: &'h str| {
         let mut words = line.strip_prefix("//   ")?.split_whitespace();
         let bytes = words.next()?.parse().ok()?;
-        Some(Bound { bytes, functions: words.collect() })
+        Some(Bound {
+            bytes,
+            functions: words.collect(),
+        })
     };
     header.lines().filter_map(row).collect()
 }
@@ -24,8 +27,12 @@ fn bounds<'h>(header: &'h str) -> Vec<Bound<'h>> {
 fn most(outputs: &[String]) -> Result<BTreeMap<&str, u64>> {
     let mut most = BTreeMap::new();
     for line in outputs.iter().flat_map(|output| output.lines()) {
-        let (name, bytes) = line.split_once(' ').with_context(|| format!("the stack: {line:?}"))?;
-        let bytes: u64 = bytes.parse().with_context(|| format!("the stack: {line:?}"))?;
+        let (name, bytes) = line
+            .split_once(' ')
+            .with_context(|| format!("the stack: {line:?}"))?;
+        let bytes: u64 = bytes
+            .parse()
+            .with_context(|| format!("the stack: {line:?}"))?;
         let entry = most.entry(name).or_insert(0);
         *entry = bytes.max(*entry);
     }
@@ -42,17 +49,25 @@ pub fn check(header: &str, outputs: &[String]) -> Result<Vec<String>> {
     for Bound { bytes, functions } in bounds {
         let mut largest = ("", 0);
         for name in functions {
-            let used = *most.get(name).with_context(|| format!("no model shows what stack {name} takes"))?;
+            let used = *most
+                .get(name)
+                .with_context(|| format!("no model shows what stack {name} takes"))?;
             if used > bytes {
                 bail!("{name} takes {used} bytes of stack, sla.h says at most {bytes}");
             }
-            largest = if used > largest.1 { (name, used) } else { largest };
+            largest = if used > largest.1 {
+                (name, used)
+            } else {
+                largest
+            };
         }
         let (name, used) = largest;
         if 2 * used <= bytes {
             bail!("sla.h says up to {bytes} bytes of stack where {name} takes most, {used}");
         }
-        notes.push(format!("{name}: {used} bytes of stack on the M4 (at most {bytes})"));
+        notes.push(format!(
+            "{name}: {used} bytes of stack on the M4 (at most {bytes})"
+        ));
     }
     Ok(notes)
 }
@@ -71,11 +86,20 @@ mod tests {
         };
         let good = "sla_a: 64 bytes of stack on the M4 (at most 64); sla_c: 101 bytes of stack on the M4 (at most 200)";
         assert_eq!(says(&["sla_a 64\nsla_b 8\n", "sla_a 8\nsla_c 101\n"]), good);
-        assert_eq!(says(&["sla_a 68\nsla_b 8\nsla_c 101\n"]), "sla_a takes 68 bytes of stack, sla.h says at most 64");
-        assert_eq!(says(&["sla_a 64\nsla_c 101\n"]), "no model shows what stack sla_b takes");
+        assert_eq!(
+            says(&["sla_a 68\nsla_b 8\nsla_c 101\n"]),
+            "sla_a takes 68 bytes of stack, sla.h says at most 64"
+        );
+        assert_eq!(
+            says(&["sla_a 64\nsla_c 101\n"]),
+            "no model shows what stack sla_b takes"
+        );
         let idle = "sla.h says up to 200 bytes of stack where sla_c takes most, 100";
         assert_eq!(says(&["sla_a 64\nsla_b 8\nsla_c 100\n"]), idle);
         assert!(says(&["error: step"]).contains("the stack"));
-        assert_eq!(check("", &[]).map_err(|error| error.to_string()), Err("sla.h has no table of the stack".into()));
+        assert_eq!(
+            check("", &[]).map_err(|error| error.to_string()),
+            Err("sla.h has no table of the stack".into())
+        );
     }
 }

@@ -36,12 +36,23 @@ mod tests {
 
     #[test]
     fn exact_figures_are_found_and_none_is_negative() {
-        let row = |a: f64, b: f64, sum: f64| Equation { terms: vec![(0, a / sum), (1, b / sum)] };
+        let row = |a: f64, b: f64, sum: f64| Equation {
+            terms: vec![(0, a / sum), (1, b / sum)],
+        };
         // 3a + b, exactly.
-        let found = nonnegative_least_squares(&[row(1.0, 0.0, 3.0), row(2.0, 5.0, 11.0), row(4.0, 1.0, 13.0)], 3);
-        assert!((found[0] - 3.0).abs() < 1e-9 && (found[1] - 1.0).abs() < 1e-9 && found[2] == 0.0, "{found:?}");
+        let found = nonnegative_least_squares(
+            &[row(1.0, 0.0, 3.0), row(2.0, 5.0, 11.0), row(4.0, 1.0, 13.0)],
+            3,
+        );
+        assert!(
+            (found[0] - 3.0).abs() < 1e-9 && (found[1] - 1.0).abs() < 1e-9 && found[2] == 0.0,
+            "{found:?}"
+        );
         // Exactness would take a negative second figure.
         let found = nonnegative_least_squares(&[row(1.0, 1.0, 1.0), row(1.0, 2.0, 0.5)], 2);
-        assert!(found[1] == 0.0 && found[0] > 0.5 && found[0] < 1.0, "{found:?}");
+        assert!(
+            found[1] == 0.0 && found[0] > 0.5 && found[0] < 1.0,
+            "{found:?}"
+        );
     }
 }

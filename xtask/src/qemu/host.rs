@@ -17,7 +17,10 @@ type Runs = Mutex<HashMap<(PathBuf, u32), Arc<OnceLock<Result<u32, String>>>>>;
 /// must agree. A second call with the same arguments waits for the first and costs nothing.
 pub fn reference(model: &Model, tokens: u32) -> Result<u32> {
     static RUNS: OnceLock<Runs> = OnceLock::new();
-    let mut runs = RUNS.get_or_init(Runs::default).lock().unwrap_or_else(PoisonError::into_inner);
+    let mut runs = RUNS
+        .get_or_init(Runs::default)
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
     let run = Arc::clone(runs.entry((model.path.clone(), tokens)).or_default());
     drop(runs);
     let outcome = run.get_or_init(|| both(model, tokens).map_err(|error| format!("{error:#}")));
@@ -30,7 +33,10 @@ pub fn text(model: &Model, prompt: &[u8], tokens: u32, seed: u32) -> Result<Vec<
     let model = file.model();
     let mut memory = file.memory();
     let mut session = memory.session(&model)?;
-    let mut sampler = Sampler::new(SamplerConfig { seed: seed.into(), ..SamplerConfig::default() });
+    let mut sampler = Sampler::new(SamplerConfig {
+        seed: seed.into(),
+        ..SamplerConfig::default()
+    });
     for &byte in prompt {
         sampler.observe(byte.into());
         session.step(byte.into())?;
@@ -54,7 +60,11 @@ fn both(model: &Model, tokens: u32) -> Result<u32> {
     let scalar = sla_kernels::with_scalar(|| digest(model, tokens)).with_context(failed)?;
     let simd = digest(model, tokens).with_context(failed)?;
     if scalar != simd {
-        bail!("{}: the host's own digests differ: scalar {scalar:08x}, {} {simd:08x}", model.name, backend());
+        bail!(
+            "{}: the host's own digests differ: scalar {scalar:08x}, {} {simd:08x}",
+            model.name,
+            backend()
+        );
     }
     Ok(scalar)
 }

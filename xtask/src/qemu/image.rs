@@ -52,24 +52,39 @@ pub fn build(
     let _lock = paths::lock("firmware")?;
     let with = [
         model.map(|model| format!(" with {}", model.name)),
-        features.backbone.map(|backbone| format!(" with {backbone} alone")),
+        features
+            .backbone
+            .map(|backbone| format!(" with {backbone} alone")),
     ];
     let with: String = with.into_iter().flatten().collect();
-    eprintln!("{}: building {} for {}{with}", machine.name, binaries.join(" and "), machine.target);
-    let mut command =
-        setup::device_cargo(&machine.target).with_context(|| format!("no core for {}", machine.target))?;
-    command.current_dir(&machine.folder).env_remove("SLA_MODEL").env_remove("SLA_SNAPSHOT");
+    eprintln!(
+        "{}: building {} for {}{with}",
+        machine.name,
+        binaries.join(" and "),
+        machine.target
+    );
+    let mut command = setup::device_cargo(&machine.target)
+        .with_context(|| format!("no core for {}", machine.target))?;
+    command
+        .current_dir(&machine.folder)
+        .env_remove("SLA_MODEL")
+        .env_remove("SLA_SNAPSHOT");
     if let Some(model) = model {
         command.env("SLA_MODEL", &model.path);
     }
     if let Some(path) = features.snapshot {
         command.env("SLA_SNAPSHOT", path);
     }
-    command.args(["build", "--release", "--locked", "--target-dir"]).arg(&target_dir);
+    command
+        .args(["build", "--release", "--locked", "--target-dir"])
+        .arg(&target_dir);
     for binary in binaries {
         command.args(["--bin", binary]);
     }
-    for feature in [(features.log, "defmt"), (model.is_none(), "external-model")].iter().filter(|(wanted, _)| *wanted) {
+    for feature in [(features.log, "defmt"), (model.is_none(), "external-model")]
+        .iter()
+        .filter(|(wanted, _)| *wanted)
+    {
         command.args(["--features", feature.1]);
     }
     if let Some(backbone) = features.backbone {
@@ -83,11 +98,25 @@ pub fn build(
         bail!("{}", explain(&String::from_utf8_lossy(&output.stderr)));
     }
     let copy = |binary: &&str| {
-        let name = [&machine.name, *binary, &std::process::id().to_string(), &serial()].join("-");
+        let name = [
+            &machine.name,
+            *binary,
+            &std::process::id().to_string(),
+            &serial(),
+        ]
+        .join("-");
         let path = images.join(name + ".elf");
-        let built = target_dir.join(&machine.target).join("release").join(binary);
+        let built = target_dir
+            .join(&machine.target)
+            .join("release")
+            .join(binary);
         fs::copy(&built, &path).with_context(|| format!("cannot copy {}", built.display()))?;
-        let image = Image { machine: machine.clone(), path, is_logging: features.log, is_loading: model.is_none() };
+        let image = Image {
+            machine: machine.clone(),
+            path,
+            is_logging: features.log,
+            is_loading: model.is_none(),
+        };
         let stack = image.stack_bytes()?;
         if stack < STACK_BYTES {
             bail!("the image leaves {stack} bytes of RAM for the stack, {STACK_BYTES} are needed");
@@ -130,12 +159,15 @@ impl Drop for Image {
 
 /// Bytes of .text and .rodata of an ELF file.
 pub fn code_bytes(path: &Path) -> Result<u64> {
-    sum_of_sections(path, |name, _, _| name.starts_with(".text") || name.starts_with(".rodata"))
+    sum_of_sections(path, |name, _, _| {
+        name.starts_with(".text") || name.starts_with(".rodata")
+    })
 }
 
 fn sum_of_sections(path: &Path, counts: impl Fn(&str, u64, bool) -> bool) -> Result<u64> {
     let data = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let file = object::File::parse(&*data).with_context(|| format!("{} is no ELF file", path.display()))?;
+    let file = object::File::parse(&*data)
+        .with_context(|| format!("{} is no ELF file", path.display()))?;
     let counted = file.sections().filter(|section| {
         let flags = section.flags();
         let is_loaded = matches!(flags, SectionFlags::Elf { sh_flags } if sh_flags & u64::from(elf::SHF_ALLOC) != 0);
@@ -146,14 +178,25 @@ fn sum_of_sections(path: &Path, counts: impl Fn(&str, u64, bool) -> bool) -> Res
 
 /// One line for what a failed build says.
 pub fn explain(text: &str) -> String {
-    let overflow = text.lines().find(|line| line.contains("will not fit in region"));
+    let overflow = text
+        .lines()
+        .find(|line| line.contains("will not fit in region"));
     if let Some(line) = overflow {
         let message = line.rsplit("error: ").next().unwrap_or(line).trim();
         return format!("the image does not fit this machine: {message}");
     }
     let error = text.lines().find(|line| line.starts_with("error"));
-    let place = text.lines().map(str::trim).find(|line| line.starts_with("--> "));
-    format!("the build failed: {} {}", error.unwrap_or("no message"), place.unwrap_or_default()).trim_end().to_owned()
+    let place = text
+        .lines()
+        .map(str::trim)
+        .find(|line| line.starts_with("--> "));
+    format!(
+        "the build failed: {} {}",
+        error.unwrap_or("no message"),
+        place.unwrap_or_default()
+    )
+    .trim_end()
+    .to_owned()
 }
 
 #[cfg(test)]

@@ -42,11 +42,16 @@ pub struct Machine {
 impl Machine {
     /// The machines that `names` choose.
     pub fn choose(names: &[String]) -> Result<Vec<Self>> {
-        if let Some(unknown) = names.iter().find(|name| *name != "all" && !ORDER.contains(&name.as_str())) {
+        if let Some(unknown) = names
+            .iter()
+            .find(|name| *name != "all" && !ORDER.contains(&name.as_str()))
+        {
             bail!("no machine {unknown}: choose {} or all", ORDER.join(", "));
         }
         let all = names.iter().any(|name| name == "all");
-        let chosen = ORDER.iter().filter(|name| all || names.iter().any(|wanted| wanted == *name));
+        let chosen = ORDER
+            .iter()
+            .filter(|name| all || names.iter().any(|wanted| wanted == *name));
         chosen.map(|name| Self::read(name)).collect()
     }
 
@@ -57,22 +62,34 @@ impl Machine {
 
     /// What there is for a model: all RAM but a reserve where the model is known to the image, else its arena.
     pub fn room(&self, is_loaded: bool) -> Room {
-        let ram_bytes = if is_loaded { self.arena_bytes } else { self.ram_bytes.saturating_sub(RESERVE_BYTES) };
-        Room { flash_bytes: self.model_bytes, ram_bytes }
+        let ram_bytes = if is_loaded {
+            self.arena_bytes
+        } else {
+            self.ram_bytes.saturating_sub(RESERVE_BYTES)
+        };
+        Room {
+            flash_bytes: self.model_bytes,
+            ram_bytes,
+        }
     }
 
     fn read(name: &str) -> Result<Self> {
-        let folder = paths::root().join("firmware-examples").join(format!("qemu-{name}"));
+        let folder = paths::root()
+            .join("firmware-examples")
+            .join(format!("qemu-{name}"));
         let (config, map) = (folder.join(".cargo/config.toml"), folder.join("memory.x"));
         let config_text = read_text(&config)?;
         let target = value(&config_text, "target").and_then(|text| serde_json::from_str(text).ok());
         let runner = value(&config_text, "runner").and_then(|text| serde_json::from_str(text).ok());
         let map_text = read_text(&map)?;
-        let region_of =
-            |name| region(&map_text, name).with_context(|| format!("no {name} region in {}", map.display()));
+        let region_of = |name| {
+            region(&map_text, name)
+                .with_context(|| format!("no {name} region in {}", map.display()))
+        };
         let (model_address, model_bytes) = region_of("MODEL")?;
         let (ram_address, ram_bytes) = region_of("RAM")?;
-        let arena = value(&config_text, "SLA_ARENA_BYTES").and_then(|text| text.trim_matches('"').parse().ok());
+        let arena = value(&config_text, "SLA_ARENA_BYTES")
+            .and_then(|text| text.trim_matches('"').parse().ok());
         Ok(Self {
             name: name.to_owned(),
             target: target.with_context(|| format!("no target in {}", config.display()))?,
@@ -81,7 +98,8 @@ impl Machine {
             model_bytes,
             ram_address,
             ram_bytes,
-            arena_bytes: arena.with_context(|| format!("no SLA_ARENA_BYTES in {}", config.display()))?,
+            arena_bytes: arena
+                .with_context(|| format!("no SLA_ARENA_BYTES in {}", config.display()))?,
             folder,
         })
     }
@@ -93,12 +111,23 @@ fn read_text(path: &Path) -> Result<String> {
 
 /// The right side of `key = ...`; strings and lists of strings on one line read the same in TOML and JSON.
 fn value<'a>(text: &'a str, key: &str) -> Option<&'a str> {
-    text.lines().find_map(|line| line.trim().strip_prefix(key)?.trim_start().strip_prefix('=').map(str::trim))
+    text.lines().find_map(|line| {
+        line.trim()
+            .strip_prefix(key)?
+            .trim_start()
+            .strip_prefix('=')
+            .map(str::trim)
+    })
 }
 
 /// Origin and length of a region in a linker script's MEMORY block.
 pub fn region(text: &str, name: &str) -> Option<(u64, u64)> {
-    let line = text.lines().find_map(|line| line.trim().strip_prefix(name)?.trim_start().strip_prefix(':'))?;
+    let line = text.lines().find_map(|line| {
+        line.trim()
+            .strip_prefix(name)?
+            .trim_start()
+            .strip_prefix(':')
+    })?;
     let mut parts = line.split(',').filter_map(|part| part.split('=').nth(1));
     Some((number(parts.next()?)?, number(parts.next()?)?))
 }
@@ -122,14 +151,28 @@ mod tests {
 
     #[test]
     fn every_machine_folder_reads() {
-        let machines = Machine::choose(&["all".to_owned()]).expect("the folders are in the repository");
+        let machines =
+            Machine::choose(&["all".to_owned()]).expect("the folders are in the repository");
         assert_eq!(machines.len(), ORDER.len());
         for machine in machines {
-            assert!(machine.emulator().starts_with("qemu-system-"), "{}", machine.name);
-            assert_eq!(machine.runner.last().map(String::as_str), Some("-kernel"), "{}", machine.name);
+            assert!(
+                machine.emulator().starts_with("qemu-system-"),
+                "{}",
+                machine.name
+            );
+            assert_eq!(
+                machine.runner.last().map(String::as_str),
+                Some("-kernel"),
+                "{}",
+                machine.name
+            );
             assert!(setup_knows(&machine.target), "{}", machine.target);
             assert!(machine.model_bytes >= 192 << 10, "{}", machine.name);
-            assert!(machine.room(true).ram_bytes <= machine.room(false).ram_bytes, "{}", machine.name);
+            assert!(
+                machine.room(true).ram_bytes <= machine.room(false).ram_bytes,
+                "{}",
+                machine.name
+            );
         }
     }
 

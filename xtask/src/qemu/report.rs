@@ -51,16 +51,28 @@ pub struct Row {
 
 impl Row {
     /// Reads a `@bench` line; an error if the digests differ.
-    pub fn new(image: &Image, model: &Model, run: &Finished, host_digest: u32, tokens: u32) -> Result<Self> {
+    pub fn new(
+        image: &Image,
+        model: &Model,
+        run: &Finished,
+        host_digest: u32,
+        tokens: u32,
+    ) -> Result<Self> {
         let digest = u32::from_str_radix(run.text("digest")?, 16)?;
         if digest != host_digest {
-            bail!("digest {digest:08x}, but the host's is {host_digest:08x} ({}, {tokens} tokens)", model.name);
+            bail!(
+                "digest {digest:08x}, but the host's is {host_digest:08x} ({}, {tokens} tokens)",
+                model.name
+            );
         }
         let done = run.number("tokens")?;
         if done != u64::from(tokens) {
             bail!("the firmware ran {done} tokens instead of {tokens}");
         }
-        let at = |key, position| run.number(key).map(|count| (tokens > position).then_some(count));
+        let at = |key, position| {
+            run.number(key)
+                .map(|count| (tokens > position).then_some(count))
+        };
         Ok(Self {
             machine: image.machine.name.clone(),
             model: model.name.clone(),
@@ -131,14 +143,22 @@ pub fn cases(run: &Finished) -> Result<Vec<Case>> {
 /// Reads a `@prompt` line: the firmware has compared the logits with those of single steps.
 pub fn prompt(model: &Model, run: &Finished) -> Result<Case> {
     let (units, insns) = (run.number("tokens")?, run.number("insns")?);
-    Ok(Case { name: format!("prompt{units}:{}", model.name), unit: "token".to_owned(), units, insns })
+    Ok(Case {
+        name: format!("prompt{units}:{}", model.name),
+        unit: "token".to_owned(),
+        units,
+        insns,
+    })
 }
 
 /// Reads a `@conformance` line: backend and number of cases; an error if a case failed or none ran.
 pub fn conformance(run: &Finished) -> Result<(String, u64)> {
     let (cases, failures) = (run.number("cases")?, run.number("failures")?);
     if failures > 0 || cases == 0 {
-        bail!("{failures} of {cases} cases differ from the scalar oracle: {}", run.text("failed")?);
+        bail!(
+            "{failures} of {cases} cases differ from the scalar oracle: {}",
+            run.text("failed")?
+        );
     }
     Ok((run.text("backend")?.to_owned(), cases))
 }
@@ -170,7 +190,11 @@ pub fn table(rows: &[&Row]) -> String {
     for row in rows {
         table.row([
             row.machine.clone(),
-            format!("{}{}", row.model, if row.note.is_some() { " *" } else { "" }),
+            format!(
+                "{}{}",
+                row.model,
+                if row.note.is_some() { " *" } else { "" }
+            ),
             format!("{:08x}", row.digest),
             format!("{:08x}", row.host_digest),
             row.tokens.to_string(),
@@ -186,6 +210,8 @@ pub fn table(rows: &[&Row]) -> String {
             row.code_bytes.to_string(),
         ]);
     }
-    let notes = rows.iter().filter_map(|row| Some(format!("* {}: {}\n", row.machine, row.note.as_ref()?)));
+    let notes = rows
+        .iter()
+        .filter_map(|row| Some(format!("* {}: {}\n", row.machine, row.note.as_ref()?)));
     table.render() + &notes.collect::<String>()
 }

@@ -37,7 +37,14 @@ pub struct Resumed {
 
 impl std::fmt::Display for Resumed {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        let Self { position, digest, snapshot_bytes, restore_insns, save_insns, self_test_insns } = self;
+        let Self {
+            position,
+            digest,
+            snapshot_bytes,
+            restore_insns,
+            save_insns,
+            self_test_insns,
+        } = self;
         write!(
             f,
             "from position {position}, digest {digest:08x} as on the host; a snapshot of {snapshot_bytes} bytes: restored in \
@@ -56,20 +63,37 @@ struct Expected {
 
 /// On each chosen machine the largest measured language model that fits it.
 pub fn resume(options: &Options) -> Result<Vec<Report<Resumed>>> {
-    let models: Vec<Model> = models::MEASURED.into_iter().map(models::shipped_as).collect::<Result<_>>()?;
+    let models: Vec<Model> = models::MEASURED
+        .into_iter()
+        .map(models::shipped_as)
+        .collect::<Result<_>>()?;
     let plan = |machine: &Machine| {
-        let model = models.iter().find(|model| model.fits(machine.room(false))).context("no model is small enough")?;
+        let model = models
+            .iter()
+            .find(|model| model.fits(machine.room(false)))
+            .context("no model is small enough")?;
         let path = snapshot_path(model);
         let unfinished = path.with_extension(std::process::id().to_string());
         fs::create_dir_all(path.parent().context("a path with a folder")?)?;
         fs::write(&unfinished, expected(model, options.tokens)?.snapshot)?;
         fs::rename(&unfinished, &path)?;
-        let features = Features { snapshot: Some(&path), ..Features::default() };
+        let features = Features {
+            snapshot: Some(&path),
+            ..Features::default()
+        };
         let images = image::build(machine, &["resume"], Some(model), features)?;
-        Ok(images.into_iter().map(|image| Task::new("resume", Arc::new(image), model.clone(), None)).collect())
+        Ok(images
+            .into_iter()
+            .map(|image| Task::new("resume", Arc::new(image), model.clone(), None))
+            .collect())
     };
     let judge = |task: &Task| {
-        let finished = run::run(&task.image, &task.model, &options.arguments(), options.limit())?;
+        let finished = run::run(
+            &task.image,
+            &task.model,
+            &options.arguments(),
+            options.limit(),
+        )?;
         let expected = expected(&task.model, options.tokens)?;
         let hex = |key| Ok::<_, anyhow::Error>(u32::from_str_radix(finished.text(key)?, 16)?);
         let (digest, last) = (hex("digest")?, hex("snapshot")?);
@@ -93,14 +117,20 @@ pub fn resume(options: &Options) -> Result<Vec<Report<Resumed>>> {
 }
 
 fn snapshot_path(model: &Model) -> PathBuf {
-    paths::target_dir().join("firmware/snapshots").join(format!("{}.slas", model.name))
+    paths::target_dir()
+        .join("firmware/snapshots")
+        .join(format!("{}.slas", model.name))
 }
 
 /// By the scalar kernels and by those of this processor, which must agree.
 fn expected(model: &Model, tokens: u32) -> Result<Expected> {
     let scalar = sla_kernels::with_scalar(|| go_on(model, tokens))?;
     if scalar != go_on(model, tokens)? {
-        bail!("{}: scalar and {} kernels differ on the host", model.name, host::backend());
+        bail!(
+            "{}: scalar and {} kernels differ on the host",
+            model.name,
+            host::backend()
+        );
     }
     Ok(scalar)
 }
@@ -108,7 +138,9 @@ fn expected(model: &Model, tokens: u32) -> Result<Expected> {
 fn go_on(model: &Model, tokens: u32) -> Result<Expected> {
     let file = OwnedModel::read(&model.path)?;
     let model = file.model();
-    let prompt: Vec<u32> = (0..PROMPT).map(|i| (7 * i + 3) % model.desc().inputs).collect();
+    let prompt: Vec<u32> = (0..PROMPT)
+        .map(|i| (7 * i + 3) % model.desc().inputs)
+        .collect();
     let mut memory = Memory::for_prompts(&model);
     let mut session = memory.session(&model)?;
     session.prefill(&prompt)?;
@@ -125,5 +157,9 @@ fn go_on(model: &Model, tokens: u32) -> Result<Expected> {
         session.step(token)?;
         token = choose(&mut session);
     }
-    Ok(Expected { snapshot, digest: digest.finish(), last: session.snapshot().crc() })
+    Ok(Expected {
+        snapshot,
+        digest: digest.finish(),
+        last: session.snapshot().crc(),
+    })
 }

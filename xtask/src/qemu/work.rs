@@ -56,8 +56,18 @@ pub struct Task {
 
 impl Task {
     /// A run of `image`.
-    pub fn new(binary: &'static str, image: Arc<Image>, model: Model, note: Option<String>) -> Self {
-        Self { binary, image, model, note }
+    pub fn new(
+        binary: &'static str,
+        image: Arc<Image>,
+        model: Model,
+        note: Option<String>,
+    ) -> Self {
+        Self {
+            binary,
+            image,
+            model,
+            note,
+        }
     }
 }
 
@@ -70,14 +80,20 @@ pub fn each<T: Send>(
     seen: impl Fn(&Report<T>) + Sync,
 ) -> Result<Vec<Report<T>>> {
     let machines = Machine::choose(&options.machine)?;
-    let targets: Vec<&str> = machines.iter().map(|machine| machine.target.as_str()).collect();
+    let targets: Vec<&str> = machines
+        .iter()
+        .map(|machine| machine.target.as_str())
+        .collect();
     let missing_targets = setup::ensure_targets(&targets)?;
     let emulators = setup::ensure_qemu();
 
     let reports = Mutex::new(Vec::new());
     let finish = |place: usize, report: Report<T>| {
         seen(&report);
-        reports.lock().unwrap_or_else(PoisonError::into_inner).push((place, report));
+        reports
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push((place, report));
     };
     let (sender, receiver) = mpsc::channel::<(usize, Task)>();
     let receiver = Mutex::new(receiver);
@@ -86,12 +102,24 @@ pub fn each<T: Send>(
             let (receiver, judge, finish) = (&receiver, &judge, &finish);
             scope.spawn(move || {
                 loop {
-                    let next = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                    let next = receiver
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .recv();
                     let Ok((place, task)) = next else { return };
-                    let outcome =
-                        judge(&task).map_or_else(|error| Outcome::Failed(format!("{error:#}")), Outcome::Done);
-                    let (machine, model) = (task.image.machine.name.clone(), task.model.name.clone());
-                    finish(place, Report { machine, binary: task.binary, model, outcome });
+                    let outcome = judge(&task)
+                        .map_or_else(|error| Outcome::Failed(format!("{error:#}")), Outcome::Done);
+                    let (machine, model) =
+                        (task.image.machine.name.clone(), task.model.name.clone());
+                    finish(
+                        place,
+                        Report {
+                            machine,
+                            binary: task.binary,
+                            model,
+                            outcome,
+                        },
+                    );
                 }
             });
         }
@@ -116,7 +144,15 @@ pub fn each<T: Send>(
                 Err(outcome) => {
                     place += 1;
                     let machine = machine.name.clone();
-                    finish(place, Report { machine, binary: "", model: String::new(), outcome });
+                    finish(
+                        place,
+                        Report {
+                            machine,
+                            binary: "",
+                            model: String::new(),
+                            outcome,
+                        },
+                    );
                 }
             }
         }

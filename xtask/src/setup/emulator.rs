@@ -7,12 +7,19 @@ use super::{AARCH64, AARCH64_EMULATOR, AARCH64_LINKER, Missing, ensure_targets, 
 use crate::{paths, process};
 
 /// Emulator programs and the Debian packages that hold them.
-pub const PROGRAMS: [(&str, &str); 2] =
-    [("qemu-system-arm", "qemu-system-arm"), ("qemu-system-riscv32", "qemu-system-misc")];
+pub const PROGRAMS: [(&str, &str); 2] = [
+    ("qemu-system-arm", "qemu-system-arm"),
+    ("qemu-system-riscv32", "qemu-system-misc"),
+];
 
 /// What AArch64 needs beside a standard library, and the packages; the C library is for the linker.
-const AARCH64_PROGRAMS: [(&str, &str); 2] =
-    [(AARCH64_LINKER, "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"), (AARCH64_EMULATOR, "qemu-user")];
+const AARCH64_PROGRAMS: [(&str, &str); 2] = [
+    (
+        AARCH64_LINKER,
+        "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
+    ),
+    (AARCH64_EMULATOR, "qemu-user"),
+];
 
 /// What the firmware in C needs.
 const C_PROGRAMS: [(&str, &str); 4] = [
@@ -24,8 +31,10 @@ const C_PROGRAMS: [(&str, &str); 4] = [
 
 /// The browser that `sla eval --report` is tested in, with fonts, and others that will do.
 const BROWSER: [(&str, &str); 1] = [("chromium", "chromium fonts-liberation fonts-dejavu-core")];
-const OTHER_BROWSERS: [(&str, &str); 2] =
-    [("google-chrome", "google-chrome-stable"), ("chromium-browser", "chromium-browser")];
+const OTHER_BROWSERS: [(&str, &str); 2] = [
+    ("google-chrome", "google-chrome-stable"),
+    ("chromium-browser", "chromium-browser"),
+];
 
 const INSTALL_LIMIT: Duration = Duration::from_secs(600);
 
@@ -47,8 +56,12 @@ impl Availability {
 
 /// Makes it possible to build and run programs for [`AARCH64`] and returns what cannot be had here.
 pub fn ensure_aarch64() -> Vec<Missing> {
-    let mut missing = ensure_targets(&[AARCH64])
-        .unwrap_or_else(|error| vec![Missing { what: AARCH64.to_owned(), why: format!("{error:#}") }]);
+    let mut missing = ensure_targets(&[AARCH64]).unwrap_or_else(|error| {
+        vec![Missing {
+            what: AARCH64.to_owned(),
+            why: format!("{error:#}"),
+        }]
+    });
     missing.extend(ensure(&AARCH64_PROGRAMS).missing);
     missing
 }
@@ -66,7 +79,10 @@ pub fn ensure_c() -> Vec<Missing> {
 /// Finds a browser, or installs one.
 pub fn ensure_browser() -> Availability {
     match look(&OTHER_BROWSERS).0 {
-        found if !found.is_empty() => Availability { found, missing: Vec::new() },
+        found if !found.is_empty() => Availability {
+            found,
+            missing: Vec::new(),
+        },
         _ => ensure(&BROWSER),
     }
 }
@@ -75,14 +91,19 @@ pub fn ensure_browser() -> Availability {
 fn ensure(programs: &[(&'static str, &'static str)]) -> Availability {
     let (found, absent) = look(programs);
     if absent.is_empty() {
-        return Availability { found, missing: Vec::new() };
+        return Availability {
+            found,
+            missing: Vec::new(),
+        };
     }
     // Another command may be installing: wait for it and look again.
     let _lock = paths::lock("setup");
     let (_, absent) = look(programs);
     let reason = match absent.is_empty() {
         true => String::new(),
-        false => install(&absent).err().unwrap_or_else(|| "apt-get installed it outside the search path".to_owned()),
+        false => install(&absent)
+            .err()
+            .unwrap_or_else(|| "apt-get installed it outside the search path".to_owned()),
     };
     let (found, absent) = look(programs);
     let missing = absent
@@ -103,13 +124,20 @@ type Absent = Vec<(&'static str, &'static str)>;
 fn look(programs: &[(&'static str, &'static str)]) -> (Found, Absent) {
     let (mut found, mut absent) = (Vec::new(), Vec::new());
     for &(program, package) in programs {
-        let output = process::run(Command::new(program).arg("--version"), Duration::from_secs(10));
+        let output = process::run(
+            Command::new(program).arg("--version"),
+            Duration::from_secs(10),
+        );
         match output {
             Ok(output) if output.success() => {
                 let text = output.stdout_text();
                 found.push((
                     program,
-                    text.lines().next().unwrap_or_default().trim_start_matches("QEMU emulator ").to_owned(),
+                    text.lines()
+                        .next()
+                        .unwrap_or_default()
+                        .trim_start_matches("QEMU emulator ")
+                        .to_owned(),
                 ));
             }
             _ => absent.push((program, package)),
@@ -119,7 +147,10 @@ fn look(programs: &[(&'static str, &'static str)]) -> (Found, Absent) {
 }
 
 fn install(absent: &[(&str, &str)]) -> Result<(), String> {
-    let packages: Vec<&str> = absent.iter().flat_map(|(_, packages)| packages.split(' ')).collect();
+    let packages: Vec<&str> = absent
+        .iter()
+        .flat_map(|(_, packages)| packages.split(' '))
+        .collect();
     let update = apt(&["update"])?;
     say(format_args!("apt-get install {}", packages.join(" ")));
     let mut arguments = vec!["install", "-y", "--no-install-recommends"];
@@ -130,7 +161,12 @@ fn install(absent: &[(&str, &str)]) -> Result<(), String> {
             return Ok(());
         }
     }
-    Err(if update { "apt-get install failed" } else { "apt-get found no package server" }.to_owned())
+    Err(if update {
+        "apt-get install failed"
+    } else {
+        "apt-get found no package server"
+    }
+    .to_owned())
 }
 
 /// Runs apt-get as root. `Err` if that is impossible here, `Ok(false)` if it fails.
@@ -153,7 +189,8 @@ pub fn apt(arguments: &[&str]) -> Result<bool, String> {
         "-o",
         "DPkg::Lock::Timeout=300",
     ]);
-    let output = process::run(command.args(arguments), INSTALL_LIMIT).map_err(|error| error.to_string())?;
+    let output =
+        process::run(command.args(arguments), INSTALL_LIMIT).map_err(|error| error.to_string())?;
     if !output.success() && output.last_error_line().contains("password is required") {
         return Err("not root, and sudo asks for a password".to_owned());
     }

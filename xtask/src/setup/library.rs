@@ -29,7 +29,10 @@ impl Source {
     pub fn open(toolchain: &Toolchain) -> Result<Self> {
         let place = toolchain.sysroot.join("lib/rustlib/src/rust");
         if place.join("library/core/Cargo.toml").is_file() {
-            return Ok(Self { origin: place.display().to_string(), link: None });
+            return Ok(Self {
+                origin: place.display().to_string(),
+                link: None,
+            });
         }
         let version = toolchain.version();
         let system = PathBuf::from(format!("/usr/src/rustc-{version}"));
@@ -46,7 +49,10 @@ impl Source {
             fs::remove_file(&place)?;
         }
         symlink(&tree, &place).with_context(|| format!("cannot link {}", place.display()))?;
-        Ok(Self { origin, link: Some(place) })
+        Ok(Self {
+            origin,
+            link: Some(place),
+        })
     }
 }
 
@@ -82,15 +88,24 @@ fn fetch(version: &str) -> Result<PathBuf> {
     fs::create_dir_all(work.join("lists/partial"))?;
     fs::create_dir_all(work.join("cache/archives/partial"))?;
     for suite in SUITES {
-        say(format_args!("looking for rust-src {version} in Debian {suite}"));
-        let Some(package) = find_package(&work, suite, version)? else { continue };
+        say(format_args!(
+            "looking for rust-src {version} in Debian {suite}"
+        ));
+        let Some(package) = find_package(&work, suite, version)? else {
+            continue;
+        };
         say(format_args!("fetching rust-src {package} (45 MB)"));
         let output = process::run(
-            apt(&work, "apt-get").current_dir(&work).args(["download", &format!("rust-src={package}")]),
+            apt(&work, "apt-get")
+                .current_dir(&work)
+                .args(["download", &format!("rust-src={package}")]),
             LIMIT,
         )?;
         if !output.success() {
-            bail!("rust-src {package} cannot be fetched: {}", output.last_error_line());
+            bail!(
+                "rust-src {package} cannot be fetched: {}",
+                output.last_error_line()
+            );
         }
         unpack(&work, &tree, version)?;
         if !unpacked.join("library/core/Cargo.toml").is_file() {
@@ -98,7 +113,10 @@ fn fetch(version: &str) -> Result<PathBuf> {
         }
         return Ok(unpacked);
     }
-    bail!("no library source of version {version} in Debian ({})", SUITES.join(", "))
+    bail!(
+        "no library source of version {version} in Debian ({})",
+        SUITES.join(", ")
+    )
 }
 
 fn apt(work: &Path, program: &str) -> Command {
@@ -111,7 +129,10 @@ fn apt(work: &Path, program: &str) -> Command {
         option("Dir::Etc::SourceList", &inside("source.list")),
         option("Dir::Etc::SourceParts", "/dev/null"),
         option("Acquire::Languages", "none"),
-        option("Acquire::IndexTargets::deb::DEP-11::DefaultEnabled", "false"),
+        option(
+            "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled",
+            "false",
+        ),
         option("Acquire::Retries", "1"),
         option("Acquire::http::Timeout", "15"),
     ] {
@@ -133,8 +154,13 @@ fn find_package(work: &Path, suite: &str, version: &str) -> Result<Option<String
     }
     let listed = process::run(apt(work, "apt-cache").args(["madison", "rust-src"]), LIMIT)?;
     let text = listed.stdout_text();
-    let mut versions = text.lines().filter_map(|line| line.split('|').nth(1)).map(str::trim);
-    Ok(versions.find(|candidate| candidate.split(['+', '-', '~']).next() == Some(version)).map(str::to_owned))
+    let mut versions = text
+        .lines()
+        .filter_map(|line| line.split('|').nth(1))
+        .map(str::trim);
+    Ok(versions
+        .find(|candidate| candidate.split(['+', '-', '~']).next() == Some(version))
+        .map(str::to_owned))
 }
 
 /// Unpacks the library part of the package: a sixth of it.
@@ -145,7 +171,11 @@ fn unpack(work: &Path, tree: &Path, version: &str) -> Result<()> {
         .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
         .context("apt-get left no package file")?;
     fs::create_dir_all(tree)?;
-    let mut contents = Command::new("dpkg-deb").arg("--fsys-tarfile").arg(&package).stdout(Stdio::piped()).spawn()?;
+    let mut contents = Command::new("dpkg-deb")
+        .arg("--fsys-tarfile")
+        .arg(&package)
+        .stdout(Stdio::piped())
+        .spawn()?;
     let pipe = contents.stdout.take().context("no output of dpkg-deb")?;
     let status = Command::new("tar")
         .arg("-x")

@@ -11,7 +11,13 @@ use crate::{paths, process};
 /// What training and its tests import.
 const IMPORTS: &str = "import numpy, pytest, safetensors.torch, soundfile, tokenizers, torch, tqdm";
 /// Everything of training/requirements.txt but PyTorch and numpy, which come as Debian packages.
-const PACKAGES: [&str; 5] = ["safetensors>=0.4", "tokenizers>=0.15", "tqdm>=4.60", "soundfile>=0.12", "pytest>=7"];
+const PACKAGES: [&str; 5] = [
+    "safetensors>=0.4",
+    "tokenizers>=0.15",
+    "tqdm>=4.60",
+    "soundfile>=0.12",
+    "pytest>=7",
+];
 const INSTALL_LIMIT: Duration = Duration::from_secs(600);
 
 /// A Python that can train: `python3` if it has all it takes, else an environment in the build folder, which is made
@@ -19,7 +25,10 @@ const INSTALL_LIMIT: Duration = Duration::from_secs(600);
 pub fn ensure_training() -> Result<PathBuf, Missing> {
     let own = paths::target_dir().join("training-python");
     let inside = own.join("bin/python");
-    if let Some(ready) = [PathBuf::from("python3"), inside.clone()].into_iter().find(|python| trains(python)) {
+    if let Some(ready) = [PathBuf::from("python3"), inside.clone()]
+        .into_iter()
+        .find(|python| trains(python))
+    {
         return Ok(ready);
     }
     let _lock = paths::lock("setup");
@@ -30,8 +39,11 @@ pub fn ensure_training() -> Result<PathBuf, Missing> {
 }
 
 fn trains(python: &Path) -> bool {
-    process::run(Command::new(python).args(["-c", IMPORTS]), Duration::from_secs(120))
-        .is_ok_and(|output| output.success())
+    process::run(
+        Command::new(python).args(["-c", IMPORTS]),
+        Duration::from_secs(120),
+    )
+    .is_ok_and(|output| output.success())
 }
 
 fn install(own: &Path, inside: &Path) -> Result<PathBuf, String> {
@@ -39,16 +51,34 @@ fn install(own: &Path, inside: &Path) -> Result<PathBuf, String> {
     say("apt-get install python3-torch python3-venv");
     // The lists may be fresh enough even if their update fails.
     let _ = apt(&["update"])?;
-    if !apt(&["install", "-y", "--no-install-recommends", "python3-torch", "python3-venv"])? {
+    if !apt(&[
+        "install",
+        "-y",
+        "--no-install-recommends",
+        "python3-torch",
+        "python3-venv",
+    ])? {
         return Err("apt-get install python3-torch failed".to_owned());
     }
-    run(Command::new(system).args(["-m", "venv", "--system-site-packages"]).arg(own))?;
+    run(Command::new(system)
+        .args(["-m", "venv", "--system-site-packages"])
+        .arg(own))?;
     say(format_args!("pip install {}", PACKAGES.join(" ")));
-    run(Command::new(inside).args(["-m", "pip", "install", "--quiet"]).args(PACKAGES))?;
-    if trains(inside) { Ok(inside.to_owned()) } else { Err("the packages do not import".to_owned()) }
+    run(Command::new(inside)
+        .args(["-m", "pip", "install", "--quiet"])
+        .args(PACKAGES))?;
+    if trains(inside) {
+        Ok(inside.to_owned())
+    } else {
+        Err("the packages do not import".to_owned())
+    }
 }
 
 fn run(command: &mut Command) -> Result<(), String> {
     let output = process::run(command, INSTALL_LIMIT).map_err(|error| format!("{error:#}"))?;
-    if output.success() { Ok(()) } else { Err(output.last_error_line()) }
+    if output.success() {
+        Ok(())
+    } else {
+        Err(output.last_error_line())
+    }
 }

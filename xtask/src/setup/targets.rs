@@ -24,9 +24,9 @@ pub fn ensure_targets(targets: &[&str]) -> Result<Vec<Missing>> {
     }
     let _lock = paths::lock("setup")?;
     // What an earlier call settled for stays settled: no network is asked again.
-    if Toolchain::debian()
-        .is_some_and(|debian| debian.can_link() && absent(&debian, &absent(&active, targets)).is_empty())
-    {
+    if Toolchain::debian().is_some_and(|debian| {
+        debian.can_link() && absent(&debian, &absent(&active, targets)).is_empty()
+    }) {
         return Ok(Vec::new());
     }
     let wanted = by_rustup(&active, &absent(&active, targets));
@@ -38,18 +38,30 @@ pub fn ensure_targets(targets: &[&str]) -> Result<Vec<Missing>> {
         Ok(()) => return Ok(Vec::new()),
         Err(error) => format!("{error:#}"),
     };
-    say(format_args!("core for the active compiler cannot be built: {why_not_active}"));
+    say(format_args!(
+        "core for the active compiler cannot be built: {why_not_active}"
+    ));
     // Route B: Debian's compiler and source, always of one version.
     let wanted = absent(&active, targets);
     let why_not_debian = match by_debian(&wanted) {
         Ok(()) => return Ok(Vec::new()),
         Err(error) => format!("{error:#}"),
     };
-    let why =
-        format!("rustup's server gave no target; {why_not_active}; {why_not_debian}; `rustup target add` it by hand");
+    let why = format!(
+        "rustup's server gave no target; {why_not_active}; {why_not_debian}; `rustup target add` it by hand"
+    );
     let debian = Toolchain::debian();
-    let still = wanted.iter().filter(|target| !debian.as_ref().is_some_and(|toolchain| toolchain.has(target)));
-    Ok(still.map(|target| Missing { what: (*target).to_owned(), why: why.clone() }).collect())
+    let still = wanted.iter().filter(|target| {
+        !debian
+            .as_ref()
+            .is_some_and(|toolchain| toolchain.has(target))
+    });
+    Ok(still
+        .map(|target| Missing {
+            what: (*target).to_owned(),
+            why: why.clone(),
+        })
+        .collect())
 }
 
 /// A cargo that can build for `target`: the active one, or Debian's where only that has the target. `None` if neither has.
@@ -63,12 +75,18 @@ pub fn device_rustc(target: &str) -> Option<String> {
 }
 
 fn device_toolchain(target: &str) -> Option<Toolchain> {
-    let active = Toolchain::active().ok().filter(|toolchain| toolchain.has(target));
+    let active = Toolchain::active()
+        .ok()
+        .filter(|toolchain| toolchain.has(target));
     active.or_else(|| Toolchain::debian().filter(|toolchain| toolchain.has(target)))
 }
 
 fn absent<'a>(toolchain: &Toolchain, targets: &[&'a str]) -> Vec<&'a str> {
-    targets.iter().copied().filter(|target| !toolchain.has(target)).collect()
+    targets
+        .iter()
+        .copied()
+        .filter(|target| !toolchain.has(target))
+        .collect()
 }
 
 /// Asks rustup for each target; stops at the first that fails, since the others come from the same server. Returns what is still absent.
@@ -83,11 +101,17 @@ fn by_rustup<'a>(toolchain: &Toolchain, targets: &[&'a str]) -> Vec<&'a str> {
         // What an earlier call built for another compiler version, or beside rustup's own, would be in the way.
         let folder = toolchain.library_folder(target);
         if folder.is_dir() {
-            process::run(Command::new("rustup").args(["target", "remove", target]), RUSTUP_FIRST_LIMIT).ok();
+            process::run(
+                Command::new("rustup").args(["target", "remove", target]),
+                RUSTUP_FIRST_LIMIT,
+            )
+            .ok();
             fs::remove_dir_all(&folder).ok();
         }
         let mut command = Command::new("rustup");
-        command.env("RUSTUP_MAX_RETRIES", "1").args(["target", "add", target]);
+        command
+            .env("RUSTUP_MAX_RETRIES", "1")
+            .args(["target", "add", target]);
         let added = process::run(&mut command, limit).is_ok_and(|output| output.success());
         if !added || !toolchain.has(target) {
             say("rustup's server cannot be reached, or has no such target");
@@ -108,7 +132,12 @@ fn by_source(toolchain: &Toolchain, targets: &[&str]) -> Result<()> {
     let work = paths::target_dir().join("setup").join("core");
     write_empty_crate(&work)?;
     for target in targets {
-        say(format_args!("building {} {} for {target} from {}", parts(target), toolchain.version(), source.origin));
+        say(format_args!(
+            "building {} {} for {target} from {}",
+            parts(target),
+            toolchain.version(),
+            source.origin
+        ));
         build(toolchain, target, &work).with_context(|| format!("core for {target}"))?;
     }
     fs::remove_dir_all(&work).ok();
@@ -127,15 +156,19 @@ fn write_empty_crate(work: &Path) -> Result<()> {
 
 fn build(toolchain: &Toolchain, target: &str, work: &Path) -> Result<()> {
     let mut command = toolchain.cargo_command(target);
-    command.current_dir(work).env("RUSTC_BOOTSTRAP", "1").env("RUSTFLAGS", "-C embed-bitcode=yes").args([
-        "build",
-        "--release",
-        &format!("-Zbuild-std={}", parts(target)),
-        "--target",
-        target,
-        "--target-dir",
-        "target",
-    ]);
+    command
+        .current_dir(work)
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("RUSTFLAGS", "-C embed-bitcode=yes")
+        .args([
+            "build",
+            "--release",
+            &format!("-Zbuild-std={}", parts(target)),
+            "--target",
+            target,
+            "--target-dir",
+            "target",
+        ]);
     let output = process::run(&mut command, BUILD_LIMIT)?;
     if !output.success() {
         bail!("the build failed: {}", output.last_error_line());
@@ -164,11 +197,21 @@ fn build(toolchain: &Toolchain, target: &str, work: &Path) -> Result<()> {
 
 fn by_debian(targets: &[&str]) -> Result<()> {
     say("apt-get install rustc-web cargo-web rust-web-src lld");
-    let packages = ["install", "-y", "--no-install-recommends", "rustc-web", "cargo-web", "rust-web-src", "lld"];
+    let packages = [
+        "install",
+        "-y",
+        "--no-install-recommends",
+        "rustc-web",
+        "cargo-web",
+        "rust-web-src",
+        "lld",
+    ];
     let installed = emulator::apt(&["update"]).and_then(|_| emulator::apt(&packages));
     match installed {
         Ok(true) => {}
-        Ok(false) => bail!("apt-get has no such packages (rustc-web, cargo-web, rust-web-src, lld)"),
+        Ok(false) => {
+            bail!("apt-get has no such packages (rustc-web, cargo-web, rust-web-src, lld)")
+        }
         Err(why) => bail!("{why}"),
     }
     let toolchain = Toolchain::debian().context("Debian's compiler does not run")?;

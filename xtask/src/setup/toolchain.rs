@@ -35,7 +35,10 @@ impl Toolchain {
 
     /// Debian's packaged toolchain, if it is installed apart from the active one.
     pub fn debian() -> Option<Self> {
-        let (cargo, rustc) = (PathBuf::from("/usr/bin/cargo"), PathBuf::from("/usr/bin/rustc"));
+        let (cargo, rustc) = (
+            PathBuf::from("/usr/bin/cargo"),
+            PathBuf::from("/usr/bin/rustc"),
+        );
         if !cargo.is_file() || !rustc.is_file() {
             return None;
         }
@@ -49,7 +52,11 @@ impl Toolchain {
         let identity = process::run(Command::new(&program).arg("-vV"), limit)?;
         let sysroot = process::run(Command::new(&program).args(["--print", "sysroot"]), limit)?;
         if !identity.success() || !sysroot.success() {
-            bail!("{} does not run: {}", program.display(), identity.last_error_line());
+            bail!(
+                "{} does not run: {}",
+                program.display(),
+                identity.last_error_line()
+            );
         }
         Ok(Self {
             cargo,
@@ -67,7 +74,11 @@ impl Toolchain {
 
     /// The compiler's version, such as `1.95.0`.
     pub fn version(&self) -> &str {
-        self.identity.lines().find_map(|line| line.strip_prefix("release: ")).unwrap_or("unknown").trim()
+        self.identity
+            .lines()
+            .find_map(|line| line.strip_prefix("release: "))
+            .unwrap_or("unknown")
+            .trim()
     }
 
     /// The library folder of `target`.
@@ -80,7 +91,9 @@ impl Toolchain {
     pub fn has(&self, target: &str) -> bool {
         let folder = self.library_folder(target);
         let parts = parts(target).split(',').chain(["compiler_builtins"]);
-        let complete = parts.map(|part| format!("lib{part}-")).all(|prefix| library_count(&folder, &prefix) == 1);
+        let complete = parts
+            .map(|part| format!("lib{part}-"))
+            .all(|prefix| library_count(&folder, &prefix) == 1);
         let mark = fs::read_to_string(folder.join(MARK));
         complete && mark.map_or(true, |identity| identity == self.identity)
     }
@@ -98,7 +111,13 @@ impl Toolchain {
             command.env("RUSTC", rustc);
         }
         if let Some(linker) = &self.linker {
-            command.env(format!("CARGO_TARGET_{}_LINKER", target.to_uppercase().replace(['-', '.'], "_")), linker);
+            command.env(
+                format!(
+                    "CARGO_TARGET_{}_LINKER",
+                    target.to_uppercase().replace(['-', '.'], "_")
+                ),
+                linker,
+            );
         }
         command
     }
@@ -106,11 +125,21 @@ impl Toolchain {
 
 /// The libraries that are used on `target`, as `-Zbuild-std` takes them: all where there is an operating system.
 pub fn parts(target: &str) -> &'static str {
-    if target.contains("linux") { "core,alloc,std,panic_unwind,test" } else { "core,alloc" }
+    if target.contains("linux") {
+        "core,alloc,std,panic_unwind,test"
+    } else {
+        "core,alloc"
+    }
 }
 
 fn library_count(folder: &Path, prefix: &str) -> usize {
-    let Ok(entries) = fs::read_dir(folder) else { return 0 };
-    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
-    names.filter(|name| name.starts_with(prefix) && name.ends_with(".rlib")).count()
+    let Ok(entries) = fs::read_dir(folder) else {
+        return 0;
+    };
+    let names = entries
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names
+        .filter(|name| name.starts_with(prefix) && name.ends_with(".rlib"))
+        .count()
 }

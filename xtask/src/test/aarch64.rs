@@ -31,18 +31,38 @@ pub fn run(findings: &mut Findings) {
 /// `cargo` for AArch64, what it builds run by the emulator.
 fn cargo(processor: &str) -> Result<Command> {
     let mut command = setup::device_cargo(setup::AARCH64).context("no standard library")?;
-    let variable = |name: &str| format!("CARGO_TARGET_{}_{name}", setup::AARCH64.to_uppercase().replace('-', "_"));
+    let variable = |name: &str| {
+        format!(
+            "CARGO_TARGET_{}_{name}",
+            setup::AARCH64.to_uppercase().replace('-', "_")
+        )
+    };
     command.current_dir(paths::root());
-    command.env(variable("LINKER"), setup::AARCH64_LINKER).env(variable("RUNNER"), setup::AARCH64_EMULATOR);
+    command
+        .env(variable("LINKER"), setup::AARCH64_LINKER)
+        .env(variable("RUNNER"), setup::AARCH64_EMULATOR);
     // Without shared libraries the emulator needs no root file system of the target.
-    command.env(variable("RUSTFLAGS"), "-C target-feature=+crt-static").env("QEMU_CPU", processor);
+    command
+        .env(variable("RUSTFLAGS"), "-C target-feature=+crt-static")
+        .env("QEMU_CPU", processor);
     Ok(command)
 }
 
 fn kernel_tests(findings: &mut Findings, processor: &str) -> Result<()> {
     let mut command = cargo(processor)?;
-    command.args(["test", "--package", "sla-kernels", "--features", "std", "--target", setup::AARCH64]);
-    command.arg("--target-dir").arg(paths::target_dir()).args(["--lib", "--tests"]);
+    command.args([
+        "test",
+        "--package",
+        "sla-kernels",
+        "--features",
+        "std",
+        "--target",
+        setup::AARCH64,
+    ]);
+    command
+        .arg("--target-dir")
+        .arg(paths::target_dir())
+        .args(["--lib", "--tests"]);
     match process::run_visible(&mut command)? {
         true => findings.note(format_args!("{processor}: the kernels' own tests pass")),
         false => findings.failed(format_args!("{processor}: the kernels' own tests")),
@@ -53,9 +73,22 @@ fn kernel_tests(findings: &mut Findings, processor: &str) -> Result<()> {
 fn digests(findings: &mut Findings, processor: &str, backend: &str) -> Result<()> {
     let models = models::shipped()?;
     let mut command = cargo(processor)?;
-    command.args(["run", "--quiet", "--package", "sla-runtime", "--features", "std", "--example", "digest"]);
-    command.args(["--target", setup::AARCH64, "--target-dir"]).arg(paths::target_dir());
-    command.args(["--", &TOKENS.to_string()]).args(models.iter().map(|model| &model.path));
+    command.args([
+        "run",
+        "--quiet",
+        "--package",
+        "sla-runtime",
+        "--features",
+        "std",
+        "--example",
+        "digest",
+    ]);
+    command
+        .args(["--target", setup::AARCH64, "--target-dir"])
+        .arg(paths::target_dir());
+    command
+        .args(["--", &TOKENS.to_string()])
+        .args(models.iter().map(|model| &model.path));
     let output = process::run(&mut command, setup::BUILD_AND_RUN_LIMIT)?;
     if !output.success() {
         bail!("{}", output.last_error_line());
@@ -65,9 +98,13 @@ fn digests(findings: &mut Findings, processor: &str, backend: &str) -> Result<()
     let kernels = lines.next().context("no output")?;
     match kernels.split(' ').collect::<Vec<_>>()[..] {
         ["kernels", name, cases, "0"] if name == backend => {
-            findings.note(format_args!("{processor}: {name} kernels: {cases} cases agree"));
+            findings.note(format_args!(
+                "{processor}: {name} kernels: {cases} cases agree"
+            ));
         }
-        _ => findings.failed(format_args!("{processor}: expected {backend} kernels without failures, got: {kernels}")),
+        _ => findings.failed(format_args!(
+            "{processor}: expected {backend} kernels without failures, got: {kernels}"
+        )),
     }
     for model in &models {
         digest(findings, processor, model, lines.next())?;
@@ -75,7 +112,12 @@ fn digests(findings: &mut Findings, processor: &str, backend: &str) -> Result<()
     Ok(())
 }
 
-fn digest(findings: &mut Findings, processor: &str, model: &Model, line: Option<&str>) -> Result<()> {
+fn digest(
+    findings: &mut Findings,
+    processor: &str,
+    model: &Model,
+    line: Option<&str>,
+) -> Result<()> {
     let host = format!("{:08x}", qemu::host_digest(model, TOKENS)?);
     match line.and_then(|line| line.rsplit_once(' ')) {
         Some((_, digest)) if digest == host => {

@@ -32,13 +32,20 @@ pub fn run(findings: &mut Findings) {
         qemu::host_backend()
     ));
     findings.run("emulated machines", all_machines);
-    findings.step(format_args!("{MACHINE}: {LONG_TOKENS} tokens of one stream, the model in the image"));
+    findings.step(format_args!(
+        "{MACHINE}: {LONG_TOKENS} tokens of one stream, the model in the image"
+    ));
     findings.run("long stream", long_stream);
-    findings.step(format_args!("{MACHINE}: the ledger, as a table and as log frames"));
+    findings.step(format_args!(
+        "{MACHINE}: the ledger, as a table and as log frames"
+    ));
     findings.run("ledger", ledger);
     findings.step(format_args!("{MACHINE}: generated text against the host's"));
     findings.run("generated text", generated_text);
-    findings.step(format_args!("{}: going on from a session of the host", WARM.join(", ")));
+    findings.step(format_args!(
+        "{}: going on from a session of the host",
+        WARM.join(", ")
+    ));
     findings.run("warm start", warm_start);
 }
 
@@ -46,7 +53,10 @@ fn all_machines(findings: &mut Findings) -> Result<()> {
     let shipped = models::shipped()?;
     let mut models = shipped.clone();
     models.extend(models::random()?);
-    let options = qemu::Options { tokens: TOKENS, ..qemu::Options::default() };
+    let options = qemu::Options {
+        tokens: TOKENS,
+        ..qemu::Options::default()
+    };
     let shown = &*findings;
     let reports = qemu::everything(&options, &models, |report| {
         if let Some(text) = line(report) {
@@ -55,36 +65,53 @@ fn all_machines(findings: &mut Findings) -> Result<()> {
     })?;
     for report in &reports {
         match &report.outcome {
-            Outcome::Failed(why) => findings.failed(format_args!("{} {}: {why}", report.machine, report.model)),
+            Outcome::Failed(why) => {
+                findings.failed(format_args!("{} {}: {why}", report.machine, report.model))
+            }
             Outcome::Skipped(why) => findings.skipped(format_args!("{}: {why}", report.machine)),
             Outcome::Done(_) => {}
         }
     }
     let rows: Vec<&Row> = reports
         .iter()
-        .filter_map(
-            |report| if let Some(Shown::Model(row)) = report.outcome.done() { Some(row.as_ref()) } else { None },
-        )
+        .filter_map(|report| {
+            if let Some(Shown::Model(row)) = report.outcome.done() {
+                Some(row.as_ref())
+            } else {
+                None
+            }
+        })
         .collect();
     if rows.is_empty() {
         return Ok(());
     }
     instructions(findings, &reports)?;
     estimates(findings, &rows, &shipped)?;
-    findings.note(format_args!("{} runs, one digest for each model: the host's", rows.len()));
+    findings.note(format_args!(
+        "{} runs, one digest for each model: the host's",
+        rows.len()
+    ));
     findings.at_most(
         "largest peak stack of a token, bytes",
         rows.iter().map(|row| row.stack_bytes).max().unwrap_or(0),
         STACK_BYTES,
     );
     for model in &shipped {
-        for row in rows.iter().filter(|row| row.machine == MACHINE && row.model == model.name) {
+        for row in rows
+            .iter()
+            .filter(|row| row.machine == MACHINE && row.model == model.name)
+        {
             even(findings, row);
         }
     }
-    for model in models.iter().filter(|model| model.name.starts_with("recall")) {
+    for model in models
+        .iter()
+        .filter(|model| model.name.starts_with("recall"))
+    {
         if rows.iter().any(|row| row.machine != "m0")
-            && !rows.iter().any(|row| row.machine == "m0" && row.model == model.name)
+            && !rows
+                .iter()
+                .any(|row| row.machine == "m0" && row.model == model.name)
         {
             findings.failed(format_args!("m0: {} did not run", model.name));
         }
@@ -96,7 +123,9 @@ fn all_machines(findings: &mut Findings) -> Result<()> {
 fn estimates(findings: &mut Findings, rows: &[&Row], shipped: &[Model]) -> Result<()> {
     let mut worst = 0.0f64;
     for row in rows {
-        let Some(model) = shipped.iter().find(|model| model.name == row.model) else { continue };
+        let Some(model) = shipped.iter().find(|model| model.name == row.model) else {
+            continue;
+        };
         let error = 100.0 * costs::error_of(row, model)?.unwrap_or(f64::INFINITY);
         worst = worst.max(error.abs());
         if error.abs() > 100.0 * TOLERANCE {
@@ -106,8 +135,9 @@ fn estimates(findings: &mut Findings, rows: &[&Row], shipped: &[Model]) -> Resul
             ));
         }
     }
-    findings
-        .note(format_args!("`sla plan` is at most {worst:.2} % off the measured instructions of the shipped models"));
+    findings.note(format_args!(
+        "`sla plan` is at most {worst:.2} % off the measured instructions of the shipped models"
+    ));
     Ok(())
 }
 
@@ -115,17 +145,29 @@ fn estimates(findings: &mut Findings, rows: &[&Row], shipped: &[Model]) -> Resul
 fn instructions(findings: &mut Findings, reports: &[Report<Shown>]) -> Result<()> {
     let verdict = Bench::of(reports)?.verdict()?;
     verdict.notes.iter().for_each(|line| findings.note(line));
-    verdict.skipped.iter().for_each(|line| findings.skipped(line));
-    verdict.failures.iter().for_each(|line| findings.failed(line));
+    verdict
+        .skipped
+        .iter()
+        .for_each(|line| findings.skipped(line));
+    verdict
+        .failures
+        .iter()
+        .for_each(|line| findings.failed(line));
     Ok(())
 }
 
 /// What a finished run showed.
 fn line(report: &Report<Shown>) -> Option<String> {
     Some(match report.outcome.done()? {
-        Shown::Kernels { backend, cases } => format!("{}: {backend} kernels: {cases} cases agree", report.machine),
+        Shown::Kernels { backend, cases } => {
+            format!("{}: {backend} kernels: {cases} cases agree", report.machine)
+        }
         Shown::Cases(cases) => {
-            format!("{}: instructions of {} kernels and shapes counted", report.machine, cases.len())
+            format!(
+                "{}: instructions of {} kernels and shapes counted",
+                report.machine,
+                cases.len()
+            )
         }
         Shown::Model(row) => format!(
             "{}: {}: digest {:08x}, {:.0} instructions per token ({:.3} per MAC), parse {}, stack {}",
@@ -158,7 +200,11 @@ fn even(findings: &mut Findings, row: &Row) {
 }
 
 fn long_stream(findings: &mut Findings) -> Result<()> {
-    let options = qemu::Options { machine: vec![MACHINE.to_owned()], tokens: LONG_TOKENS, ..qemu::Options::default() };
+    let options = qemu::Options {
+        machine: vec![MACHINE.to_owned()],
+        tokens: LONG_TOKENS,
+        ..qemu::Options::default()
+    };
     for report in qemu::bench(&options)? {
         match &report.outcome {
             Outcome::Failed(why) => findings.failed(format_args!("{}: {why}", report.machine)),
@@ -167,7 +213,9 @@ fn long_stream(findings: &mut Findings) -> Result<()> {
                 even(findings, row);
                 let (early, late) = (row.insns_at_16.unwrap_or(0), row.insns_at_4000.unwrap_or(0));
                 let apart = 100.0 * (late as f64 / early.max(1) as f64 - 1.0);
-                let text = format!("instructions at position 16: {early}, at position 4,000: {late} ({apart:+.2} %)");
+                let text = format!(
+                    "instructions at position 16: {early}, at position 4,000: {late} ({apart:+.2} %)"
+                );
                 match apart.abs() <= SPREAD_PERCENT {
                     true => findings.note(text),
                     false => findings.failed(text),
@@ -179,15 +227,20 @@ fn long_stream(findings: &mut Findings) -> Result<()> {
 }
 
 fn ledger(findings: &mut Findings) -> Result<()> {
-    let options =
-        qemu::Options { machine: vec![MACHINE.to_owned()], tokens: 16, log: true, ..qemu::Options::default() };
+    let options = qemu::Options {
+        machine: vec![MACHINE.to_owned()],
+        tokens: 16,
+        log: true,
+        ..qemu::Options::default()
+    };
     for report in qemu::ledgers(&options)? {
         match &report.outcome {
             Outcome::Failed(why) => findings.failed(format_args!("{}: {why}", report.machine)),
             Outcome::Skipped(why) => findings.skipped(format_args!("{}: {why}", report.machine)),
             Outcome::Done(ledger) => {
                 let (lines, frames) = (ledger.table.len().saturating_sub(1), ledger.log.len());
-                let column = |line: &String| line.split_whitespace().rev().nth(2)?.parse::<u64>().ok();
+                let column =
+                    |line: &String| line.split_whitespace().rev().nth(2)?.parse::<u64>().ok();
                 let sum: u64 = ledger.table.iter().filter_map(column).sum();
                 let text = format!(
                     "{lines} lines, {frames} frames, {sum} instructions per token, all together {}",
@@ -205,11 +258,17 @@ fn ledger(findings: &mut Findings) -> Result<()> {
 
 fn warm_start(findings: &mut Findings) -> Result<()> {
     let machine = WARM.map(str::to_owned).to_vec();
-    for report in resume(&qemu::Options { machine, tokens: 16, ..qemu::Options::default() })? {
+    for report in resume(&qemu::Options {
+        machine,
+        tokens: 16,
+        ..qemu::Options::default()
+    })? {
         match &report.outcome {
             Outcome::Failed(why) => findings.failed(format_args!("{}: {why}", report.machine)),
             Outcome::Skipped(why) => findings.skipped(format_args!("{}: {why}", report.machine)),
-            Outcome::Done(run) => findings.note(format_args!("{}: {}: {run}", report.machine, report.model)),
+            Outcome::Done(run) => {
+                findings.note(format_args!("{}: {}: {run}", report.machine, report.model))
+            }
         }
     }
     Ok(())

@@ -24,8 +24,23 @@ pub fn run(findings: &mut Findings) -> Result<()> {
             return Ok(());
         }
     };
-    let tests = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-r", "s", "training/tests"];
-    findings.note(said(Command::new(&python).args(tests))?.trim_end().lines().last().unwrap_or_default());
+    let tests = [
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-r",
+        "s",
+        "training/tests",
+    ];
+    findings.note(
+        said(Command::new(&python).args(tests))?
+            .trim_end()
+            .lines()
+            .last()
+            .unwrap_or_default(),
+    );
     from_text_to_machine(findings, &python)
 }
 
@@ -35,24 +50,56 @@ fn from_text_to_machine(findings: &mut Findings, python: &Path) -> Result<()> {
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
-    let budget = ["--size", "tiny", "--steps", "40", "--batch", "4", "--length", "64", "-o"];
-    said(Command::new(python).args(["training/train.py", "--text", "docs/kernels.md"]).args(budget).arg(&model))?;
+    let budget = [
+        "--size", "tiny", "--steps", "40", "--batch", "4", "--length", "64", "-o",
+    ];
+    said(
+        Command::new(python)
+            .args(["training/train.py", "--text", "docs/kernels.md"])
+            .args(budget)
+            .arg(&model),
+    )?;
     said(sla().arg("convert").arg(&model).arg("-o").arg(&file))?;
-    let evaluated = said(sla().arg("eval").arg(&file).arg("--checkpoint").arg(&model).arg("--json"))?;
-    let evaluated: serde_json::Value = serde_json::from_str(&evaluated).context("sla eval --json")?;
-    let figure = |key: &str| evaluated[key].as_f64().with_context(|| format!("sla eval --json: no {key}"));
+    let evaluated = said(
+        sla()
+            .arg("eval")
+            .arg(&file)
+            .arg("--checkpoint")
+            .arg(&model)
+            .arg("--json"),
+    )?;
+    let evaluated: serde_json::Value =
+        serde_json::from_str(&evaluated).context("sla eval --json")?;
+    let figure = |key: &str| {
+        evaluated[key]
+            .as_f64()
+            .with_context(|| format!("sla eval --json: no {key}"))
+    };
     let (ratio, nll) = (figure("ppl_ratio")?, figure("nll_fixed")?);
-    findings.note(format_args!("tiny model of 40 steps: {nll:.3} nats a byte, perplexity x {ratio:.5}"));
+    findings.note(format_args!(
+        "tiny model of 40 steps: {nll:.3} nats a byte, perplexity x {ratio:.5}"
+    ));
     // 5.545 nats are a guess.
     if ratio > PERPLEXITY || nll > 4.0 {
-        findings.failed(format_args!("trained model: {nll:.3} nats a byte, perplexity x {ratio:.5}"));
+        findings.failed(format_args!(
+            "trained model: {nll:.3} nats a byte, perplexity x {ratio:.5}"
+        ));
     }
-    let options =
-        qemu::Options { machine: vec!["m4".to_owned()], model: Some(file), tokens: 32, ..qemu::Options::default() };
-    match qemu::bench(&options)?.pop().context("one machine makes one report")?.outcome {
-        Outcome::Done(row) => {
-            findings.note(format_args!("the same on the M4: {:.0} instructions a token", row.insns_mean))
-        }
+    let options = qemu::Options {
+        machine: vec!["m4".to_owned()],
+        model: Some(file),
+        tokens: 32,
+        ..qemu::Options::default()
+    };
+    match qemu::bench(&options)?
+        .pop()
+        .context("one machine makes one report")?
+        .outcome
+    {
+        Outcome::Done(row) => findings.note(format_args!(
+            "the same on the M4: {:.0} instructions a token",
+            row.insns_mean
+        )),
         Outcome::Skipped(why) => findings.skipped(why),
         Outcome::Failed(why) => findings.failed(format_args!("trained model on the M4: {why}")),
     }
@@ -69,7 +116,11 @@ fn sla() -> Command {
 fn said(command: &mut Command) -> Result<String> {
     let output = process::run(command.current_dir(paths::root()), LIMIT)?;
     if !output.success() {
-        let text = format!("{}{}", output.stdout_text(), String::from_utf8_lossy(&output.stderr));
+        let text = format!(
+            "{}{}",
+            output.stdout_text(),
+            String::from_utf8_lossy(&output.stderr)
+        );
         let end: Vec<&str> = text.lines().rev().take(30).collect();
         bail!(
             "{:?} failed:\n{}",

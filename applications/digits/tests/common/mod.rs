@@ -33,10 +33,20 @@ pub enum Split {
 /// A split's recordings by file name.
 pub fn clips(split: Split) -> Result<Vec<Clip>, Missing> {
     let folder = shared()?.join("data/fsdd");
-    let entries = std::fs::read_dir(&folder).map_err(|_| Missing("no ../shared/data/fsdd".into()))?;
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("a readable entry").path()).collect();
+    let entries =
+        std::fs::read_dir(&folder).map_err(|_| Missing("no ../shared/data/fsdd".into()))?;
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("a readable entry").path())
+        .collect();
     paths.sort();
-    let index = |path: &Path| name(path).strip_suffix(".flac")?.rsplit('_').next()?.parse::<u32>().ok();
+    let index = |path: &Path| {
+        name(path)
+            .strip_suffix(".flac")?
+            .rsplit('_')
+            .next()?
+            .parse::<u32>()
+            .ok()
+    };
     let wanted = match split {
         Split::Test => 0..5,
         Split::Tuning => 5..10,
@@ -47,12 +57,25 @@ pub fn clips(split: Split) -> Result<Vec<Clip>, Missing> {
 }
 
 fn clip(path: &Path) -> Clip {
-    let mut reader = claxon::FlacReader::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let mut reader =
+        claxon::FlacReader::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let info = reader.streaminfo();
-    assert_eq!((info.sample_rate, info.channels, info.bits_per_sample), (8000, 1, 16), "{}", path.display());
-    let samples = reader.samples().map(|sample| sample.expect("a whole file") as i16).collect();
+    assert_eq!(
+        (info.sample_rate, info.channels, info.bits_per_sample),
+        (8000, 1, 16),
+        "{}",
+        path.display()
+    );
+    let samples = reader
+        .samples()
+        .map(|sample| sample.expect("a whole file") as i16)
+        .collect();
     let name = name(path);
-    Clip { label: name.as_bytes()[0] - b'0', name, samples }
+    Clip {
+        label: name.as_bytes()[0] - b'0',
+        name,
+        samples,
+    }
 }
 
 /// The hops of a cut clip, behind the hop of zeros that a fresh front end stands for: the last is filled up with zeros.
@@ -109,7 +132,12 @@ static FORMULAS: LazyLock<Formulas> = LazyLock::new(|| {
         (257.0 * 700.0 * (10f64.powf(m / 2595.0) - 1.0) / 8000.0).floor() as usize
     };
     let window = |n: usize| 0.5 - 0.5 * (TAU * n as f64 / 255.0).cos();
-    let turn = |n: usize| ((TAU * n as f64 / 256.0).cos(), (TAU * n as f64 / 256.0).sin());
+    let turn = |n: usize| {
+        (
+            (TAU * n as f64 / 256.0).cos(),
+            (TAU * n as f64 / 256.0).sin(),
+        )
+    };
     Formulas {
         edges: (0..34).map(point).collect(),
         window: (0..256).map(window).collect(),
@@ -118,7 +146,11 @@ static FORMULAS: LazyLock<Formulas> = LazyLock::new(|| {
 });
 
 fn float_frame(x: &[f64]) -> Vec<f64> {
-    let Formulas { edges, window, turns } = &*FORMULAS;
+    let Formulas {
+        edges,
+        window,
+        turns,
+    } = &*FORMULAS;
     let x: Vec<f64> = x.iter().zip(window).map(|(x, w)| x * w).collect();
     let power = |k: usize| {
         let (re, im) = x.iter().enumerate().fold((0.0, 0.0), |(re, im), (n, x)| {
@@ -146,7 +178,11 @@ pub fn case() -> Case {
 
 /// The largest, the first of equals.
 pub fn argmax(logits: &[f64]) -> u8 {
-    let best =
-        logits.iter().enumerate().fold((0, f64::NEG_INFINITY), |best, (i, &l)| if l > best.1 { (i, l) } else { best });
+    let best = logits
+        .iter()
+        .enumerate()
+        .fold((0, f64::NEG_INFINITY), |best, (i, &l)| {
+            if l > best.1 { (i, l) } else { best }
+        });
     best.0 as u8
 }

@@ -91,7 +91,10 @@ fn background(kind: Background, len: usize, noise: &mut Noise) -> Vec<f64> {
         Background::Hum => {
             let wave = |n: usize| {
                 let t = std::f64::consts::TAU * 50.0 * n as f64 / 8000.0;
-                (1..20).step_by(2).map(|k| (f64::from(k) * t + f64::from(k)).sin() / f64::from(k)).sum()
+                (1..20)
+                    .step_by(2)
+                    .map(|k| (f64::from(k) * t + f64::from(k)).sin() / f64::from(k))
+                    .sum()
             };
             (0..len).map(wave).collect()
         }
@@ -104,7 +107,10 @@ fn background(kind: Background, len: usize, noise: &mut Noise) -> Vec<f64> {
 /// A background alone, of root mean square `level`.
 pub fn noise(kind: Background, len: usize, level: f64, seed: u32) -> Vec<i16> {
     let under = background(kind, len, &mut Noise(seed));
-    under.into_iter().map(|x| (level * x).round().clamp(-32_768.0, 32_767.0) as i16).collect()
+    under
+        .into_iter()
+        .map(|x| (level * x).round().clamp(-32_768.0, 32_767.0) as i16)
+        .collect()
 }
 
 /// A clip's samples, brought to the root mean square `level`, so that a signal-to-noise ratio is that of every word.
@@ -120,9 +126,16 @@ pub fn record(clips: &[Clip], scene: Scene, seed: u32) -> Recording {
     for i in (1..order.len()).rev() {
         order.swap(i, noise.below(i + 1));
     }
-    let speech = power(clips.iter().flat_map(|clip| &clip.samples).map(|&x| f64::from(x))).sqrt();
+    let speech = power(
+        clips
+            .iter()
+            .flat_map(|clip| &clip.samples)
+            .map(|&x| f64::from(x)),
+    )
+    .sqrt();
     let (mut x, mut words) = (vec![0.0; 16_000], Vec::new());
-    let pause = |x: &mut Vec<f64>, noise: &mut Noise| x.resize(x.len() + 4000 + noise.below(6400), 0.0);
+    let pause =
+        |x: &mut Vec<f64>, noise: &mut Noise| x.resize(x.len() + 4000 + noise.below(6400), 0.0);
     for i in order {
         let clip = &clips[i];
         match scene.between {
@@ -140,7 +153,11 @@ pub fn record(clips: &[Clip], scene: Scene, seed: u32) -> Recording {
     }
     let scale = speech * 10f64.powf(-scene.snr_db / 20.0);
     let under = background(scene.background, x.len(), &mut noise);
-    let samples = x.iter().zip(under).map(|(x, b)| (x + scale * b).round().clamp(-32_768.0, 32_767.0) as i16).collect();
+    let samples = x
+        .iter()
+        .zip(under)
+        .map(|(x, b)| (x + scale * b).round().clamp(-32_768.0, 32_767.0) as i16)
+        .collect();
     Recording { samples, words }
 }
 
@@ -150,7 +167,12 @@ pub fn events(case: &Case, samples: &[i16], settings: Settings) -> Vec<Event> {
     let mut memory = case.file.memory();
     let session = memory.session(&model).expect("buffers of the model's size");
     let mut recognizer = Recognizer::new(session, settings).expect("a model of digits");
-    samples.as_chunks::<HOP>().0.iter().filter_map(|hop| recognizer.hop(hop)).collect()
+    samples
+        .as_chunks::<HOP>()
+        .0
+        .iter()
+        .filter_map(|hop| recognizer.hop(hop))
+        .collect()
 }
 
 /// How events and words go together.
@@ -174,18 +196,36 @@ pub struct Tally {
 
 /// Sets events against words.
 pub fn tally(recording: &Recording, events: &[Event]) -> Tally {
-    let mut tally =
-        Tally { words: recording.words.len(), minutes: recording.samples.len() as f64 / 480_000.0, ..Tally::default() };
-    let labelled = events.iter().filter(|event| matches!(event.outcome, Outcome::Digit(_))).count();
+    let mut tally = Tally {
+        words: recording.words.len(),
+        minutes: recording.samples.len() as f64 / 480_000.0,
+        ..Tally::default()
+    };
+    let labelled = events
+        .iter()
+        .filter(|event| matches!(event.outcome, Outcome::Digit(_)))
+        .count();
     let mut taken = 0;
     for &(start, end, label) in &recording.words {
-        let overlaps = |event: &&Event| (event.onset as usize * HOP) < end && event.end as usize * HOP + HOP > start;
+        let overlaps = |event: &&Event| {
+            (event.onset as usize * HOP) < end && event.end as usize * HOP + HOP > start
+        };
         let mut heard = events.iter().filter(overlaps).peekable();
         let is_heard = heard.peek().is_some();
-        match heard.find_map(|event| if let Outcome::Digit(digit) = event.outcome { Some(digit) } else { None }) {
+        match heard.find_map(|event| {
+            if let Outcome::Digit(digit) = event.outcome {
+                Some(digit)
+            } else {
+                None
+            }
+        }) {
             Some(digit) => {
                 taken += 1;
-                if digit == label { tally.right += 1 } else { tally.wrong += 1 }
+                if digit == label {
+                    tally.right += 1
+                } else {
+                    tally.wrong += 1
+                }
             }
             None if is_heard => tally.rejected += 1,
             None => tally.missed += 1,

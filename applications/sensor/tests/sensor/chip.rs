@@ -34,7 +34,11 @@ pub struct Chip {
 /// A signal whose samples are told apart: the number in 24 bits, as 12-bit counts.
 pub fn numbered(n: u32) -> [i16; 3] {
     let twelve = |n: u32| ((n & 0xfff) as i16) - 2048;
-    [twelve(n), twelve(n >> 12), twelve(n.wrapping_mul(0x9e37_79b9) >> 20)]
+    [
+        twelve(n),
+        twelve(n >> 12),
+        twelve(n.wrapping_mul(0x9e37_79b9) >> 20),
+    ]
 }
 
 /// The number of a sample of [`numbered`].
@@ -73,8 +77,11 @@ impl Chip {
         for _ in 0..samples {
             let sample = (self.signal)(self.measured);
             self.measured += 1;
-            let (is_on, has_fifo, is_stream) =
-                (self.registers[0x20] >> 4 != 0, self.registers[0x24] & 0x40 != 0, self.registers[0x2e] >> 6 == 2);
+            let (is_on, has_fifo, is_stream) = (
+                self.registers[0x20] >> 4 != 0,
+                self.registers[0x24] & 0x40 != 0,
+                self.registers[0x2e] >> 6 == 2,
+            );
             if is_on && has_fifo && is_stream {
                 if self.fifo.len() == 32 {
                     self.fifo.pop_front();
@@ -88,16 +95,27 @@ impl Chip {
         match register {
             0x28 => {
                 assert_eq!(out.len(), 6);
-                assert!(self.registers[0x23] & 0x88 == 0x88, "12 bits, bytes of one sample");
-                let sample = self.fifo.pop_front().expect("the FIFO is read when it is not empty");
+                assert!(
+                    self.registers[0x23] & 0x88 == 0x88,
+                    "12 bits, bytes of one sample"
+                );
+                let sample = self
+                    .fifo
+                    .pop_front()
+                    .expect("the FIFO is read when it is not empty");
                 let bytes = sample.iter().flat_map(|count| (count << 4).to_le_bytes());
-                out.iter_mut().zip(bytes).for_each(|(out, byte)| *out = byte);
+                out.iter_mut()
+                    .zip(bytes)
+                    .for_each(|(out, byte)| *out = byte);
             }
             0x2f => {
                 let (unread, is_full) = (self.fifo.len().min(31) as u8, self.fifo.len() == 32);
                 out[0] = unread | u8::from(is_full) << 6 | u8::from(self.fifo.is_empty()) << 5;
             }
-            _ => out.iter_mut().zip(&self.registers[register.into()..]).for_each(|(out, byte)| *out = *byte),
+            _ => out
+                .iter_mut()
+                .zip(&self.registers[register.into()..])
+                .for_each(|(out, byte)| *out = *byte),
         }
     }
 
@@ -115,7 +133,11 @@ impl Chip {
     fn transaction(&mut self, what: impl FnOnce(&mut Self)) -> Result<(), Fault> {
         let number = self.transactions;
         self.transactions += 1;
-        let fault = self.fail.iter().find(|(at, _)| *at == number).map(|(_, fault)| *fault);
+        let fault = self
+            .fail
+            .iter()
+            .find(|(at, _)| *at == number)
+            .map(|(_, fault)| *fault);
         match fault {
             _ if self.is_gone => return Err(Fault::Before),
             Some(Fault::Before) => return Err(Fault::Before),
@@ -148,12 +170,19 @@ impl i2c::ErrorType for FakeI2c {
 }
 
 impl i2c::I2c for FakeI2c {
-    fn transaction(&mut self, address: u8, operations: &mut [i2c::Operation<'_>]) -> Result<(), Fault> {
+    fn transaction(
+        &mut self,
+        address: u8,
+        operations: &mut [i2c::Operation<'_>],
+    ) -> Result<(), Fault> {
         assert_eq!(address, 0x19);
         self.0.borrow_mut().transaction(|chip| match operations {
             [i2c::Operation::Write([register, value])] => chip.write(*register, *value),
             [i2c::Operation::Write([register]), i2c::Operation::Read(out)] => {
-                assert!(out.len() == 1 || register & 0x80 != 0, "the registers after it");
+                assert!(
+                    out.len() == 1 || register & 0x80 != 0,
+                    "the registers after it"
+                );
                 chip.read(register & 0x7f, out);
             }
             _ => panic!("not what the datasheet has"),
@@ -168,9 +197,16 @@ impl spi::ErrorType for FakeSpi {
 impl spi::SpiDevice for FakeSpi {
     fn transaction(&mut self, operations: &mut [spi::Operation<'_, u8>]) -> Result<(), Fault> {
         self.0.borrow_mut().transaction(|chip| match operations {
-            [spi::Operation::Write([register, value])] if register & 0xc0 == 0 => chip.write(*register, *value),
-            [spi::Operation::Write([register]), spi::Operation::Read(out)] if register & 0x80 != 0 => {
-                assert!(out.len() == 1 || register & 0x40 != 0, "the registers after it");
+            [spi::Operation::Write([register, value])] if register & 0xc0 == 0 => {
+                chip.write(*register, *value)
+            }
+            [spi::Operation::Write([register]), spi::Operation::Read(out)]
+                if register & 0x80 != 0 =>
+            {
+                assert!(
+                    out.len() == 1 || register & 0x40 != 0,
+                    "the registers after it"
+                );
                 chip.read(register & 0x3f, out);
             }
             _ => panic!("not what the datasheet has"),

@@ -8,7 +8,10 @@ mod line;
 mod person;
 
 #[cfg(unix)]
-sla_tests::tests![a_person_talks_to_the_machine, the_hosts_text_is_that_of_sla_run];
+sla_tests::tests![
+    a_person_talks_to_the_machine,
+    the_hosts_text_is_that_of_sla_run
+];
 
 #[cfg(unix)]
 use person::{a_person_talks_to_the_machine, the_hosts_text_is_that_of_sla_run};
@@ -18,5 +21,7 @@ sla_tests::tests![a_person_talks_to_the_machine];
 
 #[cfg(not(unix))]
 fn a_person_talks_to_the_machine() -> sla_tests::needs::Tried {
-    Err(sla_tests::needs::Missing("pseudo-terminals are Unix's".into()))
+    Err(sla_tests::needs::Missing(
+        "pseudo-terminals are Unix's".into(),
+    ))
 }

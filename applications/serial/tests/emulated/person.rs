@@ -43,7 +43,11 @@ fn firmware(model: &Path) -> PathBuf {
         .args(["--bin", "chat"])
         .output()
         .expect("cargo");
-    assert!(build.status.success(), "{}", String::from_utf8_lossy(&build.stderr));
+    assert!(
+        build.status.success(),
+        "{}",
+        String::from_utf8_lossy(&build.stderr)
+    );
     target.join(TARGET).join("release/chat")
 }
 
@@ -72,22 +76,39 @@ impl Person {
             .expect("the emulator");
         // The emulator says where its terminal is, which is raw.
         let mut said = String::new();
-        BufReader::new(machine.stdout.take().expect("piped")).read_line(&mut said).expect("UTF-8");
-        let path =
-            said.split(' ').find(|word| word.starts_with("/dev/")).unwrap_or_else(|| panic!("{said}")).to_owned();
-        let keyboard =
-            OpenOptions::new().read(true).write(true).custom_flags(libc::O_NOCTTY).open(path).expect("a terminal");
+        BufReader::new(machine.stdout.take().expect("piped"))
+            .read_line(&mut said)
+            .expect("UTF-8");
+        let path = said
+            .split(' ')
+            .find(|word| word.starts_with("/dev/"))
+            .unwrap_or_else(|| panic!("{said}"))
+            .to_owned();
+        let keyboard = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(libc::O_NOCTTY)
+            .open(path)
+            .expect("a terminal");
         let (seen, screen) = channel();
         let mut lines = keyboard.try_clone().expect("a file");
         std::thread::spawn(move || {
             let mut byte = [0];
-            while lines.read(&mut byte).is_ok_and(|count| count == 1) && seen.send(byte[0]).is_ok() {}
+            while lines.read(&mut byte).is_ok_and(|count| count == 1) && seen.send(byte[0]).is_ok()
+            {
+            }
         });
-        Self { machine, keyboard, screen }
+        Self {
+            machine,
+            keyboard,
+            screen,
+        }
     }
 
     fn types(&mut self, keys: impl AsRef<[u8]>) {
-        self.keyboard.write_all(keys.as_ref()).expect("a terminal that takes keys");
+        self.keyboard
+            .write_all(keys.as_ref())
+            .expect("a terminal that takes keys");
     }
 
     /// What appears, up to and without `end`.
@@ -114,7 +135,8 @@ impl Person {
 
 /// The shipped model, and a file of it.
 fn shakespeare(file: &str) -> (Case, PathBuf) {
-    let case = Case::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/shakespeare-sla-gla"));
+    let case =
+        Case::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/shakespeare-sla-gla"));
     let model = scratch(file);
     fs::write(&model, case.file.bytes()).expect("a writable target folder");
     (case, model)
@@ -123,21 +145,50 @@ fn shakespeare(file: &str) -> (Case, PathBuf) {
 /// What the machine is held against below is what a person sees on the host.
 pub fn the_hosts_text_is_that_of_sla_run() -> Tried {
     let test = std::env::current_exe().expect("a path");
-    let sla = test.ancestors().nth(2).expect("a target folder").join("sla");
+    let sla = test
+        .ancestors()
+        .nth(2)
+        .expect("a target folder")
+        .join("sla");
     if !sla.is_file() {
-        return Err(Missing(format!("no {}; `cargo build -p sla-converter` makes it", sla.display())));
+        return Err(Missing(format!(
+            "no {}; `cargo build -p sla-converter` makes it",
+            sla.display()
+        )));
     }
     let (case, model) = shakespeare("host.sla");
     let default = SamplerConfig::default();
     for (prompt, tokens, config, more) in [
-        ("ROMEO:", 48, SamplerConfig { seed: 7, ..default }, ["--seed", "7"]),
-        ("What light", 96, SamplerConfig { temperature: 0.0, ..default }, ["--temperature", "0"]),
+        (
+            "ROMEO:",
+            48,
+            SamplerConfig { seed: 7, ..default },
+            ["--seed", "7"],
+        ),
+        (
+            "What light",
+            96,
+            SamplerConfig {
+                temperature: 0.0,
+                ..default
+            },
+            ["--temperature", "0"],
+        ),
     ] {
         let mut run = Command::new(&sla);
-        run.arg("run").arg(&model).args(["--prompt", prompt, "-n", &tokens.to_string()]).args(more);
+        run.arg("run")
+            .arg(&model)
+            .args(["--prompt", prompt, "-n", &tokens.to_string()])
+            .args(more);
         let run = run.output().expect("sla");
-        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
-        let text = String::from_utf8(run.stdout).expect("UTF-8").replace('\n', "\r\n");
+        assert!(
+            run.status.success(),
+            "{}",
+            String::from_utf8_lossy(&run.stderr)
+        );
+        let text = String::from_utf8(run.stdout)
+            .expect("UTF-8")
+            .replace('\n', "\r\n");
         assert_eq!(text, shown(&fresh(&case, config, &ids(prompt), tokens)));
     }
     Ok(())
@@ -160,15 +211,32 @@ pub fn a_person_talks_to_the_machine() -> Tried {
     person.says("/seed 7");
     let text = person.says("ROMEO:");
     eprintln!("ROMEO:{text}");
-    assert_eq!(text, shown(&fresh(&case, SamplerConfig { seed: 7, ..default }, &ids("ROMEO:"), 48)));
+    assert_eq!(
+        text,
+        shown(&fresh(
+            &case,
+            SamplerConfig { seed: 7, ..default },
+            &ids("ROMEO:"),
+            48
+        ))
+    );
 
     // Greedy text, from the start, and kept on the way.
     person.says("/temperature 0");
     assert_eq!(person.says("/reset"), "reset");
-    let greedy = SamplerConfig { temperature: 0.0, ..default };
+    let greedy = SamplerConfig {
+        temperature: 0.0,
+        ..default
+    };
     let whole = shown(&fresh(&case, greedy, &ids("What light"), 96));
     let first = person.says("What light");
-    assert_eq!(person.says("/save"), format!("saved {} bytes after 58 tokens", snapshot_bytes(&case.file.model())));
+    assert_eq!(
+        person.says("/save"),
+        format!(
+            "saved {} bytes after 58 tokens",
+            snapshot_bytes(&case.file.model())
+        )
+    );
     let second = person.says("");
     assert_eq!(format!("{first}{second}"), whole);
     assert_ne!(person.says("Exeunt."), second);
@@ -188,19 +256,29 @@ pub fn a_person_talks_to_the_machine() -> Tried {
     person.says("/length 48");
     let more = person.says("");
     let whole = shown(&fresh(&case, greedy, &ids("What light"), begun.len() + 96));
-    assert!(whole.starts_with(&format!("{begun}{more}")), "{begun}|{more}|{whole}");
+    assert!(
+        whole.starts_with(&format!("{begun}{more}")),
+        "{begun}|{more}|{whole}"
+    );
 
     // Corrections, wrong commands, and noise.
     person.types("/temperatura\x7fe 0\r");
     assert_eq!(person.reads_to("\r\n"), "/temperatura\x08 \x08e 0");
     assert!(person.reads_to("\r\n> ").starts_with("temperature 0,"));
-    assert!(person.says("/temperature hot").starts_with("error: /temperature takes a number"));
+    assert!(
+        person
+            .says("/temperature hot")
+            .starts_with("error: /temperature takes a number")
+    );
     let long = "z".repeat(300);
     person.types(format!("{long}\r"));
     person.reads_to("error: the line has more than 256 bytes; nothing of it was read\r\n> ");
     let mut rng = Rng::new(1);
     person.says("/length 4");
-    let noise: Vec<u8> = (0..2000).map(|_| rng.below(256) as u8).filter(|&byte| byte != b'/').collect();
+    let noise: Vec<u8> = (0..2000)
+        .map(|_| rng.below(256) as u8)
+        .filter(|&byte| byte != b'/')
+        .collect();
     person.types(noise);
     // Whatever the noise has left unfinished.
     person.types("\x03\r\x03//end of the noise\r");
@@ -214,8 +292,17 @@ pub fn a_person_talks_to_the_machine() -> Tried {
     assert_eq!(person.says("What light"), first);
     let ledger = person.says("/ledger");
     eprintln!("{ledger}");
-    let made = ledger.lines().find_map(|line| line.strip_prefix("tokens made: ")?.split(' ').nth(1)?.parse().ok());
+    let made = ledger.lines().find_map(|line| {
+        line.strip_prefix("tokens made: ")?
+            .split(' ')
+            .nth(1)?
+            .parse()
+            .ok()
+    });
     // docs/kernels.md: 1.03 M instructions a token; the sampler comes on top.
-    assert!(made.is_some_and(|made: u64| (1_000_000..1_100_000).contains(&made)), "{ledger}");
+    assert!(
+        made.is_some_and(|made: u64| (1_000_000..1_100_000).contains(&made)),
+        "{ledger}"
+    );
     Ok(())
 }

@@ -70,13 +70,20 @@ pub struct Fake {
 
 impl Fake {
     pub fn new(script: impl IntoIterator<Item = In>) -> Self {
-        Self { script: script.into_iter().collect(), ..Self::default() }
+        Self {
+            script: script.into_iter().collect(),
+            ..Self::default()
+        }
     }
 
     fn call(&mut self, call: Call) -> Result<(), Fault> {
         let number = self.calls.len();
         self.calls.push(call);
-        if self.fail.contains(&number) { Err(Fault(call, number)) } else { Ok(()) }
+        if self.fail.contains(&number) {
+            Err(Fault(call, number))
+        } else {
+            Ok(())
+        }
     }
 
     pub fn text(&self) -> String {
@@ -135,7 +142,11 @@ impl ReadReady for Fake {
 impl Write for Fake {
     fn write(&mut self, bytes: &[u8]) -> Result<usize, Fault> {
         self.call(Call::Write)?;
-        let count = if self.short == 0 { bytes.len() } else { bytes.len().min(self.short) };
+        let count = if self.short == 0 {
+            bytes.len()
+        } else {
+            bytes.len().min(self.short)
+        };
         self.output.extend_from_slice(&bytes[..count]);
         Ok(count)
     }
@@ -163,7 +174,11 @@ impl sla_serial::Counter for Tens {
 
 /// A random language model.
 pub fn model_of(vocab: usize, seed: u64) -> Case {
-    let config = Config { outputs: vocab, input: Input::Tokens { vocab }, ..synth::small(Backbone::Gla) };
+    let config = Config {
+        outputs: vocab,
+        input: Input::Tokens { vocab },
+        ..synth::small(Backbone::Gla)
+    };
     Case::of(config.clone(), synth::weights(&config, seed))
 }
 
@@ -174,8 +189,16 @@ pub fn bytes_model() -> Case {
 
 /// A random model of feature vectors.
 pub fn feature_model() -> Case {
-    let input = Input::Features { size: 4, mean: vec![0.0; 4], std: vec![1.0; 4] };
-    let config = Config { outputs: 3, input, ..synth::small(Backbone::Gla) };
+    let input = Input::Features {
+        size: 4,
+        mean: vec![0.0; 4],
+        std: vec![1.0; 4],
+    };
+    let config = Config {
+        outputs: 3,
+        input,
+        ..synth::small(Backbone::Gla)
+    };
     Case::of(config.clone(), synth::weights(&config, 3))
 }
 
@@ -187,8 +210,14 @@ pub fn serve<'s, 'm, S: Store>(
     settings: Settings,
 ) -> (Session<'s, 'm>, Fake, S, Vec<Failure<Fault>>) {
     let (mut line, mut ids) = (vec![0; LINE], vec![0; IDS]);
-    let parts =
-        Parts { uart: fake, store, counter: Tens(u32::MAX - 100), line: &mut line, ids: &mut ids, file_bytes: 12_345 };
+    let parts = Parts {
+        uart: fake,
+        store,
+        counter: Tens(u32::MAX - 100),
+        line: &mut line,
+        ids: &mut ids,
+        file_bytes: 12_345,
+    };
     let mut shell = Shell::new(session, parts, settings).expect("a model that reads text");
     let mut failures = Vec::new();
     loop {
@@ -207,7 +236,8 @@ pub fn dialogue(case: &Case, script: impl IntoIterator<Item = In>) -> String {
     let (model, mut memory) = (case.file.model(), case.file.memory());
     let session = memory.session(&model).expect("buffers of the model's size");
     let mut slot = vec![0; snapshot_bytes(&model)];
-    let (_, fake, _, failures) = serve(session, Fake::new(script), RamStore::new(&mut slot), SILENT);
+    let (_, fake, _, failures) =
+        serve(session, Fake::new(script), RamStore::new(&mut slot), SILENT);
     assert_eq!(failures, []);
     fake.text()
 }
@@ -229,14 +259,21 @@ pub fn snapshot_bytes(model: &Model) -> usize {
 
 /// The answers in what a shell without echo wrote: what stands between its prompts.
 pub fn answers(text: &str) -> Vec<&str> {
-    let body = text.strip_prefix("\r\nready; /help lists the commands\r\n> ").expect("a greeting");
+    let body = text
+        .strip_prefix("\r\nready; /help lists the commands\r\n> ")
+        .expect("a greeting");
     let mut answers: Vec<&str> = body.split("\r\n> ").collect();
     assert_eq!(answers.pop(), Some(""), "{body:?}");
     answers
 }
 
 /// `n` ids after a prompt that is read one token at a time, by the runtime alone; the session goes on from them.
-pub fn continuation(session: &mut Session, sampler: &mut Sampler, prompt: &[u32], n: usize) -> Vec<u32> {
+pub fn continuation(
+    session: &mut Session,
+    sampler: &mut Sampler,
+    prompt: &[u32],
+    n: usize,
+) -> Vec<u32> {
     for &id in prompt {
         sampler.observe(id);
         session.step(id).expect("a token of the model");
@@ -258,10 +295,14 @@ pub fn fresh(case: &Case, config: SamplerConfig, prompt: &[u32], n: usize) -> Ve
 
 /// How a shell writes the bytes that a model made; a character that is not complete at the end is held back.
 pub fn shown(ids: &[u32]) -> String {
-    let mut bytes: Vec<u8> = ids.iter().map(|&id| u8::try_from(id).expect("a byte")).collect();
+    let mut bytes: Vec<u8> = ids
+        .iter()
+        .map(|&id| u8::try_from(id).expect("a byte"))
+        .collect();
     for len in (1..4).rev().filter(|&len| len <= bytes.len()) {
         let tail = &bytes[bytes.len() - len..];
-        if std::str::from_utf8(tail).is_err_and(|e| e.valid_up_to() == 0 && e.error_len().is_none()) {
+        if std::str::from_utf8(tail).is_err_and(|e| e.valid_up_to() == 0 && e.error_len().is_none())
+        {
             bytes.truncate(bytes.len() - len);
             break;
         }
@@ -275,7 +316,9 @@ pub fn pictured(text: &str) -> String {
         '\n' => "\r\n".to_owned(),
         '\t' => c.to_string(),
         '\u{7f}' => "\u{2421}".to_owned(),
-        '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)).expect("a picture").to_string(),
+        '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c))
+            .expect("a picture")
+            .to_string(),
         '\u{80}'..='\u{9f}' => "\u{fffd}".to_owned(),
         c => c.to_string(),
     };

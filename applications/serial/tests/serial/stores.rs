@@ -2,7 +2,8 @@
 
 use crate::line::{self, Fake, SILENT, answers, bytes_model, serve, snapshot_bytes, typed};
 use embedded_storage::nor_flash::{
-    ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash, check_erase, check_read, check_write,
+    ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash, check_erase, check_read,
+    check_write,
 };
 use sla_serial::{RamStore, Unfit};
 
@@ -28,7 +29,11 @@ impl Flash {
     fn call(&mut self, checked: Result<(), NorFlashErrorKind>) -> Result<(), Broken> {
         self.calls += 1;
         checked.map_err(Broken)?;
-        if self.calls == self.fail { Err(Broken(NorFlashErrorKind::Other)) } else { Ok(()) }
+        if self.calls == self.fail {
+            Err(Broken(NorFlashErrorKind::Other))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -76,7 +81,11 @@ fn a_session_survives_in_flash() {
     let model = case.file.model();
     let region = 0..8 * Flash::ERASE as u32;
     let open = |flash| sla_store::Store::open(flash, region.clone()).expect("two slots");
-    let empty = || Flash { bytes: vec![0xff; region.end as usize], calls: 0, fail: 0 };
+    let empty = || Flash {
+        bytes: vec![0xff; region.end as usize],
+        calls: 0,
+        fail: 0,
+    };
     let talk = |store, script: &str| {
         let mut memory = case.file.memory();
         let session = memory.session(&model).unwrap();
@@ -93,16 +102,28 @@ fn a_session_survives_in_flash() {
     assert_eq!(answers(&text)[2], first);
 
     // Each call of a restore, and of another save.
-    let (script, bytes) = ("/length 20\n/restore\n\n/save\n/restore\n\n", snapshot_bytes(&model));
+    let (script, bytes) = (
+        "/length 20\n/restore\n\n/save\n/restore\n\n",
+        snapshot_bytes(&model),
+    );
     let calls = |fail| {
-        let mut store = open(Flash { bytes: kept.clone(), calls: 0, fail: 0 }).release();
+        let mut store = open(Flash {
+            bytes: kept.clone(),
+            calls: 0,
+            fail: 0,
+        })
+        .release();
         (store.calls, store.fail) = (0, 0);
         let opened = {
             let store = open(store);
             let flash = store.release();
             flash.calls
         };
-        let flash = Flash { bytes: kept.clone(), calls: 0, fail: if fail == 0 { 0 } else { opened + fail } };
+        let flash = Flash {
+            bytes: kept.clone(),
+            calls: 0,
+            fail: if fail == 0 { 0 } else { opened + fail },
+        };
         let (text, store) = talk(open(flash), script);
         (text, store.release().calls - opened)
     };
@@ -114,13 +135,20 @@ fn a_session_survives_in_flash() {
         let (text, _) = calls(fail);
         let all = answers(&text);
         assert_eq!(text.matches("error: ").count(), 1, "{fail}: {text}");
-        let says = all.iter().find(|answer| answer.starts_with("error")).expect("an error");
+        let says = all
+            .iter()
+            .find(|answer| answer.starts_with("error"))
+            .expect("an error");
         assert!(says.ends_with("flash: Broken(Other)"), "{fail}: {says}");
         not_restored += usize::from(says.starts_with("error: not restored"));
         not_saved += usize::from(says.starts_with("error: not saved"));
         // What was kept is still kept.
         if all[3].starts_with("error") {
-            assert_eq!(all[4], format!("restored {bytes} bytes: goes on after 22 tokens"), "{fail}");
+            assert_eq!(
+                all[4],
+                format!("restored {bytes} bytes: goes on after 22 tokens"),
+                "{fail}"
+            );
             assert_eq!(all[5], first, "{fail}");
         }
     }
@@ -136,16 +164,30 @@ fn a_slot_that_is_too_short_keeps_nothing() {
         let (mut memory, mut slot) = (case.file.memory(), vec![0; room]);
         let script = typed("/save\n/restore\n");
         let session = memory.session(&model).unwrap();
-        let (_, fake, ..) = serve(session, Fake::new([script]), RamStore::new(&mut slot), SILENT);
-        let says = format!("error: not saved: a session of {bytes} bytes, the slot in RAM has room for {room}");
-        assert_eq!(answers(&fake.text()), [says.as_str(), "error: nothing is kept; /save keeps a session"]);
+        let (_, fake, ..) = serve(
+            session,
+            Fake::new([script]),
+            RamStore::new(&mut slot),
+            SILENT,
+        );
+        let says = format!(
+            "error: not saved: a session of {bytes} bytes, the slot in RAM has room for {room}"
+        );
+        assert_eq!(
+            answers(&fake.text()),
+            [
+                says.as_str(),
+                "error: nothing is kept; /save keeps a session"
+            ]
+        );
     }
 }
 
 #[test]
 fn a_session_of_another_model_is_refused() {
     let (one, other) = (bytes_model(), line::model_of(256, 4));
-    let mut slot = vec![0; snapshot_bytes(&one.file.model()).max(snapshot_bytes(&other.file.model()))];
+    let mut slot =
+        vec![0; snapshot_bytes(&one.file.model()).max(snapshot_bytes(&other.file.model()))];
     let (first, second) = (one.file.model(), other.file.model());
     let (mut memory, mut others) = (one.file.memory(), other.file.memory());
     let (.., store, _) = serve(
@@ -155,7 +197,12 @@ fn a_session_of_another_model_is_refused() {
         SILENT,
     );
     let script = typed("/length 20\nab\n/restore\n\n");
-    let (session, fake, ..) = serve(others.session(&second).unwrap(), Fake::new([script]), store, SILENT);
+    let (session, fake, ..) = serve(
+        others.session(&second).unwrap(),
+        Fake::new([script]),
+        store,
+        SILENT,
+    );
     let says = format!(
         "error: not restored: a snapshot of another model: of {:#010x}, this one is {:#010x}",
         first.id(),
@@ -183,6 +230,9 @@ fn models_without_text_are_refused() {
         sla_serial::Shell::new(memory.session(&model).unwrap(), parts, SILENT).err()
     };
     assert_eq!(shell(&bytes_model()), None);
-    assert_eq!(shell(&line::model_of(255, 1)), Some(Unfit::NoText { vocabulary: 255 }));
+    assert_eq!(
+        shell(&line::model_of(255, 1)),
+        Some(Unfit::NoText { vocabulary: 255 })
+    );
     assert_eq!(shell(&line::feature_model()), Some(Unfit::Features));
 }

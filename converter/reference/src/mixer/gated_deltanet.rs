@@ -47,7 +47,13 @@ pub(super) fn step<T: Tap>(
 }
 
 /// Fills `s.decay` and `s.beta`, `[value_heads]` each.
-fn decay_and_beta<T: Tap>(c: &Config, layer: usize, w: &LayerWeights, s: &mut Scratch, tap: &mut T) {
+fn decay_and_beta<T: Tap>(
+    c: &Config,
+    layer: usize,
+    w: &LayerWeights,
+    s: &mut Scratch,
+    tap: &mut T,
+) {
     let (Some(a), Some(b), Some(a_log)) = (&w.a, &w.b, &w.a_log) else {
         unreachable!("validated: Gated DeltaNet has decay and beta projections")
     };

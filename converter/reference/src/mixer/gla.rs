@@ -33,14 +33,21 @@ pub(super) fn step<T: Tap>(
         let kv = n / group;
         let keys = n * c.d_k..(n + 1) * c.d_k;
         let decay = &s.decay[kv * c.d_k..(kv + 1) * c.d_k];
-        decay_and_write(matrix, |i| decay[i], &s.k_heads[keys.clone()], &s.v[kv * c.d_v..(kv + 1) * c.d_v]);
+        decay_and_write(
+            matrix,
+            |i| decay[i],
+            &s.k_heads[keys.clone()],
+            &s.v[kv * c.d_v..(kv + 1) * c.d_v],
+        );
         read(matrix, &s.q[keys], read_scale(c), o);
     }
 }
 
 /// Fills `s.decay` with α, `[kv_heads · d_k]`.
 fn decay<T: Tap>(c: &Config, layer: usize, w: &LayerWeights, s: &mut Scratch, tap: &mut T) {
-    let (Some(gk0), Some(gk1)) = (&w.gk0, &w.gk1) else { unreachable!("validated: GLA has a decay projection") };
+    let (Some(gk0), Some(gk1)) = (&w.gk0, &w.gk1) else {
+        unreachable!("validated: GLA has a decay projection")
+    };
     let decay = &mut s.decay[..c.k_dim()];
     matvec(gk0, &s.normed, &mut s.low);
     tap.tap(layer, Op::GateLow, &s.low);

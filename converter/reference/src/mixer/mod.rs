@@ -46,7 +46,13 @@ pub(crate) fn step<T: Tap>(
 }
 
 /// q, k and v from the normed input, each through its convolution where the model has one.
-fn project<T: Tap>(layer: usize, w: &LayerWeights, state: &mut LayerState, s: &mut Scratch, tap: &mut T) {
+fn project<T: Tap>(
+    layer: usize,
+    w: &LayerWeights,
+    state: &mut LayerState,
+    s: &mut Scratch,
+    tap: &mut T,
+) {
     matvec(&w.q, &s.normed, &mut s.q);
     matvec(&w.k, &s.normed, &mut s.k);
     matvec(&w.v, &s.normed, &mut s.v);
@@ -55,8 +61,15 @@ fn project<T: Tap>(layer: usize, w: &LayerWeights, state: &mut LayerState, s: &m
     tap.tap(layer, Op::VProj, &s.v);
     if let Some(histories) = &mut state.conv {
         let convs = [&w.q_conv, &w.k_conv, &w.v_conv];
-        for ((history, conv), u) in histories.iter_mut().zip(convs).zip([&mut s.q, &mut s.k, &mut s.v]) {
-            history.step(conv.as_ref().expect("validated: a convolution has weights"), u);
+        for ((history, conv), u) in histories
+            .iter_mut()
+            .zip(convs)
+            .zip([&mut s.q, &mut s.k, &mut s.v])
+        {
+            history.step(
+                conv.as_ref().expect("validated: a convolution has weights"),
+                u,
+            );
         }
     }
 }
@@ -69,7 +82,11 @@ fn output<T: Tap>(c: &Config, layer: usize, w: &LayerWeights, s: &mut Scratch, t
     if let Some(g) = &w.g {
         matvec(g, &s.normed, &mut s.g);
         tap.tap(layer, Op::OutputGate, &s.g);
-        let activation = if c.output_gate == OutputGate::Sigmoid { sigmoid } else { silu };
+        let activation = if c.output_gate == OutputGate::Sigmoid {
+            sigmoid
+        } else {
+            silu
+        };
         for (y, g) in s.y.iter_mut().zip(&s.g) {
             *y *= activation(*g);
         }

@@ -12,7 +12,13 @@ fn gamma(head: usize) -> f64 {
 }
 
 /// Advances the state from `s.q`, `s.k`, `s.v` and fills `s.y` with the read-out.
-pub(super) fn step<T: Tap>(ctx: &Context<'_>, layer: usize, state: &mut LayerState, s: &mut Scratch, tap: &mut T) {
+pub(super) fn step<T: Tap>(
+    ctx: &Context<'_>,
+    layer: usize,
+    state: &mut LayerState,
+    s: &mut Scratch,
+    tap: &mut T,
+) {
     let c = ctx.config;
     feature_map(c.feature_map, &mut s.q);
     feature_map(c.feature_map, &mut s.k);
@@ -21,7 +27,10 @@ pub(super) fn step<T: Tap>(ctx: &Context<'_>, layer: usize, state: &mut LayerSta
     gate_and_expand(c, layer, s, tap);
 
     let decay = &mut s.decay[..c.heads];
-    decay.iter_mut().enumerate().for_each(|(n, d)| *d = gamma(n));
+    decay
+        .iter_mut()
+        .enumerate()
+        .for_each(|(n, d)| *d = gamma(n));
     tap.tap(layer, Op::Decay, decay);
 
     let group = c.heads / c.kv_heads;
@@ -29,7 +38,12 @@ pub(super) fn step<T: Tap>(ctx: &Context<'_>, layer: usize, state: &mut LayerSta
     for (n, (matrix, o)) in matrices.zip(s.y.chunks_exact_mut(c.d_v)).enumerate() {
         let v = n / group * c.d_v;
         let keys = n * c.d_k..(n + 1) * c.d_k;
-        decay_and_write(matrix, |_| s.decay[n], &s.k_heads[keys.clone()], &s.v[v..v + c.d_v]);
+        decay_and_write(
+            matrix,
+            |_| s.decay[n],
+            &s.k_heads[keys.clone()],
+            &s.v[v..v + c.d_v],
+        );
         read(matrix, &s.q[keys], read_scale(c), o);
     }
 }

@@ -21,7 +21,12 @@ struct Curve {
 
 /// The first two nearly coincide where the arithmetic costs little: the wide one shows on both sides of the other.
 const CURVES: [Curve; 3] = [
-    Curve { name: "integer run against float", color: RGBColor(0xf0, 0xa3, 0x5e), width: 7, kl: |w| w.fixed.kl },
+    Curve {
+        name: "integer run against float",
+        color: RGBColor(0xf0, 0xa3, 0x5e),
+        width: 7,
+        kl: |w| w.fixed.kl,
+    },
     Curve {
         name: "weights alone: float over the file's weights against float",
         color: RGBColor(0x00, 0x5a, 0x9c),
@@ -38,8 +43,16 @@ const CURVES: [Curve; 3] = [
 
 /// Mean KL over the position, both logarithmic, on a white ground of its own. `None` if there is nothing above 0 to draw.
 pub(super) fn svg(model: &str, report: &StreamReport) -> Option<String> {
-    let values = || CURVES.iter().flat_map(|c| report.curve.iter().map(c.kl)).filter(|&kl| kl > 0.0);
-    let (low, high) = (values().fold(f64::INFINITY, f64::min), values().fold(0.0, f64::max));
+    let values = || {
+        CURVES
+            .iter()
+            .flat_map(|c| report.curve.iter().map(c.kl))
+            .filter(|&kl| kl > 0.0)
+    };
+    let (low, high) = (
+        values().fold(f64::INFINITY, f64::min),
+        values().fold(0.0, f64::max),
+    );
     if !low.is_finite() || report.all.last < 2 {
         return None;
     }
@@ -47,7 +60,13 @@ pub(super) fn svg(model: &str, report: &StreamReport) -> Option<String> {
     let (bottom, top) = (low.log10().floor(), high.log10().ceil());
     let range = 10f64.powf(bottom)..10f64.powf(top + 0.25 * (top - bottom).max(1.0));
     let mut svg = String::new();
-    draw(SVGBackend::with_string(&mut svg, SIZE), model, report, range).ok()?;
+    draw(
+        SVGBackend::with_string(&mut svg, SIZE),
+        model,
+        report,
+        range,
+    )
+    .ok()?;
     Some(svg)
 }
 
@@ -80,15 +99,33 @@ fn draw<B: DrawingBackend>(
         .x_label_formatter(&|x| grouped(x.round() as u64))
         .y_label_formatter(&|y| format!("{y:.0e}"))
         .draw()?;
-    for Curve { name, color, width, kl } in CURVES {
+    for Curve {
+        name,
+        color,
+        width,
+        kl,
+    } in CURVES
+    {
         // A window stands at its geometric middle.
-        let points = report.curve.iter().map(|w| ((w.first as f64 * w.last as f64).sqrt(), kl(w)));
+        let points = report
+            .curve
+            .iter()
+            .map(|w| ((w.first as f64 * w.last as f64).sqrt(), kl(w)));
         let points: Vec<_> = points.filter(|(_, kl)| *kl > 0.0).collect();
         chart
-            .draw_series(LineSeries::new(points.iter().copied(), color.stroke_width(width)))?
+            .draw_series(LineSeries::new(
+                points.iter().copied(),
+                color.stroke_width(width),
+            ))?
             .label(name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 22, y)], color.stroke_width(width)));
-        chart.draw_series(points.iter().map(|&point| Circle::new(point, width.max(5) / 2, color.filled())))?;
+            .legend(move |(x, y)| {
+                PathElement::new([(x, y), (x + 22, y)], color.stroke_width(width))
+            });
+        chart.draw_series(
+            points
+                .iter()
+                .map(|&point| Circle::new(point, width.max(5) / 2, color.filled())),
+        )?;
     }
     chart
         .configure_series_labels()

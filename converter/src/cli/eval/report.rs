@@ -24,7 +24,11 @@ pub(super) fn write(
     json: &Value,
 ) -> Outcome {
     let model = file.model();
-    let name = options.file.file_name().unwrap_or_default().to_string_lossy();
+    let name = options
+        .file
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy();
     let html = page(&Subject {
         name: &name,
         file: file.bytes(),
@@ -50,7 +54,11 @@ fn label(model: &Model, id: u32) -> String {
             c => c,
         };
         let text: String = text.chars().map(seen).collect();
-        return if text.is_empty() || text.contains(char::is_control) { id.to_string() } else { text };
+        return if text.is_empty() || text.contains(char::is_control) {
+            id.to_string()
+        } else {
+            text
+        };
     }
     let bytes = model.desc().input == InputKind::Tokens && model.desc().inputs == 256;
     match char::from_u32(id).filter(|_| bytes) {
@@ -64,13 +72,24 @@ fn label(model: &Model, id: u32) -> String {
 
 /// The conversion, where the file tells how it was made, and this evaluation.
 fn commands(options: &Options, model: &Model) -> Vec<String> {
-    let evaluation = ["sla".into()].into_iter().chain(std::env::args_os().skip(1).map(|a| quote(&a.to_string_lossy())));
-    convert(options, model).into_iter().chain([evaluation.collect::<Vec<_>>().join(" ")]).collect()
+    let evaluation = ["sla".into()].into_iter().chain(
+        std::env::args_os()
+            .skip(1)
+            .map(|a| quote(&a.to_string_lossy())),
+    );
+    convert(options, model)
+        .into_iter()
+        .chain([evaluation.collect::<Vec<_>>().join(" ")])
+        .collect()
 }
 
 /// `sla convert` with the options that the provenance names; `None` where it does not name them all.
 fn convert(options: &Options, model: &Model) -> Option<String> {
-    let value = |wanted: &str| provenance(model).find(|(key, _)| *key == wanted).map(|(_, value)| value);
+    let value = |wanted: &str| {
+        provenance(model)
+            .find(|(key, _)| *key == wanted)
+            .map(|(_, value)| value)
+    };
     if value("calibration")?.starts_with("given") {
         return None;
     }
@@ -84,7 +103,8 @@ fn convert(options: &Options, model: &Model) -> Option<String> {
         "int32" => String::new(),
         kinds => format!(" --state {}", quote(kinds)),
     };
-    let [dir, file] = [&options.checkpoint, &options.file].map(|path| quote(&path.to_string_lossy()));
+    let [dir, file] =
+        [&options.checkpoint, &options.file].map(|path| quote(&path.to_string_lossy()));
     Some(format!("sla convert {dir} -o {file}{weights}{state}"))
 }
 
@@ -103,6 +123,9 @@ mod tests {
 
     #[test]
     fn arguments_survive_a_shell() {
-        assert_eq!(["a/b-c.sla", "", "two words", "it's"].map(quote), ["a/b-c.sla", "''", "'two words'", r"'it'\''s'"]);
+        assert_eq!(
+            ["a/b-c.sla", "", "two words", "it's"].map(quote),
+            ["a/b-c.sla", "''", "'two words'", r"'it'\''s'"]
+        );
     }
 }

@@ -22,13 +22,28 @@ pub(super) fn command(
 ) -> Outcome {
     let given = options.tokens.is_some() || options.text.is_some();
     let rows = given
-        .then(|| rows(&options.checkpoint, options.tokens.as_ref(), options.text.as_ref(), model, &checkpoint))
+        .then(|| {
+            rows(
+                &options.checkpoint,
+                options.tokens.as_ref(),
+                options.text.as_ref(),
+                model,
+                &checkpoint,
+            )
+        })
         .transpose()?;
     let title = checkpoint.meta.name.clone();
     let [reference, dequantized] = floats(model, checkpoint)?;
     let source = rows.as_ref().map_or(Source::Own, Source::Rows);
     let progress = Progress::new();
-    let report = stream(&reference, &dequantized, model, source, steps, &mut |share| progress.set("stream", share));
+    let report = stream(
+        &reference,
+        &dequantized,
+        model,
+        source,
+        steps,
+        &mut |share| progress.set("stream", share),
+    );
     drop(progress);
     let report = report?;
     if let Some(drawing) = drawing {
@@ -40,7 +55,11 @@ pub(super) fn command(
             )]),
         }
     }
-    if options.json { print_json(&json(&report)) } else { tell(drawing, &text(options, model, &report)) }
+    if options.json {
+        print_json(&json(&report))
+    } else {
+        tell(drawing, &text(options, model, &report))
+    }
 }
 
 fn text(options: &Options, model: &Model, r: &StreamReport) -> String {
@@ -59,15 +78,37 @@ fn text(options: &Options, model: &Model, r: &StreamReport) -> String {
     };
     let mut table = Table::default();
     let mut head = vec!["positions".to_string()];
-    head.extend(["KL, fixed", "KL, weights alone", "KL, arithmetic", "max |logit error|"].map(Into::into));
-    head.extend(unit.iter().flat_map(|unit| [format!("{unit}, float"), format!("{unit}, fixed")]));
+    head.extend(
+        [
+            "KL, fixed",
+            "KL, weights alone",
+            "KL, arithmetic",
+            "max |logit error|",
+        ]
+        .map(Into::into),
+    );
+    head.extend(
+        unit.iter()
+            .flat_map(|unit| [format!("{unit}, float"), format!("{unit}, fixed")]),
+    );
     head.push("saturated".into());
     table.row(head);
     for w in r.decades.iter().chain([&r.first, &r.last, &r.all]) {
         let mut row = vec![format!("{} - {}", grouped(w.first), grouped(w.last))];
-        row.extend([w.fixed.kl, w.dequantized.kl, w.arithmetic.kl, w.fixed.max_abs].map(figure));
+        row.extend(
+            [
+                w.fixed.kl,
+                w.dequantized.kl,
+                w.arithmetic.kl,
+                w.fixed.max_abs,
+            ]
+            .map(figure),
+        );
         if unit.is_some() {
-            row.extend([w.bits_float, w.bits_fixed].map(|bits| bits.map_or("-".into(), |b| format!("{b:.5}"))));
+            row.extend(
+                [w.bits_float, w.bits_fixed]
+                    .map(|bits| bits.map_or("-".into(), |b| format!("{b:.5}"))),
+            );
         }
         row.push(grouped(w.saturated));
         table.row(row);

@@ -24,7 +24,9 @@ pub(super) fn write(options: &Options, plan: &FlashPlan, bytes: &[u8]) -> Outcom
         refuse_what_is_no_model(&mut session, plan)?;
     }
     let mut loader = session.target().flash_loader();
-    loader.add_data(plan.region.start, bytes).map_err(|e| said("the model cannot be placed", &e))?;
+    loader
+        .add_data(plan.region.start, bytes)
+        .map_err(|e| said("the model cannot be placed", &e))?;
     let progress = Progress::new();
     let mut meter = Meter::default();
     let mut download = DownloadOptions::new();
@@ -43,34 +45,53 @@ pub(super) fn write(options: &Options, plan: &FlashPlan, bytes: &[u8]) -> Outcom
 
 fn attach(options: &Options) -> Outcome<Session> {
     let target = target::find(&options.chip)?;
-    let hint =
-        format!("no connection to the {}; check power and cable, and that its debug port is not locked", target.name);
-    open(options)?.attach(target, Permissions::default()).map_err(|e| said(&hint, &e))
+    let hint = format!(
+        "no connection to the {}; check power and cable, and that its debug port is not locked",
+        target.name
+    );
+    open(options)?
+        .attach(target, Permissions::default())
+        .map_err(|e| said(&hint, &e))
 }
 
 fn open(options: &Options) -> Outcome<Probe> {
     let lister = Lister::new();
     let selector: DebugProbeSelector = match &options.probe {
-        Some(text) => {
-            text.parse().map_err(|e| Failure::Usage(format!("--probe {text}: {e}; give VID:PID or VID:PID:SERIAL")))?
-        }
+        Some(text) => text.parse().map_err(|e| {
+            Failure::Usage(format!(
+                "--probe {text}: {e}; give VID:PID or VID:PID:SERIAL"
+            ))
+        })?,
         None => match lister.list_all().as_slice() {
-            [] => return fail("no debug probe is connected; connect one, or write the file that `sla export` makes"),
+            [] => {
+                return fail(
+                    "no debug probe is connected; connect one, or write the file that `sla export` makes",
+                );
+            }
             [probe] => probe.into(),
             several => {
                 let names: Vec<String> = several.iter().map(ToString::to_string).collect();
-                return fail(format!("{} debug probes: choose one with --probe: {}", names.len(), names.join("; ")));
+                return fail(format!(
+                    "{} debug probes: choose one with --probe: {}",
+                    names.len(),
+                    names.join("; ")
+                ));
             }
         },
     };
-    lister.open(selector).map_err(|e| said("the debug probe cannot be opened", &e))
+    lister
+        .open(selector)
+        .map_err(|e| said("the debug probe cannot be opened", &e))
 }
 
 /// What lies at the model's address has to be erased flash or a model.
 fn refuse_what_is_no_model(session: &mut Session, plan: &FlashPlan) -> Outcome {
     let mut first = [0; LOOK];
-    let mut core = session.core(0).map_err(|e| said("the core cannot be reached", &e))?;
-    core.read_8(plan.region.start, &mut first).map_err(|e| said("the flash cannot be read", &e))?;
+    let mut core = session
+        .core(0)
+        .map_err(|e| said("the core cannot be reached", &e))?;
+    core.read_8(plan.region.start, &mut first)
+        .map_err(|e| said("the flash cannot be read", &e))?;
     if may_be_replaced(&first) {
         return Ok(());
     }
@@ -82,7 +103,9 @@ fn refuse_what_is_no_model(session: &mut Session, plan: &FlashPlan) -> Outcome {
 
 /// Erased flash, or the start of a model.
 fn may_be_replaced(first: &[u8]) -> bool {
-    first.starts_with(&MAGIC) || first.iter().all(|&byte| byte == 0xff) || first.iter().all(|&byte| byte == 0)
+    first.starts_with(&MAGIC)
+        || first.iter().all(|&byte| byte == 0xff)
+        || first.iter().all(|&byte| byte == 0)
 }
 
 /// Bytes done of each operation.
@@ -106,7 +129,9 @@ impl Meter {
                 self.totals[place(operation).0] += total.unwrap_or(0);
                 None
             }
-            ProgressEvent::Progress { operation, size, .. } => {
+            ProgressEvent::Progress {
+                operation, size, ..
+            } => {
                 let (at, stage) = place(operation);
                 self.done[at] += size;
                 Some((stage, self.done[at] as f64 / self.totals[at].max(1) as f64))
@@ -139,15 +164,28 @@ mod tests {
     #[test]
     fn only_erased_flash_and_models_are_replaced() {
         assert!(may_be_replaced(&[0xff; 64]) && may_be_replaced(b"SLA\x7f\x01\0\0\0"));
-        assert!(!may_be_replaced(&[0x00, 0x00, 0x02, 0x20, 0x01, 0x01, 0x00, 0x08]), "a vector table");
+        assert!(
+            !may_be_replaced(&[0x00, 0x00, 0x02, 0x20, 0x01, 0x01, 0x00, 0x08]),
+            "a vector table"
+        );
     }
 
     #[test]
     fn events_add_up_to_one() {
         let mut meter = Meter::default();
         let operation = ProgressOperation::Program;
-        assert_eq!(meter.share(&ProgressEvent::AddProgressBar { operation, total: Some(512) }), None);
-        let step = ProgressEvent::Progress { operation, size: 256, time: Duration::ZERO };
+        assert_eq!(
+            meter.share(&ProgressEvent::AddProgressBar {
+                operation,
+                total: Some(512)
+            }),
+            None
+        );
+        let step = ProgressEvent::Progress {
+            operation,
+            size: 256,
+            time: Duration::ZERO,
+        };
         assert_eq!(meter.share(&step), Some(("write", 0.5)));
         assert_eq!(meter.share(&step), Some(("write", 1.0)));
     }

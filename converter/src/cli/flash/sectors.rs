@@ -24,7 +24,9 @@ pub(super) struct FlashPlan {
 
 /// Finds the chip and checks the region of `bytes` against its flash, its sectors and the firmware.
 pub(super) fn plan(options: &Options, bytes: u64) -> Outcome<FlashPlan> {
-    let Some(chip) = Chip::find(&options.chip) else { return of_target(options, bytes) };
+    let Some(chip) = Chip::find(&options.chip) else {
+        return of_target(options, bytes);
+    };
     if chip.probe_rs.is_none() {
         return fail(format!(
             "the {} of {} cannot be written through a debug probe; write the file that `sla export` makes with its maker's tool",
@@ -32,7 +34,9 @@ pub(super) fn plan(options: &Options, bytes: u64) -> Outcome<FlashPlan> {
         ));
     }
     let memory = flash_of(chip);
-    FlashPlan::new(options, chip.name.clone(), &memory, bytes, &|address| chip.sector_at(address))
+    FlashPlan::new(options, chip.name.clone(), &memory, bytes, &|address| {
+        chip.sector_at(address)
+    })
 }
 
 #[cfg(feature = "flash")]
@@ -42,7 +46,9 @@ use super::target::plan as of_target;
 #[cfg(not(feature = "flash"))]
 fn of_target(options: &Options, _: u64) -> Outcome<FlashPlan> {
     let known = crate::cli::plan::no_chip(&options.chip);
-    crate::cli::failure::usage(format!("{known}; an sla with debug probes takes any target of probe-rs"))
+    crate::cli::failure::usage(format!(
+        "{known}; an sla with debug probes takes any target of probe-rs"
+    ))
 }
 
 impl FlashPlan {
@@ -54,21 +60,34 @@ impl FlashPlan {
         bytes: u64,
         sector_at: &dyn Fn(u64) -> Option<Region>,
     ) -> Outcome<Self> {
-        let (region, erased) = (Region::of_model(options.address, bytes)?, Erased::Sectors(sector_at));
+        let (region, erased) = (
+            Region::of_model(options.address, bytes)?,
+            Erased::Sectors(sector_at),
+        );
         region.within(memory, erased)?;
         let Some(sectors) = erased.by(&region) else {
-            return fail(format!("no way to write {:#x} of {chip} is known; choose another --address", region.start));
+            return fail(format!(
+                "no way to write {:#x} of {chip} is known; choose another --address",
+                region.start
+            ));
         };
         region.whole(erased)?;
         if let Some(path) = &options.firmware {
             region.clear_of(&firmware(path)?, &memory.region, erased)?;
         }
-        Ok(Self { chip, memory: memory.name.clone(), region, sectors })
+        Ok(Self {
+            chip,
+            memory: memory.name.clone(),
+            region,
+            sectors,
+        })
     }
 
     /// Bytes behind the model in its last sector, which keep what they have.
     fn kept(&self) -> u64 {
-        self.sectors.last().map_or(0, |sector| sector.end - self.region.end)
+        self.sectors
+            .last()
+            .map_or(0, |sector| sector.end - self.region.end)
     }
 
     /// What was or would be done.
@@ -82,12 +101,25 @@ impl FlashPlan {
         table.row(["memory".to_string(), self.memory.clone()]);
         table.row([
             "model".to_string(),
-            format!("{}, {} bytes, id {id:08x}", region(&self.region), grouped(self.region.bytes())),
+            format!(
+                "{}, {} bytes, id {id:08x}",
+                region(&self.region),
+                grouped(self.region.bytes())
+            ),
         ]);
-        let erased = Region { start: self.region.start, end: self.region.end + self.kept() };
+        let erased = Region {
+            start: self.region.start,
+            end: self.region.end + self.kept(),
+        };
         let sectors = format!("{} of {} bytes", self.sectors.len(), sizes.join(" and "));
-        table.row(["sectors".to_string(), format!("{}, {sectors}", region(&erased))]);
-        table.row(["kept behind it".to_string(), format!("{} bytes of the last sector", grouped(self.kept()))]);
+        table.row([
+            "sectors".to_string(),
+            format!("{}, {sectors}", region(&erased)),
+        ]);
+        table.row([
+            "kept behind it".to_string(),
+            format!("{} bytes of the last sector", grouped(self.kept())),
+        ]);
         format!("{verb} {file}\n{}", table.render())
     }
 }

@@ -12,7 +12,9 @@ use crate::cli::failure::{Failure, Outcome, fail};
 /// The target of a chip of `sla plan`, or the one that is called `name`.
 pub(super) fn find(name: &str) -> Outcome<Target> {
     let registry = Registry::from_builtin_families();
-    let known = Chip::find(name).and_then(|chip| chip.probe_rs.as_deref()).unwrap_or(name);
+    let known = Chip::find(name)
+        .and_then(|chip| chip.probe_rs.as_deref())
+        .unwrap_or(name);
     registry.get_target_by_name(known).map_err(|_| {
         let own = Chip::similar(name).into_iter().map(str::to_string);
         let similar: Vec<String> = own.chain(registry.search_chips(name)).take(3).collect();
@@ -29,7 +31,9 @@ pub(super) fn find(name: &str) -> Outcome<Target> {
 pub(super) fn plan(options: &Options, bytes: u64) -> Outcome<FlashPlan> {
     let target = find(&options.chip)?;
     let memory = flash_around(&target, options.address)?;
-    FlashPlan::new(options, target.name.clone(), &memory, bytes, &|address| sector_at(&target, address))
+    FlashPlan::new(options, target.name.clone(), &memory, bytes, &|address| {
+        sector_at(&target, address)
+    })
 }
 
 /// The flash that holds `address`; banks that follow each other are one.
@@ -40,26 +44,44 @@ fn flash_around(target: &Target, address: u64) -> Outcome<Named> {
     });
     let mut memories: Vec<Named> = Vec::new();
     for (name, range) in regions {
-        let next = Region { start: range.start, end: range.end };
+        let next = Region {
+            start: range.start,
+            end: range.end,
+        };
         match memories.last_mut() {
             Some(last) if last.region.end == next.start => last.region.end = next.end,
-            _ => memories.push(Named { name: name.unwrap_or_else(|| "the flash".into()), region: next }),
+            _ => memories.push(Named {
+                name: name.unwrap_or_else(|| "the flash".into()),
+                region: next,
+            }),
         }
     }
-    let ranges: Vec<String> =
-        memories.iter().map(|m| format!("{:#x} to {:#x}", m.region.start, m.region.end)).collect();
-    let found = memories.into_iter().find(|m| (m.region.start..m.region.end).contains(&address));
+    let ranges: Vec<String> = memories
+        .iter()
+        .map(|m| format!("{:#x} to {:#x}", m.region.start, m.region.end))
+        .collect();
+    let found = memories
+        .into_iter()
+        .find(|m| (m.region.start..m.region.end).contains(&address));
     match found {
         Some(memory) => Ok(memory),
-        None if ranges.is_empty() => fail(format!("probe-rs knows no flash of {}; choose another target", target.name)),
-        None => fail(format!("{address:#x} is not in the flash of {}, which is {}", target.name, ranges.join(" and "))),
+        None if ranges.is_empty() => fail(format!(
+            "probe-rs knows no flash of {}; choose another target",
+            target.name
+        )),
+        None => fail(format!(
+            "{address:#x} is not in the flash of {}, which is {}",
+            target.name,
+            ranges.join(" and ")
+        )),
     }
 }
 
 /// The sector that holds `address`, by the default algorithm of its memory.
 fn sector_at(target: &Target, address: u64) -> Option<Region> {
-    let holds =
-        |algorithm: &&probe_rs::config::RawFlashAlgorithm| algorithm.flash_properties.address_range.contains(&address);
+    let holds = |algorithm: &&probe_rs::config::RawFlashAlgorithm| {
+        algorithm.flash_properties.address_range.contains(&address)
+    };
     let properties = target
         .flash_algorithms
         .iter()
@@ -68,8 +90,14 @@ fn sector_at(target: &Target, address: u64) -> Option<Region> {
         .map(|algorithm| &algorithm.flash_properties)?;
     let offset = address - properties.address_range.start;
     // Each description holds from its own offset to the next one's.
-    let kind = properties.sectors.iter().filter(|kind| kind.address <= offset).max_by_key(|kind| kind.address)?;
-    let start = properties.address_range.start + kind.address + (offset - kind.address) / kind.size * kind.size;
+    let kind = properties
+        .sectors
+        .iter()
+        .filter(|kind| kind.address <= offset)
+        .max_by_key(|kind| kind.address)?;
+    let start = properties.address_range.start
+        + kind.address
+        + (offset - kind.address) / kind.size * kind.size;
     Some(Region::new(start, kind.size))
 }
 
@@ -79,7 +107,12 @@ mod tests {
 
     /// Regions that follow each other, as one.
     fn joined(ranges: impl Iterator<Item = std::ops::Range<u64>>) -> Vec<Region> {
-        let mut all: Vec<Region> = ranges.map(|r| Region { start: r.start, end: r.end }).collect();
+        let mut all: Vec<Region> = ranges
+            .map(|r| Region {
+                start: r.start,
+                end: r.end,
+            })
+            .collect();
         all.sort_by_key(|region| region.start);
         all.dedup_by(|next, last| {
             let follows = next.start == last.end;
@@ -95,11 +128,24 @@ mod tests {
         let mut checked = 0;
         for chip in Chip::all() {
             let Some(name) = &chip.probe_rs else { continue };
-            let target = registry.get_target_by_name(name).unwrap_or_else(|e| panic!("{name}: {e}"));
-            let nvm = joined(target.memory_map.iter().filter_map(|m| m.as_nvm_region().map(|r| r.range.clone())));
-            let ram = joined(target.memory_map.iter().filter_map(|m| m.as_ram_region().map(|r| r.range.clone())));
+            let target = registry
+                .get_target_by_name(name)
+                .unwrap_or_else(|e| panic!("{name}: {e}"));
+            let nvm = joined(
+                target
+                    .memory_map
+                    .iter()
+                    .filter_map(|m| m.as_nvm_region().map(|r| r.range.clone())),
+            );
+            let ram = joined(
+                target
+                    .memory_map
+                    .iter()
+                    .filter_map(|m| m.as_ram_region().map(|r| r.range.clone())),
+            );
             let inside = |all: &[Region], own: &sla_converter::plan::Region| {
-                all.iter().any(|region| region.contains(&Region::new(own.address, own.bytes)))
+                all.iter()
+                    .any(|region| region.contains(&Region::new(own.address, own.bytes)))
             };
             assert!(inside(&nvm, &chip.flash), "{}: flash {nvm:x?}", chip.name);
             for own in &chip.ram {
@@ -120,7 +166,9 @@ mod tests {
 
     #[test]
     fn sectors_of_several_sizes() {
-        let target = Registry::from_builtin_families().get_target_by_name("STM32F405RG").unwrap();
+        let target = Registry::from_builtin_families()
+            .get_target_by_name("STM32F405RG")
+            .unwrap();
         let at = |address| sector_at(&target, address).map(|sector| (sector.start, sector.bytes()));
         // RM0090 table 5.
         assert_eq!(at(0x0800_0000), Some((0x0800_0000, 16 << 10)));

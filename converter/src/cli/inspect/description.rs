@@ -58,14 +58,34 @@ pub(super) fn description(model: &Model) -> [(&'static str, Value); 26] {
         ("output_gate", word(output_gate)),
         ("feature_map", word(feature_map)),
         ("query_gate", word(query_gate)),
-        ("query_gate_scale", gated(d.query_gate != QueryGate::None, real(d.query_scale))),
+        (
+            "query_gate_scale",
+            gated(d.query_gate != QueryGate::None, real(d.query_scale)),
+        ),
         ("key_gate", word(key_gate)),
-        ("key_gate_scale", gated(d.key_gate != KeyGate::None, real(d.key_scale))),
+        (
+            "key_gate_scale",
+            gated(d.key_gate != KeyGate::None, real(d.key_scale)),
+        ),
         ("allow_neg_eigval", d.neg_eigval().into()),
         ("tied", d.tied().into()),
         ("residual_frac", d.residual_frac.into()),
-        ("feature_frac", if tokens { Value::Null } else { d.feature_frac.into() }),
+        (
+            "feature_frac",
+            if tokens {
+                Value::Null
+            } else {
+                d.feature_frac.into()
+            },
+        ),
         ("bos_token_id", some(d.bos)),
-        ("eos_token_id", if ends.len() > 1 { ends.into() } else { some(d.eos) }),
+        (
+            "eos_token_id",
+            if ends.len() > 1 {
+                ends.into()
+            } else {
+                some(d.eos)
+            },
+        ),
     ]
 }

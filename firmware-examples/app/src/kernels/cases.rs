@@ -20,38 +20,93 @@ pub(crate) struct Case {
     pub run: fn(&mut Lab) -> Option<u32>,
 }
 
-const fn case(name: &'static str, unit: &'static str, units: u32, run: fn(&mut Lab) -> Option<u32>) -> Case {
-    Case { name, unit, units, run }
+const fn case(
+    name: &'static str,
+    unit: &'static str,
+    units: u32,
+    run: fn(&mut Lab) -> Option<u32>,
+) -> Case {
+    Case {
+        name,
+        unit,
+        units,
+        run,
+    }
 }
 
 /// Names hold no spaces. A matrix is `rows x cols / columns of a block`: `cargo xtask bench` checks that the converter proves
 /// just this block for these weights.
 pub(crate) const CASES: &[Case] = &[
-    case("matvec_i8:64x64/64", "MAC", 64 * 64, |lab| matvec_i8(lab, 64, 64, 64)),
-    case("matvec_i8:128x128/128", "MAC", 128 * 128, |lab| matvec_i8(lab, 128, 128, 128)),
-    case("matvec_i8:256x256/160", "MAC", 256 * 256, |lab| matvec_i8(lab, 256, 256, 160)),
-    case("matvec_i8:512x128/128", "MAC", 512 * 128, |lab| matvec_i8(lab, 512, 128, 128)),
-    case("matvec_i8_pair:64x64/64", "MAC", 2 * 64 * 64, |lab| matvec_i8_pair(lab, 64, 64, 64)),
-    case("matvec_i8_pair:128x128/128", "MAC", 2 * 128 * 128, |lab| matvec_i8_pair(lab, 128, 128, 128)),
-    case("matvec_i8_pair:256x256/160", "MAC", 2 * 256 * 256, |lab| matvec_i8_pair(lab, 256, 256, 160)),
-    case("matvec_i8_pair:512x128/128", "MAC", 2 * 512 * 128, |lab| matvec_i8_pair(lab, 512, 128, 128)),
-    case("matvec_i4:64x64", "MAC", 64 * 64, |lab| matvec_i4(lab, 64, 64)),
-    case("matvec_i4:128x128", "MAC", 128 * 128, |lab| matvec_i4(lab, 128, 128)),
-    case("matvec_i4:256x256", "MAC", 256 * 256, |lab| matvec_i4(lab, 256, 256)),
-    case("matvec_i4:512x128", "MAC", 512 * 128, |lab| matvec_i4(lab, 512, 128)),
-    case("state_write_read:32x32", "element", 32 * 32, |lab| state_write_read(lab, 32, 0)),
-    case("state_write_read:64x64", "element", 64 * 64, |lab| state_write_read(lab, 64, 0)),
-    case("state_write_read:32x32,rows-shifted", "element", 32 * 32, |lab| state_write_read(lab, 32, 1)),
-    case("state_read:32x32", "element", 32 * 32, |lab| state_read(lab, 32)),
-    case("state_read:64x64", "element", 64 * 64, |lab| state_read(lab, 64)),
-    case("gla_channels:32", "channel", 32, |lab| gla_channels(lab, 32)),
+    case("matvec_i8:64x64/64", "MAC", 64 * 64, |lab| {
+        matvec_i8(lab, 64, 64, 64)
+    }),
+    case("matvec_i8:128x128/128", "MAC", 128 * 128, |lab| {
+        matvec_i8(lab, 128, 128, 128)
+    }),
+    case("matvec_i8:256x256/160", "MAC", 256 * 256, |lab| {
+        matvec_i8(lab, 256, 256, 160)
+    }),
+    case("matvec_i8:512x128/128", "MAC", 512 * 128, |lab| {
+        matvec_i8(lab, 512, 128, 128)
+    }),
+    case("matvec_i8_pair:64x64/64", "MAC", 2 * 64 * 64, |lab| {
+        matvec_i8_pair(lab, 64, 64, 64)
+    }),
+    case("matvec_i8_pair:128x128/128", "MAC", 2 * 128 * 128, |lab| {
+        matvec_i8_pair(lab, 128, 128, 128)
+    }),
+    case("matvec_i8_pair:256x256/160", "MAC", 2 * 256 * 256, |lab| {
+        matvec_i8_pair(lab, 256, 256, 160)
+    }),
+    case("matvec_i8_pair:512x128/128", "MAC", 2 * 512 * 128, |lab| {
+        matvec_i8_pair(lab, 512, 128, 128)
+    }),
+    case("matvec_i4:64x64", "MAC", 64 * 64, |lab| {
+        matvec_i4(lab, 64, 64)
+    }),
+    case("matvec_i4:128x128", "MAC", 128 * 128, |lab| {
+        matvec_i4(lab, 128, 128)
+    }),
+    case("matvec_i4:256x256", "MAC", 256 * 256, |lab| {
+        matvec_i4(lab, 256, 256)
+    }),
+    case("matvec_i4:512x128", "MAC", 512 * 128, |lab| {
+        matvec_i4(lab, 512, 128)
+    }),
+    case("state_write_read:32x32", "element", 32 * 32, |lab| {
+        state_write_read(lab, 32, 0)
+    }),
+    case("state_write_read:64x64", "element", 64 * 64, |lab| {
+        state_write_read(lab, 64, 0)
+    }),
+    case(
+        "state_write_read:32x32,rows-shifted",
+        "element",
+        32 * 32,
+        |lab| state_write_read(lab, 32, 1),
+    ),
+    case("state_read:32x32", "element", 32 * 32, |lab| {
+        state_read(lab, 32)
+    }),
+    case("state_read:64x64", "element", 64 * 64, |lab| {
+        state_read(lab, 64)
+    }),
+    case("gla_channels:32", "channel", 32, |lab| {
+        gla_channels(lab, 32)
+    }),
     case("head_norm:32", "element", 32, |lab| head_norm(lab, 32)),
     case("unit_norm:128", "element", 128, |lab| unit_norm(lab, 128)),
     case("quantize:256", "element", 256, |lab| quantize(lab, 256)),
-    case("silu_product:256", "element", 256, |lab| silu_product(lab, 256)),
-    case("sigmoid_product:256", "element", 256, |lab| sigmoid_product(lab, 256)),
+    case("silu_product:256", "element", 256, |lab| {
+        silu_product(lab, 256)
+    }),
+    case("sigmoid_product:256", "element", 256, |lab| {
+        sigmoid_product(lab, 256)
+    }),
     case("head_softmax:8", "head", 8, |lab| head_softmax(lab, 8)),
-    case("short_conv:96x4", "tap", 96 * 4, |lab| short_conv(lab, 96, 4)),
+    case("short_conv:96x4", "tap", 96 * 4, |lab| {
+        short_conv(lab, 96, 4)
+    }),
     case("argmax:256", "logit", 256, |lab| argmax(lab, 256)),
     case("sample:256,top-40", "logit", 256, |lab| sample(lab, 256)),
 ];
@@ -69,18 +124,40 @@ fn matvec_i8(lab: &mut Lab, rows: usize, cols: usize, block: usize) -> Option<u3
 fn matvec_i8_pair(lab: &mut Lab, rows: usize, cols: usize, block: usize) -> Option<u32> {
     let matrix = matrix_i8(lab, rows, cols, block)?;
     let pair = lab.shorts(2 * cols, 512)?;
-    let (multiplier, first, second) = (lab.within(rows, i32::MAX)?, lab.room(rows)?, lab.room(rows)?);
-    lab.count(|| kernels::matvec_i8_pair(black_box(&matrix), pair, multiplier, [&mut *first, &mut *second]))
+    let (multiplier, first, second) = (
+        lab.within(rows, i32::MAX)?,
+        lab.room(rows)?,
+        lab.room(rows)?,
+    );
+    lab.count(|| {
+        kernels::matvec_i8_pair(
+            black_box(&matrix),
+            pair,
+            multiplier,
+            [&mut *first, &mut *second],
+        )
+    })
 }
 
 /// The first draws, since `cargo xtask bench` takes the same ones. Inputs within ±512 have a length of 13 bits.
-fn matrix_i8<'a>(lab: &mut Lab<'a>, rows: usize, cols: usize, block: usize) -> Option<I8Matrix<'a>> {
-    Some(I8Matrix::new(lab.fill(rows / 2 * cols, |draw| draw.weights(false))?, cols, block))
+fn matrix_i8<'a>(
+    lab: &mut Lab<'a>,
+    rows: usize,
+    cols: usize,
+    block: usize,
+) -> Option<I8Matrix<'a>> {
+    Some(I8Matrix::new(
+        lab.fill(rows / 2 * cols, |draw| draw.weights(false))?,
+        cols,
+        block,
+    ))
 }
 
 /// A scale for every 32 columns included.
 fn matvec_i4(lab: &mut Lab, rows: usize, cols: usize) -> Option<u32> {
-    let words = lab.fill(rows / PANEL * (cols / GROUP) * GROUP_WORDS, |draw| draw.bits() ^ draw.bits() << 16)?;
+    let words = lab.fill(rows / PANEL * (cols / GROUP) * GROUP_WORDS, |draw| {
+        draw.bits() ^ draw.bits() << 16
+    })?;
     let matrix = I4Matrix::new(words, cols);
     let x = lab.shorts(cols, 512)?;
     let (multiplier, out) = (lab.within(rows, i32::MAX)?, lab.room(rows)?);
@@ -151,7 +228,10 @@ fn short_conv(lab: &mut Lab, channels: usize, taps: usize) -> Option<u32> {
     let u = lab.within(channels, 1 << 14)?;
     let weights = lab.shorts(taps * channels, 1 << 12)?;
     let history = lab.shorts((taps - 1) * channels, 1 << 14)?;
-    let (multiplier, bias) = (lab.within(channels, i32::MAX)?, lab.within(channels, 1 << 12)?);
+    let (multiplier, bias) = (
+        lab.within(channels, i32::MAX)?,
+        lab.within(channels, 1 << 12)?,
+    );
     lab.count(|| parts::short_conv(u, weights, multiplier, bias, history))
 }
 

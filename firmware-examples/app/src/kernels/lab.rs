@@ -15,11 +15,19 @@ pub(crate) struct Lab<'a> {
 impl<'a> Lab<'a> {
     /// A laboratory with all of `words` and the draws from their start.
     pub fn new(words: &'a mut [u32], count: &'a dyn Fn(&mut dyn FnMut()) -> u32) -> Self {
-        Self { rest: words, count, draw: Draw::default() }
+        Self {
+            rest: words,
+            count,
+            draw: Draw::default(),
+        }
     }
 
     /// `len` elements of what `next` draws; `None` if this machine has not that much memory.
-    pub fn fill<T: Pod>(&mut self, len: usize, mut next: impl FnMut(&mut Draw) -> T) -> Option<&'a mut [T]> {
+    pub fn fill<T: Pod>(
+        &mut self,
+        len: usize,
+        mut next: impl FnMut(&mut Draw) -> T,
+    ) -> Option<&'a mut [T]> {
         let words = (len * size_of::<T>()).div_ceil(4);
         let (taken, rest) = core::mem::take(&mut self.rest).split_at_mut_checked(words)?;
         self.rest = rest;
@@ -49,7 +57,10 @@ impl<'a> Lab<'a> {
     }
 
     /// Instructions of `work`.
-    #[expect(clippy::unnecessary_wraps, reason = "the last word of every case, beside others that can fail")]
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "the last word of every case, beside others that can fail"
+    )]
     pub fn count(&self, mut work: impl FnMut()) -> Option<u32> {
         Some((self.count)(&mut work))
     }

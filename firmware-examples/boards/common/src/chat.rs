@@ -21,8 +21,17 @@ where
         Err(e) => stop("no session", e),
     };
     let model::LineBuffers { kept, line, ids } = model::line_buffers();
-    let parts = Parts { uart: port, store: RamStore::new(kept), counter, line, ids, file_bytes: model::bytes().len() };
-    let Ok(mut shell) = Shell::new(session, parts, Settings::default()) else { stop("the model reads no text", ()) };
+    let parts = Parts {
+        uart: port,
+        store: RamStore::new(kept),
+        counter,
+        line,
+        ids,
+        file_bytes: model::bytes().len(),
+    };
+    let Ok(mut shell) = Shell::new(session, parts, Settings::default()) else {
+        stop("the model reads no text", ())
+    };
     loop {
         match shell.serve() {
             Ok(never) => match never {},

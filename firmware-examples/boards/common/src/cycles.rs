@@ -39,7 +39,9 @@ impl Counter for Cycles {
         {
             let count: u32;
             // SAFETY: reads a counter.
-            unsafe { core::arch::asm!("csrr {}, mcycle", out(reg) count, options(nomem, nostack, preserves_flags)) }
+            unsafe {
+                core::arch::asm!("csrr {}, mcycle", out(reg) count, options(nomem, nostack, preserves_flags))
+            }
             count
         }
     }

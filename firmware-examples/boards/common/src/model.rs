@@ -15,13 +15,18 @@ const ID_WORDS: usize = sla_runtime::encode_words(LINE_BYTES);
 // SAFETY: the linker scripts put the first section into the MODEL region, the second among the constants, which are all read-only memory.
 // The boot loader of an ESP32 maps one piece of flash as data, so there the model cannot lie apart from the other constants. The name is the
 // one that `cargo xtask boards` looks for.
-#[cfg_attr(all(target_os = "none", not(sla_one_segment)), unsafe(link_section = ".sla_model"))]
+#[cfg_attr(
+    all(target_os = "none", not(sla_one_segment)),
+    unsafe(link_section = ".sla_model")
+)]
 #[cfg_attr(sla_one_segment, unsafe(link_section = ".rodata.sla_model"))]
 #[unsafe(export_name = "SLA_MODEL")]
 static PLACED: Aligned<[u8; BYTES.len()]> = Aligned(*include_bytes!(env!("SLA_MODEL_PATH")));
 
-static STATE: ConstStaticCell<[u32; PLAN.state_words]> = ConstStaticCell::new([0; PLAN.state_words]);
-static SCRATCH: ConstStaticCell<[u32; PLAN.scratch_words]> = ConstStaticCell::new([0; PLAN.scratch_words]);
+static STATE: ConstStaticCell<[u32; PLAN.state_words]> =
+    ConstStaticCell::new([0; PLAN.state_words]);
+static SCRATCH: ConstStaticCell<[u32; PLAN.scratch_words]> =
+    ConstStaticCell::new([0; PLAN.scratch_words]);
 static KEPT: ConstStaticCell<[u8; KEPT_BYTES]> = ConstStaticCell::new([0; KEPT_BYTES]);
 static LINE: ConstStaticCell<[u8; LINE_BYTES]> = ConstStaticCell::new([0; LINE_BYTES]);
 static IDS: ConstStaticCell<[u32; ID_WORDS]> = ConstStaticCell::new([0; ID_WORDS]);
@@ -57,7 +62,10 @@ pub fn bytes() -> &'static [u8] {
 /// At the second call.
 #[must_use]
 pub fn buffers() -> Buffers {
-    Buffers { state: STATE.take(), scratch: SCRATCH.take() }
+    Buffers {
+        state: STATE.take(),
+        scratch: SCRATCH.take(),
+    }
 }
 
 /// The buffers of the one line.
@@ -67,5 +75,9 @@ pub fn buffers() -> Buffers {
 /// At the second call.
 #[must_use]
 pub fn line_buffers() -> LineBuffers {
-    LineBuffers { kept: KEPT.take(), line: LINE.take(), ids: IDS.take() }
+    LineBuffers {
+        kept: KEPT.take(),
+        line: LINE.take(),
+        ids: IDS.take(),
+    }
 }

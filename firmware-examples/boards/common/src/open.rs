@@ -16,7 +16,10 @@ pub fn open(buffers: &mut Buffers) -> Model<'static> {
     // The file's own input has to give the logits that it gave when the file was made. A model without a test is taken as it is.
     match model.self_test(buffers.state, buffers.scratch) {
         Ok(()) | Err(SelfTestError::Absent) => {}
-        Err(e) => stop("the self-test fails: the model in flash has decayed, or the processor computes wrongly", e),
+        Err(e) => stop(
+            "the self-test fails: the model in flash has decayed, or the processor computes wrongly",
+            e,
+        ),
     }
     let plan = model.plan();
     info!(

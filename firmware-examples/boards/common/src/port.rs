@@ -21,7 +21,12 @@ impl<R: FnMut() -> Option<Result<u8, Lost>>, W: FnMut(u8), L: FnMut(bool)> Port<
     /// taken, and lights an LED by `led(true)`.
     pub fn new(receive: R, transmit: W, mut led: L) -> Self {
         led(true);
-        Self { receive, transmit, led, next: None }
+        Self {
+            receive,
+            transmit,
+            led,
+            next: None,
+        }
     }
 
     /// Sleeps until there is a byte. With interrupts masked the look and the instruction are one, and a pending interrupt still ends the sleep
@@ -49,7 +54,9 @@ impl<R, W, L> ErrorType for Port<R, W, L> {
 impl<R: FnMut() -> Option<Result<u8, Lost>>, W: FnMut(u8), L: FnMut(bool)> Read for Port<R, W, L> {
     /// Waits for a byte, and takes what else is there. An error is bytes that were lost before those that are read next.
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Lost> {
-        let Some((first, rest)) = buffer.split_first_mut() else { return Ok(0) };
+        let Some((first, rest)) = buffer.split_first_mut() else {
+            return Ok(0);
+        };
         *first = match self.next.take().or_else(&mut self.receive) {
             Some(received) => received?,
             None => {
@@ -71,7 +78,9 @@ impl<R: FnMut() -> Option<Result<u8, Lost>>, W: FnMut(u8), L: FnMut(bool)> Read 
     }
 }
 
-impl<R: FnMut() -> Option<Result<u8, Lost>>, W: FnMut(u8), L: FnMut(bool)> ReadReady for Port<R, W, L> {
+impl<R: FnMut() -> Option<Result<u8, Lost>>, W: FnMut(u8), L: FnMut(bool)> ReadReady
+    for Port<R, W, L>
+{
     fn read_ready(&mut self) -> Result<bool, Lost> {
         self.next = self.next.or_else(&mut self.receive);
         Ok(self.next.is_some())
@@ -109,16 +118,31 @@ mod tests {
 
     #[test]
     fn bytes_pass_in_order_and_the_led_shows_who_waits() {
-        let script = [Some(Ok(b'a')), Some(Ok(b'b')), Some(Ok(b'c')), None, None, Some(Ok(b'd')), None];
+        let script = [
+            Some(Ok(b'a')),
+            Some(Ok(b'b')),
+            Some(Ok(b'c')),
+            None,
+            None,
+            Some(Ok(b'd')),
+            None,
+        ];
         let mut received = script.into_iter();
         let (mut sent, mut led) = (Vec::new(), Vec::new());
-        let mut port = Port::new(|| received.next().flatten(), |byte| sent.push(byte), |is_lit| led.push(is_lit));
+        let mut port = Port::new(
+            || received.next().flatten(),
+            |byte| sent.push(byte),
+            |is_lit| led.push(is_lit),
+        );
         let mut two = [0; 2];
         // A byte that was looked at comes first, and is not lost.
         assert_eq!((port.read_ready(), port.read_ready()), (Ok(true), Ok(true)));
         assert_eq!((port.read(&mut two), two), (Ok(2), *b"ab"));
         assert_eq!((port.read(&mut two), two), (Ok(1), *b"cb"));
-        assert_eq!((port.read(&mut []), port.read(&mut two), two), (Ok(0), Ok(1), *b"db"));
+        assert_eq!(
+            (port.read(&mut []), port.read(&mut two), two),
+            (Ok(0), Ok(1), *b"db")
+        );
         assert_eq!(port.read_ready(), Ok(false));
         assert_eq!(port.write_all(b"xyz"), Ok(()));
         drop(port);
@@ -128,13 +152,30 @@ mod tests {
 
     #[test]
     fn a_loss_is_told_where_it_happened() {
-        let script = [Some(Ok(b'a')), Some(Err(Lost)), Some(Ok(b'b')), None, Some(Err(Lost)), Some(Ok(b'c'))];
+        let script = [
+            Some(Ok(b'a')),
+            Some(Err(Lost)),
+            Some(Ok(b'b')),
+            None,
+            Some(Err(Lost)),
+            Some(Ok(b'c')),
+        ];
         let mut received = script.into_iter();
         let mut port = Port::new(|| received.next().flatten(), |_| {}, |_| {});
         let mut four = [0; 4];
-        assert_eq!((port.read(&mut four), port.read_ready(), port.read(&mut four)), (Ok(1), Ok(true), Err(Lost)));
+        assert_eq!(
+            (
+                port.read(&mut four),
+                port.read_ready(),
+                port.read(&mut four)
+            ),
+            (Ok(1), Ok(true), Err(Lost))
+        );
         assert_eq!((port.read(&mut four), four[0]), (Ok(1), b'b'));
-        assert_eq!((port.read(&mut four), port.read(&mut four), four[0]), (Err(Lost), Ok(1), b'c'));
+        assert_eq!(
+            (port.read(&mut four), port.read(&mut four), four[0]),
+            (Err(Lost), Ok(1), b'c')
+        );
     }
     /// Takes what there is, as a reader does that refuses a line with a loss in it: the lines, then the rest of one.
     fn lines(port: &mut (impl Read<Error = Lost> + ReadReady)) -> Vec<Result<Vec<u8>, Lost>> {
@@ -160,13 +201,18 @@ mod tests {
         let mut port = Port::new(|| ring.pop(), |_| {}, |_| {});
         let (a, b) = ([b'A'; 100], [b'B'; 200]);
         // The reader is busy: B does not fit, and its end is lost with all of C.
-        [&a[..], b"\n", &b, b"\n", b"CCCCC\n"].into_iter().for_each(typed);
+        [&a[..], b"\n", &b, b"\n", b"CCCCC\n"]
+            .into_iter()
+            .for_each(typed);
         assert_eq!(lines(&mut port), [Ok(a.to_vec()), Err(Lost)]);
         // The reader comes while B is typed: what is typed then has room, and C is whole.
         [&a[..], b"\n", &b].into_iter().for_each(typed);
         let mut first = [0; 101];
         assert_eq!((port.read(&mut first), first[100]), (Ok(101), b'\n'));
         [&b"BB\n"[..], b"CCCCC\n"].into_iter().for_each(typed);
-        assert_eq!(lines(&mut port), [Err(Lost), Ok(b"CCCCC".to_vec()), Ok(Vec::new())]);
+        assert_eq!(
+            lines(&mut port),
+            [Err(Lost), Ok(b"CCCCC".to_vec()), Ok(Vec::new())]
+        );
     }
 }

@@ -43,7 +43,11 @@ impl Ring {
     #[must_use]
     pub const fn new() -> Self {
         let [pushed, popped] = [const { AtomicUsize::new(0) }; 2];
-        Self { entries: [const { AtomicU16::new(0) }; CAPACITY], pushed, popped }
+        Self {
+            entries: [const { AtomicU16::new(0) }; CAPACITY],
+            pushed,
+            popped,
+        }
     }
 
     /// Appends a byte, which is lost if the queue is full.
@@ -57,8 +61,11 @@ impl Ring {
     /// Notes that bytes came that nobody has, behind those that came before them. Losses with no byte between are one.
     pub fn lose(&self) {
         let last = self.pushed.load(Ordering::Relaxed).wrapping_sub(1) % CAPACITY;
-        let is_noted =
-            self.waiting() > 0 && self.entries.get(last).is_some_and(|entry| entry.load(Ordering::Relaxed) == LOSS);
+        let is_noted = self.waiting() > 0
+            && self
+                .entries
+                .get(last)
+                .is_some_and(|entry| entry.load(Ordering::Relaxed) == LOSS);
         // A full queue ends in a loss, so there is room.
         if !is_noted {
             self.append(LOSS);
@@ -78,7 +85,9 @@ impl Ring {
 
     /// Entries in the queue, as the writer sees them. The counters wrap together: `CAPACITY` divides 2^32.
     fn waiting(&self) -> usize {
-        self.pushed.load(Ordering::Relaxed).wrapping_sub(self.popped.load(Ordering::Acquire))
+        self.pushed
+            .load(Ordering::Relaxed)
+            .wrapping_sub(self.popped.load(Ordering::Acquire))
     }
 
     fn append(&self, entry: u16) {
@@ -122,7 +131,10 @@ mod tests {
             assert!((0..100).all(|byte| ring.pop() == Some(Ok(byte as u8))));
             ring.push(7);
             assert!((100..CAPACITY - 1).all(|byte| ring.pop() == Some(Ok(byte as u8))));
-            assert_eq!([ring.pop(), ring.pop(), ring.pop()], [Some(Err(Lost)), Some(Ok(7)), None]);
+            assert_eq!(
+                [ring.pop(), ring.pop(), ring.pop()],
+                [Some(Err(Lost)), Some(Ok(7)), None]
+            );
             (0..3).for_each(|_| ring.lose());
             ring.push(8);
             ring.lose();

@@ -34,7 +34,9 @@ impl Counter for Cycles {
     fn now(&mut self) -> u32 {
         let count: u32;
         // SAFETY: reads `mpccr`.
-        unsafe { core::arch::asm!("csrr {}, 0x7e2", out(reg) count, options(nomem, nostack, preserves_flags)) }
+        unsafe {
+            core::arch::asm!("csrr {}, 0x7e2", out(reg) count, options(nomem, nostack, preserves_flags))
+        }
         count
     }
 }
@@ -44,8 +46,11 @@ fn main() -> ! {
     let board = esp_hal::init(esp_hal::Config::default().with_cpu_clock(CpuClock::max()));
     let mut led = Output::new(board.GPIO10, Level::High, OutputConfig::default());
     // An interrupt for every byte: a person types one at a time.
-    let config = esp_hal::uart::Config::default().with_rx(RxConfig::default().with_fifo_full_threshold(1));
-    let Ok(line) = Uart::new(board.UART0, config) else { panic!("the baud rate") };
+    let config =
+        esp_hal::uart::Config::default().with_rx(RxConfig::default().with_fifo_full_threshold(1));
+    let Ok(line) = Uart::new(board.UART0, config) else {
+        panic!("the baud rate")
+    };
     let mut line = line.with_rx(board.GPIO20).with_tx(board.GPIO21);
     line.set_interrupt_handler(receive);
     line.listen(UartInterrupt::RxFifoFull);
@@ -54,19 +59,27 @@ fn main() -> ! {
 
     let transmit = move |byte| while transmitter.write(&[byte]) == Ok(0) {};
     let light = move |is_lit: bool| led.set_level(is_lit.into());
-    common::chat(Port::new(|| RECEIVED.pop(), transmit, light), Cycles::start())
+    common::chat(
+        Port::new(|| RECEIVED.pop(), transmit, light),
+        Cycles::start(),
+    )
 }
 
 #[handler]
 fn receive() {
     critical_section::with(|section| {
         let mut receiver = RECEIVER.borrow_ref_mut(section);
-        let Some(receiver) = receiver.as_mut() else { return };
+        let Some(receiver) = receiver.as_mut() else {
+            return;
+        };
         let mut bytes = [0; 16];
         loop {
             match receiver.read_buffered(&mut bytes) {
                 Ok(0) => break,
-                Ok(count) => bytes.iter().take(count).for_each(|&byte| RECEIVED.push(byte)),
+                Ok(count) => bytes
+                    .iter()
+                    .take(count)
+                    .for_each(|&byte| RECEIVED.push(byte)),
                 // The next byte comes with the next interrupt.
                 Err(_) => {
                     RECEIVED.lose();

@@ -27,10 +27,18 @@ static BOOT2: [u8; 256] = rp2040_boot2::BOOT_LOADER_W25Q080;
 
 const CRYSTAL: HertzU32 = HertzU32::MHz(12);
 /// 1596 MHz, divided by 6 and 2: the 133 MHz that the chip is made for.
-const PLL_SYS_133MHZ: PLLConfig = PLLConfig { vco_freq: HertzU32::MHz(1596), refdiv: 1, post_div1: 6, post_div2: 2 };
+const PLL_SYS_133MHZ: PLLConfig = PLLConfig {
+    vco_freq: HertzU32::MHz(1596),
+    refdiv: 1,
+    post_div1: 6,
+    post_div2: 2,
+};
 
 /// The input is pulled up: a line at rest is high, and a low one with nothing connected would be a break.
-type Wires = (Pin<Gpio0, FunctionUart, PullNone>, Pin<Gpio1, FunctionUart, PullUp>);
+type Wires = (
+    Pin<Gpio0, FunctionUart, PullNone>,
+    Pin<Gpio1, FunctionUart, PullUp>,
+);
 type Receiver = Reader<UART0, Wires>;
 
 static RECEIVED: Ring = Ring::new();
@@ -50,24 +58,51 @@ impl Counter for Micros {
 /// Sets up the board, then serves the line.
 #[entry]
 fn main() -> ! {
-    let Some(mut device) = pac::Peripherals::take() else { panic!("taken once, here") };
-    let Ok(crystal) = setup_xosc_blocking(device.XOSC, CRYSTAL) else { panic!("the crystal") };
+    let Some(mut device) = pac::Peripherals::take() else {
+        panic!("taken once, here")
+    };
+    let Ok(crystal) = setup_xosc_blocking(device.XOSC, CRYSTAL) else {
+        panic!("the crystal")
+    };
     Watchdog::new(device.WATCHDOG).enable_tick_generation(12);
     let mut clocks = ClocksManager::new(device.CLOCKS);
     let (sys, usb) = (
-        setup_pll_blocking(device.PLL_SYS, CRYSTAL, PLL_SYS_133MHZ, &mut clocks, &mut device.RESETS),
-        setup_pll_blocking(device.PLL_USB, CRYSTAL, PLL_USB_48MHZ, &mut clocks, &mut device.RESETS),
+        setup_pll_blocking(
+            device.PLL_SYS,
+            CRYSTAL,
+            PLL_SYS_133MHZ,
+            &mut clocks,
+            &mut device.RESETS,
+        ),
+        setup_pll_blocking(
+            device.PLL_USB,
+            CRYSTAL,
+            PLL_USB_48MHZ,
+            &mut clocks,
+            &mut device.RESETS,
+        ),
     );
-    let (Ok(sys), Ok(usb)) = (sys, usb) else { panic!("the PLLs") };
-    let Ok(()) = clocks.init_default(&crystal, &sys, &usb) else { panic!("the clocks") };
+    let (Ok(sys), Ok(usb)) = (sys, usb) else {
+        panic!("the PLLs")
+    };
+    let Ok(()) = clocks.init_default(&crystal, &sys, &usb) else {
+        panic!("the clocks")
+    };
     let timer = Timer::new(device.TIMER, &mut device.RESETS, &clocks);
 
-    let pins = Pins::new(device.IO_BANK0, device.PADS_BANK0, Sio::new(device.SIO).gpio_bank0, &mut device.RESETS);
+    let pins = Pins::new(
+        device.IO_BANK0,
+        device.PADS_BANK0,
+        Sio::new(device.SIO).gpio_bank0,
+        &mut device.RESETS,
+    );
     let mut led = pins.gpio25.into_push_pull_output_in_state(PinState::High);
     let wires: Wires = (pins.gpio0.reconfigure(), pins.gpio1.reconfigure());
     let config = UartConfig::new(115_200.Hz(), DataBits::Eight, None, StopBits::One);
     let line = UartPeripheral::new(device.UART0, wires, &mut device.RESETS);
-    let Ok(mut line) = line.enable(config, clocks.peripheral_clock.freq()) else { panic!("the baud rate") };
+    let Ok(mut line) = line.enable(config, clocks.peripheral_clock.freq()) else {
+        panic!("the baud rate")
+    };
     line.enable_rx_interrupt();
     let (receiver, transmitter) = line.split();
     critical_section::with(|section| RECEIVER.borrow(section).replace(Some(receiver)));
@@ -83,7 +118,9 @@ fn main() -> ! {
 fn UART0_IRQ() {
     critical_section::with(|section| {
         let mut receiver = RECEIVER.borrow_ref_mut(section);
-        let Some(receiver) = receiver.as_mut() else { return };
+        let Some(receiver) = receiver.as_mut() else {
+            return;
+        };
         let mut byte = [0];
         loop {
             match receiver.read_raw(&mut byte) {

@@ -28,7 +28,10 @@ static IMAGE_DEF: ImageDef = ImageDef::secure_exe();
 const CRYSTAL_HZ: u32 = 12_000_000;
 
 /// The input is pulled up: a line at rest is high, and a low one with nothing connected would be a break.
-type Wires = (Pin<Gpio0, FunctionUart, PullNone>, Pin<Gpio1, FunctionUart, PullUp>);
+type Wires = (
+    Pin<Gpio0, FunctionUart, PullNone>,
+    Pin<Gpio1, FunctionUart, PullUp>,
+);
 type Receiver = Reader<UART0, Wires>;
 
 static RECEIVED: Ring = Ring::new();
@@ -37,7 +40,9 @@ static RECEIVER: Mutex<RefCell<Option<Receiver>>> = Mutex::new(RefCell::new(None
 /// Sets up the board, then serves the line.
 #[entry]
 fn main() -> ! {
-    let Some(mut device) = pac::Peripherals::take() else { panic!("taken once, here") };
+    let Some(mut device) = pac::Peripherals::take() else {
+        panic!("taken once, here")
+    };
     let mut watchdog = Watchdog::new(device.WATCHDOG);
     let (pll_sys, pll_usb) = (device.PLL_SYS, device.PLL_USB);
     let clocks = init_clocks_and_plls(
@@ -49,14 +54,23 @@ fn main() -> ! {
         &mut device.RESETS,
         &mut watchdog,
     );
-    let Ok(clocks) = clocks else { panic!("the clocks") };
+    let Ok(clocks) = clocks else {
+        panic!("the clocks")
+    };
 
-    let pins = Pins::new(device.IO_BANK0, device.PADS_BANK0, Sio::new(device.SIO).gpio_bank0, &mut device.RESETS);
+    let pins = Pins::new(
+        device.IO_BANK0,
+        device.PADS_BANK0,
+        Sio::new(device.SIO).gpio_bank0,
+        &mut device.RESETS,
+    );
     let mut led = pins.gpio25.into_push_pull_output_in_state(PinState::High);
     let wires: Wires = (pins.gpio0.reconfigure(), pins.gpio1.reconfigure());
     let config = UartConfig::new(115_200.Hz(), DataBits::Eight, None, StopBits::One);
     let line = UartPeripheral::new(device.UART0, wires, &mut device.RESETS);
-    let Ok(mut line) = line.enable(config, clocks.peripheral_clock.freq()) else { panic!("the baud rate") };
+    let Ok(mut line) = line.enable(config, clocks.peripheral_clock.freq()) else {
+        panic!("the baud rate")
+    };
     line.enable_rx_interrupt();
     let (receiver, transmitter) = line.split();
     critical_section::with(|section| RECEIVER.borrow(section).replace(Some(receiver)));
@@ -68,7 +82,10 @@ fn main() -> ! {
 
     let transmit = move |byte| transmitter.write_full_blocking(&[byte]);
     let light = move |is_lit: bool| _ = led.set_state(is_lit.into());
-    common::chat(Port::new(|| RECEIVED.pop(), transmit, light), Cycles::start())
+    common::chat(
+        Port::new(|| RECEIVED.pop(), transmit, light),
+        Cycles::start(),
+    )
 }
 
 // SAFETY: the name is the one that the chip's interrupt table calls, on either kind of core.
@@ -77,7 +94,9 @@ fn main() -> ! {
 extern "Rust" fn UART0_IRQ() {
     critical_section::with(|section| {
         let mut receiver = RECEIVER.borrow_ref_mut(section);
-        let Some(receiver) = receiver.as_mut() else { return };
+        let Some(receiver) = receiver.as_mut() else {
+            return;
+        };
         let mut byte = [0];
         loop {
             match receiver.read_raw(&mut byte) {

@@ -32,14 +32,21 @@ fn clocks(rcc: &pac::RCC) -> Config {
 /// Sets up the board, then serves the line.
 #[entry]
 fn main() -> ! {
-    let Some(device) = pac::Peripherals::take() else { panic!("taken once, here") };
+    let Some(device) = pac::Peripherals::take() else {
+        panic!("taken once, here")
+    };
     let config = clocks(&device.RCC);
     let mut rcc = device.RCC.constrain().freeze(config);
 
     let (pins_b, pins_c) = (device.GPIOB.split(&mut rcc), device.GPIOC.split(&mut rcc));
     let mut led = pins_c.pc1.into_push_pull_output();
     let config = serial::Config::default().baudrate(115_200.bps());
-    let Ok(line) = device.USART3.serial((pins_b.pb10, pins_b.pb11), config, &mut rcc) else { panic!("the baud rate") };
+    let Ok(line) = device
+        .USART3
+        .serial((pins_b.pb10, pins_b.pb11), config, &mut rcc)
+    else {
+        panic!("the baud rate")
+    };
     let (mut transmitter, mut receiver) = line.split();
     receiver.listen();
     cortex_m::interrupt::free(|section| RECEIVER.borrow(section).replace(Some(receiver)));
@@ -47,14 +54,23 @@ fn main() -> ! {
     unsafe { NVIC::unmask(pac::Interrupt::USART3) };
 
     let transmit = move |byte| _ = nb::block!(transmitter.write(byte));
-    let port = Port::new(|| RECEIVED.pop(), transmit, move |is_lit: bool| led.set_state(is_lit.into()));
+    let port = Port::new(
+        || RECEIVED.pop(),
+        transmit,
+        move |is_lit: bool| led.set_state(is_lit.into()),
+    );
     common::chat(port, Cycles::start())
 }
 
 #[interrupt]
 fn USART3() {
     cortex_m::interrupt::free(|section| {
-        match RECEIVER.borrow(section).borrow_mut().as_mut().map(|receiver| receiver.read()) {
+        match RECEIVER
+            .borrow(section)
+            .borrow_mut()
+            .as_mut()
+            .map(|receiver| receiver.read())
+        {
             Some(Ok(byte)) => RECEIVED.push(byte),
             Some(Err(nb::Error::Other(_))) => RECEIVED.lose(),
             Some(Err(nb::Error::WouldBlock)) | None => {}

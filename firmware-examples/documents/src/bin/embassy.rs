@@ -15,8 +15,10 @@ use static_cell::{ConstStaticCell, StaticCell};
 
 static FILE: &Aligned<[u8]> = &Aligned(*include_bytes!("shakespeare.sla"));
 const PLAN: MemoryPlan = MemoryPlan::of_file(&FILE.0);
-static STATE: ConstStaticCell<[u32; PLAN.state_words]> = ConstStaticCell::new([0; PLAN.state_words]);
-static SCRATCH: ConstStaticCell<[u32; PLAN.scratch_words]> = ConstStaticCell::new([0; PLAN.scratch_words]);
+static STATE: ConstStaticCell<[u32; PLAN.state_words]> =
+    ConstStaticCell::new([0; PLAN.state_words]);
+static SCRATCH: ConstStaticCell<[u32; PLAN.scratch_words]> =
+    ConstStaticCell::new([0; PLAN.scratch_words]);
 static MODEL: StaticCell<Model> = StaticCell::new(); // a task lives for ever, and so does what its session borrows
 
 /// The likeliest next token; at most one slice or tile between two polls of the other tasks.
@@ -27,7 +29,9 @@ async fn next(session: &mut Session<'_, '_>, token: u32) -> Result<u32, StepErro
     }
     let (mut best, mut logits) = ((0, i32::MIN), step.finish());
     for tile in 0.. {
-        let Some(values) = logits.tile(tile) else { break };
+        let Some(values) = logits.tile(tile) else {
+            break;
+        };
         for (id, &logit) in (32 * tile as u32..).zip(values) {
             if logit > best.1 {
                 best = (id, logit);
@@ -57,7 +61,8 @@ async fn blink() {
 #[embassy_executor::main]
 async fn main(spawner: Spawner) {
     let model = MODEL.init(Model::parse(&FILE.0).expect("a model for this runtime"));
-    let session = Session::new(model, STATE.take(), SCRATCH.take()).expect("buffers of the planned sizes");
+    let session =
+        Session::new(model, STATE.take(), SCRATCH.take()).expect("buffers of the planned sizes");
     spawner.spawn(generate(session, b'R'.into()).expect("the first of its kind"));
     spawner.spawn(blink().expect("the first of its kind"));
 }

@@ -12,8 +12,10 @@ use static_cell::{ConstStaticCell, StaticCell};
 
 static FILE: &Aligned<[u8]> = &Aligned(*include_bytes!("shakespeare.sla"));
 const PLAN: MemoryPlan = MemoryPlan::of_file(&FILE.0);
-static STATE: ConstStaticCell<[u32; PLAN.state_words]> = ConstStaticCell::new([0; PLAN.state_words]);
-static SCRATCH: ConstStaticCell<[u32; PLAN.scratch_words]> = ConstStaticCell::new([0; PLAN.scratch_words]);
+static STATE: ConstStaticCell<[u32; PLAN.state_words]> =
+    ConstStaticCell::new([0; PLAN.state_words]);
+static SCRATCH: ConstStaticCell<[u32; PLAN.scratch_words]> =
+    ConstStaticCell::new([0; PLAN.scratch_words]);
 static MODEL: StaticCell<sla_runtime::Model> = StaticCell::new();
 
 // [docs/realtime.md]
@@ -33,7 +35,8 @@ mod app {
     #[init]
     fn init(_: init::Context) -> (Shared, Local) {
         let model = MODEL.init(Model::parse(&FILE.0).expect("a model for this runtime"));
-        let session = Session::new(model, STATE.take(), SCRATCH.take()).expect("buffers of the planned sizes");
+        let session = Session::new(model, STATE.take(), SCRATCH.take())
+            .expect("buffers of the planned sizes");
         generate::spawn().expect("the first of its kind");
         blink::spawn().expect("the first of its kind");
         (Shared {}, Local { session })

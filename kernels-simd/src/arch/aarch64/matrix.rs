@@ -25,20 +25,32 @@ pub fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
 /// SMLAL on half-words and on their sign-extended low bytes. `x` is whole tiles, at most the matrix's.
 #[target_feature(enable = "neon")]
 fn long_products(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
-    for ((panel, m), out) in w.panels().zip(multiplier.chunks_exact(PANEL)).zip(out.chunks_exact_mut(PANEL)) {
+    for ((panel, m), out) in w
+        .panels()
+        .zip(multiplier.chunks_exact(PANEL))
+        .zip(out.chunks_exact_mut(PANEL))
+    {
         let (mut low, mut high) = ([vdupq_n_s32(0); 2], [vdupq_n_s32(0); 2]);
         for (block, x) in panel.chunks(PANEL / 2 * w.block()).zip(x.chunks(w.block())) {
             // Σh·x minus Σ(low byte)·x is 256·D₁ of this block; in 32 bits it is exact in every lane, since |D₁| < 2^23 over
             // any part of a block.
             let mut both = low;
-            let ((runs, _), (xs, _)) = (block.as_chunks::<{ PANEL / 2 * RUN }>(), x.as_chunks::<RUN>());
+            let ((runs, _), (xs, _)) = (
+                block.as_chunks::<{ PANEL / 2 * RUN }>(),
+                x.as_chunks::<RUN>(),
+            );
             for (runs, x) in runs.iter().zip(xs) {
                 let x = load(x);
                 for ((pair, both), low) in runs.chunks_exact(RUN).zip(&mut both).zip(&mut low) {
                     let h = load(pair);
                     let bytes = vshrq_n_s16::<8>(vshlq_n_s16::<8>(h));
-                    *both = vmlal_high_s16(vmlal_s16(*both, vget_low_s16(h), vget_low_s16(x)), h, x);
-                    *low = vmlal_high_s16(vmlal_s16(*low, vget_low_s16(bytes), vget_low_s16(x)), bytes, x);
+                    *both =
+                        vmlal_high_s16(vmlal_s16(*both, vget_low_s16(h), vget_low_s16(x)), h, x);
+                    *low = vmlal_high_s16(
+                        vmlal_s16(*low, vget_low_s16(bytes), vget_low_s16(x)),
+                        bytes,
+                        x,
+                    );
                 }
             }
             for ((high, both), low) in high.iter_mut().zip(both).zip(low) {
@@ -55,11 +67,20 @@ fn long_products(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
 #[target_feature(enable = "neon,dotprod")]
 fn dot_products(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
     let len = w.panel_len().max(1);
-    let mut constants = multiplier.chunks_exact(PANEL).zip(out.chunks_exact_mut(PANEL));
-    let mut put = |sums| constants.next().into_iter().for_each(|(m, out)| finish(sums, m, out));
+    let mut constants = multiplier
+        .chunks_exact(PANEL)
+        .zip(out.chunks_exact_mut(PANEL));
+    let mut put = |sums| {
+        constants
+            .next()
+            .into_iter()
+            .for_each(|(m, out)| finish(sums, m, out))
+    };
     for panels in w.data().chunks(2 * len) {
         match panels.split_at(panels.len().min(len)) {
-            (first, second) if second.len() == len => dot_sums([first, second], x).into_iter().for_each(&mut put),
+            (first, second) if second.len() == len => {
+                dot_sums([first, second], x).into_iter().for_each(&mut put)
+            }
             (first, _) if first.len() == len => dot_sums([first], x).into_iter().for_each(&mut put),
             _ => {}
         }
@@ -74,7 +95,9 @@ fn dot_sums<const N: usize>(panels: [&[i16]; N], x: &[i16]) -> [[int32x4_t; PANE
     let (mut upper, mut lower) = ([[zero; PANEL]; N], [[zero; PANEL]; N]);
     let (xs, _) = x.as_chunks::<TILE>();
     let panels = panels.map(|panel| panel.as_chunks::<TILE_LEN>().0);
-    let tiles = panels.iter().fold(xs.len(), |tiles, panel| tiles.min(panel.len()));
+    let tiles = panels
+        .iter()
+        .fold(xs.len(), |tiles, panel| tiles.min(panel.len()));
     let (xs, panels) = (&xs[..tiles], panels.map(|panel| &panel[..tiles]));
     for (tile, x) in xs.iter().enumerate() {
         let (x0, x1) = (load(x), load(&x[RUN..]));
@@ -83,7 +106,9 @@ fn dot_sums<const N: usize>(panels: [&[i16]; N], x: &[i16]) -> [[int32x4_t; PANE
         for ((panel, upper), lower) in panels.iter().zip(&mut upper).zip(&mut lower) {
             let panel = &panel[tile];
             for pair in 0..PANEL / 2 {
-                let run = |run: usize| vreinterpretq_s8_s16(load(&panel[(run * PANEL / 2 + pair) * RUN..]));
+                let run = |run: usize| {
+                    vreinterpretq_s8_s16(load(&panel[(run * PANEL / 2 + pair) * RUN..]))
+                };
                 let (run0, run1) = (run(0), run(1));
                 let even = vuzp1q_s8(run0, run1);
                 let odd = vreinterpretq_u8_s8(vuzp2q_s8(run0, run1));
@@ -97,7 +122,10 @@ fn dot_sums<const N: usize>(panels: [&[i16]; N], x: &[i16]) -> [[int32x4_t; PANE
         }
     }
     for (upper, lower) in upper.iter().zip(&mut lower) {
-        upper.iter().zip(lower).for_each(|(upper, lower)| *lower = vaddq_s32(*lower, vshlq_n_s32::<8>(*upper)));
+        upper
+            .iter()
+            .zip(lower)
+            .for_each(|(upper, lower)| *lower = vaddq_s32(*lower, vshlq_n_s32::<8>(*upper)));
     }
     lower
 }

@@ -1,6 +1,9 @@
 //! AArch64: NEON, which is part of the target, and its dot products, which are found at run time (with `std`) or named by the
 //! target. What is plain loops in the oracle the compiler vectorises already.
-#![allow(unsafe_code, reason = "loads, stores and one instruction in assembly; every block states why it is sound")]
+#![allow(
+    unsafe_code,
+    reason = "loads, stores and one instruction in assembly; every block states why it is sound"
+)]
 
 mod matrix;
 mod state;
@@ -9,8 +12,8 @@ pub use crate::scalar::activation::{gla_channels, sigmoid_product, silu_in_place
 pub use crate::scalar::state::state_shift;
 pub use crate::scalar::state16::state16_write_read;
 pub use crate::scalar::vector::{
-    add_saturating, apply, apply_i16, apply_in_place, magnitude, shift_i16, shift_in_place, shift_into, sum_magnitudes,
-    sum_squares,
+    add_saturating, apply, apply_i16, apply_in_place, magnitude, shift_i16, shift_in_place,
+    shift_into, sum_magnitudes, sum_squares,
 };
 pub use matrix::matvec_i8;
 pub use state::{state_read, state_write_read};
@@ -19,7 +22,11 @@ use core::arch::aarch64::*;
 
 /// The name of what is used.
 pub fn name() -> &'static str {
-    if has_dot_product() { "neon-dotprod" } else { "neon" }
+    if has_dot_product() {
+        "neon-dotprod"
+    } else {
+        "neon"
+    }
 }
 
 /// Whether the processor has SDOT.

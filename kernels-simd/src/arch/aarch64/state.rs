@@ -10,11 +10,22 @@ const LANES: usize = 4;
 const WIDE: usize = 4 * LANES;
 
 /// [`crate::scalar::state::state_write_read`] with NEON.
-pub fn state_write_read(s: &mut [i32], shifts: &[u32], k: &[i32], v: &[i32], q: &[i32], o: &mut [i32]) -> u32 {
+pub fn state_write_read(
+    s: &mut [i32],
+    shifts: &[u32],
+    k: &[i32],
+    v: &[i32],
+    q: &[i32],
+    o: &mut [i32],
+) -> u32 {
     let (stride, cols) = (v.len().max(1), v.len().min(o.len()));
     let (mut col, mut mask) = (0, 0);
     while col < cols {
-        let rows = s.chunks_exact_mut(stride).zip(k).zip(q).zip(shifts.iter().copied().chain(core::iter::repeat(0)));
+        let rows = s
+            .chunks_exact_mut(stride)
+            .zip(k)
+            .zip(q)
+            .zip(shifts.iter().copied().chain(core::iter::repeat(0)));
         let rows = rows.map(|(((row, &k), &q), n)| (&mut row[col..], k, q, n));
         let (v, o) = (&v[col..cols], &mut o[col..cols]);
         // SAFETY: the target has NEON; this module exists for no other.
@@ -42,7 +53,9 @@ fn strip<'s, const N: usize>(
     o: &mut [i32],
 ) -> u32 {
     let (mut vs, mut sums, mut masks) = ([vdupq_n_s32(0); N], [vdupq_n_s32(0); N], vdupq_n_s32(0));
-    vs.iter_mut().zip(v.chunks_exact(LANES)).for_each(|(to, v)| *to = load(v));
+    vs.iter_mut()
+        .zip(v.chunks_exact(LANES))
+        .for_each(|(to, v)| *to = load(v));
     for (row, k, q, n) in rows {
         let (k, q) = (vdupq_n_s32(k), vdupq_n_s32(q));
         // A shift by a negative count goes right and rounds as N1.2 does, to 0 from 32 on.
@@ -56,13 +69,19 @@ fn strip<'s, const N: usize>(
             masks = vorrq_s32(masks, veorq_s32(s, vshrq_n_s32::<31>(s)));
         }
     }
-    o.chunks_exact_mut(LANES).zip(sums).for_each(|(o, sum)| store(o, sum));
+    o.chunks_exact_mut(LANES)
+        .zip(sums)
+        .for_each(|(o, sum)| store(o, sum));
     let pairs = vorr_s32(vget_low_s32(masks), vget_high_s32(masks));
     (vget_lane_s32::<0>(pairs) | vget_lane_s32::<1>(pairs)) as u32
 }
 
 /// The first column of each row, as [`strip`].
-fn column<'s>(rows: impl Iterator<Item = (&'s mut [i32], i32, i32, u32)>, v: i32, o: &mut i32) -> u32 {
+fn column<'s>(
+    rows: impl Iterator<Item = (&'s mut [i32], i32, i32, u32)>,
+    v: i32,
+    o: &mut i32,
+) -> u32 {
     let (mut sum, mut mask) = (0i32, 0);
     for (row, k, q, n) in rows {
         let s = &mut row[0];
@@ -84,14 +103,21 @@ pub fn state_read(s: &[i32], k: &[i32], r: &mut [i32]) {
 fn read(s: &[i32], k: &[i32], r: &mut [i32]) {
     let stride = r.len().max(1);
     for (strip, r) in r.chunks_mut(LANES).enumerate() {
-        let rows = s.chunks_exact(stride).zip(k).map(|(row, &k)| (&row[strip * LANES..], k));
+        let rows = s
+            .chunks_exact(stride)
+            .zip(k)
+            .map(|(row, &k)| (&row[strip * LANES..], k));
         if r.len() == LANES {
-            let sum = rows.fold(vdupq_n_s32(0), |sum, (row, k)| vaddq_s32(sum, mulhr(load(row), vdupq_n_s32(k))));
+            let sum = rows.fold(vdupq_n_s32(0), |sum, (row, k)| {
+                vaddq_s32(sum, mulhr(load(row), vdupq_n_s32(k)))
+            });
             store(r, sum);
         } else {
             r.fill(0);
             for (row, k) in rows {
-                r.iter_mut().zip(row).for_each(|(r, &s)| *r = r.wrapping_add(fixed::mulhr(s, k)));
+                r.iter_mut()
+                    .zip(row)
+                    .for_each(|(r, &s)| *r = r.wrapping_add(fixed::mulhr(s, k)));
             }
         }
     }

@@ -19,7 +19,11 @@ pub fn silu_product(g: &mut [i32], x: &[i32], g_up: i32, x_up: i32) {
         return crate::scalar::activation::silu_product(g, x, g_up, x_up);
     }
     let len = g.len().min(x.len());
-    let arguments = Gated { g_up: g_up.unsigned_abs(), x_up: x_up.unsigned_abs(), table: SIGMOID_Q31.as_ptr() };
+    let arguments = Gated {
+        g_up: g_up.unsigned_abs(),
+        x_up: x_up.unsigned_abs(),
+        table: SIGMOID_Q31.as_ptr(),
+    };
     if len > 0 {
         // SAFETY: both slices have `len` elements, above 0.
         unsafe { gated(g.as_mut_ptr(), x.as_ptr(), len, &arguments) }

@@ -25,8 +25,11 @@ struct Panels {
 /// [`crate::scalar::matrix::matvec_i8`] for the DSP extension: 111 instructions for 128 products.
 pub fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
     let cols = w.cols();
-    let count = (w.data().len() / w.panel_len().max(1)).min(multiplier.len() / PANEL).min(out.len() / PANEL);
-    let aligned = x.as_ptr().cast::<u32>().is_aligned() && w.data().as_ptr().cast::<u32>().is_aligned();
+    let count = (w.data().len() / w.panel_len().max(1))
+        .min(multiplier.len() / PANEL)
+        .min(out.len() / PANEL);
+    let aligned =
+        x.as_ptr().cast::<u32>().is_aligned() && w.data().as_ptr().cast::<u32>().is_aligned();
     debug_assert!(x.len() >= cols, "fewer activations than columns");
     debug_assert!(aligned, "activations and weights are read as words");
     if x.len() < cols || cols == 0 || count == 0 || !aligned {

@@ -36,11 +36,16 @@ pub struct Panels {
 #[inline(never)] // its frame holds the zero points
 pub fn matvec_i4(w: &I4Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
     let groups = w.cols() / GROUP;
-    let count = (w.data().len() / w.panel_len().max(1)).min(multiplier.len() / PANEL).min(out.len() / PANEL);
+    let count = (w.data().len() / w.panel_len().max(1))
+        .min(multiplier.len() / PANEL)
+        .min(out.len() / PANEL);
     let aligned = x.as_ptr().cast::<u32>().is_aligned();
     debug_assert!(x.len() >= w.cols(), "fewer activations than columns");
     debug_assert!(aligned, "activations are read as words");
-    let (Some(x), Some(out), true) = (x.get(..w.cols()), out.get_mut(..PANEL * count), aligned) else { return };
+    let (Some(x), Some(out), true) = (x.get(..w.cols()), out.get_mut(..PANEL * count), aligned)
+    else {
+        return;
+    };
     if count == 0 {
         return;
     }
@@ -60,7 +65,11 @@ pub fn matvec_i4(w: &I4Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
             skip: 4 * GROUP_WORDS * (groups - here),
             out: out.as_mut_ptr(),
             out_end: out.as_mut_ptr_range().end,
-            multiplier: if pass * PASS + here == groups { multiplier.as_ptr() } else { core::ptr::null() },
+            multiplier: if pass * PASS + here == groups {
+                multiplier.as_ptr()
+            } else {
+                core::ptr::null()
+            },
         };
         // SAFETY: each of `count` panels has `groups` groups, of which `here` are taken from `pass·PASS` on; x, zeros, out
         // and multiplier have 32·here, at least `here`, `PANEL·count` and as many elements; no count is 0, since a chunk

@@ -43,7 +43,8 @@ pub fn matvec_i8_pair(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: [&mut [i
     let cols = w.cols();
     let count = (w.data().len() / w.panel_len().max(1)).min(multiplier.len() / PANEL);
     let count = count.min(out_0.len() / PANEL).min(out_1.len() / PANEL);
-    let aligned = x.as_ptr().cast::<u32>().is_aligned() && w.data().as_ptr().cast::<u32>().is_aligned();
+    let aligned =
+        x.as_ptr().cast::<u32>().is_aligned() && w.data().as_ptr().cast::<u32>().is_aligned();
     debug_assert!(x.len() >= 2 * cols, "fewer activations than columns");
     debug_assert!(aligned, "activations and weights are read as words");
     if x.len() < 2 * cols || cols == 0 || count == 0 || !aligned {
@@ -94,7 +95,12 @@ macro_rules! four_columns {
 /// Sixteen columns: two runs, the other pair of rows between them.
 macro_rules! sixteen_columns {
     () => {
-        concat!(four_columns!("8"), four_columns!("24"), four_columns!("8"), four_columns!("24"))
+        concat!(
+            four_columns!("8"),
+            four_columns!("24"),
+            four_columns!("8"),
+            four_columns!("24")
+        )
     };
 }
 

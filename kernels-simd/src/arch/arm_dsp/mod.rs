@@ -44,6 +44,6 @@ pub use state::state_write_read;
 pub use state16::state16_write_read;
 #[cfg(not(sla_helium))]
 pub use vector::{
-    add_saturating, apply, apply_i16, apply_in_place, magnitude, shift_i16, shift_in_place, shift_into, sum_magnitudes,
-    sum_squares,
+    add_saturating, apply, apply_i16, apply_in_place, magnitude, shift_i16, shift_in_place,
+    shift_into, sum_magnitudes, sum_squares,
 };

@@ -24,9 +24,19 @@ struct Rows {
 }
 
 /// [`crate::scalar::state::state_write_read`]: 7 instructions an element, 9 in a row that is shifted.
-pub fn state_write_read(s: &mut [i32], shifts: &[u32], k: &[i32], v: &[i32], q: &[i32], o: &mut [i32]) -> u32 {
+pub fn state_write_read(
+    s: &mut [i32],
+    shifts: &[u32],
+    k: &[i32],
+    v: &[i32],
+    q: &[i32],
+    o: &mut [i32],
+) -> u32 {
     let (d_k, d_v) = (k.len(), v.len());
-    let fits = d_k == q.len() && d_v == o.len() && s.len() == d_k * d_v && (shifts.is_empty() || shifts.len() == d_k);
+    let fits = d_k == q.len()
+        && d_v == o.len()
+        && s.len() == d_k * d_v
+        && (shifts.is_empty() || shifts.len() == d_k);
     if !fits || s.is_empty() || !d_v.is_multiple_of(4) {
         return crate::scalar::state::state_write_read(s, shifts, k, v, q, o);
     }
@@ -37,7 +47,11 @@ pub fn state_write_read(s: &mut [i32], shifts: &[u32], k: &[i32], v: &[i32], q: 
         s_end: s.end,
         k: k.as_ptr(),
         q: q.as_ptr(),
-        shifts: if shifts.is_empty() { core::ptr::null() } else { shifts.as_ptr() },
+        shifts: if shifts.is_empty() {
+            core::ptr::null()
+        } else {
+            shifts.as_ptr()
+        },
         v: v.as_ptr(),
         o: o.as_mut_ptr(),
         row_bytes: 4 * d_v,

@@ -49,7 +49,11 @@ pub fn state16_write_read(
         s_end: s.end,
         k: k.as_ptr(),
         q: q.as_ptr(),
-        shifts: if shifts.is_empty() { core::ptr::null() } else { shifts.as_ptr() },
+        shifts: if shifts.is_empty() {
+            core::ptr::null()
+        } else {
+            shifts.as_ptr()
+        },
         v: v.as_ptr(),
         o: o.as_mut_ptr(),
         row_bytes: 4 * d_v,

@@ -97,22 +97,62 @@ macro_rules! scale_halves {
 }
 macro_rules! add {
     ($x:literal, $t:literal) => {
-        concat!("ldr ", $t, ", [r3], #4\nqadd ", $x, ", ", $x, ", ", $t, "\n")
+        concat!(
+            "ldr ",
+            $t,
+            ", [r3], #4\nqadd ",
+            $x,
+            ", ",
+            $x,
+            ", ",
+            $t,
+            "\n"
+        )
     };
 }
 macro_rules! measure {
     ($x:literal, $t:literal) => {
-        concat!("eor ", $x, ", ", $x, ", ", $x, ", asr #31\norr r12, r12, ", $x, "\n")
+        concat!(
+            "eor ",
+            $x,
+            ", ",
+            $x,
+            ", ",
+            $x,
+            ", asr #31\norr r12, r12, ",
+            $x,
+            "\n"
+        )
     };
 }
 macro_rules! square_left {
     ($x:literal, $t:literal) => {
-        concat!("lsl ", $x, ", ", $x, ", r3\nsmlal r12, lr, ", $x, ", ", $x, "\n")
+        concat!(
+            "lsl ",
+            $x,
+            ", ",
+            $x,
+            ", r3\nsmlal r12, lr, ",
+            $x,
+            ", ",
+            $x,
+            "\n"
+        )
     };
 }
 macro_rules! square_right {
     ($x:literal, $t:literal) => {
-        concat!("asr ", $x, ", ", $x, ", r3\nsmlal r12, lr, ", $x, ", ", $x, "\n")
+        concat!(
+            "asr ",
+            $x,
+            ", ",
+            $x,
+            ", r3\nsmlal r12, lr, ",
+            $x,
+            ", ",
+            $x,
+            "\n"
+        )
     };
 }
 macro_rules! sum {
@@ -219,7 +259,12 @@ struct Scale {
 impl Scale {
     fn of(a: Apply) -> Option<Scale> {
         let usual = (0..=30).contains(&a.up) && (-30..=0).contains(&a.post);
-        usual.then(|| Scale { up: a.up, mantissa: a.mantissa, half: (1 << -a.post) >> 1, down: -a.post })
+        usual.then(|| Scale {
+            up: a.up,
+            mantissa: a.mantissa,
+            half: (1 << -a.post) >> 1,
+            down: -a.post,
+        })
     }
 }
 
@@ -227,7 +272,9 @@ impl Scale {
 pub fn apply(a: Apply, x: &[i32], out: &mut [i32]) {
     match Scale::of(a) {
         // SAFETY: both slices have as many elements as the shorter one.
-        Some(scale) => unsafe { scale_words(x.as_ptr(), out.as_mut_ptr(), x.len().min(out.len()), &scale) },
+        Some(scale) => unsafe {
+            scale_words(x.as_ptr(), out.as_mut_ptr(), x.len().min(out.len()), &scale)
+        },
         None => scalar::apply(a, x, out),
     }
 }
@@ -246,7 +293,9 @@ pub fn apply_in_place(a: Apply, x: &mut [i32]) {
 pub fn apply_i16(a: Apply, x: &[i32], out: &mut [i16]) {
     match Scale::of(a) {
         // SAFETY: both slices have as many elements as the shorter one.
-        Some(scale) => unsafe { scale_to_halves(x.as_ptr(), out.as_mut_ptr(), x.len().min(out.len()), &scale) },
+        Some(scale) => unsafe {
+            scale_to_halves(x.as_ptr(), out.as_mut_ptr(), x.len().min(out.len()), &scale)
+        },
         None => scalar::apply_i16(a, x, out),
     }
 }
@@ -302,7 +351,13 @@ pub fn sum_squares(x: &[i32], mask: u32) -> u64 {
     let up = 24 - fixed::bit_len(mask);
     let (at, len, bits) = (x.as_ptr(), x.len(), up.unsigned_abs());
     // SAFETY: the slice has its length.
-    unsafe { if up < 0 { squares_right(at, 0, len, bits) } else { squares_left(at, 0, len, bits) } }
+    unsafe {
+        if up < 0 {
+            squares_right(at, 0, len, bits)
+        } else {
+            squares_left(at, 0, len, bits)
+        }
+    }
 }
 
 /// [`scalar::sum_magnitudes`].

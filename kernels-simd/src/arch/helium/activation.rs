@@ -67,7 +67,11 @@ pub fn silu_product(g: &mut [i32], x: &[i32], g_up: i32, x_up: i32) {
     if g_up > 31 || x_up > 31 {
         return crate::scalar::activation::silu_product(g, x, g_up, x_up);
     }
-    let arguments = Gated { table: SIGMOID_Q31.as_ptr(), g_up: g_up.max(-31), x_up: x_up.max(-31) };
+    let arguments = Gated {
+        table: SIGMOID_Q31.as_ptr(),
+        g_up: g_up.max(-31),
+        x_up: x_up.max(-31),
+    };
     // SAFETY: both slices have as many elements as the shorter one.
     unsafe { gated(g.as_mut_ptr(), x.as_ptr(), g.len().min(x.len()), &arguments) }
 }
@@ -194,8 +198,20 @@ struct Channels {
 const _: () = assert!(PER_SIXTEENTH.exponent() == -34 && DECAY_FRAC == 27);
 
 /// [`crate::scalar::activation::gla_channels`].
-pub fn gla_channels(z: &[i32], decay_max: u32, carry: &mut [u32], bits: &mut [u32], k: &mut [i32], q: &mut [i32]) {
-    let len = z.len().min(carry.len()).min(bits.len()).min(k.len()).min(q.len());
+pub fn gla_channels(
+    z: &[i32],
+    decay_max: u32,
+    carry: &mut [u32],
+    bits: &mut [u32],
+    k: &mut [i32],
+    q: &mut [i32],
+) {
+    let len = z
+        .len()
+        .min(carry.len())
+        .min(bits.len())
+        .min(k.len())
+        .min(q.len());
     let arguments = Channels {
         z: z.as_ptr(),
         carry: carry.as_mut_ptr(),

@@ -43,7 +43,9 @@ struct PanelPairs {
 
 /// [`crate::scalar::matrix::matvec_i8`]: 70 instructions for 256 products where a row is one block.
 pub fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
-    let count = (w.data().len() / w.panel_len().max(1)).min(multiplier.len() / PANEL).min(out.len() / PANEL);
+    let count = (w.data().len() / w.panel_len().max(1))
+        .min(multiplier.len() / PANEL)
+        .min(out.len() / PANEL);
     if x.len() < w.cols() || w.cols() == 0 || count == 0 {
         return crate::scalar::matrix::matvec_i8(w, x, multiplier, out);
     }

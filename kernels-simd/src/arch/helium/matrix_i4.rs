@@ -17,13 +17,35 @@ macro_rules! pairs {
 /// One row of them.
 macro_rules! row {
     ($words:literal, $sum:literal, "0", "mask") => {
-        concat!("vand q5, ", $words, ", q6\nvmladava.s16 ", $sum, ", q5, q4\n")
+        concat!(
+            "vand q5, ",
+            $words,
+            ", q6\nvmladava.s16 ",
+            $sum,
+            ", q5, q4\n"
+        )
     };
     ($words:literal, $sum:literal, $shift:literal, "mask") => {
-        concat!("vshr.u16 q5, ", $words, ", #", $shift, "\nvand q5, q5, q6\nvmladava.s16 ", $sum, ", q5, q4\n")
+        concat!(
+            "vshr.u16 q5, ",
+            $words,
+            ", #",
+            $shift,
+            "\nvand q5, q5, q6\nvmladava.s16 ",
+            $sum,
+            ", q5, q4\n"
+        )
     };
     ($words:literal, $sum:literal, $shift:literal, "") => {
-        concat!("vshr.u16 q5, ", $words, ", #", $shift, "\nvmladava.s16 ", $sum, ", q5, q4\n")
+        concat!(
+            "vshr.u16 q5, ",
+            $words,
+            ", #",
+            $shift,
+            "\nvmladava.s16 ",
+            $sum,
+            ", q5, q4\n"
+        )
     };
 }
 

@@ -14,6 +14,6 @@ pub use matrix_i4::panels_i4;
 pub use state::{state_read, state_write_read};
 pub use state16::state16_write_read;
 pub use vector::{
-    add_saturating, apply, apply_i16, apply_in_place, magnitude, shift_i16, shift_in_place, shift_into, state_shift,
-    sum_magnitudes, sum_squares,
+    add_saturating, apply, apply_i16, apply_in_place, magnitude, shift_i16, shift_in_place,
+    shift_into, state_shift, sum_magnitudes, sum_squares,
 };

@@ -44,7 +44,11 @@ impl Strip {
         let mut largest = 0;
         let mut column = 0;
         while column < d_v {
-            let (columns, pass) = if column + 16 <= d_v { (16, wide) } else { (4, narrow) };
+            let (columns, pass) = if column + 16 <= d_v {
+                (16, wide)
+            } else {
+                (4, narrow)
+            };
             // SAFETY: the strip's columns are inside a row.
             largest = largest.max(unsafe { pass(&self.at(column, columns, d_v)) });
             column += columns;
@@ -57,9 +61,19 @@ impl Strip {
 type Pass = unsafe extern "C" fn(&Strip) -> u32;
 
 /// [`crate::scalar::state::state_write_read`]: 38 instructions for 16 elements, 45 where rows are shifted.
-pub fn state_write_read(s: &mut [i32], shifts: &[u32], k: &[i32], v: &[i32], q: &[i32], o: &mut [i32]) -> u32 {
+pub fn state_write_read(
+    s: &mut [i32],
+    shifts: &[u32],
+    k: &[i32],
+    v: &[i32],
+    q: &[i32],
+    o: &mut [i32],
+) -> u32 {
     let (d_k, d_v) = (k.len(), v.len());
-    let fits = d_k == q.len() && d_v == o.len() && s.len() == d_k * d_v && (shifts.is_empty() || shifts.len() == d_k);
+    let fits = d_k == q.len()
+        && d_v == o.len()
+        && s.len() == d_k * d_v
+        && (shifts.is_empty() || shifts.len() == d_k);
     if !fits || s.is_empty() || !d_v.is_multiple_of(4) {
         return crate::scalar::state::state_write_read(s, shifts, k, v, q, o);
     }
@@ -73,12 +87,19 @@ pub fn state_write_read(s: &mut [i32], shifts: &[u32], k: &[i32], v: &[i32], q: 
         shifts: shifts.as_ptr(),
         rows: d_k,
     };
-    let (wide, narrow): (Pass, Pass) =
-        if shifts.is_empty() { (write_read_16, write_read_4) } else { (shift_write_read_16, shift_write_read_4) };
+    let (wide, narrow): (Pass, Pass) = if shifts.is_empty() {
+        (write_read_16, write_read_4)
+    } else {
+        (shift_write_read_16, shift_write_read_4)
+    };
     // SAFETY: the slices have d_k·d_v, d_k and d_v elements, as just checked, and none is empty.
     let largest = unsafe { all.sweep(d_v, wide, narrow) };
     // Of ±2^b only the positive one needs b + 1 bits.
-    if largest.is_power_of_two() { super::magnitude(s) } else { fixed::ones(largest) }
+    if largest.is_power_of_two() {
+        super::magnitude(s)
+    } else {
+        fixed::ones(largest)
+    }
 }
 
 /// [`crate::scalar::state::state_read`]: one instruction an element.
@@ -170,7 +191,13 @@ macro_rules! write_read {
 /// Four elements, read.
 macro_rules! read {
     ($sum:literal) => {
-        concat!("vldrw.u32 q6, [r0], #16\nvrmulh.s32 q6, q6, q4\nvadd.i32 ", $sum, ", ", $sum, ", q6\n")
+        concat!(
+            "vldrw.u32 q6, [r0], #16\nvrmulh.s32 q6, q6, q4\nvadd.i32 ",
+            $sum,
+            ", ",
+            $sum,
+            ", q6\n"
+        )
     };
 }
 

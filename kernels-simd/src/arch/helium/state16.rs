@@ -50,7 +50,11 @@ pub fn state16_write_read(
         pairs,
         k: k.as_ptr(),
         q: q.as_ptr(),
-        shifts: if shifts.is_empty() { core::ptr::null() } else { shifts.as_ptr() },
+        shifts: if shifts.is_empty() {
+            core::ptr::null()
+        } else {
+            shifts.as_ptr()
+        },
         v: v.as_ptr(),
         o: o.as_mut_ptr(),
         vectors: d_v / 4,

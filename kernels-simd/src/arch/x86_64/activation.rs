@@ -55,16 +55,34 @@ pub fn silu_in_place(x: &mut [i32]) {
 
 /// [`scalar::gla_channels`] with AVX2.
 #[target_feature(enable = "avx2")]
-pub fn gla_channels(z: &[i32], decay_max: u32, carry: &mut [u32], bits: &mut [u32], k: &mut [i32], q: &mut [i32]) {
-    let len = z.len().min(carry.len()).min(bits.len()).min(k.len()).min(q.len());
+pub fn gla_channels(
+    z: &[i32],
+    decay_max: u32,
+    carry: &mut [u32],
+    bits: &mut [u32],
+    k: &mut [i32],
+    q: &mut [i32],
+) {
+    let len = z
+        .len()
+        .min(carry.len())
+        .min(bits.len())
+        .min(k.len())
+        .min(q.len());
     let whole = len - len % LANES;
     let limit = _mm256_set1_epi64x(decay_max.into());
     for at in (0..whole).step_by(LANES) {
         let part = at..at + LANES;
         let decay = min(gla_decay(load(&z[part.clone()])), limit);
         let carry = &mut carry[part.clone()];
-        let sum = min(_mm256_add_epi64(load_unsigned(carry), decay), _mm256_set1_epi64x(LOW));
-        store_unsigned(&mut bits[part.clone()], _mm256_srli_epi64::<{ DECAY_FRAC as i32 }>(sum));
+        let sum = min(
+            _mm256_add_epi64(load_unsigned(carry), decay),
+            _mm256_set1_epi64x(LOW),
+        );
+        store_unsigned(
+            &mut bits[part.clone()],
+            _mm256_srli_epi64::<{ DECAY_FRAC as i32 }>(sum),
+        );
         let fraction = _mm256_and_si256(sum, _mm256_set1_epi64x((1 << DECAY_FRAC) - 1));
         store_unsigned(carry, fraction);
         let k = &mut k[part.clone()];
@@ -74,7 +92,14 @@ pub fn gla_channels(z: &[i32], decay_max: u32, carry: &mut [u32], bits: &mut [u3
     }
     let rest = whole..len;
     let (carry, bits) = (&mut carry[rest.clone()], &mut bits[rest.clone()]);
-    scalar::gla_channels(&z[rest.clone()], decay_max, carry, bits, &mut k[rest.clone()], &mut q[rest]);
+    scalar::gla_channels(
+        &z[rest.clone()],
+        decay_max,
+        carry,
+        bits,
+        &mut k[rest.clone()],
+        &mut q[rest],
+    );
 }
 
 /// Four int32, sign-extended.
@@ -174,7 +199,11 @@ fn sigmoid(t: __m256i) -> __m256i {
     let low = falling(&SIGMOID_Q31, t);
     let high = _mm256_sub_epi64(_mm256_set1_epi64x(1 << 31), low);
     let high = _mm256_min_epu32(high, _mm256_set1_epi64x(i32::MAX.into()));
-    _mm256_castpd_si256(_mm256_blendv_pd(_mm256_castsi256_pd(high), _mm256_castsi256_pd(low), _mm256_castsi256_pd(t)))
+    _mm256_castpd_si256(_mm256_blendv_pd(
+        _mm256_castsi256_pd(high),
+        _mm256_castsi256_pd(low),
+        _mm256_castsi256_pd(t),
+    ))
 }
 
 /// [`crate::nonlinear::silu`].
@@ -188,10 +217,16 @@ fn silu(t: __m256i) -> __m256i {
 #[inline]
 #[target_feature(enable = "avx2")]
 fn gla_decay(z: __m256i) -> __m256i {
-    let (mantissa, exponent) = (scalar::PER_SIXTEENTH.mantissa(), scalar::PER_SIXTEENTH.exponent());
+    let (mantissa, exponent) = (
+        scalar::PER_SIXTEENTH.mantissa(),
+        scalar::PER_SIXTEENTH.exponent(),
+    );
     let times = |x: __m256i, down: i32| {
         let product = _mm256_mul_epu32(x, _mm256_set1_epi64x(mantissa.into()));
-        _mm256_srl_epi64(_mm256_add_epi64(product, _mm256_set1_epi64x(1 << (down - 1))), _mm_cvtsi32_si128(down))
+        _mm256_srl_epi64(
+            _mm256_add_epi64(product, _mm256_set1_epi64x(1 << (down - 1))),
+            _mm_cvtsi32_si128(down),
+        )
     };
     // -z, where -(-2^31) is 2^31 - 1.
     let t = _mm256_sub_epi64(_mm256_setzero_si256(), z);

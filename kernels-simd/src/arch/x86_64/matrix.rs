@@ -13,7 +13,9 @@ const AHEAD: usize = 2048;
 #[target_feature(enable = "avx2")]
 pub fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
     let (two, len) = (2 * PANEL, w.panel_len().max(1));
-    let rows = (w.data().len() / len * PANEL).min(multiplier.len()).min(out.len());
+    let rows = (w.data().len() / len * PANEL)
+        .min(multiplier.len())
+        .min(out.len());
     let mut row = 0;
     while row + two <= rows {
         let [first, second] = sums::<2>(w, &w.data()[row / PANEL * len..], x);
@@ -37,7 +39,8 @@ pub fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
             _mm256_extract_epi32::<5>(acc),
         ];
         let last = multiplier[row..].iter().zip(&mut out[row..]);
-        last.zip(acc).for_each(|((m, out), acc)| *out = fixed::mulhr(acc, *m));
+        last.zip(acc)
+            .for_each(|((m, out), acc)| *out = fixed::mulhr(acc, *m));
     }
 }
 
@@ -66,7 +69,10 @@ fn sums<const N: usize>(w: &I8Matrix, panels: &[i16], x: &[i16]) -> [__m256i; N]
                     // are two runs of 16 half-words.
                     let (w, x) = unsafe {
                         let x = _mm_loadu_si128(x.as_ptr().add(col + RUN * run).cast());
-                        (_mm256_loadu_si256(place.add(PANEL / 2 * RUN * run).cast()), _mm256_broadcastsi128_si256(x))
+                        (
+                            _mm256_loadu_si256(place.add(PANEL / 2 * RUN * run).cast()),
+                            _mm256_broadcastsi128_si256(x),
+                        )
                     };
                     let low_bytes = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(w));
                     both[panel] = _mm256_add_epi32(both[panel], _mm256_madd_epi16(w, x));
@@ -80,6 +86,8 @@ fn sums<const N: usize>(w: &I8Matrix, panels: &[i16], x: &[i16]) -> [__m256i; N]
         }
     }
     let mut sums = low;
-    sums.iter_mut().zip(high).for_each(|(low, high)| *low = _mm256_hadd_epi32(*low, high));
+    sums.iter_mut()
+        .zip(high)
+        .for_each(|(low, high)| *low = _mm256_hadd_epi32(*low, high));
     sums
 }

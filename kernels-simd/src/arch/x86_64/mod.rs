@@ -1,5 +1,8 @@
 //! x86-64 with AVX2, chosen at run time.
-#![allow(unsafe_code, reason = "loads and stores of intrinsics; every block states why it is sound")]
+#![allow(
+    unsafe_code,
+    reason = "loads and stores of intrinsics; every block states why it is sound"
+)]
 
 mod activation;
 mod matrix;
@@ -14,8 +17,8 @@ pub use matrix_i4::matvec_i4;
 pub use state::{state_read, state_shift, state_write_read};
 pub use state16::state16_write_read;
 pub use vector::{
-    add_saturating, apply, apply_i16, apply_in_place, magnitude, shift_i16, shift_in_place, shift_into, sum_magnitudes,
-    sum_squares,
+    add_saturating, apply, apply_i16, apply_in_place, magnitude, shift_i16, shift_in_place,
+    shift_into, sum_magnitudes, sum_squares,
 };
 
 use core::arch::x86_64::*;

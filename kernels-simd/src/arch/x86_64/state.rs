@@ -9,10 +9,23 @@ const LANES: usize = 8;
 
 /// [`crate::scalar::state::state_write_read`] with AVX2.
 #[target_feature(enable = "avx2")]
-pub fn state_write_read(s: &mut [i32], shifts: &[u32], k: &[i32], v: &[i32], q: &[i32], o: &mut [i32]) -> u32 {
+pub fn state_write_read(
+    s: &mut [i32],
+    shifts: &[u32],
+    k: &[i32],
+    v: &[i32],
+    q: &[i32],
+    o: &mut [i32],
+) -> u32 {
     let cols = v.len().min(o.len());
     let rows = (s.len() / v.len().max(1)).min(k.len()).min(q.len());
-    let mut head = Head { s: &mut s[..rows * v.len()], shifts, k: &k[..rows], q: &q[..rows], v: &v[..cols] };
+    let mut head = Head {
+        s: &mut s[..rows * v.len()],
+        shifts,
+        k: &k[..rows],
+        q: &q[..rows],
+        v: &v[..cols],
+    };
     let stride = v.len();
     let mut masks = _mm256_setzero_si256();
     let mut col = 0;
@@ -24,7 +37,10 @@ pub fn state_write_read(s: &mut [i32], shifts: &[u32], k: &[i32], v: &[i32], q: 
         masks = _mm256_or_si256(masks, head.strip::<1>(stride, col, o));
         col += LANES;
     }
-    let halves = _mm_or_si128(_mm256_castsi256_si128(masks), _mm256_extracti128_si256::<1>(masks));
+    let halves = _mm_or_si128(
+        _mm256_castsi256_si128(masks),
+        _mm256_extracti128_si256::<1>(masks),
+    );
     let pairs = _mm_or_si128(halves, _mm_unpackhi_epi64(halves, halves));
     let mut mask = (_mm_extract_epi32::<0>(pairs) | _mm_extract_epi32::<1>(pairs)) as u32;
     for (col, o) in o.iter_mut().enumerate().take(cols).skip(col) {
@@ -54,7 +70,13 @@ impl Head<'_> {
             *v = unsafe { _mm256_loadu_si256(x.as_ptr().cast()) };
         }
         let shifts = self.shifts.iter().copied().chain(core::iter::repeat(0));
-        for (((row, &k), &q), n) in self.s.chunks_exact_mut(stride).zip(self.k).zip(self.q).zip(shifts) {
+        for (((row, &k), &q), n) in self
+            .s
+            .chunks_exact_mut(stride)
+            .zip(self.k)
+            .zip(self.q)
+            .zip(shifts)
+        {
             let (k, q) = (_mm256_set1_epi32(k), _mm256_set1_epi32(q));
             let row = &mut row[col..][..N * LANES];
             for i in 0..N {
@@ -82,7 +104,13 @@ impl Head<'_> {
     fn column(&mut self, stride: usize, col: usize, o: &mut i32) -> u32 {
         let (mut sum, mut mask) = (0i32, 0);
         let shifts = self.shifts.iter().copied().chain(core::iter::repeat(0));
-        for (((row, &k), &q), n) in self.s.chunks_exact_mut(stride).zip(self.k).zip(self.q).zip(shifts) {
+        for (((row, &k), &q), n) in self
+            .s
+            .chunks_exact_mut(stride)
+            .zip(self.k)
+            .zip(self.q)
+            .zip(shifts)
+        {
             let s = &mut row[col];
             *s = fixed::round_shr(*s, n).wrapping_add(fixed::mulhr(k, self.v[col]));
             sum = sum.wrapping_add(fixed::mulhr(*s, q));
@@ -131,7 +159,9 @@ pub fn state_read(s: &[i32], k: &[i32], r: &mut [i32]) {
         } else {
             r.fill(0);
             for (row, &k) in rows {
-                r.iter_mut().zip(&row[col..]).for_each(|(r, &s)| *r = r.wrapping_add(fixed::mulhr(s, k)));
+                r.iter_mut()
+                    .zip(&row[col..])
+                    .for_each(|(r, &s)| *r = r.wrapping_add(fixed::mulhr(s, k)));
             }
         }
     }

@@ -13,7 +13,10 @@ const LANES: usize = 8;
 #[target_feature(enable = "avx2")]
 fn map<T: Copy>(x: &[i32], out: &mut [T], f: impl Fn(i32) -> T) {
     let len = x.len().min(out.len());
-    let ((x, x_rest), (out, rest)) = (x[..len].as_chunks::<LANES>(), out[..len].as_chunks_mut::<LANES>());
+    let ((x, x_rest), (out, rest)) = (
+        x[..len].as_chunks::<LANES>(),
+        out[..len].as_chunks_mut::<LANES>(),
+    );
     x.iter().zip(out).for_each(|(x, out)| *out = x.map(&f));
     x_rest.iter().zip(rest).for_each(|(x, out)| *out = f(*x));
 }
@@ -34,7 +37,10 @@ fn fold<T: Copy + Default>(x: &[i32], f: impl Fn(i32) -> T, add: impl Fn(T, T) -
     let (chunks, rest) = x.as_chunks::<LANES>();
     let mut lanes = [T::default(); LANES];
     for x in chunks {
-        lanes.iter_mut().zip(x).for_each(|(lane, x)| *lane = add(*lane, f(*x)));
+        lanes
+            .iter_mut()
+            .zip(x)
+            .for_each(|(lane, x)| *lane = add(*lane, f(*x)));
     }
     let sum = lanes.into_iter().fold(T::default(), &add);
     rest.iter().fold(sum, |sum, x| add(sum, f(*x)))
@@ -68,9 +74,14 @@ pub fn sum_magnitudes(x: &[i32]) -> u64 {
 #[target_feature(enable = "avx2")]
 pub fn add_saturating(x: &mut [i32], y: &[i32]) {
     let len = x.len().min(y.len());
-    let ((x, x_rest), (y, y_rest)) = (x[..len].as_chunks_mut::<LANES>(), y[..len].as_chunks::<LANES>());
+    let ((x, x_rest), (y, y_rest)) = (
+        x[..len].as_chunks_mut::<LANES>(),
+        y[..len].as_chunks::<LANES>(),
+    );
     for (x, y) in x.iter_mut().zip(y) {
-        x.iter_mut().zip(y).for_each(|(x, y)| *x = x.saturating_add(*y));
+        x.iter_mut()
+            .zip(y)
+            .for_each(|(x, y)| *x = x.saturating_add(*y));
     }
     scalar::add_saturating(x_rest, y_rest);
 }
@@ -79,7 +90,10 @@ pub fn add_saturating(x: &mut [i32], y: &[i32]) {
 #[inline]
 #[target_feature(enable = "avx2")]
 fn usual(a: Apply) -> Option<impl Fn(i32) -> i32> {
-    let n = a.post.checked_neg().filter(|n| (0..=30).contains(n) && (0..=30).contains(&a.up))?;
+    let n = a
+        .post
+        .checked_neg()
+        .filter(|n| (0..=30).contains(n) && (0..=30).contains(&a.up))?;
     let half = (1 << n) >> 1;
     Some(move |x: i32| (mulhr(x << a.up, a.mantissa) + half) >> n)
 }

@@ -6,9 +6,9 @@ use std::panic;
 use std::sync::Once;
 
 use sla_format::{
-    Backbone, Expected, FeatureMap, GLOBAL_ROLES, HEADER_BYTES, Header, InputKind, KeyGate, LAYER_ROLES, MAGIC,
-    ModelDesc, NONE, OutputGate, QueryGate, RealBits, Role, SECTION_ALIGN, Section, SectionKind, TensorDesc,
-    TensorKind, VERSION, seal,
+    Backbone, Expected, FeatureMap, GLOBAL_ROLES, HEADER_BYTES, Header, InputKind, KeyGate,
+    LAYER_ROLES, MAGIC, ModelDesc, NONE, OutputGate, QueryGate, RealBits, Role, SECTION_ALIGN,
+    Section, SectionKind, TensorDesc, TensorKind, VERSION, seal,
 };
 
 /// A generator of test data.
@@ -16,7 +16,10 @@ pub struct Random(pub u64);
 
 impl Random {
     pub fn next(&mut self) -> u32 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as u32
     }
 
@@ -25,7 +28,10 @@ impl Random {
     }
 }
 
-pub const ONE: RealBits = RealBits { mantissa: 1 << 30, exponent: -30 };
+pub const ONE: RealBits = RealBits {
+    mantissa: 1 << 30,
+    exponent: -30,
+};
 
 /// A small model of each kind.
 pub fn desc(backbone: Backbone) -> ModelDesc {
@@ -37,7 +43,11 @@ pub fn desc(backbone: Backbone) -> ModelDesc {
         output_gate: OutputGate::Silu,
         query_gate: QueryGate::Output,
         key_gate: if delta { KeyGate::Beta } else { KeyGate::Key },
-        feature_map: if delta { FeatureMap::None } else { FeatureMap::Relu },
+        feature_map: if delta {
+            FeatureMap::None
+        } else {
+            FeatureMap::Relu
+        },
         layers: 2,
         hidden: 6,
         inputs: 11,
@@ -55,8 +65,14 @@ pub fn desc(backbone: Backbone) -> ModelDesc {
         unit_frac: 13,
         feature_frac: 12,
         decay_max: u32::MAX,
-        norm_eps: RealBits { mantissa: 1 << 30, exponent: -50 },
-        head_eps: RealBits { mantissa: 1 << 30, exponent: -50 },
+        norm_eps: RealBits {
+            mantissa: 1 << 30,
+            exponent: -50,
+        },
+        head_eps: RealBits {
+            mantissa: 1 << 30,
+            exponent: -50,
+        },
         query_scale: ONE,
         key_scale: ONE,
         bos: NONE,
@@ -83,7 +99,11 @@ pub fn assemble(sections: &[(SectionKind, Vec<u8>)]) -> Vec<u8> {
     let mut file = vec![0; HEADER_BYTES + Section::BYTES * sections.len()];
     for (index, (kind, bytes)) in sections.iter().enumerate() {
         file.resize(file.len().next_multiple_of(SECTION_ALIGN), 0);
-        let entry = Section { kind: *kind as u32, offset: file.len() as u32, bytes: bytes.len() as u32 };
+        let entry = Section {
+            kind: *kind as u32,
+            offset: file.len() as u32,
+            bytes: bytes.len() as u32,
+        };
         let at = HEADER_BYTES + Section::BYTES * index;
         file[at..at + Section::BYTES].copy_from_slice(&entry.emit());
         file.extend(bytes);
@@ -132,7 +152,10 @@ fn tensor(desc: &ModelDesc, role: Role, weights: &mut Vec<u8>, random: &mut Rand
     };
     let bytes = entry.data_bytes().expect("a small tensor");
     let elements: Vec<u8> = match kind {
-        TensorKind::Real => [1 << 30, (-31_i32) as u32].map(u32::to_le_bytes).concat().repeat(bytes / 8),
+        TensorKind::Real => [1 << 30, (-31_i32) as u32]
+            .map(u32::to_le_bytes)
+            .concat()
+            .repeat(bytes / 8),
         // RetNet's decays are below 2^27 (F6.5).
         TensorKind::I32 => words(bytes / 4, &mut || random.next() >> 6),
         _ => words(bytes / 2, &mut || random.next() ^ random.next() << 16)[..bytes].to_vec(),
@@ -140,9 +163,15 @@ fn tensor(desc: &ModelDesc, role: Role, weights: &mut Vec<u8>, random: &mut Rand
     entry.data = place(weights, &elements);
     let channels = entry.channels(role);
     if channels > 0 {
-        entry.multiplier = place(weights, &words(channels, &mut || 1 << 30 | random.next() >> 2));
+        entry.multiplier = place(
+            weights,
+            &words(channels, &mut || 1 << 30 | random.next() >> 2),
+        );
     }
-    if matches!(role, Role::QueryHeadGate | Role::DeltaDecay | Role::QueryConv) {
+    if matches!(
+        role,
+        Role::QueryHeadGate | Role::DeltaDecay | Role::QueryConv
+    ) {
         entry.bias = place(weights, &words(channels, &mut || random.next() >> 12));
     }
     entry

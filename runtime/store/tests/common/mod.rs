@@ -5,7 +5,9 @@
 
 use std::ops::Range;
 
-use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash};
+use embedded_storage::nor_flash::{
+    ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
+};
 
 /// What a fake flash reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,12 +89,23 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> Nor<READ, WRITE,
 
     /// The same with error correction.
     pub fn with_ecc(self) -> Self {
-        Self { has_ecc: true, ..self }
+        Self {
+            has_ecc: true,
+            ..self
+        }
     }
 
     /// The same flash after a reset: what is in it, and no pending stop.
     pub fn rebooted(&self) -> Self {
-        Self { budget: None, done: 0, reads: 0, calls: 0, failing: 0..0, lying: None, ..self.clone() }
+        Self {
+            budget: None,
+            done: 0,
+            reads: 0,
+            calls: 0,
+            failing: 0..0,
+            lying: None,
+            ..self.clone()
+        }
     }
 
     /// How many of `wanted` bytes the operation gets done.
@@ -120,11 +133,15 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> Nor<READ, WRITE,
     }
 }
 
-impl<const READ: usize, const WRITE: usize, const ERASE: usize> ErrorType for Nor<READ, WRITE, ERASE> {
+impl<const READ: usize, const WRITE: usize, const ERASE: usize> ErrorType
+    for Nor<READ, WRITE, ERASE>
+{
     type Error = Fault;
 }
 
-impl<const READ: usize, const WRITE: usize, const ERASE: usize> ReadNorFlash for Nor<READ, WRITE, ERASE> {
+impl<const READ: usize, const WRITE: usize, const ERASE: usize> ReadNorFlash
+    for Nor<READ, WRITE, ERASE>
+{
     const READ_SIZE: usize = READ;
 
     fn read(&mut self, offset: u32, out: &mut [u8]) -> Result<(), Fault> {
@@ -142,7 +159,9 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> ReadNorFlash for
     }
 }
 
-impl<const READ: usize, const WRITE: usize, const ERASE: usize> NorFlash for Nor<READ, WRITE, ERASE> {
+impl<const READ: usize, const WRITE: usize, const ERASE: usize> NorFlash
+    for Nor<READ, WRITE, ERASE>
+{
     const WRITE_SIZE: usize = WRITE;
     const ERASE_SIZE: usize = ERASE;
 
@@ -156,7 +175,10 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> NorFlash for Nor
                 _ if now == ERASE => all.fill(0xff),
                 Torn::Front => all[..now].fill(0xff),
                 Torn::Back => all[ERASE - now..].fill(0xff),
-                Torn::Bits => all[..now].iter_mut().enumerate().for_each(|(i, b)| *b |= (i * 167 + 89) as u8),
+                Torn::Bits => all[..now]
+                    .iter_mut()
+                    .enumerate()
+                    .for_each(|(i, b)| *b |= (i * 167 + 89) as u8),
             }
             self.bytes[unit..unit + ERASE].copy_from_slice(all);
             let units = unit / WRITE..(unit + ERASE) / WRITE;

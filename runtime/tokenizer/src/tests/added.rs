@@ -12,7 +12,12 @@ fn cuts(parts: &Parts, normalized: bool, control: ControlTokens, text: &str) -> 
         let here = |(token, content): &&(AddedToken, String)| {
             token.normalized == normalized && text.as_bytes()[at..].starts_with(content.as_bytes())
         };
-        let Some((token, content)) = parts.added.values().filter(here).max_by_key(|(_, content)| content.len()) else {
+        let Some((token, content)) = parts
+            .added
+            .values()
+            .filter(here)
+            .max_by_key(|(_, content)| content.len())
+        else {
             at += 1;
             continue;
         };
@@ -48,9 +53,21 @@ fn check(parts: &Parts, text: &str) {
             let found: Vec<_> = Cut::new(&tokenizer, normalized, control, text).collect();
             let wanted: Vec<_> = wanted
                 .into_iter()
-                .map(|(id, at, to)| id.map_or_else(|| Part::Piece { text: &text[at..to], at }, Part::Added))
+                .map(|(id, at, to)| {
+                    id.map_or_else(
+                        || Part::Piece {
+                            text: &text[at..to],
+                            at,
+                        },
+                        Part::Added,
+                    )
+                })
                 .collect();
-            assert_eq!(found, wanted, "{text:?}, {normalized}, {control:?}, {:?}", parts.added);
+            assert_eq!(
+                found, wanted,
+                "{text:?}, {normalized}, {control:?}, {:?}",
+                parts.added
+            );
         }
     }
 }
@@ -86,7 +103,9 @@ const CONTENTS: [&str; 24] = [
 #[test]
 fn the_leftmost_match_counts_and_of_several_the_longest() {
     let mut random = Random(4);
-    let pieces = ["<", "|", "a", "b", ">", " ", "\t", "é", "世", "x", "\u{3000}"];
+    let pieces = [
+        "<", "|", "a", "b", ">", " ", "\t", "é", "世", "x", "\u{3000}",
+    ];
     for round in 0..400 {
         let mut parts = Parts::of_bytes(Split::Gpt2);
         let count = [0, 1, 3, 15, 16, 17, 24][round % 7];
@@ -94,7 +113,14 @@ fn the_leftmost_match_counts_and_of_several_the_longest() {
         for _ in 0..count {
             let content = contents.swap_remove(random.below(contents.len()));
             let [special, normalized] = [2, 4].map(|one_of| random.below(one_of) == 0);
-            parts.add(content, AddedToken { special, normalized, ..PLAIN });
+            parts.add(
+                content,
+                AddedToken {
+                    special,
+                    normalized,
+                    ..PLAIN
+                },
+            );
         }
         for _ in 0..10 {
             check(&parts, &random.text(&pieces, 14));
@@ -111,14 +137,40 @@ fn tokens_take_the_white_space_beside_them() {
             let [lstrip, rstrip, special] = [2, 2, 3].map(|one_of| random.below(one_of) == 0);
             // A token of spaces that takes those on both sides would take the same twice: the library panics there.
             let lstrip = lstrip && content != " ";
-            parts.add(content, AddedToken { lstrip, rstrip: rstrip && content != " ", special, ..PLAIN });
+            parts.add(
+                content,
+                AddedToken {
+                    lstrip,
+                    rstrip: rstrip && content != " ",
+                    special,
+                    ..PLAIN
+                },
+            );
         }
-        check(&parts, &random.text(&["<a>", "b", " ", " ", "\t", "\u{3000}", "x"], 12));
+        check(
+            &parts,
+            &random.text(&["<a>", "b", " ", " ", "\t", "\u{3000}", "x"], 12),
+        );
     }
-    for flags in [AddedToken { lstrip: true, ..PLAIN }, AddedToken { rstrip: true, ..PLAIN }] {
+    for flags in [
+        AddedToken {
+            lstrip: true,
+            ..PLAIN
+        },
+        AddedToken {
+            rstrip: true,
+            ..PLAIN
+        },
+    ] {
         let mut parts = Parts::of_bytes(Split::Gpt2);
         parts.add(" ", flags);
-        parts.add("a", AddedToken { rstrip: true, ..PLAIN });
+        parts.add(
+            "a",
+            AddedToken {
+                rstrip: true,
+                ..PLAIN
+            },
+        );
         for text in [" ", "   ", "x  ", "  x", "a   a", "x \t x"] {
             check(&parts, text);
         }
@@ -128,7 +180,13 @@ fn tokens_take_the_white_space_beside_them() {
 #[test]
 fn tokens_that_are_normalized_are_looked_for_between_the_others() {
     let mut parts = Parts::of_bytes(Split::Gpt2);
-    let normalized = parts.add("ab", AddedToken { normalized: true, ..PLAIN });
+    let normalized = parts.add(
+        "ab",
+        AddedToken {
+            normalized: true,
+            ..PLAIN
+        },
+    );
     let other = parts.add("bc", PLAIN);
     let section = parts.section();
     let ids = |text| encode(read(&section), text, Template::Omit, ControlTokens::AsText);
@@ -146,11 +204,21 @@ fn control_tokens_are_text_unless_they_are_asked_for() {
     let ids = |text, control| encode(read(&section), text, Template::Omit, control);
     assert_eq!(ids("b<|a|>|", ControlTokens::Parse), [98, control, plain]);
     // What the control token covers is not looked through for others.
-    assert_eq!(ids("b<|a|>|", ControlTokens::AsText), [98, 60, 124, 97, 124, 62, plain]);
+    assert_eq!(
+        ids("b<|a|>|", ControlTokens::AsText),
+        [98, 60, 124, 97, 124, 62, plain]
+    );
     assert_eq!(ids("<|a", ControlTokens::AsText), [60, plain, 97]);
-    assert_eq!(encode(read(&section), "b", Template::Add, ControlTokens::AsText), [control, 98, control, 7]);
+    assert_eq!(
+        encode(read(&section), "b", Template::Add, ControlTokens::AsText),
+        [control, 98, control, 7]
+    );
     assert_eq!(ControlTokens::default(), ControlTokens::AsText);
-    assert!(read(&section).is_special(control) && !read(&section).is_special(plain) && !read(&section).is_special(0));
+    assert!(
+        read(&section).is_special(control)
+            && !read(&section).is_special(plain)
+            && !read(&section).is_special(0)
+    );
 }
 
 #[test]
@@ -160,6 +228,9 @@ fn added_tokens_come_by_id_with_their_contents() {
         parts.add(content, PLAIN);
     }
     let section = parts.section();
-    let found: Vec<_> = read(&section).added().map(|(token, content)| (token.id, content)).collect();
+    let found: Vec<_> = read(&section)
+        .added()
+        .map(|(token, content)| (token.id, content))
+        .collect();
     assert_eq!(found, [(256, "b"), (257, "a"), (258, "<c>")]);
 }

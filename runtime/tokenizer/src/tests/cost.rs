@@ -6,7 +6,9 @@ fn work(tokenizer: Tokenizer, text: &str) -> u64 {
     let mut ids = vec![0; encode_words(text.len())];
     let before = WORK.get();
     for control in [ControlTokens::AsText, ControlTokens::Parse] {
-        tokenizer.encode(text, Template::Add, control, &mut ids).expect("room for every text");
+        tokenizer
+            .encode(text, Template::Add, control, &mut ids)
+            .expect("room for every text");
     }
     WORK.get() - before
 }
@@ -41,17 +43,36 @@ fn sections() -> Vec<(String, Parts, f64)> {
         parts.split = split;
         parts
     };
-    let splits =
-        [Split::Whole, Split::Gpt2, Split::Llama3, Split::Qwen2, Split::DigitsGpt2, Split::Spaces, Split::Words];
+    let splits = [
+        Split::Whole,
+        Split::Gpt2,
+        Split::Llama3,
+        Split::Qwen2,
+        Split::DigitsGpt2,
+        Split::Spaces,
+        Split::Words,
+    ];
     for split in splits {
         sections.push((format!("{split:?}"), base(split), 20.0));
     }
-    for (lstrip, rstrip, normalized) in
-        [(true, false, false), (false, true, false), (true, true, false), (true, false, true), (false, true, true)]
-    {
+    for (lstrip, rstrip, normalized) in [
+        (true, false, false),
+        (false, true, false),
+        (true, true, false),
+        (true, false, true),
+        (false, true, true),
+    ] {
         for content in [" ", "a", "<"] {
             let mut parts = base(Split::Gpt2);
-            parts.add(content, AddedToken { lstrip, rstrip, normalized, ..PLAIN });
+            parts.add(
+                content,
+                AddedToken {
+                    lstrip,
+                    rstrip,
+                    normalized,
+                    ..PLAIN
+                },
+            );
             sections.push((
                 format!("{content:?}, lstrip {lstrip}, rstrip {rstrip}, normalized {normalized}"),
                 parts,
@@ -59,9 +80,18 @@ fn sections() -> Vec<(String, Parts, f64)> {
             ));
         }
     }
-    for (count, flags) in
-        [(16, SPECIAL), (250, SPECIAL), (2000, PLAIN), (250, AddedToken { normalized: true, ..PLAIN })]
-    {
+    for (count, flags) in [
+        (16, SPECIAL),
+        (250, SPECIAL),
+        (2000, PLAIN),
+        (
+            250,
+            AddedToken {
+                normalized: true,
+                ..PLAIN
+            },
+        ),
+    ] {
         let mut parts = base(Split::Gpt2);
         for at in 0..count {
             parts.add(&format!("<|reserved_special_token_{at}|>"), flags);
@@ -70,8 +100,10 @@ fn sections() -> Vec<(String, Parts, f64)> {
     }
     // Every byte of the text may begin one, and the trie branches at every byte.
     let (mut branching, mut random) = (base(Split::Gpt2), Random(7));
-    let contents: std::collections::BTreeSet<_> =
-        (0..600).map(|_| random.text(&["<", "|", "a", "1", "\t"], 6)).filter(|content| content.len() > 2).collect();
+    let contents: std::collections::BTreeSet<_> = (0..600)
+        .map(|_| random.text(&["<", "|", "a", "1", "\t"], 6))
+        .filter(|content| content.len() > 2)
+        .collect();
     for content in &contents {
         branching.add(content, SPECIAL);
     }
@@ -96,8 +128,15 @@ fn work_a_byte_is_bounded() {
         let tokenizer = read(&section);
         for (short, long) in texts(240).iter().zip(texts(2400)) {
             let each = |text: &str| work(tokenizer, text) as f64 / text.len() as f64;
-            let (short, long, shown) = (each(short), each(&long), short.chars().take(6).collect::<String>());
-            assert!(short >= 2.0, "{name}: {shown:?}…: {short:.1} a byte, and each is looked at");
+            let (short, long, shown) = (
+                each(short),
+                each(&long),
+                short.chars().take(6).collect::<String>(),
+            );
+            assert!(
+                short >= 2.0,
+                "{name}: {shown:?}…: {short:.1} a byte, and each is looked at"
+            );
             assert!(short <= bound, "{name}: {shown:?}…: {short:.1} a byte");
             let growth = if name == "merges" { 2.0 } else { 1.4 };
             assert!(

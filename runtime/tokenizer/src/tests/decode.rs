@@ -12,15 +12,28 @@ fn characters_appear_when_they_are_complete() {
     let tokenizer = read(&section);
     for pair in 0..=u16::MAX {
         let [a, b] = pair.to_be_bytes();
-        for bytes in [&[b'x', a, b, 0xe2, 0x82, 0xac][..], &[0xf0, a, b], &[0xf0, 0x9f, a, b, 0x80]] {
-            let text = decode(Decoder::new(tokenizer, true), &bytes_of(bytes.iter().copied()));
+        for bytes in [
+            &[b'x', a, b, 0xe2, 0x82, 0xac][..],
+            &[0xf0, a, b],
+            &[0xf0, 0x9f, a, b, 0x80],
+        ] {
+            let text = decode(
+                Decoder::new(tokenizer, true),
+                &bytes_of(bytes.iter().copied()),
+            );
             assert_eq!(text, String::from_utf8_lossy(bytes), "{bytes:02x?}");
         }
     }
     let (mut decoder, mut text) = (Decoder::new(tokenizer, true), String::new());
-    for (byte, shown) in
-        [(0xf0, ""), (0x9f, ""), (0xa6, ""), (0x80, "🦀"), (0x61, "🦀a"), (0xe2, "🦀a"), (0x61, "🦀a\u{fffd}a")]
-    {
+    for (byte, shown) in [
+        (0xf0, ""),
+        (0x9f, ""),
+        (0xa6, ""),
+        (0x80, "🦀"),
+        (0x61, "🦀a"),
+        (0xe2, "🦀a"),
+        (0x61, "🦀a\u{fffd}a"),
+    ] {
         decoder.push(byte, &mut |part| text.push_str(part));
         assert_eq!(text, shown);
     }
@@ -32,7 +45,9 @@ fn tokens_are_cut_anywhere() {
     let mut random = Random(6);
     for _ in 0..300 {
         let mut parts = Parts::of_bytes(Split::Gpt2);
-        let whole = random.text(&["a", "é", "世", "🦀", "\u{fffd}"], 8).into_bytes();
+        let whole = random
+            .text(&["a", "é", "世", "🦀", "\u{fffd}"], 8)
+            .into_bytes();
         let mut whole: Vec<u8> = whole.into_iter().filter(|_| random.below(9) > 0).collect();
         whole.truncate(30);
         let (mut rest, mut ids) = (&whole[..], Vec::new());
@@ -43,7 +58,11 @@ fn tokens_are_cut_anywhere() {
             rest = behind;
         }
         let section = parts.section();
-        assert_eq!(decode(Decoder::new(read(&section), true), &ids), String::from_utf8_lossy(&whole), "{whole:02x?}");
+        assert_eq!(
+            decode(Decoder::new(read(&section), true), &ids),
+            String::from_utf8_lossy(&whole),
+            "{whole:02x?}"
+        );
     }
 }
 
@@ -56,7 +75,10 @@ fn special_tokens_are_left_out_or_shown() {
     // An id without a text, and those that no token has, are nothing.
     let ids = [97, special, plain, plain + 1, plain + 2, NONE, 98];
     assert_eq!(decode(Decoder::new(read(&section), true), &ids), "a<b>b");
-    assert_eq!(decode(Decoder::new(read(&section), false), &ids), "a<|a|><b>b");
+    assert_eq!(
+        decode(Decoder::new(read(&section), false), &ids),
+        "a<|a|><b>b"
+    );
     assert_eq!(read(&section).text(plain + 1), None);
     assert_eq!(read(&section).text(plain + 2), None);
 }
@@ -73,16 +95,29 @@ fn spaces_at_the_start_are_stripped_once() {
         (Strip::Nothing, &[space, a][..], " a", " a"),
         (Strip::One, &[space, space, a], " a", "  a"),
         (Strip::One, &[a, space], "a ", "a "),
-        (Strip::One, &[nothing, spaced, spaced], "a b a b", " a b a b"),
+        (
+            Strip::One,
+            &[nothing, spaced, spaced],
+            "a b a b",
+            " a b a b",
+        ),
         (Strip::One, &[1 + 32, space, a], " a", "  a"),
         (Strip::FirstToken, &[spaced, spaced], "ab a b", " a b a b"),
         (Strip::FirstToken, &[byte, spaced], "! a b", "! a b"),
         (Strip::FirstToken, &[b, space, a], "b a", "b a"),
     ] {
-        let section = Parts { strip, ..parts.clone() }.section();
+        let section = Parts {
+            strip,
+            ..parts.clone()
+        }
+        .section();
         let mut decoder = Decoder::new(read(&section), true);
         assert_eq!(decode(decoder.clone(), ids), new, "{strip:?} {ids:?}");
-        assert_eq!(decode(Decoder::within(read(&section), true), ids), within, "{strip:?} {ids:?} within");
+        assert_eq!(
+            decode(Decoder::within(read(&section), true), ids),
+            within,
+            "{strip:?} {ids:?} within"
+        );
         // The end of a text is the start of another.
         decoder.push(b, &mut |_| {});
         decoder.finish(&mut |_| {});

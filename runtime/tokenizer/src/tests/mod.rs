@@ -49,8 +49,18 @@ struct Parts {
 }
 
 /// No flags.
-const PLAIN: AddedToken = AddedToken { id: 0, special: false, normalized: false, lstrip: false, rstrip: false, end: 0 };
-const SPECIAL: AddedToken = AddedToken { special: true, ..PLAIN };
+const PLAIN: AddedToken = AddedToken {
+    id: 0,
+    special: false,
+    normalized: false,
+    lstrip: false,
+    rstrip: false,
+    end: 0,
+};
+const SPECIAL: AddedToken = AddedToken {
+    special: true,
+    ..PLAIN
+};
 
 impl Parts {
     /// A token for every byte, by its number.
@@ -76,14 +86,20 @@ impl Parts {
 
     /// Token 0 is unknown; 1 to 256 are the bytes; then the characters of `alphabet`, a space for U+2581.
     fn of_characters(alphabet: &str) -> Self {
-        let mut parts = Self { symbols: Symbols::Characters, split: Split::Whole, ..Self::of_bytes(Split::Whole) };
+        let mut parts = Self {
+            symbols: Symbols::Characters,
+            split: Split::Whole,
+            ..Self::of_bytes(Split::Whole)
+        };
         parts.texts = vec![Ok(b"<unk>".to_vec())];
         parts.texts.extend((0..=255).map(Err));
         parts.bytes = (0..=255).map(|byte| (byte, u32::from(byte) + 1)).collect();
         parts.unknown = Some(0);
         for c in alphabet.chars() {
             let id = parts.texts.len() as u32;
-            parts.characters.insert(if c == ' ' { 0x2581 } else { c.into() }, id);
+            parts
+                .characters
+                .insert(if c == ' ' { 0x2581 } else { c.into() }, id);
             parts.texts.push(Ok(String::from(c).into_bytes()));
         }
         parts
@@ -102,13 +118,19 @@ impl Parts {
     fn add(&mut self, content: &str, flags: AddedToken) -> u32 {
         let id = self.texts.len() as u32;
         self.texts.push(Ok(content.into()));
-        self.added.insert(id, (AddedToken { id, ..flags }, content.into()));
+        self.added
+            .insert(id, (AddedToken { id, ..flags }, content.into()));
         id
     }
 
     fn section(&self) -> Vec<u8> {
         let index = |ids: &mut dyn Iterator<Item = u32>| -> Vec<u8> {
-            ids.flat_map(|id| id.to_le_bytes().into_iter().take(if self.wide { 4 } else { 2 })).collect()
+            ids.flat_map(|id| {
+                id.to_le_bytes()
+                    .into_iter()
+                    .take(if self.wide { 4 } else { 2 })
+            })
+            .collect()
         };
         let (mut texts, mut anchors) = (Vec::new(), Vec::new());
         for (id, record) in self.texts.iter().enumerate() {
@@ -123,16 +145,28 @@ impl Parts {
                 Err(byte) => texts.extend([0xFF, *byte]),
             }
         }
-        let mut by_left: Vec<_> = (0..).zip(&self.merges).map(|(rank, m): (u32, _)| (m.0, m.1, rank)).collect();
+        let mut by_left: Vec<_> = (0..)
+            .zip(&self.merges)
+            .map(|(rank, m): (u32, _)| (m.0, m.1, rank))
+            .collect();
         by_left.sort_unstable();
-        let first = (0..=self.texts.len() as u32).map(|id| by_left.iter().filter(|m| m.0 < id).count() as u32);
+        let first = (0..=self.texts.len() as u32)
+            .map(|id| by_left.iter().filter(|m| m.0 < id).count() as u32);
         let (mut added, mut contents) = (Vec::new(), String::new());
         for (token, content) in self.added.values() {
             contents += content;
-            added.extend(AddedToken { end: contents.len() as u32, ..*token }.emit());
+            added.extend(
+                AddedToken {
+                    end: contents.len() as u32,
+                    ..*token
+                }
+                .emit(),
+            );
         }
-        let mut order: Vec<_> =
-            (0..).zip(self.added.values()).map(|(at, (token, text))| (token.normalized, text.as_bytes(), at)).collect();
+        let mut order: Vec<_> = (0..)
+            .zip(self.added.values())
+            .map(|(at, (token, text))| (token.normalized, text.as_bytes(), at))
+            .collect();
         order.sort_unstable();
         order.truncate(if order.len() > 16 { order.len() } else { 0 });
         let desc = TokenizerDesc {
@@ -163,12 +197,19 @@ impl Parts {
             index(&mut self.merges.iter().map(|m| m.2)),
             anchors,
             texts,
-            self.characters.keys().flat_map(|point| point.to_le_bytes()).collect(),
+            self.characters
+                .keys()
+                .flat_map(|point| point.to_le_bytes())
+                .collect(),
             index(&mut self.characters.values().copied()),
             index(&mut self.words.iter().copied()),
             added,
             contents.into_bytes(),
-            self.template.iter().flatten().flat_map(|id| id.to_le_bytes()).collect(),
+            self.template
+                .iter()
+                .flatten()
+                .flat_map(|id| id.to_le_bytes())
+                .collect(),
             index(&mut order.iter().map(|entry| entry.2)),
         ] {
             section.resize(section.len().next_multiple_of(4), 0);
@@ -188,16 +229,24 @@ fn read(section: &[u8]) -> Tokenizer<'_> {
     Tokenizer::read(section).unwrap_or_else(|e| panic!("{e}"))
 }
 
-fn encode(tokenizer: Tokenizer, text: &str, template: Template, control: ControlTokens) -> Vec<u32> {
+fn encode(
+    tokenizer: Tokenizer,
+    text: &str,
+    template: Template,
+    control: ControlTokens,
+) -> Vec<u32> {
     let mut ids = vec![NONE; encode_words(text.len())];
-    let len = tokenizer.encode(text, template, control, &mut ids).expect("room for every text");
+    let len = tokenizer
+        .encode(text, template, control, &mut ids)
+        .expect("room for every text");
     ids.truncate(len);
     ids
 }
 
 fn decode(mut decoder: Decoder, ids: &[u32]) -> String {
     let mut text = String::new();
-    ids.iter().for_each(|&id| decoder.push(id, &mut |part| text.push_str(part)));
+    ids.iter()
+        .for_each(|&id| decoder.push(id, &mut |part| text.push_str(part)));
     decoder.finish(&mut |part| text.push_str(part));
     text
 }
@@ -207,13 +256,18 @@ struct Random(u64);
 
 impl Random {
     fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % limit
     }
 
     /// Up to `most` of the parts in a row.
     fn text(&mut self, parts: &[&str], most: usize) -> String {
-        (0..self.below(most + 1)).map(|_| parts[self.below(parts.len())]).collect()
+        (0..self.below(most + 1))
+            .map(|_| parts[self.below(parts.len())])
+            .collect()
     }
 }
 
@@ -223,10 +277,25 @@ fn a_section_is_what_it_was_made_from() {
     parts.merge(b'a'.into(), b'b'.into());
     parts.add("<|end|>", SPECIAL);
     for wide in [false, true] {
-        let section = Parts { wide, ..parts.clone() }.section();
+        let section = Parts {
+            wide,
+            ..parts.clone()
+        }
+        .section();
         let tokenizer = read(&section);
         assert_eq!((tokenizer.tokens(), tokenizer.desc().wide), (258, wide));
-        assert_eq!(encode(tokenizer, "cab<|end|>", Template::Omit, ControlTokens::Parse), [99, 256, 257]);
-        assert_eq!(format!("{:?}", tokenizer.text(256)), "Some(Bytes([97, 98]))");
+        assert_eq!(
+            encode(
+                tokenizer,
+                "cab<|end|>",
+                Template::Omit,
+                ControlTokens::Parse
+            ),
+            [99, 256, 257]
+        );
+        assert_eq!(
+            format!("{:?}", tokenizer.text(256)),
+            "Some(Bytes([97, 98]))"
+        );
     }
 }

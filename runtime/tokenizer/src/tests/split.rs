@@ -4,13 +4,13 @@ use crate::split::first_len;
 
 const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-const QWEN2: &str =
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
 /// Characters of every class, of one to four bytes, and the parts of contractions.
 const ALPHABET: [&str; 31] = [
-    " ", " ", "  ", "\t", "\n", "\r\n", "\u{a0}", "\u{3000}", "a", "Z", "é", "世", "𝒜", "1", "²", "٣", "𝟘", "!", "'",
-    "’", "🦀", "\u{301}", "'s", "'T", "'re", "'VE", "'ll", "'\u{17f}", "'m", "'d", "\u{2581}",
+    " ", " ", "  ", "\t", "\n", "\r\n", "\u{a0}", "\u{3000}", "a", "Z", "é", "世", "𝒜", "1", "²",
+    "٣", "𝟘", "!", "'", "’", "🦀", "\u{301}", "'s", "'T", "'re", "'VE", "'ll", "'\u{17f}", "'m",
+    "'d", "\u{2581}",
 ];
 
 fn pre_tokens(split: Split, text: &str) -> Vec<&str> {
@@ -25,13 +25,20 @@ fn pre_tokens(split: Split, text: &str) -> Vec<&str> {
 }
 
 fn matches<'t>(pattern: &onig::Regex, text: &'t str) -> Vec<&'t str> {
-    pattern.find_iter(text).map(|(from, to)| &text[from..to]).collect()
+    pattern
+        .find_iter(text)
+        .map(|(from, to)| &text[from..to])
+        .collect()
 }
 
 #[test]
 fn pre_tokens_are_what_the_patterns_match() {
     let mut random = Random(1);
-    for (split, pattern) in [(Split::Gpt2, GPT2), (Split::Llama3, LLAMA3), (Split::Qwen2, QWEN2)] {
+    for (split, pattern) in [
+        (Split::Gpt2, GPT2),
+        (Split::Llama3, LLAMA3),
+        (Split::Qwen2, QWEN2),
+    ] {
         let regex = onig::Regex::new(pattern).expect("a pattern");
         for _ in 0..4000 {
             let text = random.text(&ALPHABET, 9);
@@ -41,7 +48,11 @@ fn pre_tokens_are_what_the_patterns_match() {
             let spaced = format!(" {text}");
             if split == Split::Gpt2 && !text.is_empty() {
                 let first = matches(&regex, &spaced)[0].len();
-                assert_eq!(first_len(split, true, &text), first - 1, "{text:?} behind a space");
+                assert_eq!(
+                    first_len(split, true, &text),
+                    first - 1,
+                    "{text:?} behind a space"
+                );
             }
         }
     }

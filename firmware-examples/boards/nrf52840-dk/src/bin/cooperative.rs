@@ -7,7 +7,9 @@
 use defmt::info;
 use embassy_executor::Spawner;
 use embassy_futures::yield_now;
-use embassy_nrf::buffered_uarte::{BufferedUarte, BufferedUarteRx, BufferedUarteTx, InterruptHandler};
+use embassy_nrf::buffered_uarte::{
+    BufferedUarte, BufferedUarteRx, BufferedUarteTx, InterruptHandler,
+};
 use embassy_nrf::config::{Config, HfclkSource};
 use embassy_nrf::gpio::{Level, Output, OutputDrive};
 use embassy_nrf::peripherals::UARTE0;
@@ -59,7 +61,9 @@ async fn main(spawner: Spawner) {
 
     let mut buffers = common::model::buffers();
     let model = common::open(&mut buffers);
-    let Ok(mut session) = Session::new(&model, buffers.state, buffers.scratch) else { common::stop("no session", ()) };
+    let Ok(mut session) = Session::new(&model, buffers.state, buffers.scratch) else {
+        common::stop("no session", ())
+    };
     match beat(Output::new(board.P0_13, Level::High, OutputDrive::Standard)) {
         Ok(task) => spawner.spawn(task),
         Err(_) => common::stop("no room for a task", ()),
@@ -80,7 +84,9 @@ async fn converse(
     let mut next = loop {
         let mut byte = [0];
         // Bytes that were lost are typed again.
-        let Ok(1) = receiver.read(&mut byte).await else { continue };
+        let Ok(1) = receiver.read(&mut byte).await else {
+            continue;
+        };
         let [byte] = byte;
         let is_end = matches!(byte, b'\r' | b'\n');
         let byte = if is_end { b'\n' } else { byte };
@@ -139,7 +145,11 @@ async fn beat(mut led: Output<'static>) {
         count += 1;
         if count == PERIODS {
             led.toggle();
-            info!("at most {=u64} us late in {=u32} periods", latest.as_micros(), PERIODS);
+            info!(
+                "at most {=u64} us late in {=u32} periods",
+                latest.as_micros(),
+                PERIODS
+            );
             (latest, count) = (Duration::MIN, 0);
         }
     }
