@@ -1,4 +1,5 @@
-//! Tells the kernels what stable Rust does not: which Arm or RISC-V architecture, and whether it has DSP or Helium.
+//! Tells the kernels what stable Rust does not: which Arm or RISC-V architecture, and whether it
+//! has DSP or Helium.
 
 fn main() {
     let target = std::env::var("TARGET").unwrap_or_default();
@@ -26,7 +27,8 @@ fn main() {
         .filter_map(|f| f.split_once("target-cpu="))
         .map(|(_, cpu)| cpu)
         .next_back();
-    // Armv7E-M always has it. On Armv8-M it is an option that only the processor's name (or a feature) tells.
+    // Armv7E-M always has it. On Armv8-M it is an option that only the processor's name (or a
+    // feature) tells.
     let v8m = target.starts_with("thumbv8m.main");
     let named = matches!(
         cpu,

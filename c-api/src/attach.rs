@@ -1,7 +1,8 @@
 //! A session between calls: where its parts are, and whose results the scratch buffer holds.
 //!
-//! Sessions share models, and may share scratch, so no borrow of either outlives a call. Scratch begins with a stamp, the session that used
-//! it last and which use it was; a session that does not find its own takes nothing from what is there.
+//! Sessions share models, and may share scratch, so no borrow of either outlives a call. Scratch
+//! begins with a stamp, the session that used it last and which use it was; a session that does not
+//! find its own takes nothing from what is there.
 
 use sla_runtime::Session;
 
@@ -11,11 +12,12 @@ use crate::session::sla_session;
 use crate::status::{sla_status, status};
 use crate::storage::Storage;
 
-/// Address of the session and number of the use, two words each: no two uses are alike while both sessions are open, and nothing that its
-/// owner fills memory with is one.
+/// Address of the session and number of the use, two words each: no two uses are alike while both
+/// sessions are open, and nothing that its owner fills memory with is one.
 type Stamp = [u32; STAMP_WORDS];
 
-/// Words of scratch before those of the runtime's plan. A multiple of four leaves these aligned as the buffer is.
+/// Words of scratch before those of the runtime's plan. A multiple of four leaves these aligned as
+/// the buffer is.
 pub(crate) const STAMP_WORDS: usize = 4;
 
 /// What a call does with scratch.
@@ -157,7 +159,8 @@ pub(crate) fn stamped(scratch: &mut [u32]) -> Result<(&mut Stamp, &mut [u32]), s
 /// Calls `f` with the session, unless that needs what something else has displaced from scratch.
 ///
 /// # Safety
-/// `at` is null or points to its storage, and the model and buffers that it was opened with are still there.
+/// `at` is null or points to its storage, and the model and buffers that it was opened with are
+/// still there.
 pub(crate) unsafe fn with(
     at: *mut sla_session,
     purpose: Use,

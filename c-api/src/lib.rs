@@ -1,14 +1,18 @@
 //! The C interface of `sla-runtime`: `include/sla.h` and a static library, `libsla.a`.
 //!
-//! Every function returns an [`sla_status`]; what it computes it writes behind its last pointers. Nothing is allocated:
-//! the caller owns the storage of models, sessions and samplers as it owns the buffers, and neither moves nor touches it while it is
-//! open. A null pointer, a misaligned one, buffers that overlap and storage that was never opened are refused by name, and so is a session
-//! whose results another one has displaced from scratch. What a caller can still do wrong is what C lets nobody check: a pointer to less
-//! memory than announced, storage that has moved or is used from two threads at once.
+//! Every function returns an [`sla_status`]; what it computes it writes behind its last pointers.
+//! Nothing is allocated: the caller owns the storage of models, sessions and samplers as it owns
+//! the buffers, and neither moves nor touches it while it is open. A null pointer, a misaligned
+//! one, buffers that overlap and storage that was never opened are refused by name, and so is a
+//! session whose results another one has displaced from scratch. What a caller can still do wrong
+//! is what C lets nobody check: a pointer to less memory than announced, storage that has moved or
+//! is used from two threads at once.
 //!
-//! No borrow outlives a call: models are read by any number of sessions and threads, and scratch may be any of its sessions'.
+//! No borrow outlives a call: models are read by any number of sessions and threads, and scratch
+//! may be any of its sessions'.
 //!
-//! `cargo xtask c-api` builds the library for every target; firmware-examples/c-m4 is a complete firmware in C.
+//! `cargo xtask c-api` builds the library for every target; firmware-examples/c-m4 is a complete
+//! firmware in C.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![expect(non_camel_case_types, reason = "the names of a C interface")]
 
@@ -43,7 +47,8 @@ pub use tokenizer::{
     sla_encode_words, sla_text,
 };
 
-/// Nothing in the library panics (`cargo xtask proof`); a static library without a standard library has to have this all the same.
+/// Nothing in the library panics (`cargo xtask proof`); a static library without a standard library
+/// has to have this all the same.
 #[cfg(all(not(feature = "std"), target_os = "none"))]
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {

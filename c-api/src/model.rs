@@ -64,8 +64,9 @@ fn plan(plan: &MemoryPlan) -> sla_plan {
     }
 }
 
-/// Length of the model file that begins with these bytes, of which 16 suffice: for a program that knows no more than where in flash the
-/// file is. Only magic and version are looked at; `sla_model_open` checks the rest.
+/// Length of the model file that begins with these bytes, of which 16 suffice: for a program that
+/// knows no more than where in flash the file is. Only magic and version are looked at;
+/// `sla_model_open` checks the rest.
 ///
 /// # Safety
 /// `start` points to `have` bytes; `bytes` is null or points to its type.
@@ -93,7 +94,8 @@ pub unsafe extern "C" fn sla_file_bytes(
 /// Checks a file of `bytes` bytes, which stays where it is, and opens the model in it.
 ///
 /// # Safety
-/// `file` points to `bytes` bytes that stay and do not change while the model is used; `model` to its storage.
+/// `file` points to `bytes` bytes that stay and do not change while the model is used; `model` to
+/// its storage.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sla_model_open(
     model: *mut sla_model,
@@ -159,7 +161,8 @@ pub unsafe extern "C" fn sla_is_end_of_text(
     )
 }
 
-/// The name of label `index` of a classifier: `*bytes` bytes of UTF-8 at `*text`, without a final zero.
+/// The name of label `index` of a classifier: `*bytes` bytes of UTF-8 at `*text`, without a final
+/// zero.
 ///
 /// # Safety
 /// The pointers are null or point to their types.
@@ -184,11 +187,12 @@ pub unsafe extern "C" fn sla_label(
     status(label())
 }
 
-/// Runs the file's self-test: the converter's input must give the converter's logits. Scratch may be that of sessions, as if one more
-/// used it; the state buffer is no session's.
+/// Runs the file's self-test: the converter's input must give the converter's logits. Scratch may
+/// be that of sessions, as if one more used it; the state buffer is no session's.
 ///
 /// # Safety
-/// `state` and `scratch` point to as many words as announced, which nobody else uses during the call.
+/// `state` and `scratch` point to as many words as announced, which nobody else uses during the
+/// call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sla_self_test(
     model: *const sla_model,

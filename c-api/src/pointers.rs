@@ -54,7 +54,8 @@ pub(crate) unsafe fn slice<'a, T>(at: *const T, len: usize) -> Result<&'a [T], s
     if len == 0 {
         return Ok(&[]);
     }
-    // SAFETY: not null, aligned, no longer than memory can be, and the caller vouches for the elements.
+    // SAFETY: not null, aligned, no longer than memory can be, and the caller vouches for the
+    // elements.
     Ok(unsafe { core::slice::from_raw_parts(at, len) })
 }
 

@@ -25,11 +25,13 @@ pub(crate) fn logits<'a>(session: &'a mut Session<'_, 'static>) -> Logits<'a, 's
     session.pending().finish()
 }
 
-/// Opens a session at the start of a stream. The buffers are of the sizes of `sla_model_plan` or longer and may hold anything; they are
-/// buffers of their own, but for scratch, which sessions can share.
+/// Opens a session at the start of a stream. The buffers are of the sizes of `sla_model_plan` or
+/// longer and may hold anything; they are buffers of their own, but for scratch, which sessions can
+/// share.
 ///
 /// # Safety
-/// Model, buffers and session stay where they are, and only the session's calls change its state buffer, while the session is used.
+/// Model, buffers and session stay where they are, and only the session's calls change its state
+/// buffer, while the session is used.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sla_session_open(
     session: *mut sla_session,
@@ -172,7 +174,8 @@ pub unsafe extern "C" fn sla_step_features_begin(
     unsafe { with_buffer(session, Use::Step, (features, len), &mut begin) }
 }
 
-/// Runs the next slice of a step that has begun and says how many are left. Without one it does nothing.
+/// Runs the next slice of a step that has begun and says how many are left. Without one it does
+/// nothing.
 ///
 /// # Safety
 /// As `sla_reset`; `left` is null or points to its type.
@@ -188,8 +191,8 @@ pub unsafe extern "C" fn sla_slice(session: *mut sla_session, left: *mut usize) 
     unsafe { with_buffer(session, Use::Slice, (left, 1), &mut slice) }
 }
 
-/// Writes the logits of the last step, Q16: all of them (`outputs` of `sla_model_info`), or the first `len`. Room behind them is left as
-/// it is. A step in slices is finished first.
+/// Writes the logits of the last step, Q16: all of them (`outputs` of `sla_model_info`), or the
+/// first `len`. Room behind them is left as it is. A step in slices is finished first.
 ///
 /// # Safety
 /// As `sla_reset`; `out` points to room for `len` values.

@@ -27,7 +27,8 @@ pub unsafe extern "C" fn sla_snapshot_bytes(
     status(get())
 }
 
-/// Writes the session to `out`: what `sla_restore` goes on from, here or on another machine. A step in slices is finished first.
+/// Writes the session to `out`: what `sla_restore` goes on from, here or on another machine. A step
+/// in slices is finished first.
 ///
 /// # Safety
 /// As `sla_reset`; `out` points to room for `bytes` bytes.

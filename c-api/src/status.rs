@@ -14,7 +14,8 @@ pub enum sla_status {
     SLA_NULL = 1,
     /// A buffer or structure is not aligned for its type.
     SLA_MISALIGNED = 2,
-    /// The model, session, sampler or decoder was never opened, the session's model is another by now, or the decoder is in a call.
+    /// The model, session, sampler or decoder was never opened, the session's model is another by
+    /// now, or the decoder is in a call.
     SLA_NOT_OPEN = 3,
     /// The model does not start at a multiple of 16 bytes.
     SLA_MODEL_MISALIGNED = 4,
@@ -60,7 +61,8 @@ pub enum sla_status {
     SLA_UTF8 = 24,
     /// No logits yet: the session has taken no step.
     SLA_NO_STEP = 25,
-    /// What the session left in its scratch buffer is gone: another session has used it since, or its owner has.
+    /// What the session left in its scratch buffer is gone: another session has used it since, or
+    /// its owner has.
     SLA_DISPLACED = 26,
     /// Two buffers overlap, or one is longer than memory.
     SLA_OVERLAP = 27,

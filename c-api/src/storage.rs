@@ -42,7 +42,8 @@ pub(crate) unsafe trait Storage: Sized {
     unsafe fn open(at: *mut Self, value: Self::Value) -> Result<(), sla_status> {
         const { Self::FITS };
         check(at)?;
-        // SAFETY: not null, aligned for `Self` and so for the slot, which fits; what was there needs no drop.
+        // SAFETY: not null, aligned for `Self` and so for the slot, which fits; what was there
+        // needs no drop.
         unsafe {
             at.cast::<Slot<Self::Value>>()
                 .write(Slot { open: OPEN, value })
@@ -53,8 +54,8 @@ pub(crate) unsafe trait Storage: Sized {
     /// The value in open storage, which others may read too.
     ///
     /// # Safety
-    /// A pointer that is not null points to initialised memory of the storage's size, which nobody writes during `'a` and whose value, if
-    /// it is open, is still where it was opened.
+    /// A pointer that is not null points to initialised memory of the storage's size, which nobody
+    /// writes during `'a` and whose value, if it is open, is still where it was opened.
     unsafe fn get<'a>(at: *const Self) -> Result<&'a Self::Value, sla_status> {
         const { Self::FITS };
         check(at)?;
@@ -78,7 +79,8 @@ pub(crate) unsafe trait Storage: Sized {
         Ok(unsafe { &mut (*at.cast::<Slot<Self::Value>>()).value })
     }
 
-    /// Calls `f`, which runs the caller's code, with the value. The storage is not open meanwhile, so that code cannot use it.
+    /// Calls `f`, which runs the caller's code, with the value. The storage is not open meanwhile,
+    /// so that code cannot use it.
     ///
     /// # Safety
     /// As [`Storage::get_mut`].

@@ -30,7 +30,8 @@ unsafe impl Storage for sla_decoder {
     type Value = Decoder<'static>;
 }
 
-/// Takes `bytes` bytes of UTF-8, whole characters, without a final zero. `context` is what the caller gave.
+/// Takes `bytes` bytes of UTF-8, whole characters, without a final zero. `context` is what the
+/// caller gave.
 pub type sla_text =
     Option<unsafe extern "C" fn(context: *mut c_void, text: *const c_char, bytes: usize)>;
 
@@ -40,9 +41,10 @@ pub extern "C" fn sla_encode_words(text_bytes: usize) -> usize {
     encode_words(text_bytes)
 }
 
-/// Encodes `bytes` bytes of UTF-8 with the model's tokenizer, and with what its template puts around them if `with_template`.
-/// `control_tokens` is a `sla_control_tokens`; every number but `SLA_CONTROL_PARSE` is `SLA_CONTROL_AS_TEXT`. The first `*count` words of `ids`
-/// are the tokens; the rest is used for the work.
+/// Encodes `bytes` bytes of UTF-8 with the model's tokenizer, and with what its template puts
+/// around them if `with_template`. `control_tokens` is a `sla_control_tokens`; every number but
+/// `SLA_CONTROL_PARSE` is `SLA_CONTROL_AS_TEXT`. The first `*count` words of `ids` are the tokens;
+/// the rest is used for the work.
 ///
 /// # Safety
 /// The pointers are null or point to as much as announced.
@@ -86,7 +88,8 @@ pub unsafe extern "C" fn sla_encode(
     status(encode())
 }
 
-/// Opens a decoder at the start of a text. Special tokens are left out, or written as what they are called.
+/// Opens a decoder at the start of a text. Special tokens are left out, or written as what they are
+/// called.
 ///
 /// # Safety
 /// The pointers are null or point to their types; the model's file stays while the decoder is used.
@@ -110,7 +113,8 @@ pub unsafe extern "C" fn sla_decoder_open(
 /// Gives `text` what a token completes, perhaps in several parts, perhaps nothing yet.
 ///
 /// # Safety
-/// `decoder` is null or points to an open or zeroed decoder; `text` may be called with `context`, and does not use the decoder.
+/// `decoder` is null or points to an open or zeroed decoder; `text` may be called with `context`,
+/// and does not use the decoder.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sla_decode(
     decoder: *mut sla_decoder,

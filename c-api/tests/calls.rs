@@ -1,4 +1,5 @@
-//! The C functions, called as C calls them: the runtime's results for right calls, a status for wrong ones.
+//! The C functions, called as C calls them: the runtime's results for right calls, a status for
+//! wrong ones.
 
 mod common;
 
@@ -351,7 +352,8 @@ fn text_is_encoded_and_decoded_and_sessions_saved_and_restored() {
             SLA_OK
         );
         assert!(count > 5 && count < text.len(), "{count} tokens");
-        // A control token that is written out is text, unless it is asked for; other numbers are no wish for it.
+        // A control token that is written out is text, unless it is asked for; other numbers are no
+        // wish for it.
         let (control, mut lengths) = ("<|endoftext|>", Vec::new());
         for choice in [parse, text_is_text, 2, u32::MAX] {
             let mut length = 0;
@@ -493,7 +495,8 @@ fn buffers_that_overlap_are_refused() {
             .map_addr(|at| at & !7)
     };
     let huge = usize::MAX / 4;
-    // SAFETY: every pointer points to what it is announced to point to, or to memory that is refused.
+    // SAFETY: every pointer points to what it is announced to point to, or to memory that is
+    // refused.
     unsafe {
         let (first, second) = (words.at(), words.at().add(state));
         assert_eq!(

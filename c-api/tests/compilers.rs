@@ -1,4 +1,5 @@
-//! `sla.h` in every language standard that it is for, without a warning. A compiler or a standard that is not here is shown as ignored.
+//! `sla.h` in every language standard that it is for, without a warning. A compiler or a standard
+//! that is not here is shown as ignored.
 
 use std::io::Write;
 use std::process::{Command, ExitCode, Stdio};
@@ -36,7 +37,8 @@ const RECENT: [&str; 2] = ["c23", "c++20"];
 /// A program without the header, to see whether it does.
 const PROBE: &str = "int main(void) { return 0; }\n";
 
-/// What the compiler says about `program`, nothing if it is well; an error where there is no such compiler.
+/// What the compiler says about `program`, nothing if it is well; an error where there is no such
+/// compiler.
 fn complaints(
     compiler: &str,
     language: &str,

@@ -1,4 +1,5 @@
-//! `include/sla.h` is what cbindgen makes of the sources. `SLA_BLESS=1 cargo test -p sla-c` writes it.
+//! `include/sla.h` is what cbindgen makes of the sources. `SLA_BLESS=1 cargo test -p sla-c` writes
+//! it.
 
 use std::path::Path;
 

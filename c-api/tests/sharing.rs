@@ -1,5 +1,5 @@
-//! Sessions that share a model and a scratch buffer: each is right after its own step, whatever the others did, and says so where what it
-//! needs is gone.
+//! Sessions that share a model and a scratch buffer: each is right after its own step, whatever the
+//! others did, and says so where what it needs is gone.
 
 mod common;
 

@@ -8,8 +8,9 @@ use sla_reference::{Input, Model, Op, Session, Tap};
 /// Data that conversion may look at.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Calibration {
-    /// Tokens that the float model samples from itself; for feature models synthetic frames: a random walk
-    /// around the mean of the training features with their standard deviation, then constant silence.
+    /// Tokens that the float model samples from itself; for feature models synthetic frames: a
+    /// random walk around the mean of the training features with their standard deviation, then
+    /// constant silence.
     #[default]
     Own,
     /// Rows of token ids, each from a fresh state.
@@ -113,8 +114,9 @@ pub fn data(
     }
 }
 
-/// What own samples and given data may never reach: every token of the vocabulary as often as any other, in random order; for
-/// feature models noise with the mean and deviation of the training features. Each row is from a fresh state.
+/// What own samples and given data may never reach: every token of the vocabulary as often as any
+/// other, in random order; for feature models noise with the mean and deviation of the training
+/// features. Each row is from a fresh state.
 pub fn drawn(model: &Model) -> Rows {
     let affordable =
         (DRAWN_BUDGET / parameters(model).max(1)).clamp(*DRAWN_STEPS.start(), *DRAWN_STEPS.end());
@@ -254,7 +256,8 @@ fn sample(
     tokens
 }
 
-/// Noise around the mean of the training features, correlated over time and over channels, with their standard deviation.
+/// Noise around the mean of the training features, correlated over time and over channels, with
+/// their standard deviation.
 pub(crate) struct Frames<'a> {
     generator: Generator,
     mean: &'a [f64],

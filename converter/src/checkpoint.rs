@@ -1,8 +1,10 @@
-//! Reading a checkpoint directory: `config.json` and safetensors, as flash-linear-attention ("fla") saves them, with the SLA
-//! keys and tensors on top, into the float reference's [`Config`] and [`Weights`].
+//! Reading a checkpoint directory: `config.json` and safetensors, as flash-linear-attention ("fla")
+//! saves them, with the SLA keys and tensors on top, into the float reference's [`Config`] and
+//! [`Weights`].
 //!
-//! What is unknown is refused by name, never guessed: the errors name the key and its value, or the tensor and both shapes.
-//! What fla itself ignores is ignored here too, with a warning where the file seems to ask for more.
+//! What is unknown is refused by name, never guessed: the errors name the key and its value, or the
+//! tensor and both shapes. What fla itself ignores is ignored here too, with a warning where the
+//! file seems to ask for more.
 
 mod config;
 mod ends;
@@ -48,9 +50,11 @@ pub struct Meta {
     pub name: String,
     /// Begin-of-sequence id, if the config gives one inside the vocabulary.
     pub bos_token_id: Option<u32>,
-    /// Ids inside the vocabulary that end a text, of config.json and then of generation_config.json, each once.
+    /// Ids inside the vocabulary that end a text, of config.json and then of
+    /// generation_config.json, each once.
     pub eos_token_ids: Vec<u32>,
-    /// Label names of a classifier, one an output; empty for language models and where the config has none.
+    /// Label names of a classifier, one an output; empty for language models and where the config
+    /// has none.
     pub id2label: Vec<String>,
     /// Samples a second of the audio behind the features.
     pub sample_rate: Option<u32>,
@@ -58,7 +62,8 @@ pub struct Meta {
     pub n_fft: Option<u32>,
     /// Frame step behind the features, in samples.
     pub hop_length: Option<u32>,
-    /// SHA-256 of the weight files, concatenated in name order: of `model.safetensors` itself where there is one file.
+    /// SHA-256 of the weight files, concatenated in name order: of `model.safetensors` itself
+    /// where there is one file.
     pub source_sha256: [u8; 32],
 }
 

@@ -39,10 +39,11 @@ pub enum WeightBits {
     /// 8, rounded to the nearest.
     #[default]
     Int8,
-    /// 4, but 8 for those that steer and for the few that are smaller than a group ([`crate::quantize::choose::can_be_int4`]);
-    /// rounded by second moments.
+    /// 4, but 8 for those that steer and for the few that are smaller than a group
+    /// ([`crate::quantize::choose::can_be_int4`]); rounded by second moments.
     Int4,
-    /// 4 or 8 by measured sensitivity, so that the file stays within a budget; rounded by second moments.
+    /// 4 or 8 by measured sensitivity, so that the file stays within a budget; rounded by second
+    /// moments.
     Mixed(Budget),
 }
 
@@ -145,7 +146,8 @@ pub enum ConvertError {
     Step(#[from] StepError),
 }
 
-/// What reals of the config may be: format.md F4.5 has exponents in ±1,000, and a file holds them times sizes.
+/// What reals of the config may be: format.md F4.5 has exponents in ±1,000, and a file holds them
+/// times sizes.
 const REALS: RangeInclusive<f64> = 1e-200..=1e200;
 
 /// Steps of the self-test.
@@ -516,8 +518,8 @@ fn rows_text(rows: &Rows, provenance: &str) -> String {
     format!("{name} ({} steps)", rows.positions())
 }
 
-/// Fraction bits of the residual stream, and whether its bound is proven: the proven bound if it leaves 11
-/// bits for the smallest RMS seen, else 64 times the largest value seen.
+/// Fraction bits of the residual stream, and whether its bound is proven: the proven bound if it
+/// leaves 11 bits for the smallest RMS seen, else 64 times the largest value seen.
 fn residual_format(bound: f64, seen: &Residual) -> (i32, bool) {
     let proven = 30 - exponent_above(bound);
     let fine = 11 - exponent_above(seen.smallest_rms.min(1e30)) + 1;
@@ -532,7 +534,8 @@ fn residual_format(bound: f64, seen: &Residual) -> (i32, bool) {
     }
 }
 
-/// Runs the first steps of the calibration rows and returns the section with the digest of their logits.
+/// Runs the first steps of the calibration rows and returns the section with the digest of their
+/// logits.
 fn run_self_test(file: &OwnedModel, rows: &Rows) -> Result<Vec<u8>, ConvertError> {
     let model = file.model();
     let mut memory = file.memory();

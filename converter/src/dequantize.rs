@@ -1,7 +1,7 @@
 //! The float weights that a file's integers mean: the other end of every [`crate::recipe`].
 //!
-//! Running the float reference over them isolates what the integer arithmetic costs from what the weights
-//! cost.
+//! Running the float reference over them isolates what the integer arithmetic costs from what the
+//! weights cost.
 
 use crate::checkpoint::Checkpoint;
 use crate::recipe::{Target, conv, pow2, recipe, tap_step};
@@ -19,8 +19,9 @@ pub struct Mismatch {
     pub what: String,
 }
 
-/// Weights for the checkpoint's own config (norms and biases as they are, every matrix and convolution as the file has it, with
-/// what was folded into it taken back). A weight that a zero of norm or taps multiplies stays as it is: the file lost it.
+/// Weights for the checkpoint's own config (norms and biases as they are, every matrix and
+/// convolution as the file has it, with what was folded into it taken back). A weight that a zero
+/// of norm or taps multiplies stays as it is: the file lost it.
 ///
 /// # Errors
 /// [`Mismatch`] when sizes differ.
@@ -110,8 +111,9 @@ const CONVS: [(Role, Role); 3] = [
     (Role::Value, Role::ValueConv),
 ];
 
-/// Real value of one unit of each row of a [`Target::Int16`] matrix: only its convolution's multipliers have it, multiplied
-/// by the step of the taps, which the checkpoint tells. 0 where all taps are.
+/// Real value of one unit of each row of a [`Target::Int16`] matrix: only its convolution's
+/// multipliers have it, multiplied by the step of the taps, which the checkpoint tells. 0 where all
+/// taps are.
 fn channel_scales(model: &Model, w: &LayerWeights, layer: usize, role: Role) -> Vec<f64> {
     let Some((&(_, reader), conv)) = CONVS.iter().find(|c| c.0 == role).zip(conv(w, role)) else {
         return Vec::new();
@@ -142,7 +144,8 @@ fn dequantize_taps(model: &Model, layer: usize, role: Role, weight: &mut Matrix)
     }
 }
 
-/// A role's matrix or taps among the weights; `None` for roles that are neither or that the model lacks, a tied head among them.
+/// A role's matrix or taps among the weights; `None` for roles that are neither or that the model
+/// lacks, a tied head among them.
 pub fn slot(weights: &mut Weights, layer: usize, role: Role) -> Option<&mut Matrix> {
     match role {
         Role::Input => {

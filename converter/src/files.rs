@@ -96,7 +96,8 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     Ok(bytes)
 }
 
-/// All of a regular file of at most `most` bytes; what grows meanwhile is cut there and one byte behind.
+/// All of a regular file of at most `most` bytes; what grows meanwhile is cut there and one byte
+/// behind.
 ///
 /// # Errors
 /// [`FileError`], also for what is no regular file, whose reading may never end.

@@ -36,9 +36,11 @@ const MAGIC: [(&[u8], &str); 12] = [
     ),
 ];
 
-/// What a file is that begins with `head` and could not be read as what it should be: words that follow "but".
+/// What a file is that begins with `head` and could not be read as what it should be: words that
+/// follow "but".
 ///
-/// A valid file may begin like one of these (a safetensors file begins with a length), so ask only after it was refused.
+/// A valid file may begin like one of these (a safetensors file begins with a length), so ask only
+/// after it was refused.
 pub fn what(head: &[u8]) -> Option<String> {
     const TEXT: usize = 120;
     if head.is_empty() {

@@ -1,11 +1,12 @@
-//! Converter from trained Softmax Linear Attention checkpoints to `.sla` files, and the measurements that tell
-//! what quantisation cost.
+//! Converter from trained Softmax Linear Attention checkpoints to `.sla` files, and the
+//! measurements that tell what quantisation cost.
 //!
-//! One stage a file, plain structs between them: [`checkpoint`] reads a directory, [`calibrate`] looks at what
-//! the float model does, [`quantize`] rounds each matrix as its [`recipe`] folds it, [`lower`] makes tensors of the integers,
-//! [`tokenizer`] compiles the tokenizer, [`write`] lays out the file, [`convert`] runs them in order and measures the result. [`eval`]
-//! compares a file with its float model, [`report`] shows it. [`files`] opens what is read, [`foreign`] tells what it is instead,
-//! [`memory`] whether there is room.
+//! One stage a file, plain structs between them: [`checkpoint`] reads a directory, [`calibrate`]
+//! looks at what the float model does, [`quantize`] rounds each matrix as its [`recipe`] folds it,
+//! [`lower`] makes tensors of the integers, [`tokenizer`] compiles the tokenizer, [`write`] lays
+//! out the file, [`convert`] runs them in order and measures the result. [`eval`] compares a file
+//! with its float model, [`report`] shows it. [`files`] opens what is read, [`foreign`] tells what
+//! it is instead, [`memory`] whether there is room.
 #![forbid(unsafe_code)]
 
 pub mod calibrate;

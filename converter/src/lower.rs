@@ -135,9 +135,11 @@ pub struct LoweredModel {
     pub tensors: Vec<Lowered>,
     /// Proven bound of |x| anywhere in the residual stream.
     pub residual_bound: f64,
-    /// Tensors whose results can exceed their format by their bounds, by name; they saturate there (N1.8).
+    /// Tensors whose results can exceed their format by their bounds, by name; they saturate there
+    /// (N1.8).
     pub unproven: Vec<String>,
-    /// The most fraction bits of unit vectors with which every matrix behind one is a single block.
+    /// The most fraction bits of unit vectors with which every matrix behind one is a single
+    /// block.
     pub unit_frac: i32,
 }
 
@@ -273,7 +275,8 @@ fn contribution(
         }
         _ => (config.value_heads as f64).sqrt(),
     };
-    // With an output gate ‖y‖ ≤ scale·√d_v·max|gate|·√(Σ gate_h²) and Σ gate_h² ≤ 1 per group of value heads.
+    // With an output gate ‖y‖ ≤ scale·√d_v·max|gate|·√(Σ gate_h²) and Σ gate_h² ≤ 1 per group of
+    // value heads.
     let share = (config.value_heads as f64 / config.heads as f64).sqrt();
     let mixer = row_norm(Role::Output) * (config.d_v as f64).sqrt() * heads * share * gate;
     let up = &tensors[Role::MlpUp as usize];
@@ -403,7 +406,8 @@ fn lower_features(mean: &[f64], std: &[f64], feature_frac: i32) -> Lowered {
     t
 }
 
-/// int16 taps, tap-major, with a multiplier to Q16 a channel, which has the input's own unit in it; every sum fits 32 bits (N8.2).
+/// int16 taps, tap-major, with a multiplier to Q16 a channel, which has the input's own unit in it;
+/// every sum fits 32 bits (N8.2).
 fn lower_conv(conv: &Conv, input_scale: &[f64]) -> Lowered {
     let (channels, width) = (conv.weight.rows, conv.weight.cols);
     let mut taps = vec![0i16; channels * width];

@@ -66,7 +66,8 @@ fn limits() -> Vec<(u64, &'static str)> {
     let used = |key: &str| kibibytes(&status, key).unwrap_or(0);
     let threads = thread::available_parallelism().map_or(1, |n| n.get() as u64);
     let mut limits = Vec::new();
-    // Each thread takes addresses for its stack and for an arena of the allocator, whether it uses them or not.
+    // Each thread takes addresses for its stack and for an arena of the allocator, whether it uses
+    // them or not.
     let addresses = used("VmSize:") + threads * (66 << 20);
     let rlimit = |name: &str| {
         rlimits.lines().find_map(|line| {

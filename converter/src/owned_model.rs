@@ -1,4 +1,5 @@
-//! A `.sla` file in memory, and the buffers that a session needs: what a host has to own around the runtime.
+//! A `.sla` file in memory, and the buffers that a session needs: what a host has to own around the
+//! runtime.
 
 use std::fs::File;
 use std::io::Read;

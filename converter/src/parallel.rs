@@ -24,7 +24,8 @@ pub fn parallel<T: Send>(n: usize, f: impl Fn(usize) -> T + Sync) -> Vec<T> {
             .map_or(1, |p| p.get())
             .min(n)
         {
-            // Where the system gives no more threads, those that are there do the work: this one at least.
+            // Where the system gives no more threads, those that are there do the work: this one at
+            // least.
             let _ = thread::Builder::new().spawn_scoped(scope, work);
         }
         work();

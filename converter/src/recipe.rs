@@ -1,6 +1,6 @@
-//! What each matrix of the file means: which checkpoint tensor it comes from, which factors are folded into
-//! it, the scale of its input and the format of its result. The converter quantises by it, and
-//! [`crate::dequantize`] reads integers back by it, so the two cannot disagree.
+//! What each matrix of the file means: which checkpoint tensor it comes from, which factors are
+//! folded into it, the scale of its input and the format of its result. The converter quantises by
+//! it, and [`crate::dequantize`] reads integers back by it, so the two cannot disagree.
 
 use sla_format::{ModelDesc, Role, TensorDesc, TensorKind};
 use sla_reference::{
@@ -24,7 +24,8 @@ pub enum Source {
         /// Fraction bits before quantisation.
         frac: i32,
     },
-    /// A one-hot vector: the row itself, as `w · 2^24`, or `w · 2^20` where w is int4 with its group's scale.
+    /// A one-hot vector: the row itself, as `w · 2^24`, or `w · 2^20` where w is int4 with its
+    /// group's scale.
     Row,
 }
 
@@ -92,8 +93,8 @@ fn wide(x: &[f32]) -> Vec<f64> {
     x.iter().map(|&x| f64::from(x)).collect()
 }
 
-/// The recipe of `role` in `layer`; `None` for roles that are no matrix or that the model lacks. `table`
-/// gives the entries of the same layer that were made before (in table order).
+/// The recipe of `role` in `layer`; `None` for roles that are no matrix or that the model lacks.
+/// `table` gives the entries of the same layer that were made before (in table order).
 pub fn recipe<'w>(
     config: &Config,
     weights: &'w Weights,
@@ -140,7 +141,8 @@ pub fn recipe<'w>(
                 ..plain(matrix, unit, target)
             },
             (None, InputWeights::Embedding(matrix)) => {
-                // The norm's weights are applied to the unit vector as integers of this largest value.
+                // The norm's weights are applied to the unit vector as integers of this largest
+                // value.
                 let scale = largest(&weights.norm) / f64::from(i16::MAX)
                     * (hidden as f64).sqrt()
                     * pow2(15 - desc.unit_frac);
@@ -254,8 +256,8 @@ pub fn conv(w: &LayerWeights, role: Role) -> Option<&Conv> {
     }
 }
 
-/// Real value of one unit of a channel's int16 taps; 0 where all taps are. Rounding adds at most half a unit a tap, so
-/// Σ|w| ≤ 65,535 (N8.2).
+/// Real value of one unit of a channel's int16 taps; 0 where all taps are. Rounding adds at most
+/// half a unit a tap, so Σ|w| ≤ 65,535 (N8.2).
 pub fn tap_step(taps: &[f32]) -> f64 {
     let taps = || taps.iter().map(|&w| f64::from(w).abs());
     (taps().fold(0.0, f64::max) / 32_767.0)

@@ -1,4 +1,5 @@
-//! Folders as people have them: files that are not what their name says, wrapped names, adapters, quantised weights, ends of text.
+//! Folders as people have them: files that are not what their name says, wrapped names, adapters,
+//! quantised weights, ends of text.
 
 use std::fs;
 use std::path::Path;

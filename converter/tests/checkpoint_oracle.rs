@@ -1,4 +1,5 @@
-//! The reference's mixer, MLP and head against formulas over whole sequences, for option combinations that no golden covers.
+//! The reference's mixer, MLP and head against formulas over whole sequences, for option
+//! combinations that no golden covers.
 
 use std::collections::BTreeMap;
 
@@ -142,7 +143,8 @@ fn log_decay(c: &Config, w: &LayerWeights, a: &[f64], n: usize, i: usize) -> f64
     }
 }
 
-/// Read-outs of one value head: RetNet and GLA as attention over all past tokens, Gated DeltaNet as products of transitions.
+/// Read-outs of one value head: RetNet and GLA as attention over all past tokens, Gated DeltaNet as
+/// products of transitions.
 fn read_head(c: &Config, q: &Seq, k: &Seq, v: &Seq, lg: &Seq, beta: &[f64]) -> Seq {
     let scale = (c.d_k as f64).powf(-0.5);
     if c.backbone == Backbone::GatedDeltaNet {

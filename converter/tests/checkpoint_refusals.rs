@@ -1,4 +1,5 @@
-//! Bad checkpoints: each is refused with one line that names what is wrong; odd ones load with a warning.
+//! Bad checkpoints: each is refused with one line that names what is wrong; odd ones load with a
+//! warning.
 
 use std::path::Path;
 

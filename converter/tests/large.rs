@@ -1,6 +1,7 @@
 //! A random model of 100 million parameters through `sla convert --weights int4`: time and memory.
 //!
-//! Takes minutes and a gigabyte of disk: `cargo test --release -p sla-converter --test large -- --ignored --nocapture`
+//! Takes minutes and a gigabyte of disk: `cargo test --release -p sla-converter --test large --
+//! --ignored --nocapture`
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};

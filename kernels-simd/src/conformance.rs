@@ -1,5 +1,5 @@
-//! The battery that every backend has to pass, on hosts, emulators and boards alike: each kernel against the oracle,
-//! with all tails, alignments, extremes, and sentinels around the outputs.
+//! The battery that every backend has to pass, on hosts, emulators and boards alike: each kernel
+//! against the oracle, with all tails, alignments, extremes, and sentinels around the outputs.
 
 use crate::real::{Real, align};
 use crate::scalar::matrix_i4::{GROUP_WORDS, I4Matrix};
@@ -34,7 +34,8 @@ impl Draw {
         self.0 ^ self.0 >> 15
     }
 
-    /// A row pair's half-word of full-range int8 weights (format.md F6.2); `extreme` gives only ±127.
+    /// A row pair's half-word of full-range int8 weights (format.md F6.2); `extreme` gives only
+    /// ±127.
     pub fn weights(&mut self, extreme: bool) -> i16 {
         (256 * self.within(127, extreme) + self.within(127, extreme)) as i16
     }

@@ -110,8 +110,8 @@ pub fn matvec_i4(w: &I4Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
     scalar::matrix_i4::matvec_i4(w, x, multiplier, out);
 }
 
-/// Puts vector `lane` (0 or 1) into `pair`, the input of [`matvec_i8_pair`]: as long as two vectors, whose order in it is
-/// the backend's own.
+/// Puts vector `lane` (0 or 1) into `pair`, the input of [`matvec_i8_pair`]: as long as two
+/// vectors, whose order in it is the backend's own.
 #[inline]
 pub fn join(x: &[i16], lane: usize, pair: &mut [i16]) {
     #[cfg(all(sla_arm_dsp, not(sla_helium)))]

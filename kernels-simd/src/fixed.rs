@@ -65,7 +65,8 @@ pub const fn shift(x: i32, n: i32) -> i32 {
     }
 }
 
-/// `x·2^n` modulo 2^32 for n ≥ 0, `⌊x / 2^-n⌋` for n < 0 (N1.7): an alignment that is proven not to overflow.
+/// `x·2^n` modulo 2^32 for n ≥ 0, `⌊x / 2^-n⌋` for n < 0 (N1.7): an alignment that is proven not to
+/// overflow.
 #[inline(always)]
 #[must_use]
 pub const fn realign(x: i32, n: i32) -> i32 {
@@ -83,7 +84,8 @@ pub const fn bit_len(mask: u32) -> i32 {
     32 - mask.leading_zeros() as i32
 }
 
-/// All ones up to the top bit of `x`: 2^b - 1 with b = [`bit_len`]`(x)`, the form of a magnitude mask (N1.5).
+/// All ones up to the top bit of `x`: 2^b - 1 with b = [`bit_len`]`(x)`, the form of a magnitude
+/// mask (N1.5).
 #[inline(always)]
 #[must_use]
 pub const fn ones(x: u32) -> u32 {

@@ -1,5 +1,5 @@
-//! Non-negative reals as mantissa and exponent: one per head, never per element (numerics.md N2). So the operations are
-//! calls, which keeps the code of a step small.
+//! Non-negative reals as mantissa and exponent: one per head, never per element (numerics.md N2).
+//! So the operations are calls, which keeps the code of a step small.
 
 use crate::fixed::{bit_len, mulhr, shift};
 
@@ -43,7 +43,8 @@ impl Real {
         }
     }
 
-    /// `mantissa · 2^exponent` for a mantissa in `[2^30, 2^31)` or for 0·2^0, and an exponent in ±2^24: nothing to do.
+    /// `mantissa · 2^exponent` for a mantissa in `[2^30, 2^31)` or for 0·2^0, and an exponent in
+    /// ±2^24: nothing to do.
     #[inline]
     #[must_use]
     pub const fn normal(mantissa: u32, exponent: i32) -> Real {
@@ -148,8 +149,9 @@ impl Real {
         if self.mantissa == 0 {
             return Real::ZERO;
         }
-        // x ≈ 2^61/m = 2^30/D for D = m/2^31: 1/D in Q30, from the linear start 48/17 - 32/17·D within 1/17, an error that each
-        // round of Newton's iteration x ← x·(2 - D·x) squares. The exact floor is a few units away.
+        // x ≈ 2^61/m = 2^30/D for D = m/2^31: 1/D in Q30, from the linear start 48/17 - 32/17·D
+        // within 1/17, an error that each round of Newton's iteration x ← x·(2 - D·x)
+        // squares. The exact floor is a few units away.
         let d = self.mantissa << 1;
         let mut x = 3_031_741_620 - umulh(d, 2_021_161_080);
         let mut i = 0;
@@ -170,7 +172,8 @@ impl Real {
         Real::new(x as u64, clamp_exponent(-61 - self.exponent))
     }
 
-    /// `1/√self` to about 2^-29 relative, by Newton's iteration from a linear start (N2.6). 0 for 0.
+    /// `1/√self` to about 2^-29 relative, by Newton's iteration from a linear start (N2.6). 0 for
+    /// 0.
     #[inline(never)]
     #[must_use]
     pub const fn rsqrt(self) -> Real {
@@ -196,8 +199,8 @@ impl Real {
     }
 
     /// Multiplies a vector: `out_j = shift(mulhr(x_j << up, mantissa), exponent + 32 - up + frac)`
-    /// (N2.7), where `up` (in ±32) left-aligns the vector (`|x_j| << up < 2^30`, see [`align`]). The result is
-    /// `x·self·2^frac`.
+    /// (N2.7), where `up` (in ±32) left-aligns the vector (`|x_j| << up < 2^30`, see [`align`]).
+    /// The result is `x·self·2^frac`.
     #[inline(never)]
     #[must_use]
     pub const fn applied(self, up: i32, frac: i32) -> Apply {

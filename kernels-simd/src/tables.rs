@@ -1,7 +1,8 @@
 //! Function tables, computed by the compiler (numerics.md N3).
 //!
 //! Every entry is `round(f(x))` of the formula beside it. The evaluation is in f64 at compile time
-//! (basic IEEE operations only, so every host builds the same table); nothing of it runs on a device.
+//! (basic IEEE operations only, so every host builds the same table); nothing of it runs on a
+//! device.
 
 /// Entries of the tables over `[0, 16]` in steps of 1/32.
 const EXP_SPAN: usize = 512;
@@ -28,7 +29,8 @@ pub static SOFTPLUS_Q27: [u32; EXP_SPAN + 1] = {
     t
 };
 
-/// `round(2^30 · 2^(i/256))`: 2^x on `[0, 1]`, Q30, and a neighbour for the last entry, which a vector reads with weight 0.
+/// `round(2^30 · 2^(i/256))`: 2^x on `[0, 1]`, Q30, and a neighbour for the last entry, which a
+/// vector reads with weight 0.
 pub static EXP2_Q30: [u32; 258] = {
     let mut t = [0; 258];
     let mut i = 0;

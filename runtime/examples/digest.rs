@@ -1,7 +1,8 @@
-//! What a machine computes, in a few numbers that have to be the same everywhere: the kernels' conformance battery and the
-//! digest of each model's own stream.
+//! What a machine computes, in a few numbers that have to be the same everywhere: the kernels'
+//! conformance battery and the digest of each model's own stream.
 //!
-//! `digest TOKENS FILE.sla…` prints `kernels BACKEND CASES FAILURES`, then `FILE.sla DIGEST` for each file.
+//! `digest TOKENS FILE.sla…` prints `kernels BACKEND CASES FAILURES`, then `FILE.sla DIGEST` for
+//! each file.
 
 use sla_runtime::{Checksum, Exercise, Model, Session};
 use std::error::Error;

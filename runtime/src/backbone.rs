@@ -10,8 +10,8 @@ const RETNET: bool = cfg!(feature = "retnet");
 const GLA: bool = cfg!(feature = "gla");
 const GATED_DELTANET: bool = cfg!(feature = "gated-deltanet");
 
-/// The backbone of a model that was parsed, so that it is one of those compiled in. The compiler sees that as well, and
-/// drops the code of the others.
+/// The backbone of a model that was parsed, so that it is one of those compiled in. The compiler
+/// sees that as well, and drops the code of the others.
 #[inline(always)]
 pub(crate) fn backbone(desc: &ModelDesc) -> Backbone {
     match desc.backbone {

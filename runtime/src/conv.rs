@@ -14,10 +14,12 @@ pub(crate) struct Conv<'m> {
 }
 
 impl Conv<'_> {
-    /// `u_c ← silu(Σ_d w[W-1-d][c]·u_{t-d}[c] + bias)`, Q15, and keeps u_t for the next W - 1 tokens.
+    /// `u_c ← silu(Σ_d w[W-1-d][c]·u_{t-d}[c] + bias)`, Q15, and keeps u_t for the next W - 1
+    /// tokens.
     ///
-    /// `history` has W - 1 slots of `stride` channels, this convolution's from `offset` on; `slot` is the
-    /// oldest and becomes the newest. Returns how many values were saturated, if a probe wants to know.
+    /// `history` has W - 1 slots of `stride` channels, this convolution's from `offset` on; `slot`
+    /// is the oldest and becomes the newest. Returns how many values were saturated, if a probe
+    /// wants to know.
     pub fn apply<P: Probe>(
         &self,
         u: &mut [i32],

@@ -15,7 +15,8 @@ pub enum ParseError {
         /// Bytes there.
         have: usize,
     },
-    /// There are bytes behind the file's end, as in a region of flash that is longer than the file ([`sla_format::file_bytes`]).
+    /// There are bytes behind the file's end, as in a region of flash that is longer than the file
+    /// ([`sla_format::file_bytes`]).
     TooLong {
         /// Bytes of the file.
         need: usize,

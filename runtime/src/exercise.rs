@@ -1,5 +1,5 @@
-//! A stream that drives any model in the same way everywhere: what benchmarks, emulators and boards run, and what the
-//! host runs to know the right digest.
+//! A stream that drives any model in the same way everywhere: what benchmarks, emulators and boards
+//! run, and what the host runs to know the right digest.
 
 use crate::error::StepError;
 use crate::logits::Logits;
@@ -8,8 +8,8 @@ use crate::session::Session;
 use crate::slices::Slices;
 use sla_format::{InputKind, ModelDesc, NONE, Role};
 
-/// For a language model its own greedy text from the first token on; for a feature model pseudo-random frames around
-/// the mean of its training features.
+/// For a language model its own greedy text from the first token on; for a feature model
+/// pseudo-random frames around the mean of its training features.
 pub struct Exercise<'f> {
     /// Next token.
     token: u32,

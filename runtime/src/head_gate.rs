@@ -3,7 +3,8 @@
 use crate::scales::LOGIT_FRAC;
 use sla_kernels::{Real, nonlinear};
 
-/// Softmax weights of all heads, kept as their distances max t - t_h, and the reciprocal of their sum.
+/// Softmax weights of all heads, kept as their distances max t - t_h, and the reciprocal of their
+/// sum.
 #[derive(Clone, Copy)]
 pub(crate) struct HeadGate<'w> {
     below: &'w [i32],
@@ -11,8 +12,8 @@ pub(crate) struct HeadGate<'w> {
 }
 
 impl<'w> HeadGate<'w> {
-    /// From base-2 logits with `frac` ≤ 16 fraction bits (the converter folds log2(e)/temperature into the projection),
-    /// in place (N7.1). `scale` multiplies every gate.
+    /// From base-2 logits with `frac` ≤ 16 fraction bits (the converter folds log2(e)/temperature
+    /// into the projection), in place (N7.1). `scale` multiplies every gate.
     pub fn new(logits: &'w mut [i32], frac: i32, heads: usize, scale: Real) -> Self {
         let logits = logits.get_mut(..heads).unwrap_or_default();
         let top = logits.iter().copied().max().unwrap_or(0);
@@ -34,8 +35,8 @@ impl<'w> HeadGate<'w> {
         inverse: Real::ONE,
     };
 
-    /// The gate of head `head` (N7.2): the weight is taken anew as a real, since a small gate on q has to be as exact
-    /// as a large one; the norm behind it cancels its size.
+    /// The gate of head `head` (N7.2): the weight is taken anew as a real, since a small gate on q
+    /// has to be as exact as a large one; the norm behind it cancels its size.
     pub fn of(&self, head: usize) -> Real {
         match self.below {
             [] => Real::ONE,

@@ -1,9 +1,9 @@
 //! One head's state with its own exponent (numerics.md N6).
 //!
-//! S is kept as integers with `frac` fraction bits, chosen anew whenever the numbers ask for it: no value of
-//! any input can saturate it, and a head whose gate stays small keeps its precision. Decay is lazy: its
-//! whole powers of two go into `frac` (or shift a row), its fraction into `carry`, so that a decay near 1 has
-//! no dead zone.
+//! S is kept as integers with `frac` fraction bits, chosen anew whenever the numbers ask for it: no
+//! value of any input can saturate it, and a head whose gate stays small keeps its precision. Decay
+//! is lazy: its whole powers of two go into `frac` (or shift a row), its fraction into `carry`, so
+//! that a decay near 1 has no dead zone.
 
 use crate::backbone::STATE_INT16;
 use crate::norm;
@@ -53,10 +53,11 @@ const INT16: Limits = Limits {
 
 /// Final shift of a write below which a stale mask does harm.
 const STALE_WRITE: i32 = -8;
-/// Whole bits that a row may lose to decay before a small write has the state's magnitude mask taken anew: a mask far
-/// above a state that has decayed would leave the write without bits.
+/// Whole bits that a row may lose to decay before a small write has the state's magnitude mask
+/// taken anew: a mask far above a state that has decayed would leave the write without bits.
 const STALE: u32 = 4;
-/// Exponents stay within ±2^20, far inside those of a real, so that a write to a long idle state finds its exponent.
+/// Exponents stay within ±2^20, far inside those of a real, so that a write to a long idle state
+/// finds its exponent.
 pub(crate) const FRAC_LIMIT: i32 = 1 << 20;
 
 pub(crate) struct HeadState<'s> {
@@ -121,7 +122,8 @@ impl HeadState<'_> {
             .clamp(-FRAC_LIMIT, FRAC_LIMIT);
     }
 
-    /// r = Sᵀk (N6.3, N6.10); returns the fraction bits of r. Needs Σ|k| < 2^31; `buffer` is scratch of k's length.
+    /// r = Sᵀk (N6.3, N6.10); returns the fraction bits of r. Needs Σ|k| < 2^31; `buffer` is
+    /// scratch of k's length.
     pub fn read(&self, k: &Rows, buffer: &mut [i32], r: &mut [i32]) -> i32 {
         match self.kind() {
             StateKind::Int32 => {
@@ -144,11 +146,11 @@ impl HeadState<'_> {
         }
     }
 
-    /// Row i of S ← 2^-shifts_i·row i if it `decays`, S ← S + gain·k⊗v, then o = Sᵀq (N6.4, N6.8). Returns
-    /// the real value of one unit of `o`.
+    /// Row i of S ← 2^-shifts_i·row i if it `decays`, S ← S + gain·k⊗v, then o = Sᵀq (N6.4, N6.8).
+    /// Returns the real value of one unit of `o`.
     ///
-    /// Needs |k| ≤ 2^30 ([`align_largest`]) and Σ|q| < 2^31 ([`align_sum`]), and may overwrite both. `buffer` is scratch
-    /// of v's length.
+    /// Needs |k| ≤ 2^30 ([`align_largest`]) and Σ|q| < 2^31 ([`align_sum`]), and may overwrite
+    /// both. `buffer` is scratch of v's length.
     pub fn write_read(&mut self, step: Update, buffer: &mut [i32], o: &mut [i32]) -> Real {
         let Update {
             shifts,
@@ -167,7 +169,8 @@ impl HeadState<'_> {
         if v_mask == 0 || gain.is_zero() || k_mask == 0 {
             buffer.fill(0);
         } else {
-            // V = v·gain in units that make mulhr(k, V) a state increment; of an int16 state, V·k/2^16 one in 2^-16.
+            // V = v·gain in units that make mulhr(k, V) a state increment; of an int16 state,
+            // V·k/2^16 one in 2^-16.
             let natural = 32 - k.frac - v.frac + *self.frac;
             let apply = gain.applied(align(v_mask), natural);
             let limits = match self.kind() {
@@ -220,8 +223,8 @@ impl HeadState<'_> {
         }
     }
 
-    /// How far S has to move so that writes whose final shift would be `post` fit, and neither they nor S are small
-    /// without need (N6.5, N6.8).
+    /// How far S has to move so that writes whose final shift would be `post` fit, and neither they
+    /// nor S are small without need (N6.5, N6.8).
     fn room_for(&self, post: i32, l: &Limits) -> i32 {
         let bits = fixed::bit_len(*self.mask);
         if bits == 0 {
@@ -275,14 +278,16 @@ impl Rows<'_> {
     }
 }
 
-/// The shift after which Σ|x| < 2^16 and |x| < 2^15, but for rounding (N6.10): for vectors that read an int16 state.
+/// The shift after which Σ|x| < 2^16 and |x| < 2^15, but for rounding (N6.10): for vectors that
+/// read an int16 state.
 fn pack_sum(x: &[i32]) -> i32 {
     let sum = kernels::sum_magnitudes(x);
     let sum_bits = u64::BITS as i32 - sum.leading_zeros() as i32;
     (16 - sum_bits).min(15 - fixed::bit_len(magnitude(x)))
 }
 
-/// Copies `x` shifted so that 2^30 ≤ Σ|x| < 2^31 and returns the shift (N6.6): for vectors that read the state.
+/// Copies `x` shifted so that 2^30 ≤ Σ|x| < 2^31 and returns the shift (N6.6): for vectors that
+/// read the state.
 pub(crate) fn align_sum(x: &[i32], out: &mut [i32]) -> i32 {
     let sum = kernels::sum_magnitudes(x);
     let up = if sum == 0 {
@@ -294,7 +299,8 @@ pub(crate) fn align_sum(x: &[i32], out: &mut [i32]) -> i32 {
     up
 }
 
-/// Copies `x` shifted so that every |x| ≤ 2^30 and returns the shift (N6.6): for vectors that only write.
+/// Copies `x` shifted so that every |x| ≤ 2^30 and returns the shift (N6.6): for vectors that only
+/// write.
 pub(crate) fn align_largest(x: &[i32], out: &mut [i32]) -> i32 {
     let mask = magnitude(x);
     let up = if mask == 0 { 0 } else { align(mask) };

@@ -81,8 +81,8 @@ impl Input<'_> {
     }
 }
 
-/// cos and sin of this position's rotary angles (N9.4): phase_j = position·θ_j/2π in 2^-64 turns, exact in
-/// wrapping arithmetic at every position.
+/// cos and sin of this position's rotary angles (N9.4): phase_j = position·θ_j/2π in 2^-64 turns,
+/// exact in wrapping arithmetic at every position.
 pub(crate) fn rotary_angles(model: &Model, position: u64, out: &mut [i32]) {
     if backbone(model.desc()) != Backbone::RetNet {
         return;

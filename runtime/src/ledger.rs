@@ -1,4 +1,5 @@
-//! Where the instructions (or cycles) of a token go: a probe that reads a counter after each operation.
+//! Where the instructions (or cycles) of a token go: a probe that reads a counter after each
+//! operation.
 
 use crate::model::Model;
 use crate::probe::{Op, Probe};
@@ -16,8 +17,8 @@ pub struct Entry {
     pub saturated: u32,
 }
 
-/// Sums per layer and operation over any number of steps; `ROWS` is at least the number of layers + 1 (the last row is
-/// for input and head). Further layers are added to the last row.
+/// Sums per layer and operation over any number of steps; `ROWS` is at least the number of layers +
+/// 1 (the last row is for input and head). Further layers are added to the last row.
 ///
 /// ```
 /// # use sla_runtime::{Ledger, Op, Probe};

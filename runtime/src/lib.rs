@@ -1,5 +1,5 @@
-//! Fixed-point runtime for Softmax Linear Attention models: constant memory, no heap, no float on the
-//! token path.
+//! Fixed-point runtime for Softmax Linear Attention models: constant memory, no heap, no float on
+//! the token path.
 //!
 //! ```
 //! # macro_rules! include_bytes {
@@ -20,11 +20,12 @@
 //! ```
 //!
 //! Data flows one way: [`Model::parse`] checks every byte that steers the computation, once;
-//! [`Session::step`] advances the state by one token and hands out [`Logits`], which compute the head in
-//! tiles on demand. `docs/numerics.md` defines every integer; the code names its clauses.
+//! [`Session::step`] advances the state by one token and hands out [`Logits`], which compute the
+//! head in tiles on demand. `docs/numerics.md` defines every integer; the code names its clauses.
 //!
-//! Between tokens a session can be written as bytes and restored on another machine ([`Session::snapshot`], [`Session::restore`]),
-//! or copied ([`Session::copy_from`]). Inside a token a task may yield between [`Slices`] and between tiles of [`Logits`].
+//! Between tokens a session can be written as bytes and restored on another machine
+//! ([`Session::snapshot`], [`Session::restore`]), or copied ([`Session::copy_from`]). Inside a
+//! token a task may yield between [`Slices`] and between tiles of [`Logits`].
 //!
 //! No function panics, whatever the file's weights or the inputs are.
 #![cfg_attr(not(feature = "std"), no_std)]

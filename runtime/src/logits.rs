@@ -51,8 +51,8 @@ impl Logits<'_, '_> {
         }
     }
 
-    /// Tile `index`, the logits from `index`·[`LOGIT_TILE`] on as Q16 integers; `None` past the last. This is the head in
-    /// bounded pieces, for a task that has to yield inside it.
+    /// Tile `index`, the logits from `index`·[`LOGIT_TILE`] on as Q16 integers; `None` past the
+    /// last. This is the head in bounded pieces, for a task that has to yield inside it.
     pub fn tile(&mut self, index: usize) -> Option<&[i32]> {
         let head = self.model.matrix(0, Role::Head);
         self.tile_from(&head, index.saturating_mul(LOGIT_TILE))
@@ -98,7 +98,8 @@ impl Logits<'_, '_> {
         top
     }
 
-    /// Writes all logits; `out` beyond the number of outputs is left alone, a shorter one is filled.
+    /// Writes all logits; `out` beyond the number of outputs is left alone, a shorter one is
+    /// filled.
     pub fn write(&mut self, out: &mut [I16F16]) {
         self.for_each_tile(|first, tile| {
             for (out, &logit) in out.iter_mut().skip(first as usize).zip(tile) {

@@ -20,8 +20,8 @@ pub struct Matrix<'m> {
     desc: TensorDesc,
 }
 
-/// The packed weights of either kind. Without the feature `int4` no file that has the second one is opened, and the
-/// compiler drops its code.
+/// The packed weights of either kind. Without the feature `int4` no file that has the second one is
+/// opened, and the compiler drops its code.
 #[derive(Clone, Copy)]
 enum Weights<'m> {
     I8(I8Matrix<'m>),
@@ -71,7 +71,8 @@ pub(crate) struct Inputs<'a> {
 }
 
 impl<'a> Inputs<'a> {
-    /// Those of the first `lanes` of `each`, of `len` elements and padded as matrices need it; `joined` has room for all.
+    /// Those of the first `lanes` of `each`, of `len` elements and padded as matrices need it;
+    /// `joined` has room for all.
     pub fn new(
         lanes: LaneCount,
         each: &'a [&mut [i16]; LANES],
@@ -115,7 +116,8 @@ impl<'m> Matrix<'m> {
         &self.desc
     }
 
-    /// Calls `f(column, integer)` for each weight of a row, padding included; for int4 the integers include their group's scale.
+    /// Calls `f(column, integer)` for each weight of a row, padding included; for int4 the integers
+    /// include their group's scale.
     pub fn for_each_in_row(&self, row: usize, mut f: impl FnMut(usize, i32)) {
         match &self.weights {
             Weights::I8(w) => w.row(row).enumerate().for_each(|(c, w)| f(c, w.into())),
@@ -130,8 +132,9 @@ impl<'m> Matrix<'m> {
         self.multiplier
     }
 
-    /// `out_r = sat(shift(mulhr(Σ w·x, m_r), shift + exponent) + b_r)` (N5.2), where `x·2^exponent` is the
-    /// input in the units that the multipliers were made for. `out` has room for padded rows.
+    /// `out_r = sat(shift(mulhr(Σ w·x, m_r), shift + exponent) + b_r)` (N5.2), where `x·2^exponent`
+    /// is the input in the units that the multipliers were made for. `out` has room for padded
+    /// rows.
     pub(crate) fn apply(&self, x: &[i16], exponent: i32, out: &mut [i32]) {
         self.weights.times(x, self.multiplier, out);
         self.finish(exponent, self.bias, out);
@@ -184,7 +187,8 @@ impl<'m> Matrix<'m> {
         }
     }
 
-    /// One row as `out_c = shift(mulhr(w[row][c]·2^24, m_row), shift)`, with 2^20 for int4 (N5.3): an embedding.
+    /// One row as `out_c = shift(mulhr(w[row][c]·2^24, m_row), shift)`, with 2^20 for int4 (N5.3):
+    /// an embedding.
     pub(crate) fn dequantize_row(&self, row: usize, out: &mut [i32]) {
         let m = self.multiplier.get(row).copied().unwrap_or(0);
         match &self.weights {

@@ -9,8 +9,8 @@ use crate::workspace::{LANES, Workspace, take};
 use sla_format::{Role, pad_rows};
 use sla_kernels::silu_product;
 
-/// Computes h = silu(gate·m) ⊙ (up·m) from the normed inputs in `act`, puts it there as the input of
-/// `down_proj` and returns the exponents.
+/// Computes h = silu(gate·m) ⊙ (up·m) from the normed inputs in `act`, puts it there as the input
+/// of `down_proj` and returns the exponents.
 #[cfg_attr(feature = "prompt-pairs", inline(never))]
 pub(crate) fn hidden<P: Probe>(cx: &Context, ws: &mut Workspace, probe: &mut P) -> [i32; LANES] {
     let desc = cx.model.desc();

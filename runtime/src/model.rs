@@ -11,7 +11,8 @@ use sla_format::{
 #[cfg(feature = "tokenizer")]
 use sla_tokenizer::Tokenizer;
 
-/// Bytes at a 16-byte boundary, as a model in flash has to be: `Aligned(*include_bytes!("model.sla"))`.
+/// Bytes at a 16-byte boundary, as a model in flash has to be:
+/// `Aligned(*include_bytes!("model.sla"))`.
 #[repr(C, align(16))]
 pub struct Aligned<T: ?Sized>(pub T);
 
@@ -26,11 +27,12 @@ pub struct Model<'m> {
 }
 
 impl<'m> Model<'m> {
-    /// Checks a file and returns the model in it, or the first thing that is wrong. `file` is the file and nothing else: of a
-    /// region of flash that holds one it is the first [`sla_format::file_bytes`].
+    /// Checks a file and returns the model in it, or the first thing that is wrong. `file` is the
+    /// file and nothing else: of a region of flash that holds one it is the first
+    /// [`sla_format::file_bytes`].
     ///
-    /// Reads every byte once (the checksum). After it, no weight, no input and no sequence of calls can
-    /// make a step panic or touch memory outside its buffers.
+    /// Reads every byte once (the checksum). After it, no weight, no input and no sequence of calls
+    /// can make a step panic or touch memory outside its buffers.
     ///
     /// # Errors
     /// [`ParseError`].
@@ -209,7 +211,8 @@ impl<'m> Model<'m> {
         self.sections.get(SectionKind::Tokenizer)
     }
 
-    /// The tokenizer; `None` for models that read bytes, ids or feature vectors. Checks the section again, so keep it.
+    /// The tokenizer; `None` for models that read bytes, ids or feature vectors. Checks the section
+    /// again, so keep it.
     #[cfg(feature = "tokenizer")]
     #[must_use]
     pub fn tokenizer(&self) -> Option<Tokenizer<'m>> {
@@ -238,7 +241,8 @@ impl<'m> Model<'m> {
         core::str::from_utf8(line(rest)?.0).ok()
     }
 
-    /// Multiplications of matrix weights in a token, the head included: no embedding, convolution or state.
+    /// Multiplications of matrix weights in a token, the head included: no embedding, convolution
+    /// or state.
     #[must_use]
     pub fn macs(&self) -> u64 {
         let of = |layer, role| {
@@ -325,7 +329,8 @@ impl<'m> Model<'m> {
     }
 }
 
-/// The first line of a text, and what follows its end; `None` of nothing. Unlike `str::lines` this cannot panic.
+/// The first line of a text, and what follows its end; `None` of nothing. Unlike `str::lines` this
+/// cannot panic.
 fn line(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = text
         .iter()

@@ -1,7 +1,8 @@
 //! RMS norms as unit vectors (numerics.md N4).
 //!
-//! x / √(mean(x²) + ε) = √n · x / √(Σx² + n·ε): the runtime computes the unit vector u = x / √(Σx² + n·ε),
-//! |u_j| ≤ 1 whatever x is, and the converter folds √n and the norm's weights into the next matrix.
+//! x / √(mean(x²) + ε) = √n · x / √(Σx² + n·ε): the runtime computes the unit vector u = x / √(Σx²
+//! + n·ε), |u_j| ≤ 1 whatever x is, and the converter folds √n and the norm's weights into the next
+//!   matrix.
 
 use sla_format::{ModelDesc, RealBits, pad_input};
 use sla_kernels::{Apply, Real, align, apply_i16, fixed, magnitude, shift_i16, sum_squares};
@@ -11,8 +12,8 @@ pub(crate) fn real(bits: RealBits) -> Real {
     Real::normal(bits.mantissa, bits.exponent)
 }
 
-/// What turns `x` into `factor·x / √(Σ(factor·x)² + eps)` with `frac` fraction bits (N4.3), where `factor`
-/// is the real value of one unit of `x`, times `gain`. `None` for a zero vector.
+/// What turns `x` into `factor·x / √(Σ(factor·x)² + eps)` with `frac` fraction bits (N4.3), where
+/// `factor` is the real value of one unit of `x`, times `gain`. `None` for a zero vector.
 pub(crate) fn unit(x: &[i32], factor: Real, eps: Real, gain: Real, frac: i32) -> Option<Apply> {
     let mask = magnitude(x);
     if mask == 0 {
@@ -63,8 +64,8 @@ pub(crate) fn unit_i16(x: &[i32], factor: Real, eps: Real, frac: i32, out: &mut 
     pad(x.len(), out);
 }
 
-/// Rounds a vector to integers of length below 2^bits with a common exponent, x ≈ out·2^exponent, and returns the
-/// exponent (N5.4); the rest of the last group becomes 0.
+/// Rounds a vector to integers of length below 2^bits with a common exponent, x ≈ out·2^exponent,
+/// and returns the exponent (N5.4); the rest of the last group becomes 0.
 pub(crate) fn quantize(x: &[i32], bits: u8, out: &mut [i16]) -> i32 {
     let mask = magnitude(x);
     let to_24 = 24 - fixed::bit_len(mask);

@@ -1,5 +1,5 @@
-//! Parts of a step that are no kernel of their own, one call each, so that their cost can be counted. Not needed to run a
-//! model.
+//! Parts of a step that are no kernel of their own, one call each, so that their cost can be
+//! counted. Not needed to run a model.
 
 use core::hint::black_box;
 
@@ -17,8 +17,8 @@ use crate::{head_state, norm};
 /// ε of the norms, about 1e-6.
 const EPS: Real = Real::pow2(-20);
 
-/// The unit vector of `x` (Q16) as int16 with 13 fraction bits (numerics.md N4.5). `out` has `x`'s length, padded to
-/// groups of 32.
+/// The unit vector of `x` (Q16) as int16 with 13 fraction bits (numerics.md N4.5). `out` has `x`'s
+/// length, padded to groups of 32.
 #[inline(never)]
 pub fn unit_norm(x: &[i32], out: &mut [i16]) {
     norm::unit_i16(x, Real::pow2(-16), EPS, 13, out);
@@ -46,8 +46,8 @@ pub fn head_softmax(logits: &mut [i32]) {
     }
 }
 
-/// A short convolution over `u.len()` channels with its SiLU (N8): `weights` holds one row of channels a tap, `history`
-/// one row less, `multiplier` and `bias` a word a channel.
+/// A short convolution over `u.len()` channels with its SiLU (N8): `weights` holds one row of
+/// channels a tap, `history` one row less, `multiplier` and `bias` a word a channel.
 #[inline(never)]
 pub fn short_conv(
     u: &mut [i32],
@@ -68,7 +68,8 @@ pub fn short_conv(
     .apply::<NoProbe>(u, history, channels, 0, 0);
 }
 
-/// The index of the largest of `logits`, taken tile by tile as [`Logits::argmax`](crate::Logits::argmax) does.
+/// The index of the largest of `logits`, taken tile by tile as
+/// [`Logits::argmax`](crate::Logits::argmax) does.
 #[inline(never)]
 #[must_use]
 pub fn argmax(logits: &[i32]) -> u32 {

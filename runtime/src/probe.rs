@@ -60,8 +60,8 @@ impl Op {
     }
 }
 
-/// Receives what a step computes. Every method does nothing by default; with [`NoProbe`] nothing is left of
-/// the calls.
+/// Receives what a step computes. Every method does nothing by default; with [`NoProbe`] nothing is
+/// left of the calls.
 pub trait Probe {
     /// Whether anything is listening.
     const ACTIVE: bool = true;
@@ -75,7 +75,8 @@ pub trait Probe {
     /// `op` of `layer` is done: everything since the last call belongs to it.
     fn done(&mut self, _layer: usize, _op: Op) {}
 
-    /// `count` values of `op` were saturated, or are as large as if they had been (numerics.md N1.8).
+    /// `count` values of `op` were saturated, or are as large as if they had been (numerics.md
+    /// N1.8).
     fn saturated(&mut self, _layer: usize, _op: Op, _count: u32) {}
 }
 

@@ -1,5 +1,6 @@
-//! Taking a session from a snapshot (docs/snapshot.md S2): everything is checked before anything is changed, so that no
-//! bytes, whoever wrote them, can bring the session into a state that a step could not have left.
+//! Taking a session from a snapshot (docs/snapshot.md S2): everything is checked before anything is
+//! changed, so that no bytes, whoever wrote them, can bring the session into a state that a step
+//! could not have left.
 
 use crate::error::SnapshotError;
 use crate::head_state::FRAC_LIMIT;
@@ -17,8 +18,9 @@ const INT32_BITS: i32 = 30;
 const INT16_MOST: u32 = (1 << 14) + (1 << 13) + 1;
 
 impl<'s, 'm> Session<'s, 'm> {
-    /// Goes on from a snapshot of a session of the same model, here or on another machine: the next step, and
-    /// [`Session::logits`] at once, give what they would have given there. What this session was doing is dropped.
+    /// Goes on from a snapshot of a session of the same model, here or on another machine: the next
+    /// step, and [`Session::logits`] at once, give what they would have given there. What this
+    /// session was doing is dropped.
     ///
     /// # Errors
     /// [`SnapshotError`]; the session is then as it was.
@@ -46,14 +48,15 @@ impl<'s, 'm> Session<'s, 'm> {
         })
     }
 
-    /// [`Session::restore`] from where the bytes are not in memory: `read(at, out)` fills `out` with the bytes from `at`
-    /// on. It is called with at most 64 bytes at offsets that are multiples of 4, up to three times for each byte, and need not be
-    /// trusted to give the same ones each time: what the session then holds is checked where it lies.
+    /// [`Session::restore`] from where the bytes are not in memory: `read(at, out)` fills `out`
+    /// with the bytes from `at` on. It is called with at most 64 bytes at offsets that are
+    /// multiples of 4, up to three times for each byte, and need not be trusted to give the
+    /// same ones each time: what the session then holds is checked where it lies.
     ///
     /// # Errors
-    /// As [`Session::restore`], and [`SnapshotError::Read`] where `read` fails. The session is then as it was, but for one
-    /// case: bytes that were right when they were checked, and could not be read or were others when they were copied,
-    /// leave it at the start of a stream.
+    /// As [`Session::restore`], and [`SnapshotError::Read`] where `read` fails. The session is then
+    /// as it was, but for one case: bytes that were right when they were checked, and could not
+    /// be read or were others when they were copied, leave it at the start of a stream.
     pub fn restore_with<E>(
         &mut self,
         mut read: impl FnMut(usize, &mut [u8]) -> Result<(), E>,
@@ -69,7 +72,8 @@ impl<'s, 'm> Session<'s, 'm> {
         copied
     }
 
-    /// That the session is now what was checked: its own snapshot has that checksum, and holds a state that a step could have left.
+    /// That the session is now what was checked: its own snapshot has that checksum, and holds a
+    /// state that a step could have left.
     fn check_copy(&mut self, stored: u32) -> Result<(), SnapshotError> {
         self.forget_step();
         let model = self.model;
@@ -118,7 +122,8 @@ struct Source<'r> {
 }
 
 impl Source<'_> {
-    /// Calls `f` for the bytes of `count` words from word `at` on, a block at a time, and returns the word after them.
+    /// Calls `f` for the bytes of `count` words from word `at` on, a block at a time, and returns
+    /// the word after them.
     #[inline(never)]
     fn blocks(
         &mut self,
@@ -204,7 +209,8 @@ impl Source<'_> {
             }
             at += MemoryPlan::layer_state_words(desc, kind);
         }
-        // A unit vector, rounded: once by the norm, and perhaps once more by the weights of a tied head (numerics.md N13.1).
+        // A unit vector, rounded: once by the norm, and perhaps once more by the weights of a tied
+        // head (numerics.md N13.1).
         let mut square = 0u64;
         self.words(at, MemoryPlan::snapshot_act_words(desc), |word| {
             let [low, high] = halves(word).map(|half| u64::from(half.unsigned_abs()));

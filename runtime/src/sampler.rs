@@ -1,5 +1,5 @@
-//! Choosing the next token. Not on the token path: it may use floats, but only ones that every target rounds
-//! alike, so the same seed gives the same text everywhere.
+//! Choosing the next token. Not on the token path: it may use floats, but only ones that every
+//! target rounds alike, so the same seed gives the same text everywhere.
 
 use crate::logits::Logits;
 use fixed::types::I16F16;
@@ -7,7 +7,8 @@ use heapless::Vec;
 use heapless::binary_heap::{BinaryHeap, Min};
 use micromath::F32Ext;
 
-/// The most candidates that are kept; `top_k` is limited to it. It covers byte-level vocabularies whole.
+/// The most candidates that are kept; `top_k` is limited to it. It covers byte-level vocabularies
+/// whole.
 pub const MAX_CANDIDATES: usize = 256;
 /// Tokens that the repetition penalty looks back on.
 const WINDOW: usize = 64;
@@ -196,7 +197,8 @@ impl Sampler {
     }
 }
 
-/// A number in Q16, to the nearest, of two the even one, and saturated. Unlike `fixed`'s conversion this cannot panic.
+/// A number in Q16, to the nearest, of two the even one, and saturated. Unlike `fixed`'s conversion
+/// this cannot panic.
 fn to_q16(x: f32) -> i32 {
     /// From here on an f32 has no fraction.
     const WHOLE: f32 = 8_388_608.0;

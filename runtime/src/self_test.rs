@@ -6,7 +6,8 @@ use crate::session::Session;
 use sla_format::{Checksum, InputKind};
 
 impl Model<'_> {
-    /// Runs the file's self-test in the given buffers: the converter's input must give the converter's logits.
+    /// Runs the file's self-test in the given buffers: the converter's input must give the
+    /// converter's logits.
     ///
     /// # Errors
     /// [`SelfTestError`] with both digests when they differ.

@@ -23,9 +23,10 @@ pub struct Session<'s, 'm> {
 }
 
 impl<'s, 'm> Session<'s, 'm> {
-    /// A session at the start of a stream. The buffers need `plan.state_words` and `plan.scratch_words`
-    /// words (longer ones are fine) and may hold anything. With `plan.prompt_scratch_words` of scratch a prompt takes fewer
-    /// instructions ([`Session::prefill`]).
+    /// A session at the start of a stream. The buffers need `plan.state_words` and
+    /// `plan.scratch_words` words (longer ones are fine) and may hold anything. With
+    /// `plan.prompt_scratch_words` of scratch a prompt takes fewer instructions
+    /// ([`Session::prefill`]).
     ///
     /// # Errors
     /// [`StepError::State`] or [`StepError::Scratch`] when a buffer is too short.
@@ -39,11 +40,13 @@ impl<'s, 'm> Session<'s, 'm> {
         Ok(session)
     }
 
-    /// Goes on where a session of the same model stopped, in buffers of the same lengths that hold what it left there and with as many
-    /// slices of its last step left ([`Slices::left`] of [`Session::pending`]). For sessions that share scratch: none has to keep its borrow.
+    /// Goes on where a session of the same model stopped, in buffers of the same lengths that hold
+    /// what it left there and with as many slices of its last step left ([`Slices::left`] of
+    /// [`Session::pending`]). For sessions that share scratch: none has to keep its borrow.
     ///
-    /// Between steps the next one needs only the state. With slices left, and for the last step's logits or a snapshot, scratch has to hold
-    /// what was there too. A state that something else could have changed is for [`Session::restore`], which checks it; here nothing does.
+    /// Between steps the next one needs only the state. With slices left, and for the last step's
+    /// logits or a snapshot, scratch has to hold what was there too. A state that something
+    /// else could have changed is for [`Session::restore`], which checks it; here nothing does.
     ///
     /// # Errors
     /// As [`Session::new`].
@@ -107,12 +110,14 @@ impl<'s, 'm> Session<'s, 'm> {
     /// Advances by one token; the result computes the logits for the next one on demand.
     ///
     /// # Errors
-    /// [`StepError::Token`] for an id outside the vocabulary, [`StepError::Input`] for a feature model.
+    /// [`StepError::Token`] for an id outside the vocabulary, [`StepError::Input`] for a feature
+    /// model.
     pub fn step(&mut self, token: u32) -> Result<Logits<'_, 'm>, StepError> {
         self.advance(Input::Token(token), &mut NoProbe)
     }
 
-    /// Advances by one feature vector, raw values with [`sla_format::ModelDesc::feature_frac`] fraction bits.
+    /// Advances by one feature vector, raw values with [`sla_format::ModelDesc::feature_frac`]
+    /// fraction bits.
     ///
     /// # Errors
     /// [`StepError::Features`] for a wrong length, [`StepError::Input`] for a language model.
@@ -138,15 +143,15 @@ impl<'s, 'm> Session<'s, 'm> {
         Ok(Slices::new(self))
     }
 
-    /// What is left of a step that has begun and whose [`Slices`] were dropped, for a task that keeps nothing but the session from one
-    /// activation to the next; nothing between steps.
+    /// What is left of a step that has begun and whose [`Slices`] were dropped, for a task that
+    /// keeps nothing but the session from one activation to the next; nothing between steps.
     pub fn pending(&mut self) -> Slices<'_, 's, 'm> {
         Slices::new(self)
     }
 
-    /// Advances over a prompt; only the last token's logits can be asked for. State and logits are those of as many
-    /// [`Session::step`]s. What only another token's logits need is left out, and with `plan.prompt_scratch_words` of
-    /// scratch a weight is loaded once for two tokens.
+    /// Advances over a prompt; only the last token's logits can be asked for. State and logits are
+    /// those of as many [`Session::step`]s. What only another token's logits need is left out,
+    /// and with `plan.prompt_scratch_words` of scratch a weight is loaded once for two tokens.
     ///
     /// # Errors
     /// As [`Session::step`], before anything is consumed; an empty prompt is [`StepError::Input`].
@@ -259,7 +264,8 @@ impl<'s, 'm> Session<'s, 'm> {
         self.slice_count() - self.done
     }
 
-    /// Runs the next slice of the step; `false` if there is none. Without `outputs` no logits can be asked for.
+    /// Runs the next slice of the step; `false` if there is none. Without `outputs` no logits can
+    /// be asked for.
     pub(crate) fn run_next<P: Probe>(&mut self, outputs: bool, probe: &mut P) -> bool {
         if self.slices_left() == 0 {
             return false;
@@ -312,8 +318,8 @@ impl<'s, 'm> Session<'s, 'm> {
         }
     }
 
-    /// The logits of the last step again. Before the first step, and after anything else has used the scratch buffer,
-    /// they mean nothing.
+    /// The logits of the last step again. Before the first step, and after anything else has used
+    /// the scratch buffer, they mean nothing.
     pub fn logits(&mut self) -> Logits<'_, 'm> {
         let ([act, ..], [work, ..]) = (&self.scratch.act, &mut self.scratch.work);
         let tile = work.get_mut(..sla_format::LOGIT_TILE).unwrap_or_default();

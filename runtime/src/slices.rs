@@ -4,10 +4,12 @@ use crate::logits::Logits;
 use crate::probe::NoProbe;
 use crate::session::Session;
 
-/// A step that has begun ([`Session::slices`]): the mixer and the MLP of each layer are a slice each.
+/// A step that has begun ([`Session::slices`]): the mixer and the MLP of each layer are a slice
+/// each.
 ///
-/// The result is that of [`Session::step`]. A step is never left half done: if this is dropped before its end, either
-/// [`Session::pending`] goes on with it, or the session's next step first runs what is left.
+/// The result is that of [`Session::step`]. A step is never left half done: if this is dropped
+/// before its end, either [`Session::pending`] goes on with it, or the session's next step first
+/// runs what is left.
 pub struct Slices<'a, 's, 'm> {
     session: &'a mut Session<'s, 'm>,
 }

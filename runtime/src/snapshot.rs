@@ -1,7 +1,8 @@
-//! A session as bytes (docs/snapshot.md): what another session of the same model, on any machine, goes on from.
+//! A session as bytes (docs/snapshot.md): what another session of the same model, on any machine,
+//! goes on from.
 //!
-//! A [`Snapshot`] is a view: its bytes are made from the session's own memory where they are asked for, so that no second
-//! buffer of the state's size is needed.
+//! A [`Snapshot`] is a view: its bytes are made from the session's own memory where they are asked
+//! for, so that no second buffer of the state's size is needed.
 
 use crate::error::SnapshotError;
 use crate::model::Model;
@@ -105,7 +106,8 @@ impl<'s, 'm> Session<'s, 'm> {
         Snapshot::new(self.model, self.state.words(), act)
     }
 
-    /// Writes the session's snapshot to the start of `out` and returns its length, [`MemoryPlan::snapshot_bytes`].
+    /// Writes the session's snapshot to the start of `out` and returns its length,
+    /// [`MemoryPlan::snapshot_bytes`].
     ///
     /// # Errors
     /// [`SnapshotError::Truncated`] when `out` is too short.
@@ -118,8 +120,9 @@ impl<'s, 'm> Session<'s, 'm> {
         Ok(snapshot.read(0, out))
     }
 
-    /// Becomes a copy of `other`, whose model must be the same. Nothing is serialised: what a draft that may be rolled
-    /// back, or one prompt with several answers, costs is a copy of the state.
+    /// Becomes a copy of `other`, whose model must be the same. Nothing is serialised: what a draft
+    /// that may be rolled back, or one prompt with several answers, costs is a copy of the
+    /// state.
     ///
     /// # Errors
     /// [`SnapshotError::Model`] when `other` runs another model; this session is then as it was.

@@ -35,7 +35,8 @@ impl LaneCount {
     }
 }
 
-/// The regions of the scratch buffer: those of one token, and of a second where there is room for it.
+/// The regions of the scratch buffer: those of one token, and of a second where there is room for
+/// it.
 pub(crate) struct Workspace<'s> {
     /// Tokens that are being processed, 1 or [`LANES`]. What follows has as many valid elements.
     pub lanes: LaneCount,

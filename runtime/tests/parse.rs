@@ -1,4 +1,5 @@
-//! `Model::parse` on files made by hand: what docs/format.md asks for holds, at each limit and one beyond it.
+//! `Model::parse` on files made by hand: what docs/format.md asks for holds, at each limit and one
+//! beyond it.
 
 #[path = "../format/tests/made/mod.rs"]
 mod made;
@@ -487,7 +488,8 @@ fn what_no_kind_has_is_refused() {
     }
 }
 
-/// A tokenizer section whose counts do not fit 32 bits, or whose number of tokens plus one does not.
+/// A tokenizer section whose counts do not fit 32 bits, or whose number of tokens plus one does
+/// not.
 #[test]
 fn a_forged_tokenizer_section_is_refused_by_its_limits() {
     let base = desc(Backbone::Gla);

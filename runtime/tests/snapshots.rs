@@ -1,5 +1,5 @@
-//! Every clause of docs/snapshot.md S1 and S2 on models made by hand, at each bound and one beyond it, and with sources that change
-//! between reads.
+//! Every clause of docs/snapshot.md S1 and S2 on models made by hand, at each bound and one beyond
+//! it, and with sources that change between reads.
 
 #[path = "../format/tests/made/mod.rs"]
 mod made;
@@ -378,7 +378,8 @@ fn each_bound_holds_and_one_beyond_it_is_refused() {
         let mut holds = |bytes: &[u8], text: &str| {
             assert_eq!(session.restore(bytes), Ok(()), "{what}: {text}");
             assert_eq!(saved(&mut session), bytes, "{what}: {text}");
-            // Whatever follows overflows nothing (the profile has the checks), and its state is one of a session.
+            // Whatever follows overflows nothing (the profile has the checks), and its state is one
+            // of a session.
             run(&mut session, 0..4);
             let after = saved(&mut session);
             assert_eq!(session.restore(&after), Ok(()), "{what}: {text}, then");
@@ -594,7 +595,8 @@ fn a_source_that_changes_between_reads_never_brings_in_what_was_not_checked() {
         } else {
             0x7fff_7fff
         };
-        // Beyond every bound, with the mask that such a state would have: with its own checksum, and with that of the good one.
+        // Beyond every bound, with the mask that such a state would have: with its own checksum,
+        // and with that of the good one.
         let forged = with_state_word(&good, &at, kind, bound);
         let mut colliding = forged.clone();
         collide(
@@ -627,7 +629,8 @@ fn a_source_that_changes_between_reads_never_brings_in_what_was_not_checked() {
                 outcomes[which] += 1;
                 run(&mut session, 0..3);
             }
-            // The good one when it changes too late to matter; unchanged when it is seen in time; reset else.
+            // The good one when it changes too late to matter; unchanged when it is seen in time;
+            // reset else.
             assert!(
                 outcomes[0] >= 1 && outcomes[2] > 4 && outcomes[3] > 0,
                 "{what}: {text}: {outcomes:?}"

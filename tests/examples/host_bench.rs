@@ -1,10 +1,12 @@
-//! Host throughput: a whole token, and the matrix kernel by size, beside the scalar kernel and beside what the compiler
-//! makes of the plain loop. All in one process and interleaved, the best of many repetitions: a busy machine slows all of
-//! them, and the shortest times are those that nobody disturbed.
+//! Host throughput: a whole token, and the matrix kernel by size, beside the scalar kernel and
+//! beside what the compiler makes of the plain loop. All in one process and interleaved, the best
+//! of many repetitions: a busy machine slows all of them, and the shortest times are those that
+//! nobody disturbed.
 //!
-//! `host_bench FILE.sla` prints one JSON object. `share` is the speed of a whole token as a part of the bare loop's over as
-//! many weight bytes in matrices of the same shapes; the ratios under `matvec` are above 1 where the kernel is faster. The
-//! bare loop is the faster of two: the plain dot product, and one that is written in lanes to suit the compiler.
+//! `host_bench FILE.sla` prints one JSON object. `share` is the speed of a whole token as a part of
+//! the bare loop's over as many weight bytes in matrices of the same shapes; the ratios under
+//! `matvec` are above 1 where the kernel is faster. The bare loop is the faster of two: the plain
+//! dot product, and one that is written in lanes to suit the compiler.
 
 use sla_converter::owned_model::OwnedModel;
 use sla_format::Role;
@@ -65,7 +67,8 @@ fn least<const N: usize>(rounds: u32, mut work: [&mut dyn FnMut(); N]) -> [f64; 
     best.map(|time| time.as_secs_f64() / f64::from(BATCH))
 }
 
-/// Seconds of a token, from its embedding to the choice of the next one, and of both bare loops over as many weights.
+/// Seconds of a token, from its embedding to the choice of the next one, and of both bare loops
+/// over as many weights.
 fn whole_token(file: &OwnedModel) -> [f64; 3] {
     let (model, mut memory) = (&file.model(), file.memory());
     let mut session = memory.session(model).unwrap_or_else(|error| fail(error));
@@ -125,8 +128,8 @@ fn shapes(model: &Model) -> Vec<(usize, usize)> {
     shapes
 }
 
-/// One size of the matrix kernel as JSON: its speed over the scalar kernel's and over both bare loops', each with
-/// requantisation.
+/// One size of the matrix kernel as JSON: its speed over the scalar kernel's and over both bare
+/// loops', each with requantisation.
 fn matrix(cols: usize, rows: usize) -> String {
     let packed: Vec<i16> = random(rows / 2 * cols);
     let (weights, multiplier) = (random::<i8>(rows * cols), vec![1 << 24; rows]);

@@ -1,4 +1,5 @@
-//! What encoding costs: `cargo run -p sla-tests --example tokenizer_cost [tokenizer.json]…` prints milliseconds for 1, 10 and 100 KB.
+//! What encoding costs: `cargo run -p sla-tests --example tokenizer_cost [tokenizer.json]…` prints
+//! milliseconds for 1, 10 and 100 KB.
 
 use std::time::Instant;
 

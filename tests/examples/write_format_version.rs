@@ -1,4 +1,5 @@
-//! Writes the file of the current format version that `tests/format_versions.rs` keeps: once for each new version.
+//! Writes the file of the current format version that `tests/format_versions.rs` keeps: once for
+//! each new version.
 
 use sla_converter::checkpoint::synth;
 use sla_reference::{Backbone, KeyGate, QueryGate, Sla};

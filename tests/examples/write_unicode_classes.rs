@@ -1,5 +1,6 @@
 //! Writes the table of character classes of `sla-tokenizer` from the tables of `regex-syntax`:
-//! `cargo run -p sla-tests --example write_unicode_classes > runtime/tokenizer/src/classes/table.rs`
+//! `cargo run -p sla-tests --example write_unicode_classes >
+//! runtime/tokenizer/src/classes/table.rs`
 
 use std::fmt::Write;
 

@@ -1,5 +1,5 @@
-//! What the fuzz targets do with their input (`cargo xtask fuzz`). The committed corpus runs through the same functions in the
-//! ordinary tests.
+//! What the fuzz targets do with their input (`cargo xtask fuzz`). The committed corpus runs
+//! through the same functions in the ordinary tests.
 
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
@@ -74,7 +74,8 @@ const MAX_WORDS: usize = 1 << 20;
 /// Weights beyond which a checkpoint is not converted.
 const MAX_WEIGHTS: usize = 1 << 14;
 
-/// `Model::parse` and steps of whatever parses, from the bytes as they are and sealed with the right length and checksum.
+/// `Model::parse` and steps of whatever parses, from the bytes as they are and sealed with the
+/// right length and checksum.
 pub fn model(data: &[u8]) {
     let mut file = Aligned16::of(data);
     run(file.bytes(), MAX_WORDS);
@@ -141,8 +142,8 @@ fn converted(checkpoint: Checkpoint) {
     }
 }
 
-/// Bytes as a snapshot of a small model with everything that a state can have: the first byte chooses the model. As they are,
-/// and with the right header and checksum.
+/// Bytes as a snapshot of a small model with everything that a state can have: the first byte
+/// chooses the model. As they are, and with the right header and checksum.
 pub fn snapshot(data: &[u8]) {
     thread_local!(static FILES: Vec<Aligned16> = small_files().iter().map(|(_, file)| Aligned16::of(file)).collect());
     let Some((&choice, bytes)) = data.split_first() else {

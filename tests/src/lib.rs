@@ -1,5 +1,5 @@
-//! What the tests that cross crates share: models made in memory, and the integer runtime set against the float
-//! reference.
+//! What the tests that cross crates share: models made in memory, and the integer runtime set
+//! against the float reference.
 
 pub mod fuzz;
 pub mod material;
@@ -159,7 +159,8 @@ impl Case {
             .collect()
     }
 
-    /// How far the integer runtime is from the float model over its own weights, and from the original.
+    /// How far the integer runtime is from the float model over its own weights, and from the
+    /// original.
     ///
     /// # Panics
     /// If a step is refused, or a logit is not finite.
@@ -191,8 +192,8 @@ impl Case {
         }
     }
 
-    /// The float model over the file's weights with every weight moved by as much as rounding its matrix's input to a
-    /// unit vector of 13 bits moves a product: 0.3·√cols·2^-13 of it.
+    /// The float model over the file's weights with every weight moved by as much as rounding its
+    /// matrix's input to a unit vector of 13 bits moves a product: 0.3·√cols·2^-13 of it.
     fn moved(&self, seed: u64) -> FloatModel {
         let mut model = self.dequantized.clone();
         let mut rng = Rng::new(seed);
@@ -206,13 +207,15 @@ impl Case {
     }
 }
 
-/// Relative RMS errors of the integer runtime's logits, and how far the float model itself moves when its weights move
-/// by what rounding activations amounts to (four draws): the conditioning of model and stream.
+/// Relative RMS errors of the integer runtime's logits, and how far the float model itself moves
+/// when its weights move by what rounding activations amounts to (four draws): the conditioning of
+/// model and stream.
 #[derive(Clone, Copy, Debug)]
 pub struct Drift {
     /// Against the float model over the dequantised weights.
     pub arithmetic: f64,
-    /// The same without the worst sixteenth of the steps: a norm of something near 0 is decided by no precision.
+    /// The same without the worst sixteenth of the steps: a norm of something near 0 is decided by
+    /// no precision.
     pub usual: f64,
     /// Against the float model.
     pub total: f64,
@@ -298,7 +301,8 @@ pub enum Stream {
 }
 
 impl Stream {
-    /// A random input for a model: uniform tokens, or noise with the mean and deviation of the training features.
+    /// A random input for a model: uniform tokens, or noise with the mean and deviation of the
+    /// training features.
     pub fn random(config: &Config, steps: usize, seed: u64) -> Self {
         let mut rng = Rng::new(seed ^ 0x57e4);
         match &config.input {

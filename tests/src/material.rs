@@ -1,11 +1,12 @@
-//! What models are tested on: committed to the repository, and in the folder beside it, which has more.
+//! What models are tested on: committed to the repository, and in the folder beside it, which has
+//! more.
 
 use std::path::{Path, PathBuf};
 
 use crate::{directories, name};
 
-/// Folders beside the workspace with models of families that the project does not read, and the words by which each is refused. A family that is added
-/// is taken off here.
+/// Folders beside the workspace with models of families that the project does not read, and the
+/// words by which each is refused. A family that is added is taken off here.
 pub const UNSUPPORTED: [(&str, &str); 14] = [
     ("checkpoints/recall-mamba2", "model_type = \"mamba2\""),
     ("goldens/delta", "model_type = \"delta_net\""),

@@ -1,5 +1,6 @@
-//! Tests that need what not every machine has: data beside the workspace, an emulator, Python, a browser. One that lacks it is shown as ignored, with
-//! the reason, and never as passed. Their files have no harness of the compiler's (`harness = false`) but [`tests!`](crate::tests!).
+//! Tests that need what not every machine has: data beside the workspace, an emulator, Python, a
+//! browser. One that lacks it is shown as ignored, with the reason, and never as passed. Their
+//! files have no harness of the compiler's (`harness = false`) but [`tests!`](crate::tests!).
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};

@@ -8,9 +8,9 @@ const PAIRS: usize = 8;
 /// Tokens before the questions.
 const CONTEXT: usize = 96;
 
-/// `n` sequences: 8 distinct keys of 1-63, each followed by a value of 64-127, stand at random even positions of 96 tokens that
-/// are noise of 128-255 otherwise; then each key once more, in random order, and its value behind it, which is what the
-/// target at the key's position asks for.
+/// `n` sequences: 8 distinct keys of 1-63, each followed by a value of 64-127, stand at random even
+/// positions of 96 tokens that are noise of 128-255 otherwise; then each key once more, in random
+/// order, and its value behind it, which is what the target at the key's position asks for.
 pub fn sequences(n: usize, seed: u64) -> Rows {
     let mut rng = Rng::new(seed);
     Rows::Tokens((0..n).map(|_| sequence(&mut rng)).collect())

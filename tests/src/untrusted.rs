@@ -1,4 +1,5 @@
-//! Any bytes as a model: whatever the parser lets through is run between sentinels. Mutation tests and fuzz targets share it.
+//! Any bytes as a model: whatever the parser lets through is run between sentinels. Mutation tests
+//! and fuzz targets share it.
 
 use sla_converter::checkpoint::synth;
 use sla_converter::tokenizer;
@@ -166,10 +167,12 @@ pub fn little(config: &Config) -> Calibration {
     }
 }
 
-/// Parses a file, which begins at a multiple of 16, and runs what is in it: steps, sampling, the self-test.
+/// Parses a file, which begins at a multiple of 16, and runs what is in it: steps, sampling, the
+/// self-test.
 ///
 /// # Panics
-/// If the runtime does what it must not: panic, write behind its buffers, give an output out of range.
+/// If the runtime does what it must not: panic, write behind its buffers, give an output out of
+/// range.
 pub fn run(file: &[u8], max_words: usize) -> Outcome {
     let Ok(model) = Model::parse(file) else {
         return Outcome::Refused;

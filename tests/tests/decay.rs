@@ -1,5 +1,6 @@
-//! What notices a damaged page of model flash (docs/realtime.md): opening the model notices every change, by its checksum; the
-//! self-test alone, as where the page decays after the model was opened, notices what the logits of its input depend on.
+//! What notices a damaged page of model flash (docs/realtime.md): opening the model notices every
+//! change, by its checksum; the self-test alone, as where the page decays after the model was
+//! opened, notices what the logits of its input depend on.
 
 use std::path::Path;
 
@@ -81,7 +82,8 @@ fn noticed(file: &[u8]) -> Noticed {
     })
 }
 
-/// Whether a page holds nothing but weights, multipliers or biases of matrices that every token reads.
+/// Whether a page holds nothing but weights, multipliers or biases of matrices that every token
+/// reads.
 fn is_read_by_every_token(file: &OwnedModel) -> impl Fn(usize) -> bool {
     let model = file.model();
     let sections =
@@ -161,8 +163,8 @@ fn a_damaged_page_is_noticed() {
             );
             assert!(all > pages / 2, "{name}: {all} of {pages} pages");
             match damage {
-                // The least bits of a multiplier, or a weight whose inputs the test leaves near zero, may change no logit: docs/realtime.md
-                // says how many.
+                // The least bits of a multiplier, or a weight whose inputs the test leaves near
+                // zero, may change no logit: docs/realtime.md says how many.
                 Damage::Bit => assert!(
                     nobody * 20 <= all * 3,
                     "{name}: {nobody} of {all} flipped bits"

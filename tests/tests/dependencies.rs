@@ -1,4 +1,5 @@
-//! The part of deny.toml that needs no network, on the locked dependencies of all workspaces: licences, sources and wildcards.
+//! The part of deny.toml that needs no network, on the locked dependencies of all workspaces:
+//! licences, sources and wildcards.
 
 use std::path::Path;
 

@@ -1,4 +1,5 @@
-//! The firmware of README.md and docs/realtime.md on an emulated Cortex-M4: the text is the host's, and the buffers are not on the stack.
+//! The firmware of README.md and docs/realtime.md on an emulated Cortex-M4: the text is the host's,
+//! and the buffers are not on the stack.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,5 +1,5 @@
-//! A file of every format version that was ever written still runs with the logits of its day, or is refused with the
-//! way out.
+//! A file of every format version that was ever written still runs with the logits of its day, or
+//! is refused with the way out.
 
 use sla_converter::owned_model::OwnedModel;
 use sla_runtime::{Checksum, Session};
@@ -12,8 +12,8 @@ fn committed(name: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
-/// `data/format-v1.sla` was written by `cargo run -p sla-tests --example write_format_version`: a random GLA model with
-/// SLA gates and convolution.
+/// `data/format-v1.sla` was written by `cargo run -p sla-tests --example write_format_version`: a
+/// random GLA model with SLA gates and convolution.
 #[test]
 fn version_1_runs_as_it_did() {
     let bytes = committed("format-v1.sla");
@@ -27,7 +27,8 @@ fn version_1_runs_as_it_did() {
     assert!(model.provenance().contains("converter=sla-converter"));
 }
 
-/// `data/snapshot-v1.slas` was written by `sla snapshot tests/data/format-v1.sla --prompt-ids 3,1,4,1,5,9,2,6`.
+/// `data/snapshot-v1.slas` was written by `sla snapshot tests/data/format-v1.sla --prompt-ids
+/// 3,1,4,1,5,9,2,6`.
 #[test]
 fn a_snapshot_of_version_1_goes_on_as_it_did() {
     let file = OwnedModel::from_bytes(&committed("format-v1.sla")).expect("version 1 is read");

@@ -1,5 +1,5 @@
-//! The committed corpus and the seeds of every fuzz target, without a fuzzer: what was once found or reached stays covered on every
-//! machine.
+//! The committed corpus and the seeds of every fuzz target, without a fuzzer: what was once found
+//! or reached stays covered on every machine.
 
 use sla_tests::fuzz::{TARGETS, corpus};
 use sla_tests::parallel;

@@ -1,4 +1,5 @@
-//! flash-linear-attention's own logits against the integer runtime, for every golden model: what all of conversion costs.
+//! flash-linear-attention's own logits against the integer runtime, for every golden model: what
+//! all of conversion costs.
 
 use std::path::PathBuf;
 

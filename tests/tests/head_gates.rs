@@ -1,5 +1,5 @@
-//! The softmax over the heads, seen through a probe: it sums to its scale, rises with its logit and reaches both ends, over
-//! all logits that its format holds.
+//! The softmax over the heads, seen through a probe: it sums to its scale, rises with its logit and
+//! reaches both ends, over all logits that its format holds.
 
 use sla_converter::checkpoint::synth::{self, Rng};
 use sla_converter::lower::exponent_above;
@@ -28,7 +28,8 @@ fn value(r: Real) -> f64 {
     f64::from(r.mantissa()) * 2f64.powi(r.exponent())
 }
 
-/// The gates that a model of `heads` heads computes from `logits[gate][layer]` (natural logarithms), and its scales.
+/// The gates that a model of `heads` heads computes from `logits[gate][layer]` (natural
+/// logarithms), and its scales.
 fn gates(logits: &[Vec<Vec<f32>>; 2], heads: usize, temperature: f64) -> Gates {
     let config = Config {
         layers: LAYERS,

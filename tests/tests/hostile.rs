@@ -1,6 +1,6 @@
-//! Models that no training would give: a state without a bound, a head that sleeps for a million tokens, weights at the
-//! ends of `f32`. The runtime owes them no accuracy where float itself gives up, but the same bits twice, logits that mean
-//! something afterwards, and no panic.
+//! Models that no training would give: a state without a bound, a head that sleeps for a million
+//! tokens, weights at the ends of `f32`. The runtime owes them no accuracy where float itself gives
+//! up, but the same bits twice, logits that mean something afterwards, and no panic.
 
 use sla_converter::checkpoint::synth;
 use sla_reference::{
@@ -23,8 +23,8 @@ fn scale(weights: &mut Weights, gain: f32) {
     matrices(weights, |m| m.data.iter_mut().for_each(|x| *x *= gain));
 }
 
-/// ‖I - β·k·kᵀ‖ reaches 127 here: the state grows without bound in float (to infinity and NaN), and in fixed point its
-/// exponent follows until r saturates.
+/// ‖I - β·k·kᵀ‖ reaches 127 here: the state grows without bound in float (to infinity and NaN), and
+/// in fixed point its exponent follows until r saturates.
 #[test]
 fn a_delta_rule_without_a_bound_does_no_harm() {
     let gates_and_gains = [
@@ -129,8 +129,8 @@ fn one_matrix_at_the_ends_of_f32_does_no_harm() {
     }
 }
 
-/// A head that writes nothing while it decays by 31 bits at each of 700,000 tokens: its exponent runs against its
-/// limit. The next write has to be as good as the first one of a stream.
+/// A head that writes nothing while it decays by 31 bits at each of 700,000 tokens: its exponent
+/// runs against its limit. The next write has to be as good as the first one of a stream.
 #[test]
 fn a_head_awakes_from_a_long_sleep() {
     let config = Config {

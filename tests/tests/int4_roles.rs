@@ -25,7 +25,8 @@ const STEERING: [Role; 6] = [
     Role::KeyHeadGate,
 ];
 
-/// 32 heads with gates over them, and for GLA a decay through `gate_rank` values: everything that steers is a group or more.
+/// 32 heads with gates over them, and for GLA a decay through `gate_rank` values: everything that
+/// steers is a group or more.
 fn config(backbone: Backbone, gate_rank: usize) -> Config {
     let sla = Sla {
         query_gate: Some(QueryGate::Output),

@@ -1,6 +1,6 @@
-//! Damaged files: whatever the parser lets through has to run without a panic and inside its buffers. Each mutation is tried
-//! as it is and with the right checksum, so that the checksum is not what saves the parser. The profile has overflow
-//! checks.
+//! Damaged files: whatever the parser lets through has to run without a panic and inside its
+//! buffers. Each mutation is tried as it is and with the right checksum, so that the checksum is
+//! not what saves the parser. The profile has overflow checks.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -80,7 +80,8 @@ fn mutate(original: &[u8], seed: u64) -> Vec<u8> {
         if bytes.len() < 8 {
             break;
         }
-        // Half of the damages go to what steers the parser: header, section table, description and tensor table.
+        // Half of the damages go to what steers the parser: header, section table, description and
+        // tensor table.
         let steering = (HEADER_BYTES + (sections + 8) * Section::BYTES + 1_000).min(bytes.len());
         let within = if rng.chance(50) {
             steering
@@ -139,7 +140,8 @@ fn mutate(original: &[u8], seed: u64) -> Vec<u8> {
     bytes
 }
 
-/// Every single flipped bit of a small file is caught by the checksum, and every truncation by the length.
+/// Every single flipped bit of a small file is caught by the checksum, and every truncation by the
+/// length.
 #[test]
 fn one_flipped_bit_or_a_missing_byte_is_always_refused() {
     let config = Config {
@@ -171,7 +173,8 @@ fn one_flipped_bit_or_a_missing_byte_is_always_refused() {
     assert!(Model::parse(longer.bytes()).is_err(), "a byte too many");
 }
 
-/// Ends of text outside the vocabulary, too many of them, or half of one are refused; what is right is read.
+/// Ends of text outside the vocabulary, too many of them, or half of one are refused; what is right
+/// is read.
 #[test]
 fn a_wrong_ends_section_is_refused() {
     let config = synth::small(Backbone::Gla);
@@ -249,7 +252,8 @@ fn a_wrong_ends_section_is_refused() {
     assert_eq!(parsed(&many(1 << 12)), Err(ParseError::Ends));
 }
 
-/// A state section of the wrong length, or with a number that no representation has, is refused by the layer's number.
+/// A state section of the wrong length, or with a number that no representation has, is refused by
+/// the layer's number.
 #[test]
 fn a_wrong_state_section_is_refused_by_name() {
     let config = Config {

@@ -1,9 +1,10 @@
-//! Random models of every option combination: the integer runtime against the float reference over the weights that the
-//! file means.
+//! Random models of every option combination: the integer runtime against the float reference over
+//! the weights that the file means.
 //!
-//! A bound on the relative error alone would say nothing: a head of width 1 turns its output into a sign, which no
-//! precision decides near 0. So each model is measured by its own conditioning ([`Drift`]): how far the float model
-//! moves when its weights move by what rounding the activations amounts to. `SLA_SHOW=40` prints more of the worst.
+//! A bound on the relative error alone would say nothing: a head of width 1 turns its output into a
+//! sign, which no precision decides near 0. So each model is measured by its own conditioning
+//! ([`Drift`]): how far the float model moves when its weights move by what rounding the
+//! activations amounts to. `SLA_SHOW=40` prints more of the worst.
 
 use sla_converter::checkpoint::synth::{self, Rng};
 use sla_format::StateKind;
@@ -119,8 +120,8 @@ fn random_models_follow_the_float_reference() {
     judge("random", models);
 }
 
-/// An int16 state has fewer bits than the arithmetic around it, so it is measured by what int8 weights cost the same model:
-/// it has to stay below them.
+/// An int16 state has fewer bits than the arithmetic around it, so it is measured by what int8
+/// weights cost the same model: it has to stay below them.
 #[test]
 fn int16_states_cost_less_than_int8_weights() {
     let models = parallel(cases(160), |i| {
@@ -198,8 +199,8 @@ fn wild(seed: u64) -> (Config, Weights) {
         let scale = rng.pick(&[1.0, 1e-3, 300.0]);
         mean.iter_mut().chain(std).for_each(|x| *x *= scale);
     }
-    // SiLU has absolute units (2^-15). What is all tails of it has few bits left, and the norms behind it show them: likely
-    // in the narrowest heads, and where a map applies it twice.
+    // SiLU has absolute units (2^-15). What is all tails of it has few bits left, and the norms
+    // behind it show them: likely in the narrowest heads, and where a map applies it twice.
     let silu = c.conv.is_some()
         || c.backbone == Backbone::GatedDeltaNet
         || c.feature_map == Some(FeatureMap::Silu);

@@ -1,4 +1,5 @@
-//! The kernels that this processor has beside the scalar ones; those of the emulated machines are compared in `cargo xtask test`.
+//! The kernels that this processor has beside the scalar ones; those of the emulated machines are
+//! compared in `cargo xtask test`.
 
 use sla_format::StateKind;
 use sla_kernels::conformance::battery;

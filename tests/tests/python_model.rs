@@ -1,5 +1,5 @@
-//! `docs/model` is the documents as a Python program, written without the Rust code; it has to give the runtime's logits
-//! bit for bit.
+//! `docs/model` is the documents as a Python program, written without the Rust code; it has to give
+//! the runtime's logits bit for bit.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -222,7 +222,8 @@ fn covering_seeds() -> Vec<u64> {
     seeds
 }
 
-/// (backbone, option) pairs that [`covering_seeds`] finds: all that [`options`] can name and a backbone can have.
+/// (backbone, option) pairs that [`covering_seeds`] finds: all that [`options`] can name and a
+/// backbone can have.
 const COVERED: usize = 67;
 
 /// What a config has, by name.

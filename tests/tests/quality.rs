@@ -1,4 +1,5 @@
-//! What int8, int4 and integer arithmetic cost on the trained models: the figures of docs/quality.md, under their bounds.
+//! What int8, int4 and integer arithmetic cost on the trained models: the figures of
+//! docs/quality.md, under their bounds.
 
 use std::path::{Path, PathBuf};
 
@@ -171,8 +172,9 @@ fn perplexity_with_an_int16_state(dirs: &[PathBuf]) {
     }
 }
 
-/// Its rounding to BF16 left frames on which the last mixer's norm is of little: int8 moves them by 7.3 % in the median clip, where it moves those of
-/// the checkpoint before the rounding by 1.8 %. Labels and last frames are as close.
+/// Its rounding to BF16 left frames on which the last mixer's norm is of little: int8 moves them by
+/// 7.3 % in the median clip, where it moves those of the checkpoint before the rounding by 1.8 %.
+/// Labels and last frames are as close.
 fn shipped_digits_keep_their_labels() {
     labels(&shipped("digits-"), 0.08);
 }

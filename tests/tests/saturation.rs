@@ -1,5 +1,5 @@
-//! Every saturation is counted where it happens, `convert` says what has no bound, and well-behaved models have none
-//! (numerics.md N1.8).
+//! Every saturation is counted where it happens, `convert` says what has no bound, and well-behaved
+//! models have none (numerics.md N1.8).
 
 use sla_converter::checkpoint::synth;
 use sla_converter::eval::{Rows, Source, TokenRow, compare, stream};
@@ -235,7 +235,8 @@ fn features_out_of_reach_are_counted() {
     assert_eq!(at, [Op::Residual]);
 }
 
-/// No bound exists where a key gate leaves the region of contraction, which loading a checkpoint warns of.
+/// No bound exists where a key gate leaves the region of contraction, which loading a checkpoint
+/// warns of.
 #[test]
 fn a_delta_rule_without_contraction_is_counted() {
     let mut config = Config {

@@ -1,5 +1,6 @@
-//! What a session promises: the same input gives the same bits, whatever the buffers held; errors change nothing; every
-//! way of looking at the logits agrees; the sampler draws what its configuration says.
+//! What a session promises: the same input gives the same bits, whatever the buffers held; errors
+//! change nothing; every way of looking at the logits agrees; the sampler draws what its
+//! configuration says.
 
 use sla_converter::checkpoint::synth;
 use sla_converter::owned_model::Memory;
@@ -288,7 +289,8 @@ fn a_step_in_slices_is_a_step() {
     );
 }
 
-/// A task that keeps nothing but the session from one activation to the next, and computes one slice or one tile in each.
+/// A task that keeps nothing but the session from one activation to the next, and computes one
+/// slice or one tile in each.
 #[test]
 fn a_step_may_be_taken_up_again_piece_by_piece() {
     for (backbone, case) in cases() {
@@ -441,7 +443,8 @@ fn an_int16_state_is_half_as_large() {
     }
 }
 
-/// The plan is exact: every word of the state but the reserved one is written in the course of a stream.
+/// The plan is exact: every word of the state but the reserved one is written in the course of a
+/// stream.
 #[test]
 fn the_whole_state_is_used() {
     for (backbone, case) in cases() {
@@ -609,7 +612,8 @@ fn what_leaves_one_candidate_is_greedy() {
     }
 }
 
-/// χ² of 200,000 draws from one set of logits against the probabilities that the configuration asks for.
+/// χ² of 200,000 draws from one set of logits against the probabilities that the configuration asks
+/// for.
 #[test]
 fn frequencies_match_the_probabilities() {
     const DRAWS: usize = 200_000;

@@ -1,5 +1,6 @@
-//! What a snapshot promises (docs/snapshot.md): a session restored from it goes on with the same bits, whatever machine wrote it;
-//! what is torn, foreign or hostile is refused before anything changes, or does no harm.
+//! What a snapshot promises (docs/snapshot.md): a session restored from it goes on with the same
+//! bits, whatever machine wrote it; what is torn, foreign or hostile is refused before anything
+//! changes, or does no harm.
 
 #[path = "../../runtime/store/tests/common/mod.rs"]
 mod flash;
@@ -30,7 +31,8 @@ fn sla(key_gate: KeyGate) -> Option<Sla> {
     })
 }
 
-/// One small model of each backbone, an odd d_k and a tied head among them, and one that reads features.
+/// One small model of each backbone, an odd d_k and a tied head among them, and one that reads
+/// features.
 fn configs() -> [Config; 4] {
     let small = |backbone| Config {
         layers: 2,
@@ -405,7 +407,8 @@ fn a_failing_reader_changes_nothing_and_a_lying_one_resets() {
                 Ok(())
             });
             if outcome.is_ok() {
-                // A lie about bytes whose true value the checksum has vouched for, where only their range is looked at.
+                // A lie about bytes whose true value the checksum has vouched for, where only their
+                // range is looked at.
                 assert!(lies && saved(&mut session) == good, "call {fail}");
                 continue;
             }
@@ -432,8 +435,9 @@ fn a_failing_reader_changes_nothing_and_a_lying_one_resets() {
     );
 }
 
-/// Damaged snapshots with the right checksum: refused, or a state from which every step runs without a panic (the profile has overflow
-/// checks) and inside its buffers, and that is a state a step can have left.
+/// Damaged snapshots with the right checksum: refused, or a state from which every step runs
+/// without a panic (the profile has overflow checks) and inside its buffers, and that is a state a
+/// step can have left.
 #[test]
 fn hostile_snapshots_are_refused_or_do_no_harm() {
     let n = std::env::var("SLA_MUTATIONS")
@@ -522,7 +526,8 @@ fn mutate(good: &[u8], seed: u64) -> Vec<u8> {
     let words = bytes.len() / 4;
     for _ in 0..1 + rng.below(3) {
         let first = SnapshotHeader::WORDS;
-        // Half of the damages go to the position, the slot, and the last layer's small fields and the activations.
+        // Half of the damages go to the position, the slot, and the last layer's small fields and
+        // the activations.
         let word = match rng.below(4) {
             0 => first + rng.below(4),
             1 => words - 2 - rng.below(60),

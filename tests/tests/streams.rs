@@ -58,7 +58,8 @@ fn no_drift_on_a_models_own_text() {
                 (fixed / float - 1.0).abs() < 2e-3,
                 "{folder}: {float} bits a byte in float, {fixed} fixed"
             );
-            // An int16 state is no exact stand-in for the weights' own run: only its drift is bounded.
+            // An int16 state is no exact stand-in for the weights' own run: only its drift is
+            // bounded.
             assert!(
                 state == StateKind::Int16 || r.over_weights() <= 1.25,
                 "{folder}: the arithmetic adds to the weights' cost: {:?}",
@@ -72,7 +73,8 @@ fn no_drift_on_a_models_own_text() {
 fn no_drift_on_synthetic_frames() {
     let r = run("digits-sla-gla", StateKind::Int32);
     assert_eq!(r.all.bits_float, None);
-    // The first ten frames are too few for a mean: the errors of weights and arithmetic add up there by chance.
+    // The first ten frames are too few for a mean: the errors of weights and arithmetic add up
+    // there by chance.
     let later = r.decades[1..]
         .iter()
         .map(|w| w.fixed.kl / w.dequantized.kl)

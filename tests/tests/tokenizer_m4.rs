@@ -1,5 +1,5 @@
-//! The tokenizer on an emulated Cortex-M4: the ids of 100,000 strings, and the text of those ids, are those of the `tokenizers`
-//! library.
+//! The tokenizer on an emulated Cortex-M4: the ids of 100,000 strings, and the text of those ids,
+//! are those of the `tokenizers` library.
 
 #[path = "../../firmware-examples/app/src/strings.rs"]
 mod strings;

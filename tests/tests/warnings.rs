@@ -1,4 +1,5 @@
-//! `sla convert` warns of every model that is far from its float model, and of nothing that costs nothing.
+//! `sla convert` warns of every model that is far from its float model, and of nothing that costs
+//! nothing.
 //!
 //! `SLA_CASES=400 cargo test -p sla-tests --test warnings far -- --nocapture` searches longer.
 
@@ -18,8 +19,8 @@ fn says(case: &Case, what: &str) -> bool {
     case.warnings.iter().any(|w| w.contains(what))
 }
 
-/// Random models of all options on fresh inputs. A model that flips a sign now and then (a norm over heads of one value gives
-/// signs) is far in some streams only; the worst one counts.
+/// Random models of all options on fresh inputs. A model that flips a sign now and then (a norm
+/// over heads of one value gives signs) is far in some streams only; the worst one counts.
 #[test]
 fn no_random_model_is_far_without_a_warning() {
     let cases =

@@ -1,4 +1,5 @@
-//! The report's table of weights against a recomputation from the file's integers, by docs/format.md and docs/numerics.md alone.
+//! The report's table of weights against a recomputation from the file's integers, by
+//! docs/format.md and docs/numerics.md alone.
 
 use std::path::Path;
 
@@ -23,8 +24,8 @@ fn wide(x: &[f32]) -> Vec<f64> {
     x.iter().map(|&x| x.into()).collect()
 }
 
-/// The checkpoint's matrix, the factors of its columns, and what else multiplies its integers on their way to a result: the
-/// real value of an input's unit, and gains.
+/// The checkpoint's matrix, the factors of its columns, and what else multiplies its integers on
+/// their way to a result: the real value of an input's unit, and gains.
 fn source<'w>(
     config: &Config,
     w: &'w Weights,
@@ -107,7 +108,8 @@ fn behind(w: &Weights, layer: usize, role: Role) -> Option<(&Matrix, Role)> {
     Some((&conv.as_ref()?.weight, role))
 }
 
-/// A channel's taps in the file, and the real value of their unit that suits the checkpoint's taps best.
+/// A channel's taps in the file, and the real value of their unit that suits the checkpoint's taps
+/// best.
 fn taps(
     model: &Model,
     layer: usize,

@@ -1,4 +1,5 @@
-//! models/zoo: every model converts, which runs its self-test, to the sizes on its card, and has a line in the table.
+//! models/zoo: every model converts, which runs its self-test, to the sizes on its card, and has a
+//! line in the table.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -117,7 +118,8 @@ fn figures(case: &Case, rows: &Rows) -> Report {
     compare(&case.float, &case.file.model(), rows, &mut |_| {}).expect("rows of the model's kind")
 }
 
-/// The committed held-out text begins as the rows do that the cards were measured on; one card has more rows.
+/// The committed held-out text begins as the rows do that the cards were measured on; one card has
+/// more rows.
 #[test]
 fn language_models_have_the_perplexity_on_their_cards() {
     let text = String::from_utf8(zoo_held_out()).expect("ASCII");

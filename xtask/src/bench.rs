@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: executed instructions of every kernel and of whole tokens on the emulated machines, beside those
-//! that docs/kernels.md records, and throughput on this machine.
+//! `cargo xtask bench`: executed instructions of every kernel and of whole tokens on the emulated
+//! machines, beside those that docs/kernels.md records, and throughput on this machine.
 
 mod figures;
 mod host;

@@ -1,4 +1,5 @@
-//! `cargo xtask boards`: builds the firmware of every board, asserts the memory map of each image, and keeps the table of docs/boards.md.
+//! `cargo xtask boards`: builds the firmware of every board, asserts the memory map of each image,
+//! and keeps the table of docs/boards.md.
 
 mod boot;
 mod chat;
@@ -109,7 +110,8 @@ fn folders() -> Vec<&'static str> {
     folders
 }
 
-/// All boards with a target here, for the tests: notes, what differs from docs/boards.md, and what is skipped.
+/// All boards with a target here, for the tests: notes, what differs from docs/boards.md, and what
+/// is skipped.
 pub fn check(note: &mut dyn FnMut(String)) -> Result<Vec<String>> {
     let model = Model::choose(None)?;
     let mut rows = Vec::new();

@@ -1,5 +1,5 @@
-//! `cargo xtask c-api`: the C library for every target, and the example in C on the host and on the emulated Cortex-M4, which also measures
-//! the stack of every function.
+//! `cargo xtask c-api`: the C library for every target, and the example in C on the host and on the
+//! emulated Cortex-M4, which also measures the stack of every function.
 
 mod stack;
 
@@ -34,7 +34,8 @@ pub struct Options {
     /// `host` or a bare-metal target, with commas or several times; all without this
     #[arg(long, value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(targets()))]
     target: Vec<String>,
-    /// Build all, run the example in C on the host and in the emulator, compare, and measure the stack that sla.h bounds
+    /// Build all, run the example in C on the host and in the emulator, compare, and measure the
+    /// stack that sla.h bounds
     #[arg(long, conflicts_with = "target")]
     check: bool,
 }
@@ -86,7 +87,8 @@ fn build(target: &str) -> Result<PathBuf> {
     if target == HOST {
         process::clean_cargo_environment(&mut command);
     }
-    // As a static library alone it is optimised as a whole, so it holds what its functions reach and nothing else.
+    // As a static library alone it is optimised as a whole, so it holds what its functions reach
+    // and nothing else.
     command.current_dir(paths::root()).args([
         "rustc",
         "--quiet",

@@ -1,4 +1,5 @@
-//! `cargo xtask costs`: the constants of `sla plan`'s cost model, fitted to instructions that are counted on the emulated machines.
+//! `cargo xtask costs`: the constants of `sla plan`'s cost model, fitted to instructions that are
+//! counted on the emulated machines.
 
 mod designs;
 mod solve;

@@ -1,5 +1,6 @@
-//! `cargo xtask fuzz`: the targets of tests/fuzz under libFuzzer, with coverage guidance, overflow checks and the address
-//! sanitizer, the mutation tests under the same sanitizer, and the device crates' tests where sizes have 32 bits.
+//! `cargo xtask fuzz`: the targets of tests/fuzz under libFuzzer, with coverage guidance, overflow
+//! checks and the address sanitizer, the mutation tests under the same sanitizer, and the device
+//! crates' tests where sizes have 32 bits.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -21,7 +22,8 @@ pub struct Options {
     /// Seconds a target
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
-    /// Replace the committed corpus by the fewest inputs, of it and of what earlier runs found, that reach everything they reach together
+    /// Replace the committed corpus by the fewest inputs, of it and of what earlier runs found,
+    /// that reach everything they reach together
     #[arg(long, conflicts_with = "mutations")]
     minimize: bool,
     /// Instead: so many random mutations of valid files, as they are and with the right checksum
@@ -123,8 +125,9 @@ pub fn command(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The tests of the device crates, random mutations and the committed corpus among them, with overflow checks on a target whose sizes have 32
-/// bits; so many mutations a file, or the tests' own number. Returns why it cannot be done here.
+/// The tests of the device crates, random mutations and the committed corpus among them, with
+/// overflow checks on a target whose sizes have 32 bits; so many mutations a file, or the tests'
+/// own number. Returns why it cannot be done here.
 pub fn narrow(mutations: Option<u64>) -> Result<Option<String>> {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         return Ok(Some("programs of 32 bits are run on x86-64 Linux".into()));

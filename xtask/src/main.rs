@@ -36,17 +36,21 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Install what is missing: Rust targets of the microcontrollers and the emulator. Safe to repeat
+    /// Install what is missing: Rust targets of the microcontrollers and the emulator. Safe to
+    /// repeat
     Setup,
     /// Convert the checkpoints of models/ into target/models/
     Models,
-    /// Convert a trained checkpoint, show what it costs and how close it is to float, and generate text
+    /// Convert a trained checkpoint, show what it costs and how close it is to float, and generate
+    /// text
     Demo(demo::Options),
-    /// Set up, then run all tests: the workspace, the device crates, the proof, the emulated machines
+    /// Set up, then run all tests: the workspace, the device crates, the proof, the emulated
+    /// machines
     Test(test::Options),
     /// Run the firmware on emulated microcontrollers and print one row per machine
     Qemu(qemu::Options),
-    /// Count the instructions of every kernel and of whole tokens, and compare them with docs/kernels.md
+    /// Count the instructions of every kernel and of whole tokens, and compare them with
+    /// docs/kernels.md
     Bench(bench::Options),
     /// Fit the cost model of `sla plan` to instructions counted on the emulated machines
     Costs(costs::Options),
@@ -54,7 +58,8 @@ enum Task {
     Proof,
     /// Print the code size per machine and backbone
     Size(size::Options),
-    /// Build the firmware of every board, check its memory map, and keep the table of docs/boards.md
+    /// Build the firmware of every board, check its memory map, and keep the table of
+    /// docs/boards.md
     Boards(boards::Options),
     /// Build the C library for every target
     CApi(c_api::Options),

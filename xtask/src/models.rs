@@ -1,5 +1,5 @@
-//! The models that the tasks run: the checkpoints of `models/` and a few random ones, converted, and which of them fits
-//! a machine.
+//! The models that the tasks run: the checkpoints of `models/` and a few random ones, converted,
+//! and which of them fits a machine.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,8 @@ use crate::paths;
 
 /// The shipped model that runs unless another is asked for.
 pub const DEFAULT: &str = "shakespeare-sla-gla";
-/// The language models whose tokens and prompts are counted: that one, and one that fits the smallest machine.
+/// The language models whose tokens and prompts are counted: that one, and one that fits the
+/// smallest machine.
 pub const MEASURED: [&str; 2] = [DEFAULT, "recall-sla-gla"];
 
 /// A model file.
@@ -165,8 +166,8 @@ pub fn shipped_variants() -> Result<Vec<Model>> {
     Ok(all)
 }
 
-/// Models with random weights, for what no shipped one has: each backbone without SLA, with int16 states, and on
-/// features with and without SLA.
+/// Models with random weights, for what no shipped one has: each backbone without SLA, with int16
+/// states, and on features with and without SLA.
 pub fn random() -> Result<Vec<Model>> {
     use sla_reference::{Backbone, Input, KeyGate, OutputGate, QueryGate, Sla};
     let gates = Sla {
@@ -228,7 +229,8 @@ pub fn random() -> Result<Vec<Model>> {
     Ok(models)
 }
 
-/// The small files of the tests, in `target/models/small/`: between them every backbone, representation and optional section.
+/// The small files of the tests, in `target/models/small/`: between them every backbone,
+/// representation and optional section.
 pub fn small() -> Result<Vec<Model>> {
     let folder = converted_folder().join("small");
     fs::create_dir_all(&folder)?;
@@ -281,7 +283,8 @@ fn converted_folder() -> PathBuf {
     paths::root().join("target/models")
 }
 
-/// The file at `path`, made from `checkpoint` unless it is newer than this program and passes its own test.
+/// The file at `path`, made from `checkpoint` unless it is newer than this program and passes its
+/// own test.
 fn converted(
     path: &Path,
     options: &ConvertOptions,

@@ -22,7 +22,8 @@ pub fn target_dir() -> PathBuf {
     }
 }
 
-/// Holds a lock across processes until it is dropped: set-up and firmware builds of two commands must not overlap.
+/// Holds a lock across processes until it is dropped: set-up and firmware builds of two commands
+/// must not overlap.
 pub fn lock(name: &str) -> Result<File> {
     let folder = target_dir();
     std::fs::create_dir_all(&folder)

@@ -1,4 +1,5 @@
-//! Running other programs: a time limit, captured output, and an environment that does not leak from one cargo into another.
+//! Running other programs: a time limit, captured output, and an environment that does not leak
+//! from one cargo into another.
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -41,7 +42,8 @@ impl Output {
     }
 }
 
-/// Runs `command` to its end, or stops it after `limit`. Fails only when the program cannot be started.
+/// Runs `command` to its end, or stops it after `limit`. Fails only when the program cannot be
+/// started.
 pub fn run(command: &mut Command, limit: Duration) -> Result<Output> {
     run_with_input(command, Vec::new(), limit)
 }
@@ -73,7 +75,8 @@ pub fn run_with_input(command: &mut Command, input: Vec<u8>, limit: Duration) ->
     })
 }
 
-/// Runs `command` without a limit, its output passed on to standard error, and reports whether it succeeded.
+/// Runs `command` without a limit, its output passed on to standard error, and reports whether it
+/// succeeded.
 pub fn run_visible(command: &mut Command) -> Result<bool> {
     let name = command.get_program().to_string_lossy().into_owned();
     let status = command
@@ -124,8 +127,9 @@ pub fn find(program: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// Removes from `command` the variables that an outer cargo sets, or a user sets for host builds, and that change what an inner cargo builds.
-/// `CARGO_HOME`, `RUSTUP_*` and the network settings stay.
+/// Removes from `command` the variables that an outer cargo sets, or a user sets for host builds,
+/// and that change what an inner cargo builds. `CARGO_HOME`, `RUSTUP_*` and the network settings
+/// stay.
 pub fn clean_cargo_environment(command: &mut Command) -> &mut Command {
     for (name, _) in std::env::vars_os() {
         let Some(name) = name.to_str() else { continue };

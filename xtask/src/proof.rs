@@ -1,10 +1,13 @@
-//! `cargo xtask proof`: nothing that a firmware calls has a panic path or an allocator, and nothing but the sampler a float.
+//! `cargo xtask proof`: nothing that a firmware calls has a panic path or an allocator, and nothing
+//! but the sampler a float.
 //!
-//! `firmware-examples/proof` links what a firmware calls and nothing else. Its panic handler calls a function that does not exist, so a
-//! panic path that the compiler could not remove is a linker error; it has no allocator; and on a target without a floating-point unit
-//! a float shows as a call of a software routine. That each of the three is caught is shown by planting it.
+//! `firmware-examples/proof` links what a firmware calls and nothing else. Its panic handler calls
+//! a function that does not exist, so a panic path that the compiler could not remove is a linker
+//! error; it has no allocator; and on a target without a floating-point unit a float shows as a
+//! call of a software routine. That each of the three is caught is shown by planting it.
 //!
-//! Floats are looked for where they show. Other targets run the same code but for the kernels' instructions of their own, which are integers'.
+//! Floats are looked for where they show. Other targets run the same code but for the kernels'
+//! instructions of their own, which are integers'.
 
 use std::fs;
 use std::path::PathBuf;
@@ -57,7 +60,8 @@ pub const PROCESSORS: [Processor; 8] = [
     Processor::of("thumbv8m.main-none-eabihf", Some("cortex-m33")),
     Processor::of("thumbv8m.main-none-eabihf", Some("cortex-m55")),
 ];
-/// What must not use a float: the token path, opening a model, snapshots, the tokenizer, the store, and the applications without a sampler.
+/// What must not use a float: the token path, opening a model, snapshots, the tokenizer, the store,
+/// and the applications without a sampler.
 const INTEGER: [&str; 7] = [
     "digits",
     "parse",
@@ -113,7 +117,8 @@ pub fn command() -> Result<()> {
     Ok(())
 }
 
-/// Proves it on every target that is there, and on the first that plants are caught. `say` gets each line at once.
+/// Proves it on every target that is there, and on the first that plants are caught. `say` gets
+/// each line at once.
 pub fn prove(mut say: impl FnMut(Line)) -> Result<()> {
     let processors = PROCESSORS
         .iter()
@@ -318,7 +323,8 @@ fn found(path: &PathBuf) -> Result<Verdict> {
     })
 }
 
-/// Whether a symbol is a routine of software floating point, by Arm's names, by GCC's, or by the Rust path of its body.
+/// Whether a symbol is a routine of software floating point, by Arm's names, by GCC's, or by the
+/// Rust path of its body.
 fn is_float(name: &str) -> bool {
     if let Some(rest) = name.strip_prefix("__aeabi_") {
         // fadd, dmul, cfcmple, i2f, ul2d, f2iz, d2f, h2f, ...

@@ -29,7 +29,8 @@ pub struct Options {
     /// m0, m3, m4, m7, m33, m55, rv32, or all; can be given several times or with commas
     #[arg(long, default_value = "all", value_delimiter = ',')]
     pub machine: Vec<String>,
-    /// Model to run [default: models/shakespeare-sla-gla]; where it does not fit, a smaller one of models/ runs
+    /// Model to run [default: models/shakespeare-sla-gla]; where it does not fit, a smaller one of
+    /// models/ runs
     #[arg(long, value_name = "FILE.sla")]
     pub model: Option<PathBuf>,
     /// Tokens to run
@@ -81,7 +82,8 @@ impl Options {
     }
 }
 
-/// Runs `cargo xtask qemu`. A machine that cannot be tried is a failure here; only the tests may skip it.
+/// Runs `cargo xtask qemu`. A machine that cannot be tried is a failure here; only the tests may
+/// skip it.
 pub fn command(options: &Options) -> Result<()> {
     if options.ledger {
         return ledger(options);
@@ -128,7 +130,8 @@ pub fn complain<T>(reports: &[Report<T>]) -> Result<()> {
     }
 }
 
-/// Builds and runs the `bench` binary of each chosen machine with the model in the image, or loaded beside it.
+/// Builds and runs the `bench` binary of each chosen machine with the model in the image, or loaded
+/// beside it.
 pub fn bench(options: &Options) -> Result<Vec<Report<Row>>> {
     let wanted = Model::choose(options.model.as_deref())?;
     let plan = |machine: &Machine| tasks(machine, "bench", &wanted, options);
@@ -247,8 +250,9 @@ pub enum Shown {
     Model(Box<Row>),
 }
 
-/// On each chosen machine the kernel battery, the cost of each kernel and of prompts, and all `models` that fit, with one build of the firmware for all of them.
-/// `seen` is told each result at once.
+/// On each chosen machine the kernel battery, the cost of each kernel and of prompts, and all
+/// `models` that fit, with one build of the firmware for all of them. `seen` is told each result at
+/// once.
 pub fn everything(
     options: &Options,
     models: &[Model],
@@ -384,7 +388,8 @@ pub fn host_text(model: &Model, prompt: &str, tokens: u32, seed: u32) -> Result<
     host::text(model, prompt.as_bytes(), tokens, seed)
 }
 
-/// The digest of `tokens` steps of the exercise on the host, by the scalar kernels and by those of this processor.
+/// The digest of `tokens` steps of the exercise on the host, by the scalar kernels and by those of
+/// this processor.
 pub fn host_digest(model: &Model, tokens: u32) -> Result<u32> {
     host::reference(model, tokens)
 }

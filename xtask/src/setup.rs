@@ -1,7 +1,8 @@
 //! `cargo xtask setup`: what the other tasks need beyond a Rust toolchain and a C linker.
 //!
-//! Every step first looks whether its result is there already, so a second call does nothing and needs no network. A step that cannot be done
-//! is reported, not fatal: the caller decides what it skips.
+//! Every step first looks whether its result is there already, so a second call does nothing and
+//! needs no network. A step that cannot be done is reported, not fatal: the caller decides what it
+//! skips.
 
 mod emulator;
 mod library;
@@ -32,9 +33,11 @@ pub const TARGETS: [&str; 8] = [
     "wasm32-unknown-unknown",
 ];
 
-/// The target of the tests under user-mode emulation, which needs a standard library, a linker and an emulator.
+/// The target of the tests under user-mode emulation, which needs a standard library, a linker and
+/// an emulator.
 pub const AARCH64: &str = "aarch64-unknown-linux-gnu";
-/// A target with 32-bit sizes whose programs run on x86-64 Linux as they are, and which the compiler's own linker links.
+/// A target with 32-bit sizes whose programs run on x86-64 Linux as they are, and which the
+/// compiler's own linker links.
 pub const NARROW: &str = "i686-unknown-linux-musl";
 /// Its linker.
 pub const AARCH64_LINKER: &str = "aarch64-linux-gnu-gcc";

@@ -1,5 +1,7 @@
-//! `cargo xtask soak`: the long versions of what the tests do: streams of a million tokens and a large conversion on the host, the feature `flash`, the C
-//! library of every target and its tests under Miri, and 10,000 tokens of every shipped model on every emulated machine, whose digest is the host's.
+//! `cargo xtask soak`: the long versions of what the tests do: streams of a million tokens and a
+//! large conversion on the host, the feature `flash`, the C library of every target and its tests
+//! under Miri, and 10,000 tokens of every shipped model on every emulated machine, whose digest is
+//! the host's.
 
 use std::process::Command;
 use std::time::Duration;

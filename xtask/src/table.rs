@@ -7,7 +7,8 @@ pub struct Table {
 }
 
 impl Table {
-    /// A table with these heads. A column whose head begins with `<` is aligned to the left, others to the right.
+    /// A table with these heads. A column whose head begins with `<` is aligned to the left, others
+    /// to the right.
     pub fn new(heads: &[&str]) -> Self {
         let is_left = heads.iter().map(|head| head.starts_with('<')).collect();
         Self {

@@ -1,5 +1,5 @@
-//! Prints the words of a recording: `cargo run --release -p sla-digits --example listen -- MODEL.sla RECORDING.wav`. WAV or FLAC, one
-//! channel of 16-bit samples at 8 kHz.
+//! Prints the words of a recording: `cargo run --release -p sla-digits --example listen --
+//! MODEL.sla RECORDING.wav`. WAV or FLAC, one channel of 16-bit samples at 8 kHz.
 
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};

@@ -4,8 +4,9 @@ use crate::frontend::Frame;
 use crate::log::{FLOOR, ln_q27};
 use crate::{BANDS, HOP, SAMPLE_RATE};
 
-/// Thresholds and times of [`Detector`] and [`Recognizer`](crate::Recognizer). Activity is the mean over the bands of how far they
-/// stand above the background, in nats (Q27): 0.23 is one decibel in all of them.
+/// Thresholds and times of [`Detector`] and [`Recognizer`](crate::Recognizer). Activity is the mean
+/// over the bands of how far they stand above the background, in nats (Q27): 0.23 is one decibel in
+/// all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Activity that begins a word.
@@ -26,7 +27,8 @@ pub struct Settings {
     pub residue: u8,
     /// Each frame moves the smoothed logits by 2^-smooth of the difference.
     pub smooth: u8,
-    /// How far the loudest band of a word has to stand above the mean of all (Q16, nats; mean over its active frames).
+    /// How far the loudest band of a word has to stand above the mean of all (Q16, nats; mean over
+    /// its active frames).
     pub contrast_q16: i32,
     /// By how much the best smoothed logit has to lead (Q16) for a label.
     pub margin_q16: i32,

@@ -2,7 +2,8 @@
 
 use crate::HOP;
 
-/// Hops of speech-like noise, silence, square waves at full scale, direct current and clicks, in turn (docs/frontend.md M6).
+/// Hops of speech-like noise, silence, square waves at full scale, direct current and clicks, in
+/// turn (docs/frontend.md M6).
 #[derive(Default)]
 pub struct Exercise {
     noise: u32,

@@ -1,4 +1,5 @@
-//! The power spectrum of 256 real values by a complex transform of 128 points (docs/frontend.md M3).
+//! The power spectrum of 256 real values by a complex transform of 128 points (docs/frontend.md
+//! M3).
 
 use crate::tables::CIRCLE_Q31;
 use sla_kernels::fixed::{mulhr, round_shr};
@@ -62,9 +63,11 @@ impl Complex {
     }
 }
 
-/// In place, decimation in frequency: `Z_k` ends at the index that is k with its 7 bits reversed (M3.2).
+/// In place, decimation in frequency: `Z_k` ends at the index that is k with its 7 bits reversed
+/// (M3.2).
 ///
-/// Needs Σ|re| + |im| < 2^30 - 2^15: every value on the way is a part of such a sum, and twice it fits 32 bits.
+/// Needs Σ|re| + |im| < 2^30 - 2^15: every value on the way is a part of such a sum, and twice it
+/// fits 32 bits.
 pub fn transform(z: &mut [Complex; POINTS]) {
     for half in [64, 32, 16, 8, 4] {
         stage(z, half);
@@ -101,7 +104,8 @@ fn stage(z: &mut [Complex; POINTS], half: usize) {
     }
 }
 
-/// P_k for k = 1…127 (M3.4) of the 256 real values that were packed into what [`transform`] made `z` of; P_0 is left alone.
+/// P_k for k = 1…127 (M3.4) of the 256 real values that were packed into what [`transform`] made
+/// `z` of; P_0 is left alone.
 pub fn powers(z: &[Complex; POINTS], powers: &mut [u64; POINTS]) {
     let at = |k: usize| {
         z.get((k as u32).reverse_bits() as usize >> 25)
@@ -162,7 +166,8 @@ mod tests {
 
     #[test]
     fn powers_are_those_of_the_definition() {
-        // The largest sum that M2 can make, as DC, alternation, square waves and noise; and small noise.
+        // The largest sum that M2 can make, as DC, alternation, square waves and noise; and small
+        // noise.
         let peak = 32_768 * 255 / 2;
         let mut noise = 1u32;
         let mut random = |bits: u32| {

@@ -15,7 +15,8 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// The bands' logarithms (M5.3): natural, Q27, between [`LOG_FLOOR_Q27`](crate::LOG_FLOOR_Q27) and 10.2.
+    /// The bands' logarithms (M5.3): natural, Q27, between [`LOG_FLOOR_Q27`](crate::LOG_FLOOR_Q27)
+    /// and 10.2.
     pub fn logs_q27(&self) -> impl Iterator<Item = i32> {
         self.bands
             .iter()

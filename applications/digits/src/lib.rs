@@ -1,14 +1,16 @@
-//! Spoken digits from an endless stream of 8 kHz samples, in fixed point and constant memory: no heap, no float, no panic.
+//! Spoken digits from an endless stream of 8 kHz samples, in fixed point and constant memory: no
+//! heap, no float, no panic.
 //!
 //! ```text
 //! samples → FrontEnd → Frame → Detector → features → Session → smoothed logits → Event
 //! ```
 //!
-//! * [`FrontEnd`] turns every [`HOP`] samples into a [`Frame`] of mel bands. Every integer of it is defined in docs/frontend.md
-//!   (`M…`), so that its features are the same on every machine.
+//! * [`FrontEnd`] turns every [`HOP`] samples into a [`Frame`] of mel bands. Every integer of it is
+//!   defined in docs/frontend.md (`M…`), so that its features are the same on every machine.
 //! * [`Detector`] follows the background, takes it off, and finds where words begin and end.
-//! * [`Recognizer`] starts the model's stream anew at each word, with the frames before its onset, and reads the label where
-//!   the word ends. It takes at most [`STEPS_PER_HOP`] model steps for a hop, whatever is heard.
+//! * [`Recognizer`] starts the model's stream anew at each word, with the frames before its onset,
+//!   and reads the label where the word ends. It takes at most [`STEPS_PER_HOP`] model steps for a
+//!   hop, whatever is heard.
 //!
 //! How well that works is in docs/applications.md.
 #![no_std]

@@ -59,8 +59,8 @@ static WEIGHTS_Q15: [u16; WEIGHTS] = {
     t
 };
 
-/// M4.3: `band_m = Σ_k w_mk·P_k`, Q49 of full scale. Below 2^64: the powers of a frame sum to less than 2^48.6 (Parseval), and a
-/// weight is at most 2^15.
+/// M4.3: `band_m = Σ_k w_mk·P_k`, Q49 of full scale. Below 2^64: the powers of a frame sum to less
+/// than 2^48.6 (Parseval), and a weight is at most 2^15.
 pub fn bands(powers: &[u64; POINTS]) -> [u64; BANDS] {
     let (mut out, mut rest) = ([0; BANDS], WEIGHTS_Q15.as_slice());
     for (band, (a, _, c)) in out.iter_mut().zip(TRIANGLES) {

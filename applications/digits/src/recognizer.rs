@@ -14,7 +14,8 @@ use crate::LOG_FLOOR_Q27;
 const LABELS: usize = 10;
 /// Frames of silence that begin a stream, as in training.
 pub const LEAD: u8 = 4;
-/// Frames that are kept: those before an onset that belong to its word, and those that the model has not read yet.
+/// Frames that are kept: those before an onset that belong to its word, and those that the model
+/// has not read yet.
 const KEPT: usize = 8;
 /// Model steps of a hop at most: one for the frame, one to catch up after an onset.
 pub const STEPS_PER_HOP: u32 = 2;
@@ -47,7 +48,8 @@ pub struct Event {
     pub best: u8,
     /// By how much that leads, Q16.
     pub margin_q16: i32,
-    /// Mean over the active frames of how far the loudest band stands above the mean of all, in nats (Q16): noise is flat.
+    /// Mean over the active frames of how far the loudest band stands above the mean of all, in
+    /// nats (Q16): noise is flat.
     pub contrast_q16: i32,
 }
 
@@ -197,7 +199,8 @@ impl<'s, 'm> Recognizer<'s, 'm> {
         self.session
     }
 
-    /// Takes in a hop of samples; the word that it ended, if it did. At most [`STEPS_PER_HOP`] model steps.
+    /// Takes in a hop of samples; the word that it ended, if it did. At most [`STEPS_PER_HOP`]
+    /// model steps.
     pub fn hop(&mut self, samples: &[i16; HOP]) -> Option<Event> {
         let mut frame = self.front(samples);
         let heard = self.listen(&mut frame);

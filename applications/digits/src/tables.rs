@@ -1,9 +1,10 @@
-//! Window and twiddle factors, computed by the compiler in f64 (basic IEEE operations only, so every host builds the same
-//! tables); nothing of it runs on a device.
+//! Window and twiddle factors, computed by the compiler in f64 (basic IEEE operations only, so
+//! every host builds the same tables); nothing of it runs on a device.
 
 use core::f64::consts::PI;
 
-/// First half of the window, M2.1: `round(2^31·(0.5 - 0.5·cos(2πn/255)))`, n = 0…127. The second half mirrors it.
+/// First half of the window, M2.1: `round(2^31·(0.5 - 0.5·cos(2πn/255)))`, n = 0…127. The second
+/// half mirrors it.
 pub static WINDOW_Q31: [i32; 128] = {
     let mut t = [0; 128];
     let mut n = 0;
@@ -20,7 +21,8 @@ pub static CIRCLE_Q31: [(i32, i32); 128] = {
     let mut k = 0;
     while k < 128 {
         let angle = 2.0 * PI * k as f64 / 256.0;
-        // cos falls from 1 to -1 over the table, sin rises and falls: both by the series around 0 or π/2.
+        // cos falls from 1 to -1 over the table, sin rises and falls: both by the series around 0
+        // or π/2.
         let sine = if k <= 64 {
             cos(PI / 2.0 - angle)
         } else {

@@ -1,5 +1,6 @@
-//! Continuous audio: what is detected, missed and heard wrongly in long recordings made of the 300 clips of the test split. The
-//! figures are those of docs/applications.md; the settings were chosen on other clips.
+//! Continuous audio: what is detected, missed and heard wrongly in long recordings made of the 300
+//! clips of the test split. The figures are those of docs/applications.md; the settings were chosen
+//! on other clips.
 
 mod common;
 
@@ -14,7 +15,8 @@ sla_tests::tests![
     a_new_background_is_learned,
 ];
 
-/// A scene and what has to come of it: right at least, wrong at most, false alarms at most, of 300 words.
+/// A scene and what has to come of it: right at least, wrong at most, false alarms at most, of 300
+/// words.
 struct Row(Background, f64, Between, [usize; 3]);
 
 const ROWS: [Row; 14] = [
@@ -107,7 +109,8 @@ fn nothing_is_heard_where_nothing_is_said() {
     }
 }
 
-/// A background that becomes 20 dB louder all at once is learned, and words are heard again in front of it.
+/// A background that becomes 20 dB louder all at once is learned, and words are heard again in
+/// front of it.
 fn a_new_background_is_learned() -> Tried {
     let mut clips = clips(Split::Tuning)?;
     clips.truncate(20);

@@ -1,5 +1,5 @@
-//! The same integers on emulated machines: the front end's features on an M0, an M4 and an RV32; the labels of cut clips and the
-//! words of a continuous recording on the M4.
+//! The same integers on emulated machines: the front end's features on an M0, an M4 and an RV32;
+//! the labels of cut clips and the words of a continuous recording on the M4.
 
 mod common;
 
@@ -28,7 +28,8 @@ sla_tests::tests![
 const CLIPS: usize = 30;
 /// Words of the recording on the M4.
 const WORDS: usize = 20;
-/// Instructions a second of audio on the M4 while a word is heard, two steps a hop: the bound of docs/applications.md.
+/// Instructions a second of audio on the M4 while a word is heard, two steps a hop: the bound of
+/// docs/applications.md.
 const M4_AT_MOST: u64 = 40_000_000;
 
 struct Machine {

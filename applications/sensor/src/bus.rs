@@ -51,7 +51,8 @@ impl<I: I2c> Bus for I2cBus<I> {
     }
 }
 
-/// A sensor on SPI (mode 0 or 3): bit 7 of the first byte is a read, bit 6 asks for the registers after it as well.
+/// A sensor on SPI (mode 0 or 3): bit 7 of the first byte is a read, bit 6 asks for the registers
+/// after it as well.
 pub struct SpiBus<S>(S);
 
 impl<S> SpiBus<S> {

@@ -27,8 +27,10 @@
 //! # }
 //! ```
 //!
-//! * Another sensor implements [`Sensor`]; one that computes its own features implements [`FeatureSource`].
-//! * A model never reads a window with a gap in it: after any trouble windows and the model's stream start anew.
+//! * Another sensor implements [`Sensor`]; one that computes its own features implements
+//!   [`FeatureSource`].
+//! * A model never reads a window with a gap in it: after any trouble windows and the model's
+//!   stream start anew.
 #![no_std]
 #![forbid(unsafe_code)]
 

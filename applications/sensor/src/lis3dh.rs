@@ -1,4 +1,5 @@
-//! STMicroelectronics' LIS3DH accelerometer (datasheet DocID17530), in its mode of 12 bits, through its FIFO of 32 samples.
+//! STMicroelectronics' LIS3DH accelerometer (datasheet DocID17530), in its mode of 12 bits, through
+//! its FIFO of 32 samples.
 
 use core::fmt;
 
@@ -141,9 +142,10 @@ impl<E: fmt::Debug> core::error::Error for DeviceError<E> {}
 
 /// The sensor.
 ///
-/// At rest its noise is 0.22 mg · √(rate / 2) (noise density of the datasheet, at ±2 g): 1.6 mg at 100 Hz, which is more than a count at ±2 g
-/// and an eighth of one at ±16 g, where a sensor that works gives one sample over and over. So
-/// [`Settings::stuck`](crate::Settings::stuck) is for ±2 g and 100 Hz or more.
+/// At rest its noise is 0.22 mg · √(rate / 2) (noise density of the datasheet, at ±2 g): 1.6 mg at
+/// 100 Hz, which is more than a count at ±2 g and an eighth of one at ±16 g, where a sensor that
+/// works gives one sample over and over. So [`Settings::stuck`](crate::Settings::stuck) is for ±2 g
+/// and 100 Hz or more.
 pub struct Lis3dh<B> {
     bus: B,
     config: Config,
@@ -225,8 +227,9 @@ impl<B: Bus> Sensor<3> for Lis3dh<B> {
         self.set(FIFO_CTRL_REG, STREAM)
     }
 
-    /// The status is read before each sample, so that a FIFO that became full while others were being worked on is seen. A sample whose
-    /// reading fails may have left the FIFO: it is not read again.
+    /// The status is read before each sample, so that a FIFO that became full while others were
+    /// being worked on is seen. A sample whose reading fails may have left the FIFO: it is not
+    /// read again.
     fn sample(&mut self) -> Result<Option<[i16; 3]>, Self::Error> {
         let status = self.register(FIFO_SRC_REG)?;
         if status & OVERRUN != 0 {

@@ -12,7 +12,8 @@ pub trait FeatureSource {
     /// Length of a vector.
     fn features(&self) -> usize;
 
-    /// Fills `out` with the next vector, raw values with `frac` fraction bits; `false` if there is none yet. Does not wait.
+    /// Fills `out` with the next vector, raw values with `frac` fraction bits; `false` if there is
+    /// none yet. Does not wait.
     ///
     /// # Errors
     /// What went wrong. The next vector does not follow on the last one.
@@ -73,7 +74,8 @@ pub struct Monitor<'s, 'm, 'b, F> {
 }
 
 impl<'s, 'm, 'b, F: FeatureSource> Monitor<'s, 'm, 'b, F> {
-    /// Reads `source` with the model of `session`, whose stream starts anew; `features` needs room for one vector.
+    /// Reads `source` with the model of `session`, whose stream starts anew; `features` needs room
+    /// for one vector.
     ///
     /// # Errors
     /// [`Unfit`]
@@ -109,7 +111,8 @@ impl<'s, 'm, 'b, F: FeatureSource> Monitor<'s, 'm, 'b, F> {
     /// The logits of the next vector, if there is one: at most one step of the model.
     ///
     /// # Errors
-    /// What is wrong with the source. The model's stream starts anew, as no training stream has a gap.
+    /// What is wrong with the source. The model's stream starts anew, as no training stream has a
+    /// gap.
     pub fn poll(&mut self) -> Result<Option<Logits<'_, 'm>>, F::Error> {
         match self.source.next(self.frac, self.features) {
             // The length is that of the model, so a step does not fail.

@@ -1,7 +1,8 @@
-//! Counts of a sensor to features of a model (docs/format.md F6.5: int32 with feature_frac fraction bits; the model takes mean and
-//! deviation off by itself).
+//! Counts of a sensor to features of a model (docs/format.md F6.5: int32 with feature_frac fraction
+//! bits; the model takes mean and deviation off by itself).
 
-/// What a count of the sensor is worth, in the unit that the model was trained in: `numerator` / `denominator`.
+/// What a count of the sensor is worth, in the unit that the model was trained in: `numerator` /
+/// `denominator`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scale {
     numerator: i32,
@@ -27,7 +28,8 @@ impl Scale {
         })
     }
 
-    /// `count` · numerator · 2^frac / denominator, rounded to the nearest, halves up, saturated. `frac` is from 0 to 30.
+    /// `count` · numerator · 2^frac / denominator, rounded to the nearest, halves up, saturated.
+    /// `frac` is from 0 to 30.
     ///
     /// |count · numerator · 2^(frac + 1)| is below 2^15 · 2^15 · 2^31 = 2^61.
     #[must_use]

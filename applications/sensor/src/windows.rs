@@ -34,12 +34,14 @@ pub trait Sensor<const AXES: usize> {
 pub struct Settings {
     /// Samples from one window to the next, at least 1.
     pub hop: u32,
-    /// Equal samples in a row that mean a stuck sensor. 0, the default, for any number: a sensor at rest that works has unequal samples only
-    /// where its noise is more than a count, which depends on its range and rate (see [`Lis3dh`](crate::Lis3dh)).
+    /// Equal samples in a row that mean a stuck sensor. 0, the default, for any number: a sensor
+    /// at rest that works has unequal samples only where its noise is more than a count, which
+    /// depends on its range and rate (see [`Lis3dh`](crate::Lis3dh)).
     pub stuck: u32,
-    /// Polls in a row without a sample that mean a silent sensor, which may have lost its registers with its power. 0 for any number. It has to
-    /// be well above the polls between two samples. The default, 10,000, is so for a loop that sleeps between polls, or polls for at
-    /// least 0.2 ms each, at 1 sample a second or more.
+    /// Polls in a row without a sample that mean a silent sensor, which may have lost its
+    /// registers with its power. 0 for any number. It has to be well above the polls between
+    /// two samples. The default, 10,000, is so for a loop that sleeps between polls, or polls for
+    /// at least 0.2 ms each, at 1 sample a second or more.
     pub patience: u32,
 }
 

@@ -102,8 +102,8 @@ impl<'m> Codec<'m> {
         true
     }
 
-    /// The ids of a text that is not empty, perhaps in `ids`; with those that begin a text, where it begins one. Control tokens
-    /// that are typed are text.
+    /// The ids of a text that is not empty, perhaps in `ids`; with those that begin a text, where
+    /// it begins one. Control tokens that are typed are text.
     #[cfg_attr(
         not(feature = "tokenizer"),
         expect(clippy::unnecessary_wraps, unused_variables, reason = "bytes are ids")
@@ -158,7 +158,8 @@ impl<'m> Codec<'m> {
     }
 }
 
-/// Bytes to characters as they come; what is not UTF-8 becomes U+FFFD, as in `String::from_utf8_lossy`.
+/// Bytes to characters as they come; what is not UTF-8 becomes U+FFFD, as in
+/// `String::from_utf8_lossy`.
 #[derive(Default)]
 struct Utf8 {
     /// The beginning of a character.
@@ -183,7 +184,8 @@ impl Utf8 {
                     self.len = 0;
                 }
                 Err(e) => {
-                    // One character at most is pending, so nothing valid stands before what is wrong.
+                    // One character at most is pending, so nothing valid stands before what is
+                    // wrong.
                     let Some(wrong) = e.error_len() else { return };
                     sink("\u{fffd}");
                     // Never more than all; said again, so that no panic is left in.

@@ -26,7 +26,8 @@ impl Decimal {
         }
     }
 
-    /// The number that `text` is: up to nine digits, perhaps with a point among them, no sign and no exponent.
+    /// The number that `text` is: up to nine digits, perhaps with a point among them, no sign and
+    /// no exponent.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (mut digits, mut count, mut places) = (0u32, 0, None);
@@ -60,7 +61,8 @@ impl Decimal {
     }
 
     fn denominator(self) -> u64 {
-        // Of at most nine places; that it is not 0 is for the compiler, which else leaves a panic in.
+        // Of at most nine places; that it is not 0 is for the compiler, which else leaves a panic
+        // in.
         10u64.pow(self.places.into()).max(1)
     }
 
@@ -70,7 +72,8 @@ impl Decimal {
         if self.digits == 0 {
             return 0.0;
         }
-        // At least 2^63 / 10^9 > 2^33, so the bit that stands for the remainder lies below all that rounding looks at.
+        // At least 2^63 / 10^9 > 2^33, so the bit that stands for the remainder lies below all that
+        // rounding looks at.
         let up = u64::from(self.digits).leading_zeros();
         let numerator = u64::from(self.digits) << up;
         let (quotient, remainder) = (

@@ -61,7 +61,8 @@ impl core::fmt::Display for LineError {
     }
 }
 
-/// What a terminal sends for keys without a character: `ESC [ … final`, or `ESC` and one or two bytes.
+/// What a terminal sends for keys without a character: `ESC [ … final`, or `ESC` and one or two
+/// bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sequence {
     None,
@@ -95,7 +96,8 @@ impl<'b> Editor<'b> {
         let control = matches!(byte, 0..=0x1f | DELETE);
         match self.sequence {
             Sequence::None => {}
-            // A control character is never part of a sequence, so that a lone ESC does not swallow the end of the line.
+            // A control character is never part of a sequence, so that a lone ESC does not swallow
+            // the end of the line.
             _ if control => self.sequence = Sequence::None,
             Sequence::Begun => {
                 self.sequence = match byte {
@@ -172,7 +174,8 @@ impl<'b> Editor<'b> {
         }
     }
 
-    /// Takes the last character off, all of its bytes. Of a line that is refused anyway nothing is shown to leave.
+    /// Takes the last character off, all of its bytes. Of a line that is refused anyway nothing is
+    /// shown to leave.
     fn erase(&mut self) -> Key {
         let line = self.line.get(..self.len).unwrap_or_default();
         let Some(first) = line.iter().rposition(|&byte| is_first(byte)) else {

@@ -71,7 +71,8 @@ impl<'s, 'm, C: Counter> Engine<'s, 'm, C> {
         !self.codec.is_bytes() && self.session.model().is_end_of_text(id)
     }
 
-    /// Text and random sequence go on from where the session is, the same way whenever it comes there.
+    /// Text and random sequence go on from where the session is, the same way whenever it comes
+    /// there.
     pub fn restart(&mut self, settings: &Settings) {
         self.reseed(settings);
         self.codec.restart(self.session.position() == 0);
@@ -82,7 +83,8 @@ impl<'s, 'm, C: Counter> Engine<'s, 'm, C> {
         self.sampler = Sampler::new(settings.sampler());
     }
 
-    /// Takes in ids that were typed: no more than [`CHUNK`](crate::codec::CHUNK), as [`Counter::now`] has it.
+    /// Takes in ids that were typed: no more than [`CHUNK`](crate::codec::CHUNK), as
+    /// [`Counter::now`] has it.
     pub fn read(&mut self, ids: &[u32]) -> Result<(), StepError> {
         let start = self.counter.now();
         self.session.prefill(ids)?;

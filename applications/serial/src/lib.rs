@@ -1,5 +1,5 @@
-//! Text over a serial line: a line in, generated text out, token by token, on anything that implements `embedded_io`'s traits. No
-//! heap, no float arithmetic of its own.
+//! Text over a serial line: a line in, generated text out, token by token, on anything that
+//! implements `embedded_io`'s traits. No heap, no float arithmetic of its own.
 //!
 //! ```
 //! # use sla_serial::{Counter, Parts, RamStore, Settings, Shell, Unfit};

@@ -29,7 +29,8 @@ pub struct Parts<'b, U, S, C> {
     pub counter: C,
     /// Room for a line: the longest, in bytes.
     pub line: &'b mut [u8],
-    /// Room for the ids of a line: [`sla_runtime::encode_words`] of its length is always enough; none for models of bytes.
+    /// Room for the ids of a line: [`sla_runtime::encode_words`] of its length is always enough;
+    /// none for models of bytes.
     pub ids: &'b mut [u32],
     /// Length of the model's file, for the ledger.
     pub file_bytes: usize,
@@ -85,7 +86,8 @@ impl<'s, 'm, 'b, U: Read + ReadReady + Write, S: Store, C: Counter> Shell<'s, 'm
         })
     }
 
-    /// Serves the line for ever. It can be called again after a failure: the session is still there, and so are the settings.
+    /// Serves the line for ever. It can be called again after a failure: the session is still
+    /// there, and so are the settings.
     ///
     /// # Errors
     /// [`Failure`]: the line does not work.
@@ -268,7 +270,8 @@ fn answer<U: Read + ReadReady + Write, C: Counter>(
     terminal.settle()
 }
 
-/// The loop over tokens. An interrupt ends it between two of them, with everything that was shown also read.
+/// The loop over tokens. An interrupt ends it between two of them, with everything that was shown
+/// also read.
 fn generate<U: Read + ReadReady + Write, C: Counter>(
     engine: &mut Engine<C>,
     terminal: &mut Terminal<U>,

@@ -17,7 +17,8 @@ pub trait Store {
     /// Keeps `snapshot` in place of what was kept.
     ///
     /// # Errors
-    /// Those of the medium. What [`Store::bytes`] and [`Store::read`] then give is whole, or nothing.
+    /// Those of the medium. What [`Store::bytes`] and [`Store::read`] then give is whole, or
+    /// nothing.
     fn write(&mut self, snapshot: &Snapshot) -> Result<(), Self::Error>;
 
     /// Fills `out` with the kept bytes from `at` on.
@@ -53,7 +54,8 @@ pub struct RamStore<'b> {
 }
 
 impl<'b> RamStore<'b> {
-    /// An empty slot: `slot` needs [`MemoryPlan::snapshot_bytes`](sla_runtime::MemoryPlan::snapshot_bytes) bytes.
+    /// An empty slot: `slot` needs
+    /// [`MemoryPlan::snapshot_bytes`](sla_runtime::MemoryPlan::snapshot_bytes) bytes.
     #[must_use]
     pub fn new(slot: &'b mut [u8]) -> Self {
         Self { slot, bytes: None }

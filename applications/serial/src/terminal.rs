@@ -1,4 +1,5 @@
-//! The serial line as a terminal: what is written to it and read from it, and what becomes of its errors.
+//! The serial line as a terminal: what is written to it and read from it, and what becomes of its
+//! errors.
 
 use core::fmt;
 
@@ -44,7 +45,8 @@ impl<U: Read + ReadReady + Write> Terminal<U> {
         self.uart
     }
 
-    /// Writes bytes as they are. After an error nothing more is written, until [`Terminal::settle`] tells of it.
+    /// Writes bytes as they are. After an error nothing more is written, until [`Terminal::settle`]
+    /// tells of it.
     pub fn bytes(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
         while !rest.is_empty() && self.failure.is_none() {
@@ -56,8 +58,8 @@ impl<U: Read + ReadReady + Write> Terminal<U> {
         }
     }
 
-    /// Writes text: a line break as a terminal wants it, and other control characters as pictures of them, so that no text can
-    /// steer the terminal.
+    /// Writes text: a line break as a terminal wants it, and other control characters as pictures
+    /// of them, so that no text can steer the terminal.
     pub fn text(&mut self, text: &str) {
         let mut rest = text;
         while let Some(at) = rest.find(|c: char| c.is_control() && c != '\t') {
@@ -95,7 +97,8 @@ impl<U: Read + ReadReady + Write> Terminal<U> {
     /// Waits for a byte.
     ///
     /// # Errors
-    /// [`Failure::Closed`], and [`Failure::Read`] after [`READ_ERRORS`] errors without a byte between.
+    /// [`Failure::Closed`], and [`Failure::Read`] after [`READ_ERRORS`] errors without a byte
+    /// between.
     pub fn receive(&mut self) -> Result<Received, Failure<U::Error>> {
         let mut byte = [0];
         let after_return = core::mem::take(&mut self.after_return);

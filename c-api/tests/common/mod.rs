@@ -1,6 +1,7 @@
 //! Memory as C has it, and the models that the tests run.
 //!
-//! Every pointer into a piece of memory is made from one, as C's are: nothing here borrows what the library has been given.
+//! Every pointer into a piece of memory is made from one, as C's are: nothing here borrows what the
+//! library has been given.
 
 #![allow(dead_code, reason = "each test uses some of it")]
 
@@ -84,7 +85,8 @@ impl<T> Drop for C<T> {
     }
 }
 
-/// The small files, by the names of files. They are converted here, or read from the folder `SLA_SMALL_FILES`: an interpreter converts too slowly.
+/// The small files, by the names of files. They are converted here, or read from the folder
+/// `SLA_SMALL_FILES`: an interpreter converts too slowly.
 pub fn files() -> Vec<(String, Aligned16)> {
     let Some(folder) = std::env::var_os("SLA_SMALL_FILES") else {
         return small_files()

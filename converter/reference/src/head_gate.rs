@@ -6,8 +6,8 @@ use crate::scratch::Scratch;
 use crate::tap::{Op, Tap};
 use crate::weights::LayerWeights;
 
-/// Fills `s.gq` and `s.gk` (each `[heads]`) from the normed input: `g = scale · softmax((W·a + bias) / temperature)`.
-/// A gate that the config lacks keeps the ones it was created with.
+/// Fills `s.gq` and `s.gk` (each `[heads]`) from the normed input: `g = scale · softmax((W·a +
+/// bias) / temperature)`. A gate that the config lacks keeps the ones it was created with.
 pub(crate) fn step<T: Tap>(
     sla: &Sla,
     layer: usize,
@@ -53,7 +53,8 @@ pub(crate) fn on_beta(sla: Option<&Sla>) -> bool {
     sla.is_some_and(|s| s.key_gate == Some(KeyGate::Beta))
 }
 
-/// Multiplies head h of `x` (`[heads · d]`) by `gate[h / group]`; `group` is the number of heads of `x` per gate.
+/// Multiplies head h of `x` (`[heads · d]`) by `gate[h / group]`; `group` is the number of heads of
+/// `x` per gate.
 pub(crate) fn apply(gate: &[f64], group: usize, d: usize, x: &mut [f64]) {
     for (h, head) in x.chunks_exact_mut(d).enumerate() {
         head.iter_mut().for_each(|v| *v *= gate[h / group]);

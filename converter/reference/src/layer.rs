@@ -12,7 +12,8 @@ use crate::state::LayerState;
 use crate::tap::{Op, Tap};
 use crate::weights::LayerWeights;
 
-/// One layer over one stream: what [`crate::Session`] does between [`Op::LayerIn`] and [`Op::Residual`].
+/// One layer over one stream: what [`crate::Session`] does between [`Op::LayerIn`] and
+/// [`Op::Residual`].
 #[derive(Clone, Debug)]
 pub struct LayerSession<'m> {
     config: &'m Config,

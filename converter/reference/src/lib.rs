@@ -1,9 +1,10 @@
 //! Float reference of Softmax Linear Attention (SLA) on RetNet, GLA and Gated DeltaNet.
 //!
-//! A [`Model`] is a [`Config`] and its [`Weights`]; a [`Session`] advances it one token (or one feature frame) at a time in
-//! recurrent form. Weights are `f32`, every intermediate is `f64`, sums run in a fixed order and transcendental functions
-//! come from `libm`, so results are the same on every machine. The formulas are those
-//! of `checkpoints.md` (fla 0.6.0) with the head gates of `sla.md` on top. The crate knows nothing of the integer runtime.
+//! A [`Model`] is a [`Config`] and its [`Weights`]; a [`Session`] advances it one token (or one
+//! feature frame) at a time in recurrent form. Weights are `f32`, every intermediate is `f64`, sums
+//! run in a fixed order and transcendental functions come from `libm`, so results are the same on
+//! every machine. The formulas are those of `checkpoints.md` (fla 0.6.0) with the head gates of
+//! `sla.md` on top. The crate knows nothing of the integer runtime.
 //!
 //! ```
 //! use sla_reference::{Backbone, Config, Input, Model, OutputGate, Session, Weights};

@@ -4,7 +4,8 @@ use crate::weights::Matrix;
 
 const LANES: usize = 8;
 
-/// `Σ w[i] · x[i]` over eight interleaved partial sums, combined pairwise; the order does not depend on the machine.
+/// `Σ w[i] · x[i]` over eight interleaved partial sums, combined pairwise; the order does not
+/// depend on the machine.
 pub(crate) fn dot(w: &[f32], x: &[f64]) -> f64 {
     debug_assert_eq!(w.len(), x.len());
     let (w_chunks, w_tail) = w.as_chunks::<LANES>();

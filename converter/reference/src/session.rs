@@ -109,7 +109,8 @@ impl<'m> Session<'m> {
         self.position
     }
 
-    /// Elements (`f64`) carried from step to step: matrix states and convolution histories of all layers. Constant.
+    /// Elements (`f64`) carried from step to step: matrix states and convolution histories of all
+    /// layers. Constant.
     pub fn state_len(&self) -> usize {
         state_len(&self.model.config)
     }
@@ -180,8 +181,8 @@ impl Model {
         Ok(())
     }
 
-    /// The residual stream of a raw feature vector, `[hidden]`: its projection. `standard` receives the standardised
-    /// features, `[size]`.
+    /// The residual stream of a raw feature vector, `[hidden]`: its projection. `standard` receives
+    /// the standardised features, `[size]`.
     ///
     /// # Errors
     /// [`StepError::Length`], [`StepError::NotFinite`] or [`StepError::NeedsTokens`].

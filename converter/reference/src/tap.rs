@@ -14,15 +14,18 @@ pub enum Op {
     KProj,
     /// `[v_heads · d_v]` `v_proj · a`.
     VProj,
-    /// `[heads · d_k]` q as it reads the state: after convolution, feature map, rotary, L2 norm and query gate; before `d_k^-0.5`.
+    /// `[heads · d_k]` q as it reads the state: after convolution, feature map, rotary, L2 norm and
+    /// query gate; before `d_k^-0.5`.
     Q,
-    /// `[heads · d_k]` k as it enters the state: as `Q`, with the key gate, expanded to query heads (RetNet, GLA).
+    /// `[heads · d_k]` k as it enters the state: as `Q`, with the key gate, expanded to query heads
+    /// (RetNet, GLA).
     K,
     /// `[v_heads · d_v]` v as it enters the state, after the convolution.
     V,
     /// GLA `[kv_heads · d_k]`: z; Gated DeltaNet `[value_heads]`: `a_proj · a + dt_bias`.
     DecayLogit,
-    /// The factor of the old state. RetNet `[heads]`, GLA `[kv_heads · d_k]`, Gated DeltaNet `[value_heads]`.
+    /// The factor of the old state. RetNet `[heads]`, GLA `[kv_heads · d_k]`, Gated DeltaNet
+    /// `[value_heads]`.
     Decay,
     /// Gated DeltaNet `[value_heads]` β, with `allow_neg_eigval` and a key gate on "beta" applied.
     Beta,
@@ -42,7 +45,8 @@ pub enum Op {
     Read,
     /// `[value_heads · d_v]` `g_proj · a`, before its activation.
     OutputGate,
-    /// `[value_heads · d_v]` y: after RMS with its weight, output gate and query gate; the input of `o_proj`.
+    /// `[value_heads · d_v]` y: after RMS with its weight, output gate and query gate; the input of
+    /// `o_proj`.
     MixerNorm,
     /// `[hidden]` the output of `o_proj`.
     MixerOut,

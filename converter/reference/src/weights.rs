@@ -161,7 +161,8 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// Every tensor that `config` requires, all zeros; a feature input gets a head with bias (a classifier).
+    /// Every tensor that `config` requires, all zeros; a feature input gets a head with bias (a
+    /// classifier).
     ///
     /// # Panics
     /// If `config` is so large that memory runs out.
@@ -194,7 +195,8 @@ impl Weights {
 }
 
 impl LayerWeights {
-    /// Every tensor of a layer that `config` requires, all zeros; output norm present, convolutions without bias.
+    /// Every tensor of a layer that `config` requires, all zeros; output norm present, convolutions
+    /// without bias.
     pub fn zeros(config: &Config) -> Self {
         let h = config.hidden;
         let matrix = |when: bool, rows, cols| when.then(|| Matrix::zeros(rows, cols));

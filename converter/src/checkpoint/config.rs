@@ -1,11 +1,13 @@
-//! `config.json` to sizes and options, with fla's defaults; sizes that only the tensors know stay open in [`Plan`].
+//! `config.json` to sizes and options, with fla's defaults; sizes that only the tensors know stay
+//! open in [`Plan`].
 
 use sla_reference::{Backbone, FeatureMap, KeyGate, OutputGate, QueryGate, Sla};
 
 use super::CheckpointError;
 use super::json::{Keys, MAX_SIZE};
 
-/// What the config says. Vocabulary, MLP width (unless given), gate rank and convolution width come from the tensors.
+/// What the config says. Vocabulary, MLP width (unless given), gate rank and convolution width come
+/// from the tensors.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     pub(super) model_type: String,
@@ -648,7 +650,8 @@ fn id2label(keys: &Keys) -> Result<Vec<String>, CheckpointError> {
 /// What a key that names tokens may hold.
 pub(super) const TOKEN_IDS: &str = "must be a token id, a list of token ids, or null";
 
-/// Token ids: one, those of a list, or none for null; `None` for anything else. Whether they are in the vocabulary is checked later.
+/// Token ids: one, those of a list, or none for null; `None` for anything else. Whether they are in
+/// the vocabulary is checked later.
 pub(super) fn token_ids(value: Option<&serde_json::Value>) -> Option<Vec<i128>> {
     use serde_json::Value;
     let id = |v: &Value| {
@@ -679,7 +682,8 @@ fn first_id(
     Ok(ids.first().copied())
 }
 
-/// A line for each key that is unknown, that this family does not read, or that asks for what fla never does.
+/// A line for each key that is unknown, that this family does not read, or that asks for what fla
+/// never does.
 fn warn_keys(keys: &Keys, plan: &Plan, warnings: &mut Vec<String>) -> Result<(), CheckpointError> {
     let families = [Backbone::RetNet, Backbone::Gla, Backbone::GatedDeltaNet];
     for name in keys.names() {

@@ -11,7 +11,8 @@ use crate::files;
 const KEY: &str = "eos_token_id";
 const GENERATION: &str = "generation_config.json";
 
-/// The ids of config.json, then those of generation_config.json that are not among them, as far as the vocabulary has them.
+/// The ids of config.json, then those of generation_config.json that are not among them, as far as
+/// the vocabulary has them.
 pub(super) fn read(
     dir: &Path,
     of_config: Vec<i128>,

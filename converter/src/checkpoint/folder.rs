@@ -17,7 +17,8 @@ pub(super) enum Weights {
     Shards,
 }
 
-/// Finds the weights: `model.safetensors`, else what its index names, else the only safetensors file there.
+/// Finds the weights: `model.safetensors`, else what its index names, else the only safetensors
+/// file there.
 pub(super) fn weights(dir: &Path, warnings: &mut Vec<String>) -> Result<Weights, CheckpointError> {
     let is_there = |name: &str| files::is_named(&dir.join(name));
     if is_there(ADAPTER) {
@@ -74,7 +75,8 @@ fn names(dir: &Path) -> Vec<String> {
     names
 }
 
-/// Files that may hold a model's weights: neither those of an adapter or a trainer, nor evaluation data, nor hidden files.
+/// Files that may hold a model's weights: neither those of an adapter or a trainer, nor evaluation
+/// data, nor hidden files.
 fn candidates(names: &[String]) -> Vec<&str> {
     // What macOS puts beside a file begins with a dot.
     let other = |name: &str| {

@@ -25,7 +25,8 @@ pub(super) fn check(plan: &Plan, tensors: &Tensors) -> Result<(), CheckpointErro
     Ok(())
 }
 
-/// Takes every tensor of the model out of `tensors`, which [`check`] has seen, and refuses what is left.
+/// Takes every tensor of the model out of `tensors`, which [`check`] has seen, and refuses what is
+/// left.
 pub(super) fn assemble(
     plan: Plan,
     tied_head: bool,
@@ -74,7 +75,8 @@ pub(super) fn assemble(
     ))
 }
 
-/// There must be `num_hidden_layers` distinct layer indices; a gap among them shows as a missing tensor.
+/// There must be `num_hidden_layers` distinct layer indices; a gap among them shows as a missing
+/// tensor.
 fn check_layers(plan: &Plan, tensors: &Tensors) -> Result<(), CheckpointError> {
     let found = tensors.layer_indices().len();
     if found == plan.layers {
@@ -116,7 +118,8 @@ fn base_config(plan: &Plan) -> Config {
     }
 }
 
-/// A size that layer 0's tensor gives: dimension `dim` of `name`, whose rank must be that of `pattern`.
+/// A size that layer 0's tensor gives: dimension `dim` of `name`, whose rank must be that of
+/// `pattern`.
 fn size_of(
     tensors: &Tensors,
     name: &str,
@@ -237,7 +240,8 @@ fn input(
     ))
 }
 
-/// Whether the embedding is the head. A language model with neither a head nor a word about it is a base model.
+/// Whether the embedding is the head. A language model with neither a head nor a word about it is a
+/// base model.
 fn check_head(
     plan: &Plan,
     tied_head: bool,

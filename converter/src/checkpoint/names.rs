@@ -1,6 +1,8 @@
-//! Names of tensors: what training frameworks put around them, and names that tell of another kind of file.
+//! Names of tensors: what training frameworks put around them, and names that tell of another kind
+//! of file.
 
-/// Parts that wrappers put anywhere into a name: `torch.compile`, FSDP, activation checkpointing, DataParallel and DDP.
+/// Parts that wrappers put anywhere into a name: `torch.compile`, FSDP, activation checkpointing,
+/// DataParallel and DDP.
 const WRAPPERS: [&str; 4] = [
     "_orig_mod",
     "_fsdp_wrapped_module",

@@ -23,7 +23,8 @@ impl Purpose {
         }
     }
 
-    /// About the bytes that it takes, as measured: for so many weights, a widest matrix input, and a state of so many elements.
+    /// About the bytes that it takes, as measured: for so many weights, a widest matrix input, and
+    /// a state of so many elements.
     pub(super) fn bytes(self, weights: u64, widest: u64, state: u64) -> u64 {
         const PROCESS: u64 = 16 << 20;
         let sessions = match self {

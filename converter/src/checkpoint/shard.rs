@@ -1,6 +1,7 @@
 //! One safetensors file: its header in memory, its tensors read when they are asked for.
 //!
-//! Nothing is mapped: a file that another process cuts or rewrites meanwhile is an error, not a signal.
+//! Nothing is mapped: a file that another process cuts or rewrites meanwhile is an error, not a
+//! signal.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};

@@ -1,8 +1,10 @@
-//! Random-weight checkpoints of any option combination, written as fla would write them; for tests and fuzzing only.
+//! Random-weight checkpoints of any option combination, written as fla would write them; for tests
+//! and fuzzing only.
 //!
-//! [`case`] draws a config and a file layout from a seed, [`weights`] draws tensors for a config, [`write`] saves them and
-//! returns the weights as stored, so that `load(dir)` must give exactly those back. [`config_json`], [`tensors`] and
-//! [`write_parts`] are the steps of [`write`], for tests that damage something in between.
+//! [`case`] draws a config and a file layout from a seed, [`weights`] draws tensors for a config,
+//! [`write`] saves them and returns the weights as stored, so that `load(dir)` must give exactly
+//! those back. [`config_json`], [`tensors`] and [`write_parts`] are the steps of [`write`], for
+//! tests that damage something in between.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -48,7 +50,8 @@ impl Rng {
         (self.next_u64() >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    /// Nearly normal: mean 0, variance 1, |x| ≤ 6; additions only, so it is the same on every machine.
+    /// Nearly normal: mean 0, variance 1, |x| ≤ 6; additions only, so it is the same on every
+    /// machine.
     pub fn normal(&mut self) -> f64 {
         (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
     }
@@ -165,7 +168,8 @@ pub fn small(backbone: Backbone) -> Config {
     }
 }
 
-/// A random config and layout; over seeds, every option of the three families occurs with every other.
+/// A random config and layout; over seeds, every option of the three families occurs with every
+/// other.
 pub fn case(seed: u64) -> (Config, Layout) {
     let rng = &mut Rng::new(seed);
     let backbone = rng.pick(&[Backbone::RetNet, Backbone::Gla, Backbone::GatedDeltaNet]);
@@ -284,7 +288,8 @@ fn sla(rng: &mut Rng, gdn: bool, heads: usize) -> Sla {
     }
 }
 
-/// Random weights for `config` that keep activations near 1; output norms and, now and then, convolution biases included.
+/// Random weights for `config` that keep activations near 1; output norms and, now and then,
+/// convolution biases included.
 pub fn weights(config: &Config, seed: u64) -> Weights {
     let rng = &mut Rng::new(seed ^ 0x0077_e167);
     let mut w = Weights::zeros(config);
@@ -731,7 +736,8 @@ fn file_name(name: &str, c: &Config, layout: &Layout) -> String {
     }
 }
 
-/// Copies rounded values back; the inverse of [`tensors`] up to fusing, which keeps gate and up in one list.
+/// Copies rounded values back; the inverse of [`tensors`] up to fusing, which keeps gate and up in
+/// one list.
 fn adopt(w: &mut Weights, list: &[Tensor]) {
     let strip = |n: &str| {
         let n = n.strip_prefix("model.").unwrap_or(n);

@@ -21,7 +21,8 @@ struct Entry {
     range: (usize, usize),
 }
 
-/// All tensors by their name within the model ([`names::bare`]). A read takes the tensor out, so what is left is unknown.
+/// All tensors by their name within the model ([`names::bare`]). A read takes the tensor out, so
+/// what is left is unknown.
 pub(super) struct Tensors {
     shards: Vec<Shard>,
     entries: BTreeMap<String, Entry>,
@@ -151,7 +152,8 @@ impl Tensors {
         self.entries.keys().filter_map(index).collect()
     }
 
-    /// Refuses a file without layers whose tensors have names of another model, or something unknown in front of their names.
+    /// Refuses a file without layers whose tensors have names of another model, or something
+    /// unknown in front of their names.
     pub(super) fn check_names(&self) -> Result<(), CheckpointError> {
         let strangers = self
             .entries

@@ -9,7 +9,8 @@ use sla_converter::{files, image, names};
 
 use super::failure::{Failure, Outcome, fail};
 
-/// A number in decimal or, after 0x, in hexadecimal digits, with underscores as one likes; else what it should be.
+/// A number in decimal or, after 0x, in hexadecimal digits, with underscores as one likes; else
+/// what it should be.
 fn number(text: &str, rule: &str) -> Result<u64, String> {
     let plain = text.replace('_', "");
     let is_hex = !plain.is_empty() && plain.chars().all(|c| c.is_ascii_hexdigit());

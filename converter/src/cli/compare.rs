@@ -27,10 +27,12 @@ pub(super) struct Options {
     /// The checkpoint that both were converted from
     #[arg(long, value_name = "DIR")]
     checkpoint: PathBuf,
-    /// Input: input_ids (with targets), or features.N (with labels). Default: eval.safetensors of the checkpoint
+    /// Input: input_ids (with targets), or features.N (with labels). Default: eval.safetensors of
+    /// the checkpoint
     #[arg(long, value_name = "X.safetensors", conflicts_with = "text")]
     tokens: Option<PathBuf>,
-    /// Text for byte-level models and files with a tokenizer, cut into rows of 1,024 tokens that each start from a fresh state; - for stdin
+    /// Text for byte-level models and files with a tokenizer, cut into rows of 1,024 tokens that
+    /// each start from a fresh state; - for stdin
     #[arg(long, value_name = "FILE")]
     text: Option<PathBuf>,
     /// Print JSON, and nothing else, on stdout

@@ -29,29 +29,34 @@ pub(super) struct Options {
     /// File to write; - for stdout
     #[arg(short, long, value_name = "FILE.sla")]
     output: PathBuf,
-    /// Data to measure activation ranges and drift on: a text (byte-level models and tokenizers; - for stdin) or a .safetensors file with
-    /// input_ids, features or features.N. Default: the model's own samples; synthetic frames for feature models
+    /// Data to measure activation ranges and drift on: a text (byte-level models and tokenizers; -
+    /// for stdin) or a .safetensors file with input_ids, features or features.N. Default: the
+    /// model's own samples; synthetic frames for feature models
     #[arg(long, value_name = "FILE")]
     calibration: Option<PathBuf>,
-    /// Representation of the recurrent state: int32, or int16 for half the memory; one for all layers, or one a layer,
-    /// separated by commas
+    /// Representation of the recurrent state: int32, or int16 for half the memory; one for all
+    /// layers, or one a layer, separated by commas
     #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = state_kind, default_value = "int32")]
     state: Vec<StateKind>,
-    /// Bits of the matrices within layers: int8, int4 (groups of 32, rounded by what the model does on calibration data),
-    /// or mixed: either of them, as a budget allows and their effect on the output demands
+    /// Bits of the matrices within layers: int8, int4 (groups of 32, rounded by what the model
+    /// does on calibration data), or mixed: either of them, as a budget allows and their
+    /// effect on the output demands
     #[arg(long, value_enum, default_value_t = Weights::Int8)]
     weights: Weights,
-    /// Size of the file for --weights mixed: bytes, or with a point a share of the int8 file's size (0.6)
+    /// Size of the file for --weights mixed: bytes, or with a point a share of the int8 file's
+    /// size (0.6)
     #[arg(long, value_name = "BYTES|RATIO", value_parser = budget, required_if_eq("weights", "mixed"))]
     budget: Option<Budget>,
     /// Bits of embedding and head where --weights is int4 or mixed
     #[arg(long, value_enum, default_value_t = Head::Int8)]
     head: Head,
-    /// Take the embedding as the head of a checkpoint without lm_head.weight, as if tie_word_embeddings were true. A base model
-    /// (GLAModel and its like) was saved without the head that it was trained with: its outputs are noise all the same
+    /// Take the embedding as the head of a checkpoint without lm_head.weight, as if
+    /// tie_word_embeddings were true. A base model (GLAModel and its like) was saved without
+    /// the head that it was trained with: its outputs are noise all the same
     #[arg(long)]
     tied_head: bool,
-    /// Convert without the tokenizer that tokenizer.json describes: the file then reads and writes token ids
+    /// Convert without the tokenizer that tokenizer.json describes: the file then reads and writes
+    /// token ids
     #[arg(long)]
     no_tokenizer: bool,
 }

@@ -34,14 +34,16 @@ pub(super) struct Options {
     /// The checkpoint that it was converted from
     #[arg(long, value_name = "DIR")]
     checkpoint: PathBuf,
-    /// Input: input_ids (with targets), or features.N (with labels). Default: eval.safetensors of the checkpoint; with
-    /// --stream the float model's own samples, or synthetic frames
+    /// Input: input_ids (with targets), or features.N (with labels). Default: eval.safetensors of
+    /// the checkpoint; with --stream the float model's own samples, or synthetic frames
     #[arg(long, value_name = "X.safetensors", conflicts_with = "text")]
     tokens: Option<PathBuf>,
-    /// Text for byte-level models and files with a tokenizer, cut into rows of 1,024 tokens that each start from a fresh state; - for stdin
+    /// Text for byte-level models and files with a tokenizer, cut into rows of 1,024 tokens that
+    /// each start from a fresh state; - for stdin
     #[arg(long, value_name = "FILE")]
     text: Option<PathBuf>,
-    /// One stream of N steps without a reset, in windows of its positions; the input is repeated as often as it takes
+    /// One stream of N steps without a reset, in windows of its positions; the input is repeated
+    /// as often as it takes
     #[arg(long, value_name = "N", value_parser = steps)]
     stream: Option<u64>,
     /// Draw the KL along the stream; - for stdout
@@ -73,7 +75,8 @@ fn steps(text: &str) -> Result<u64, String> {
     })
 }
 
-/// The file that `--report` or `--plot` names; refused if the command reads it, or prints where it goes.
+/// The file that `--report` or `--plot` names; refused if the command reads it, or prints where it
+/// goes.
 fn output(options: &Options) -> Outcome<Option<OutputFile>> {
     let Some(path) = options.report.as_ref().or(options.plot.as_ref()) else {
         return Ok(None);

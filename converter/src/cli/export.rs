@@ -19,26 +19,31 @@ pub(super) struct Options {
     /// File to export
     #[arg(value_name = "FILE.sla")]
     file: PathBuf,
-    /// hex: Intel HEX; elf: one segment with the symbols sla_model and sla_model_end; uf2: for boot loaders that look like
-    /// a drive; bin: the bytes alone, for tools that take the address apart
+    /// hex: Intel HEX; elf: one segment with the symbols sla_model and sla_model_end; uf2: for
+    /// boot loaders that look like a drive; bin: the bytes alone, for tools that take the
+    /// address apart
     #[arg(long, value_enum)]
     format: Format,
-    /// Where the model will lie: a multiple of 16 (uf2: the start of a sector; ESP32: of a page of 64 KiB), such as 0x08080000
+    /// Where the model will lie: a multiple of 16 (uf2: the start of a sector; ESP32: of a page of
+    /// 64 KiB), such as 0x08080000
     #[arg(long, value_name = "ADDR", value_parser = address, allow_negative_numbers = true)]
     address: u64,
     /// File to write; - for stdout
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
-    /// Chip of `sla plan`, by its name there or its part number: its flash is checked, and it gives elf its machine and uf2 its family
+    /// Chip of `sla plan`, by its name there or its part number: its flash is checked, and it
+    /// gives elf its machine and uf2 its family
     #[arg(long, value_name = "NAME")]
     chip: Option<String>,
-    /// Firmware that the model must not overwrite. A uf2 file replaces whole sectors: those of the chip or family, else of 4 KiB
+    /// Firmware that the model must not overwrite. A uf2 file replaces whole sectors: those of the
+    /// chip or family, else of 4 KiB
     #[arg(long, value_name = "ELF")]
     firmware: Option<PathBuf>,
     /// Instruction set of an elf file, without --chip [default: arm]
     #[arg(long, value_enum, conflicts_with = "chip")]
     machine: Option<MachineName>,
-    /// Family of a uf2 file, without --chip: a name of the published list such as RP2040, or a number such as 0xe48bff56
+    /// Family of a uf2 file, without --chip: a name of the published list such as RP2040, or a
+    /// number such as 0xe48bff56
     #[arg(long, value_name = "ID", value_parser = super::address::family, allow_negative_numbers = true, conflicts_with = "chip")]
     family: Option<u32>,
 }

@@ -65,7 +65,8 @@ fn one_line(text: &str) -> String {
     text.trim().replace(char::is_control, " ")
 }
 
-/// Reads a `.sla` file to run it, with a warning when this runtime does not give the converter's logits.
+/// Reads a `.sla` file to run it, with a warning when this runtime does not give the converter's
+/// logits.
 pub(super) fn read_model_to_run(path: &Path) -> Outcome<OwnedModel> {
     let file = read_model(path)?;
     let mut memory = file.memory();

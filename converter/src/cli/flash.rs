@@ -20,7 +20,8 @@ pub(super) struct Options {
     /// File to write
     #[arg(value_name = "FILE.sla")]
     file: PathBuf,
-    /// Chip: a name of `sla plan` or a part number, or with debug probes built in any target of probe-rs
+    /// Chip: a name of `sla plan` or a part number, or with debug probes built in any target of
+    /// probe-rs
     #[arg(long, value_name = "NAME")]
     chip: String,
     /// Where the model will lie: the start of a sector, such as 0x08080000

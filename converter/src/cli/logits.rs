@@ -19,13 +19,15 @@ use super::progress::Progress;
 pub(super) struct Options {
     #[command(flatten)]
     source: Source,
-    /// Input: input_ids [T] or [B, T], or raw features [T, F]; other tensors are ignored; - for stdin
+    /// Input: input_ids [T] or [B, T], or raw features [T, F]; other tensors are ignored; - for
+    /// stdin
     #[arg(long, value_name = "X.safetensors")]
     input: PathBuf,
     /// File to write: logits, F32, of the input's leading shape; - for stdout
     #[arg(short, long, value_name = "OUT.safetensors")]
     output: PathBuf,
-    /// Take the embedding as the head of a checkpoint without lm_head.weight, as `sla convert --tied-head` does
+    /// Take the embedding as the head of a checkpoint without lm_head.weight, as `sla convert
+    /// --tied-head` does
     #[arg(long, conflicts_with = "model")]
     tied_head: bool,
 }

@@ -1,7 +1,7 @@
 //! The command line: one file a subcommand, over the library.
 //!
-//! Results go to stdout, everything else to stderr. An error is one line, `error: …`, and exit code 1; a command line that
-//! makes no sense is exit code 2.
+//! Results go to stdout, everything else to stderr. An error is one line, `error: …`, and exit code
+//! 1; a command line that makes no sense is exit code 2.
 
 mod address;
 mod compare;
@@ -151,7 +151,8 @@ fn help() -> String {
         })
 }
 
-/// clap's message as one line: its first paragraph, and the suggestion of a similar name if it has one.
+/// clap's message as one line: its first paragraph, and the suggestion of a similar name if it has
+/// one.
 fn reason(text: &str) -> String {
     let mut paragraphs = text
         .split("\n\n")

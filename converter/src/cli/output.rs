@@ -1,4 +1,5 @@
-//! Files that appear whole or not at all, outputs into pipes and stdout, and stdout whose reader may leave.
+//! Files that appear whole or not at all, outputs into pipes and stdout, and stdout whose reader
+//! may leave.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -11,7 +12,8 @@ use tempfile::NamedTempFile;
 use super::failure::{Failure, Outcome, fail};
 use super::terminal::is_quiet;
 
-/// An output that can be written: its folder exists and takes files. Made before the work starts; nothing is left until the end.
+/// An output that can be written: its folder exists and takes files. Made before the work starts;
+/// nothing is left until the end.
 pub(super) struct OutputFile {
     shown: String,
     target: Target,
@@ -96,7 +98,8 @@ impl OutputFile {
         }
     }
 
-    /// Refuses to replace what the command reads: one of `files`, or a file of the checkpoint `dir`.
+    /// Refuses to replace what the command reads: one of `files`, or a file of the checkpoint
+    /// `dir`.
     pub(super) fn spare<'p>(
         &self,
         dir: Option<&Path>,
@@ -172,7 +175,8 @@ fn behind_links(path: &Path) -> Option<PathBuf> {
     None
 }
 
-/// Whether the path is a name of an open file: what such a link holds is for people, and need be no path.
+/// Whether the path is a name of an open file: what such a link holds is for people, and need be no
+/// path.
 fn is_descriptor(path: &Path) -> bool {
     let folder = path
         .parent()

@@ -19,7 +19,8 @@ pub(super) struct Options {
     /// File to plan for
     #[arg(value_name = "FILE.sla")]
     file: PathBuf,
-    /// One chip in detail, by its name or part number; exit code 1 where the model does not fit it. Without, one row for each chip that is known
+    /// One chip in detail, by its name or part number; exit code 1 where the model does not fit
+    /// it. Without, one row for each chip that is known
     #[arg(long, value_name = "NAME")]
     chip: Option<String>,
     /// Print JSON, and nothing else, on stdout
@@ -109,7 +110,8 @@ struct Code {
     less: u64,
 }
 
-/// The missing bytes of a memory, with the first option that saves enough; they are in the order of what they save.
+/// The missing bytes of a memory, with the first option that saves enough; they are in the order of
+/// what they save.
 fn missing(
     short: u64,
     memory: &str,

@@ -190,7 +190,8 @@ struct Printer<'m> {
 }
 
 impl<'m> Printer<'m> {
-    /// What is printed goes on where the prompt ends, perhaps within a character; without one, in the middle of a text that is not known.
+    /// What is printed goes on where the prompt ends, perhaps within a character; without one, in
+    /// the middle of a text that is not known.
     fn new(model: &Model<'m>, prompt: &[u32]) -> Self {
         let new = if prompt.is_empty() {
             Decoder::within

@@ -19,7 +19,8 @@ pub(super) struct Options {
     file: PathBuf,
     #[command(flatten)]
     prompt: Prompt,
-    /// File to write: a firmware embeds it beside the model, and `sla run --snapshot` goes on from it; - for stdout
+    /// File to write: a firmware embeds it beside the model, and `sla run --snapshot` goes on from
+    /// it; - for stdout
     #[arg(short, long, value_name = "OUT.slas")]
     output: PathBuf,
 }

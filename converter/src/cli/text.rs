@@ -21,7 +21,8 @@ enum Choice {
 /// The option that says what becomes of control tokens in a text.
 #[derive(Args)]
 pub(super) struct ControlTokens {
-    /// What a control token such as <|im_end|> that is written out in the text becomes: text like any other, or the token. Default: text
+    /// What a control token such as <|im_end|> that is written out in the text becomes: text like
+    /// any other, or the token. Default: text
     #[arg(
         long,
         value_name = "text|parse",
@@ -36,7 +37,8 @@ pub(super) fn reads_bytes(model: &Model) -> bool {
     model.desc().inputs == 256 && model.tokenizer_section().is_empty()
 }
 
-/// The ids of a text, with those of the tokenizer's template if wanted. `source` is what gave the text.
+/// The ids of a text, with those of the tokenizer's template if wanted. `source` is what gave the
+/// text.
 pub(super) fn ids(
     model: &Model,
     file: &Path,
@@ -111,7 +113,8 @@ pub(super) fn utf8<'a>(bytes: &'a [u8], source: &str) -> Outcome<&'a str> {
     })
 }
 
-/// What is printed behind a text that ends with `last`: a line end where a prompt follows on the same screen.
+/// What is printed behind a text that ends with `last`: a line end where a prompt follows on the
+/// same screen.
 pub(super) fn closing(on_terminal: bool, last: Option<char>) -> &'static str {
     if on_terminal && last != Some('\n') {
         "\n"

@@ -18,7 +18,8 @@ impl Utf8Stream {
                     self.pending.clear();
                 }
                 Err(e) => {
-                    // At most one character is pending, so nothing valid stands in front of the error.
+                    // At most one character is pending, so nothing valid stands in front of the
+                    // error.
                     let Some(wrong) = e.error_len() else { return };
                     text.push(char::REPLACEMENT_CHARACTER);
                     self.pending.drain(..e.valid_up_to() + wrong);

@@ -1,7 +1,8 @@
-//! Data files: token ids, targets, features and labels from safetensors, text as bytes, logits into safetensors.
+//! Data files: token ids, targets, features and labels from safetensors, text as bytes, logits into
+//! safetensors.
 //!
-//! Only the tensors that are asked for are looked at. Integers may be I64, I32, I16, U8, U16 or U32, numbers F64, F32, F16
-//! or BF16.
+//! Only the tensors that are asked for are looked at. Integers may be I64, I32, I16, U8, U16 or
+//! U32, numbers F64, F32, F16 or BF16.
 
 mod error;
 mod tensors;
@@ -142,7 +143,8 @@ pub fn clip_numbers(file: &TensorFile) -> Vec<u64> {
     numbers
 }
 
-/// What `eval` compares on: `input_ids` with optional `targets`, or the clips with optional `labels`.
+/// What `eval` compares on: `input_ids` with optional `targets`, or the clips with optional
+/// `labels`.
 ///
 /// # Errors
 /// [`DataError`]
@@ -209,11 +211,12 @@ fn feature_rows(file: &TensorFile, size: usize, outputs: usize) -> Result<Rows, 
 }
 
 /// The ids of a text file: those of the tokenizer, without its template and with control
-/// tokens where the text has them, as in training, or the bytes for a model with a vocabulary of 256.
+/// tokens where the text has them, as in training, or the bytes for a model with a vocabulary of
+/// 256.
 ///
 /// # Errors
-/// [`DataError::NotBytes`] for another model without a tokenizer, [`DataError::NotUtf8`] with one, [`DataError::NotText`], otherwise when the file
-/// cannot be read or is empty.
+/// [`DataError::NotBytes`] for another model without a tokenizer, [`DataError::NotUtf8`] with one,
+/// [`DataError::NotText`], otherwise when the file cannot be read or is empty.
 pub fn text(
     path: &Path,
     config: &Config,

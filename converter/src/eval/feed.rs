@@ -10,8 +10,8 @@ use crate::calibrate::{Frames, Generator};
 /// Where a stream's input comes from.
 #[derive(Clone, Copy, Debug)]
 pub enum Source<'r> {
-    /// The float model's own samples (temperature 1, a fixed seed); for feature models the synthetic noise of
-    /// [`crate::calibrate`], without end.
+    /// The float model's own samples (temperature 1, a fixed seed); for feature models the
+    /// synthetic noise of [`crate::calibrate`], without end.
     Own,
     /// The rows one behind the other, and from the first again after the last.
     Rows(&'r Rows),

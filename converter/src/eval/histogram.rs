@@ -5,7 +5,8 @@ const BINS: usize = 64;
 /// log2 of the lower end of the first bin.
 const LEAST_EXPONENT: i32 = -24;
 
-/// Counts in bins of half an octave. The first bin also holds what is smaller, zeros among them, the last what is larger.
+/// Counts in bins of half an octave. The first bin also holds what is smaller, zeros among them,
+/// the last what is larger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Histogram([u64; BINS]);
 
@@ -27,7 +28,8 @@ impl Default for Histogram {
 }
 
 impl Histogram {
-    /// Where the first bin begins when zero has no place, as on a logarithmic axis: half an octave below its end.
+    /// Where the first bin begins when zero has no place, as on a logarithmic axis: half an octave
+    /// below its end.
     pub const LEAST: f64 = 1.0 / (1u32 << -LEAST_EXPONENT) as f64;
     /// Where the last bin ends when infinity has no place.
     pub const MOST: f64 = (1u32 << (BINS as i32 / 2 + LEAST_EXPONENT)) as f64;

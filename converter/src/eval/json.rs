@@ -76,8 +76,9 @@ fn layer((index, snr): (usize, &LayerSnr)) -> Value {
 }
 
 impl Comparison {
-    /// The total's figures, with those of the other two comparisons under `dequantized` and `weights_only`;
-    /// `first_out_of_tolerance` names the first vector of the arithmetic comparison below `tolerance` dB.
+    /// The total's figures, with those of the other two comparisons under `dequantized` and
+    /// `weights_only`; `first_out_of_tolerance` names the first vector of the arithmetic
+    /// comparison below `tolerance` dB.
     pub fn to_json(&self, tolerance: f64) -> Value {
         let mut value = self.total.to_json();
         value["dequantized"] = self.dequantized.to_json();

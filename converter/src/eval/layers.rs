@@ -68,8 +68,8 @@ impl Channel {
     }
 }
 
-/// Ratios of one layer in dB, `10·log10(Σ float² / Σ (float - fixed)²)`; `None` where a layer has no such vector or it was
-/// all zero, infinite where nothing differs.
+/// Ratios of one layer in dB, `10·log10(Σ float² / Σ (float - fixed)²)`; `None` where a layer has
+/// no such vector or it was all zero, infinite where nothing differs.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct LayerSnr([Option<f64>; Channel::ALL.len()]);
 
@@ -80,7 +80,8 @@ impl LayerSnr {
     }
 }
 
-/// What one float step showed: per layer, per channel. The last entry is the stream that enters layer 0.
+/// What one float step showed: per layer, per channel. The last entry is the stream that enters
+/// layer 0.
 #[derive(Clone, Debug)]
 pub(super) struct Trace {
     layers: Vec<[Vec<f64>; Channel::ALL.len()]>,

@@ -1,9 +1,11 @@
-//! How close the integer runtime is to the float model: the same rows through both, compared position by position.
+//! How close the integer runtime is to the float model: the same rows through both, compared
+//! position by position.
 //!
-//! [`compare`] sets the float model against the runtime on a `.sla` file. [`compare_all`] adds the float model over the
-//! *dequantised* weights, which splits the difference in two: what int8 weights cost, and what integer arithmetic costs.
-//! Rows run in parallel, each from a fresh state; the sums are added in row order, so no result depends on the number of
-//! threads. [`stream()`] does the same over one long stream, in windows of its positions. Logarithms are natural.
+//! [`compare`] sets the float model against the runtime on a `.sla` file. [`compare_all`] adds the
+//! float model over the *dequantised* weights, which splits the difference in two: what int8
+//! weights cost, and what integer arithmetic costs. Rows run in parallel, each from a fresh state;
+//! the sums are added in row order, so no result depends on the number of threads. [`stream()`]
+//! does the same over one long stream, in windows of its positions. Logarithms are natural.
 
 mod feed;
 mod histogram;
@@ -36,7 +38,8 @@ pub use worst::{WorstRow, worst_row};
 use sla_reference::Model as FloatModel;
 use sla_runtime::Model;
 
-/// The three comparisons of [`compare_all`]; "float" is the first, "fixed" the second model of each.
+/// The three comparisons of [`compare_all`]; "float" is the first, "fixed" the second model of
+/// each.
 #[derive(Clone, Debug)]
 pub struct Comparison {
     /// Float against the runtime: everything that conversion changed.
@@ -47,7 +50,8 @@ pub struct Comparison {
     pub weights_only: Report,
 }
 
-/// Runs `rows` through `reference` and `model`. `progress` gets the finished share, on the calling thread.
+/// Runs `rows` through `reference` and `model`. `progress` gets the finished share, on the calling
+/// thread.
 ///
 /// # Errors
 /// [`EvalError`]: the rows or the two models do not fit each other.
@@ -61,7 +65,8 @@ pub fn compare(
     Ok(report::report(&sums[0], rows))
 }
 
-/// [`compare`], also against `dequantized`, which has the config of `reference` and the weights that the file means.
+/// [`compare`], also against `dequantized`, which has the config of `reference` and the weights
+/// that the file means.
 ///
 /// # Errors
 /// As [`compare`].

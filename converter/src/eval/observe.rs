@@ -1,5 +1,5 @@
-//! What the runtime computes inside, without a float model beside it: how many bits values take, and what the head gates
-//! do.
+//! What the runtime computes inside, without a float model beside it: how many bits values take,
+//! and what the head gates do.
 
 use sla_format::{KeyGate, QueryGate};
 use sla_runtime::{Model, Op, Probe, Real};
@@ -221,7 +221,8 @@ pub struct Observed {
     pub sides: Vec<Side>,
 }
 
-/// Runs all rows through the runtime, each from a fresh state; keeps the gates of the first `sample` positions of the first.
+/// Runs all rows through the runtime, each from a fresh state; keeps the gates of the first
+/// `sample` positions of the first.
 ///
 /// # Errors
 /// [`EvalError::Step`]: the rows do not fit the model.

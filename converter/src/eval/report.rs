@@ -28,7 +28,8 @@ pub struct Report {
     pub max_abs_logit: f64,
     /// RMS of the logits' differences over the RMS of the float logits.
     pub relative_rms: f64,
-    /// Share of given targets or labels that float's argmax hits; `None` where the targets are merely the next tokens.
+    /// Share of given targets or labels that float's argmax hits; `None` where the targets are
+    /// merely the next tokens.
     pub accuracy_float: Option<f64>,
     /// The same in fixed point.
     pub accuracy_fixed: Option<f64>,
@@ -51,7 +52,8 @@ pub struct ClipFigures {
     pub clips: usize,
     /// Clips whose argmax at the last frame is the same.
     pub same_label: usize,
-    /// Largest difference of a logit at the last frame, as a share of the float logits' RMS there; the worst clip.
+    /// Largest difference of a logit at the last frame, as a share of the float logits' RMS there;
+    /// the worst clip.
     pub last_frame_max_error: f64,
     /// Relative RMS error at the last frame; median over clips.
     pub last_frame_relative_rms: f64,

@@ -19,7 +19,8 @@ pub enum Rows {
 pub struct TokenRow {
     /// Token ids.
     pub ids: Vec<u32>,
-    /// The output wanted at each position, negative for none. `None`: the next token, none at the last position.
+    /// The output wanted at each position, negative for none. `None`: the next token, none at the
+    /// last position.
     pub targets: Option<Vec<i32>>,
 }
 
@@ -309,7 +310,8 @@ impl Row<'_> {
     }
 }
 
-/// A raw frame as the runtime takes it: `round(raw · 2^frac)`, halves away from zero, saturated. Overwrites `out`.
+/// A raw frame as the runtime takes it: `round(raw · 2^frac)`, halves away from zero, saturated.
+/// Overwrites `out`.
 pub fn fixed_features(frame: &[f64], frac: i32, out: &mut Vec<i32>) {
     let unit = 2f64.powi(frac);
     out.clear();

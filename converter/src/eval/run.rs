@@ -33,8 +33,8 @@ enum Message {
     Row(usize, Result<RowSums, EvalError>),
 }
 
-/// Runs every row through the float models and the runtime. Comparisons in order: each float model against the runtime,
-/// then each other float model against the first (which plays "float").
+/// Runs every row through the float models and the runtime. Comparisons in order: each float model
+/// against the runtime, then each other float model against the first (which plays "float").
 pub(super) fn run(
     floats: &[&FloatModel],
     model: &Model,

@@ -1,8 +1,8 @@
-//! One long stream through the float model, the float model over the file's weights and the runtime, side by side: does
-//! the integer run drift away?
+//! One long stream through the float model, the float model over the file's weights and the
+//! runtime, side by side: does the integer run drift away?
 //!
-//! Each runs on a thread of its own over the same input, chunk by chunk, and only sums are kept: memory does not depend on
-//! the length of the stream. Positions are counted from 1.
+//! Each runs on a thread of its own over the same input, chunk by chunk, and only sums are kept:
+//! memory does not depend on the length of the stream. Positions are counted from 1.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -92,8 +92,9 @@ fn times(now: f64, before: f64) -> f64 {
     if now == before { 1.0 } else { now / before }
 }
 
-/// Runs `steps` positions of one stream through all three. `dequantized` has the config of `reference` and the weights that
-/// the file means. `progress` gets the finished share, on the calling thread.
+/// Runs `steps` positions of one stream through all three. `dequantized` has the config of
+/// `reference` and the weights that the file means. `progress` gets the finished share, on the
+/// calling thread.
 ///
 /// # Errors
 /// [`EvalError`]: the input or the models do not fit each other.
@@ -271,7 +272,8 @@ impl Probe for Saturated {
     }
 }
 
-/// Sums over a window: float against the runtime, float against dequantised, dequantised against the runtime.
+/// Sums over a window: float against the runtime, float against dequantised, dequantised against
+/// the runtime.
 #[derive(Clone, Default)]
 struct WindowSums {
     pairs: [Sums; 3],

@@ -35,12 +35,13 @@ pub struct TensorFigures {
     pub kind: TensorKind,
     /// The float weights.
     pub spread: Spread,
-    /// 10·log10(Σ w² / Σ (w - ŵ)²) with ŵ as the file has it; `None` where all are zero, infinite where nothing differs.
+    /// 10·log10(Σ w² / Σ (w - ŵ)²) with ŵ as the file has it; `None` where all are zero, infinite
+    /// where nothing differs.
     pub snr: Option<f64>,
 }
 
-/// Figures of all matrices and convolutions, in the table's order. `dequantized` has the config of `reference` and the weights that the file
-/// means. A tied head is its embedding and has no entry.
+/// Figures of all matrices and convolutions, in the table's order. `dequantized` has the config of
+/// `reference` and the weights that the file means. A tied head is its embedding and has no entry.
 pub fn tensor_figures<'w>(
     reference: &'w FloatModel,
     dequantized: &'w FloatModel,

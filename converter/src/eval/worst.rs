@@ -12,7 +12,8 @@ use crate::parallel::parallel;
 /// What [`worst_row`] found.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct WorstRow {
-    /// RMS of the logits' differences over the RMS of the float logits, in the row where it is largest.
+    /// RMS of the logits' differences over the RMS of the float logits, in the row where it is
+    /// largest.
     pub relative_rms: f64,
     /// Values of the residual stream that were saturated, in all rows.
     pub residual_saturated: u64,

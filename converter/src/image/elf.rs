@@ -31,7 +31,8 @@ impl Machine {
     }
 }
 
-/// The image as an executable ELF file without an entry: section and segment `.sla_model`, symbols `sla_model` and `sla_model_end`.
+/// The image as an executable ELF file without an entry: section and segment `.sla_model`, symbols
+/// `sla_model` and `sla_model_end`.
 ///
 /// # Panics
 /// Never: nothing is written that was not reserved.

@@ -1,4 +1,5 @@
-//! Families of UF2 files by the names of the format's published list (github.com/microsoft/uf2, utils/uf2families.json).
+//! Families of UF2 files by the names of the format's published list (github.com/microsoft/uf2,
+//! utils/uf2families.json).
 
 use crate::names;
 

@@ -15,7 +15,8 @@ pub use uf2::{UF2_BLOCK, uf2};
 /// Contents and the address that they belong at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Image<'b> {
-    /// First address; [`Region::of_model`] has seen that it is aligned and that all of it has a 32-bit address.
+    /// First address; [`Region::of_model`] has seen that it is aligned and that all of it has a
+    /// 32-bit address.
     pub address: u32,
     /// Contents.
     pub bytes: &'b [u8],

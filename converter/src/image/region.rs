@@ -38,7 +38,8 @@ pub enum RegionError {
     InsideSector {
         /// Address asked for.
         address: u64,
-        /// The start of the next sector, or of the one that holds the address where that is the last.
+        /// The start of the next sector, or of the one that holds the address where that is the
+        /// last.
         near: u64,
     },
     /// Not the start of a page.
@@ -50,7 +51,8 @@ pub enum RegionError {
         address: u64,
         /// Length of a page.
         page: u64,
-        /// The start of the next page, or of the one that holds the address where that is the last.
+        /// The start of the next page, or of the one that holds the address where that is the
+        /// last.
         near: u64,
     },
     /// Beyond the 32-bit addresses.
@@ -156,7 +158,8 @@ impl Erased<'_> {
         }
     }
 
-    /// The first address from `address` on that a model may begin at without touching what lies before it.
+    /// The first address from `address` on that a model may begin at without touching what lies
+    /// before it.
     fn next(&self, address: u64) -> Option<u64> {
         match self {
             Self::Bytes => address.checked_next_multiple_of(SECTION_ALIGN as u64),
@@ -215,7 +218,8 @@ impl Region {
         self.start <= other.start && other.end <= self.end
     }
 
-    /// The region of a model of `bytes` at `address`: aligned as a session needs it (format.md F3.3), with 32-bit addresses.
+    /// The region of a model of `bytes` at `address`: aligned as a session needs it (format.md
+    /// F3.3), with 32-bit addresses.
     ///
     /// # Errors
     /// [`RegionError::Address`] or [`RegionError::Misaligned`].
@@ -314,7 +318,8 @@ impl Region {
         }
     }
 
-    /// The first address behind `part` at which a model of this length loses none of `parts` and stays in `memory`.
+    /// The first address behind `part` at which a model of this length loses none of `parts` and
+    /// stays in `memory`.
     fn free_behind(
         &self,
         part: &Region,

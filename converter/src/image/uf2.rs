@@ -1,4 +1,5 @@
-//! UF2, the format of boot loaders that look like a USB drive (microsoft.github.io/uf2, specification of the format).
+//! UF2, the format of boot loaders that look like a USB drive (microsoft.github.io/uf2,
+//! specification of the format).
 
 use super::Image;
 
@@ -9,8 +10,9 @@ const PAYLOAD: usize = 256;
 /// The family of the chip stands where a file's size would.
 const FAMILY_PRESENT: u32 = 0x2000;
 
-/// The image as UF2 for chips of `family`, followed by the 0xFF of erased flash up to `bytes`, the end of its last sector: boot loaders
-/// erase whole sectors, and that of the RP2040 needs all of their blocks (RP2040 DS, erratum E14).
+/// The image as UF2 for chips of `family`, followed by the 0xFF of erased flash up to `bytes`, the
+/// end of its last sector: boot loaders erase whole sectors, and that of the RP2040 needs all of
+/// their blocks (RP2040 DS, erratum E14).
 pub fn uf2(image: &Image, bytes: usize, family: u32) -> Vec<u8> {
     let blocks = bytes.max(image.bytes.len()).div_ceil(PAYLOAD);
     let payloads = image

@@ -19,7 +19,8 @@ struct File {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Core {
-    /// Emulated machine whose instruction counts hold for it; none where the project has no target.
+    /// Emulated machine whose instruction counts hold for it; none where the project has no
+    /// target.
     pub machine: Option<String>,
     /// Cycles of a mean instruction without any wait for memory, least and most.
     #[serde(default)]
@@ -52,7 +53,8 @@ pub struct Chip {
     pub mhz: u32,
     /// Where firmware and model lie.
     pub flash: Region,
-    /// How the flash is erased: number and length of equal sectors, from its start on; empty where nothing is erased.
+    /// How the flash is erased: number and length of equal sectors, from its start on; empty where
+    /// nothing is erased.
     #[serde(default)]
     pub sectors: Vec<[u64; 2]>,
     /// RAM for state, scratch and stack: regions, each of which is contiguous.
@@ -63,10 +65,12 @@ pub struct Chip {
     pub line_cycles: [u32; 2],
     /// The cache or line buffer that instructions go through.
     pub cache_bytes: u32,
-    /// Its part numbers, as [`names::plain`] writes them: a `?` is any character, a `*` at the end whatever follows.
+    /// Its part numbers, as [`names::plain`] writes them: a `?` is any character, a `*` at the end
+    /// whatever follows.
     #[serde(default)]
     pub parts: Vec<String>,
-    /// Length of the pages in which the flash is mapped to addresses; none where every byte of it has one.
+    /// Length of the pages in which the flash is mapped to addresses; none where every byte of it
+    /// has one.
     pub page: Option<u64>,
     /// Where code is read that is mapped by the pages of the same numbers, if not where data is.
     pub code: Option<u64>,
@@ -133,7 +137,8 @@ impl Chip {
         None
     }
 
-    /// What a part of a firmware takes of the addresses where data is read: of mapped flash whole pages, code those of its own window.
+    /// What a part of a firmware takes of the addresses where data is read: of mapped flash whole
+    /// pages, code those of its own window.
     pub fn taken(&self, part: image::Region) -> image::Region {
         let Some(page) = self.page else { return part };
         let is_code = |code: &u64| (*code..code + self.flash.bytes).contains(&part.start);

@@ -20,13 +20,15 @@ pub struct Placed {
     pub region: Option<&'static str>,
 }
 
-/// Code that a token path and `Model::parse` take where one backbone alone is built in: the limit that `cargo xtask test` holds it to.
+/// Code that a token path and `Model::parse` take where one backbone alone is built in: the limit
+/// that `cargo xtask test` holds it to.
 pub const ONE_BACKBONE_BYTES: u64 = 24 << 10;
 
 /// Flash and RAM of a model on a chip.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fit {
-    /// Code and constants of a firmware with all backbones, measured or assumed ([`super::Plan::is_measured`]).
+    /// Code and constants of a firmware with all backbones, measured or assumed
+    /// ([`super::Plan::is_measured`]).
     pub code_bytes: u64,
     /// Code and model.
     pub flash_used: u64,
@@ -61,7 +63,8 @@ impl Fit {
                 bytes: stack_bytes,
             },
         ];
-        // The longest first, each into the first region with room: regions are listed fastest first.
+        // The longest first, each into the first region with room: regions are listed fastest
+        // first.
         needs.sort_by_key(|need| std::cmp::Reverse(need.bytes));
         let mut left: Vec<u64> = chip.ram.iter().map(|region| region.bytes).collect();
         let ram = needs.map(|need| {
@@ -94,7 +97,8 @@ impl Fit {
         self.flash_used.saturating_sub(self.flash_bytes)
     }
 
-    /// Bytes of RAM that are missing; where the sum would fit but no region is long enough, the bytes of what has no place.
+    /// Bytes of RAM that are missing; where the sum would fit but no region is long enough, the
+    /// bytes of what has no place.
     pub fn ram_short(&self) -> u64 {
         let homeless: u64 = self
             .ram

@@ -1,7 +1,8 @@
 //! Whether a model fits a chip, and about how fast it runs there (docs/plan.md).
 //!
-//! Sizes are exact or measured. The speed is an estimate: instructions fitted to measured ones ([`cost`]), times the cycles of the core's
-//! published timing, and the reads from flash that no cache holds.
+//! Sizes are exact or measured. The speed is an estimate: instructions fitted to measured ones
+//! ([`cost`]), times the cycles of the core's published timing, and the reads from flash that no
+//! cache holds.
 
 mod chips;
 pub mod cost;
@@ -31,7 +32,8 @@ pub struct Demand {
     pub work: Work,
     /// Bytes of weights that a token reads.
     pub streamed_bytes: u64,
-    /// Passes over the code of a token where the code of a layer stays in a cache, and where that of a head alone does.
+    /// Passes over the code of a token where the code of a layer stays in a cache, and where that
+    /// of a head alone does.
     passes: [u64; 2],
 }
 
@@ -67,7 +69,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Whether code and stack were measured on a machine with the chip's core; else they are the most of all measured machines.
+    /// Whether code and stack were measured on a machine with the chip's core; else they are the
+    /// most of all measured machines.
     pub fn is_measured(&self) -> bool {
         self.speed.is_some()
     }
@@ -75,7 +78,8 @@ impl Plan {
 
 /// Caches from this size on hold the code of half a layer.
 const LAYER_CACHE_BYTES: u32 = 8 << 10;
-/// Code and stack of the bench firmware on the core's machine, and its costs; the most of all machines where the core has none.
+/// Code and stack of the bench firmware on the core's machine, and its costs; the most of all
+/// machines where the core has none.
 fn costs_of(core: &Core) -> (u64, u64, Option<&'static Costs>) {
     let table = &CostTable::builtin().machine;
     match core.machine.as_ref().and_then(|machine| table.get(machine)) {
@@ -118,8 +122,8 @@ impl Demand {
         }
     }
 
-    /// Cycles: instructions at the core's rate, the weights once from flash, and the code once at best; at worst the code anew for
-    /// every pass that it does not outlast in the cache.
+    /// Cycles: instructions at the core's rate, the weights once from flash, and the code once at
+    /// best; at worst the code anew for every pass that it does not outlast in the cache.
     fn speed(&self, chip: &Chip, costs: &Costs) -> Speed {
         let instructions = costs.instructions(&self.work);
         let [small, large] = [self.passes[1], self.passes[0]];

@@ -139,7 +139,8 @@ impl Work {
         work
     }
 
-    /// One call of a matrix kernel alone: `rows` × `cols` in blocks of `block` columns (int8; 0 for one block), or int4.
+    /// One call of a matrix kernel alone: `rows` × `cols` in blocks of `block` columns (int8; 0 for
+    /// one block), or int4.
     pub fn of_matrix(kind: TensorKind, rows: usize, cols: usize, block: usize) -> Self {
         let mut work = Self::default();
         let (rows, cols) = (rows as u32, cols as u32);

@@ -10,8 +10,9 @@ pub struct Factor {
 }
 
 impl Factor {
-    /// Factors H, pivoting on the *smallest* remaining diagonal: the last columns, which are rounded first, get the
-    /// directions that all others cannot make good, while those remaining are as alike as a greedy order makes them.
+    /// Factors H, pivoting on the *smallest* remaining diagonal: the last columns, which are
+    /// rounded first, get the directions that all others cannot make good, while those
+    /// remaining are as alike as a greedy order makes them.
     pub fn new(h: &[f64], n: usize) -> Self {
         let mut order: Vec<usize> = (0..n).collect();
         let mut diagonal: Vec<f64> = (0..n).map(|i| h[i * n + i]).collect();

@@ -15,8 +15,9 @@ const BUDGET: usize = 100_000_000_000;
 /// Steps that a sensitivity is measured on.
 const STEPS: std::ops::RangeInclusive<usize> = 32..=512;
 
-/// Whether a role steers what the state keeps and who reads it: the gates over heads, β, and the decays with every half of
-/// a low rank. It is a fraction of a per cent of the file, and its error meets everything else.
+/// Whether a role steers what the state keeps and who reads it: the gates over heads, β, and the
+/// decays with every half of a low rank. It is a fraction of a per cent of the file, and its error
+/// meets everything else.
 pub const fn steers(role: Role) -> bool {
     match role {
         Role::DecayDown
@@ -45,7 +46,8 @@ pub const fn steers(role: Role) -> bool {
     }
 }
 
-/// The rule for matrices: what steers stays at int8 whatever its size, and so does what is narrower or lower than a group.
+/// The rule for matrices: what steers stays at int8 whatever its size, and so does what is narrower
+/// or lower than a group.
 pub fn can_be_int4(role: Role, rows: usize, cols: usize) -> bool {
     !steers(role) && rows >= sla_format::GROUP && cols >= 2 * sla_format::GROUP
 }
@@ -76,7 +78,8 @@ pub struct Candidate {
     pub role: Role,
     /// Bytes that int4 saves.
     pub saving: usize,
-    /// Mean KL in nats on calibration data when this matrix alone is int4; 0 where it was not measured.
+    /// Mean KL in nats on calibration data when this matrix alone is int4; 0 where it was not
+    /// measured.
     pub sensitivity: f64,
 }
 
@@ -106,7 +109,8 @@ pub fn candidates(model: &Model, desc: &ModelDesc, head: Bits) -> Vec<Candidate>
     all.collect()
 }
 
-/// Sets every candidate's sensitivity: rounds it as if it were the only matrix, and compares outputs on the first rows.
+/// Sets every candidate's sensitivity: rounds it as if it were the only matrix, and compares
+/// outputs on the first rows.
 pub fn measure(
     model: &mut Model,
     desc: &ModelDesc,
@@ -188,8 +192,8 @@ fn log_probs(model: &Model, rows: &Rows, steps: usize) -> Vec<f32> {
     parts.concat()
 }
 
-/// The candidates that are int4 so that at least `need` bytes are saved: all, less those that buy the most nats a byte as
-/// int8. `Err` has what can be saved.
+/// The candidates that are int4 so that at least `need` bytes are saved: all, less those that buy
+/// the most nats a byte as int8. `Err` has what can be saved.
 ///
 /// # Errors
 /// All candidates together save less.

@@ -1,4 +1,5 @@
-//! Error-compensated rounding of one row: successive rounding along a Cholesky factor, then alternating refinement.
+//! Error-compensated rounding of one row: successive rounding along a Cholesky factor, then
+//! alternating refinement.
 
 use super::cholesky::{Factor, dot};
 
@@ -32,7 +33,8 @@ pub struct Row {
 pub struct Objective {
     h: Vec<f64>,
     factor: Factor,
-    /// Cost of a unit error in each column after the columns that are rounded later have made good what they can.
+    /// Cost of a unit error in each column after the columns that are rounded later have made good
+    /// what they can.
     own_cost: Vec<f64>,
 }
 
@@ -42,7 +44,8 @@ const CLIPS: usize = 24;
 const ROUNDS: usize = 4;
 /// Passes of coordinate descent, at most.
 const PASSES: usize = 50;
-/// Further starts of successive rounding, at most, and as many as keep starts · columns below a limit.
+/// Further starts of successive rounding, at most, and as many as keep starts · columns below a
+/// limit.
 const RESTARTS: usize = 8;
 const RESTART_COLUMNS: usize = 3072;
 /// Width of the noise that moves a further start, in steps.
@@ -80,7 +83,8 @@ impl Objective {
         self.factor.solve(b);
     }
 
-    /// Rounds a row w: steps for each group by their cost, integers by successive rounding, then both by turns.
+    /// Rounds a row w: steps for each group by their cost, integers by successive rounding, then
+    /// both by turns.
     ///
     /// # Panics
     /// If the row has another length.
@@ -143,8 +147,8 @@ impl Objective {
         }
     }
 
-    /// From the last position to the first: each column is rounded with what the errors so far make of it, shifted by
-    /// `jitter` steps.
+    /// From the last position to the first: each column is rounded with what the errors so far make
+    /// of it, shifted by `jitter` steps.
     fn successive(&self, w: &[f64], grid: Grid, row: &mut Row, mut jitter: impl FnMut() -> f64) {
         let mut due = vec![0.0; self.len()];
         for k in (0..self.len()).rev() {
@@ -194,7 +198,8 @@ impl Objective {
         row.error = dot(gradient, &e);
     }
 
-    /// The real steps that are best for the integers as they are; `None` where there is no positive solution.
+    /// The real steps that are best for the integers as they are; `None` where there is no positive
+    /// solution.
     fn best_steps(&self, w: &[f64], grid: Grid, row: &Row) -> Option<Vec<f64>> {
         let (n, groups) = (self.len(), row.scale.len());
         let q: Vec<f64> = row.integers.iter().map(|&q| f64::from(q)).collect();

@@ -18,8 +18,8 @@ pub struct Int4Rows {
 }
 
 impl Int4Rows {
-    /// What rows of `cols` columns may be. The largest scale is 255, or less where √cols·8·255·2^13 would not leave
-    /// an accumulator below 2^31 (more than 16,000 columns).
+    /// What rows of `cols` columns may be. The largest scale is 255, or less where √cols·8·255·2^13
+    /// would not leave an accumulator below 2^31 (more than 16,000 columns).
     pub fn grid(cols: usize) -> Grid {
         let root = (cols.max(1) as f64).sqrt();
         let fits = pow2(31) / (8.0 * root * (pow2(super::LEAST_IN_BITS) + 0.5 * root)) - 1.0;

@@ -85,8 +85,8 @@ impl Int8Rows {
         out
     }
 
-    /// The most tiles of 16 columns, 0 for all, over each of which the odd rows' |Σ w·x| < 2^23 for every vector of
-    /// length `length`; `None` if not even one tile has that.
+    /// The most tiles of 16 columns, 0 for all, over each of which the odd rows' |Σ w·x| < 2^23 for
+    /// every vector of length `length`; `None` if not even one tile has that.
     pub(super) fn block_tiles(&self, length: f64) -> Option<u8> {
         let tiles = self.cols.div_ceil(16);
         let holds = |block: usize| {

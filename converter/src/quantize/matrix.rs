@@ -1,4 +1,5 @@
-//! From integers to a tensor of the file: multipliers, shift, bias and the proof of its accumulators.
+//! From integers to a tensor of the file: multipliers, shift, bias and the proof of its
+//! accumulators.
 
 use super::{QuantizedMatrix, input_length};
 use crate::lower::exponent_above;
@@ -23,7 +24,8 @@ pub struct Lowered {
 
 /// Lowers a quantised matrix: multipliers, shift, bias and the proof of its accumulators.
 ///
-/// `gain` multiplies results and bias. `None` when an accumulator cannot be proven to fit (never with weights that this crate rounded).
+/// `gain` multiplies results and bias. `None` when an accumulator cannot be proven to fit (never
+/// with weights that this crate rounded).
 pub fn lower_matrix(
     q: &QuantizedMatrix,
     gain: f64,

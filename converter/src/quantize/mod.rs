@@ -1,8 +1,9 @@
 //! Weights as integers: int8 with a scale a row, or int4 with a scale a group of 32 columns.
 //!
-//! [`Int8Rows::round`] rounds to the nearest. Everything else in here serves error-compensated rounding: [`moments`] of what
-//! a matrix reads, a [`cholesky`] factor of them, [`compensate`] for a row, [`sequential`] for a model, layer after layer,
-//! and [`choose`] for the bits of each tensor. docs/quantization.md has the formulas and the papers.
+//! [`Int8Rows::round`] rounds to the nearest. Everything else in here serves error-compensated
+//! rounding: [`moments`] of what a matrix reads, a [`cholesky`] factor of them, [`compensate`] for
+//! a row, [`sequential`] for a model, layer after layer, and [`choose`] for the bits of each
+//! tensor. docs/quantization.md has the formulas and the papers.
 
 pub mod cholesky;
 pub mod choose;
@@ -68,7 +69,8 @@ impl QuantizedMatrix {
         }
     }
 
-    /// Calls `f(column, integer)` for a row's weights; for int4 the integers include their group's scale.
+    /// Calls `f(column, integer)` for a row's weights; for int4 the integers include their group's
+    /// scale.
     pub fn for_each_in_row(&self, row: usize, mut f: impl FnMut(usize, i32)) {
         match self {
             Self::Int8(w) => w
@@ -99,8 +101,8 @@ impl QuantizedMatrix {
         }
     }
 
-    /// The most bits of the input's length, from [`LEAST_IN_BITS`] to 15, with which every odd int8 row is one block, or
-    /// every int4 accumulator stays below 2^31.
+    /// The most bits of the input's length, from [`LEAST_IN_BITS`] to 15, with which every odd int8
+    /// row is one block, or every int4 accumulator stays below 2^31.
     pub fn one_block_bits(&self) -> i32 {
         let fits = |bits: &i32| self.block_tiles(input_length(*bits, self.cols())) == Some(0);
         (LEAST_IN_BITS..=15)
@@ -130,7 +132,8 @@ impl QuantizedMatrix {
     }
 }
 
-/// The largest length of an int16 input of `bits` bits: rounding adds at most half a unit an element.
+/// The largest length of an int16 input of `bits` bits: rounding adds at most half a unit an
+/// element.
 fn input_length(bits: i32, cols: usize) -> f64 {
     pow2(bits) + 0.5 * (cols as f64).sqrt()
 }

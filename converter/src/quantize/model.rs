@@ -67,8 +67,8 @@ pub fn folding<'w>(
     recipe(config, weights, desc, layer, role, &|_| TensorDesc::ABSENT)
 }
 
-/// Layer and role of every matrix with integers of its own, in table order; the layer is the number of layers for
-/// roles that the model has once.
+/// Layer and role of every matrix with integers of its own, in table order; the layer is the number
+/// of layers for roles that the model has once.
 pub fn matrices(config: &Config, weights: &Weights, desc: &ModelDesc) -> Vec<(usize, Role)> {
     let all = (0..=config.layers).flat_map(|layer| {
         let roles = if layer < config.layers {

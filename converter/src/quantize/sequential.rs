@@ -1,8 +1,9 @@
-//! A model layer after layer: what each matrix reads in the model that is quantised so far, and rounding for that.
+//! A model layer after layer: what each matrix reads in the model that is quantised so far, and
+//! rounding for that.
 //!
-//! Two models run over the same tokens: the float model (x, y) and the quantised one (x̃, ỹ). A matrix that reads a norm is
-//! rounded for Ŵ·ã ≈ W·a, one that writes to the residual stream for x̃ + Ŵ·ỹ ≈ x + W·y: every matrix makes good what it can of
-//! the errors before it.
+//! Two models run over the same tokens: the float model (x, y) and the quantised one (x̃, ỹ). A
+//! matrix that reads a norm is rounded for Ŵ·ã ≈ W·a, one that writes to the residual stream for x̃
+//! + Ŵ·ỹ ≈ x + W·y: every matrix makes good what it can of the errors before it.
 
 use super::compensate::{Grid, Objective, Row, quadratic};
 use super::model::{Quantized, dequantized, folding, inverse};
@@ -40,7 +41,8 @@ pub struct Plan<'a> {
     pub desc: &'a ModelDesc,
     /// Bits of every matrix.
     pub bits: &'a dyn Fn(usize, Role) -> Bits,
-    /// Whether matrices see the errors of those before them; otherwise each is rounded as if it were the only one.
+    /// Whether matrices see the errors of those before them; otherwise each is rounded as if it
+    /// were the only one.
     pub chained: bool,
 }
 
@@ -75,7 +77,8 @@ const HALVES: [Half; 2] = [
     },
 ];
 
-/// Quantises every matrix for the data in `rows`. `done` is told the share of layers that are finished.
+/// Quantises every matrix for the data in `rows`. `done` is told the share of layers that are
+/// finished.
 ///
 /// # Panics
 /// If the rows do not fit the model.
@@ -224,7 +227,8 @@ impl Run<'_> {
         }
     }
 
-    /// The input's matrix: nearest int8, or int4 with the best steps for each row, all columns being alike.
+    /// The input's matrix: nearest int8, or int4 with the best steps for each row, all columns
+    /// being alike.
     fn input(&self) -> QuantizedMatrix {
         let recipe = folding(
             &self.model.config,
@@ -359,8 +363,8 @@ impl Run<'_> {
         )
         .expect("every layer writes");
         let n = recipe.matrix.cols;
-        // With the float matrix at the end of the quantised half, what is left between the streams is what the rounded one
-        // should make good.
+        // With the float matrix at the end of the quantised half, what is left between the streams
+        // is what the rounded one should make good.
         let (h, undone) = gather(count, hidden, n, |r, add| {
             let mut left = vec![0.0; hidden];
             let pairs = results[r]
@@ -393,7 +397,8 @@ impl Run<'_> {
         self.out.set(layer, half.writer, q);
     }
 
-    /// Rounds a folded matrix. `undone(row index, row, out)` is the row's Σ e·x̃ᵀ: what it should do beyond W.
+    /// Rounds a folded matrix. `undone(row index, row, out)` is the row's Σ e·x̃ᵀ: what it should do
+    /// beyond W.
     fn round(
         &mut self,
         layer: usize,

@@ -1,4 +1,5 @@
-//! How many of an int32's bits the values inside a step take, against the end of the format and the proven bounds.
+//! How many of an int32's bits the values inside a step take, against the end of the format and the
+//! proven bounds.
 
 use maud::{Markup, html};
 use sla_format::{LAYER_ROLES, Role};
@@ -78,7 +79,8 @@ fn panel(s: &Subject, op: Op, bound: Option<f64>) -> Markup {
     }
 }
 
-/// The proven bound of the residual stream, in bits of its integers; `None` where the format is not proven.
+/// The proven bound of the residual stream, in bits of its integers; `None` where the format is not
+/// proven.
 fn residual_bound(model: &Model) -> Option<f64> {
     let value = |wanted: &str| {
         let mut lines = model

@@ -1,5 +1,5 @@
-//! A plotters backend for SVG that lives in a page: colours are names that the style sheet defines for light and dark, fonts
-//! are the page's, and what has the same colour is one path.
+//! A plotters backend for SVG that lives in a page: colours are names that the style sheet defines
+//! for light and dark, fonts are the page's, and what has the same colour is one path.
 
 use std::convert::Infallible;
 use std::fmt::Write;

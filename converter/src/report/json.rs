@@ -13,7 +13,8 @@ impl Figures<'_> {
         self.0.pointer(pointer).and_then(Value::as_f64)
     }
 
-    /// The number at a JSON pointer for people, with its full value for machines; a dash where there is none.
+    /// The number at a JSON pointer for people, with its full value for machines; a dash where
+    /// there is none.
     pub(super) fn data(&self, pointer: &str, show: impl FnOnce(f64) -> String) -> Markup {
         html! {
             @match self.get(pointer) {

@@ -77,7 +77,8 @@ pub fn flash(file: &[u8], model: &Model) -> Vec<Part> {
     parts
 }
 
-/// Elements, multipliers and biases of a tensor, padding of rows and columns included; `shared` leaves the elements out.
+/// Elements, multipliers and biases of a tensor, padding of rows and columns included; `shared`
+/// leaves the elements out.
 fn tensor_bytes(model: &Model, layer: usize, role: Role, shared: bool) -> usize {
     let t = model.tensor(layer, role);
     if t.kind == TensorKind::Absent {

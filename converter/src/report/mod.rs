@@ -1,7 +1,8 @@
-//! What `sla eval` found, as one HTML page that needs nothing else: no script, no font, no network (docs/report.md).
+//! What `sla eval` found, as one HTML page that needs nothing else: no script, no font, no network
+//! (docs/report.md).
 //!
-//! Every section is a file that turns measurements into markup. All text is escaped where it is put into the page; all
-//! colours are names that style.css defines for light and dark.
+//! Every section is a file that turns measurements into markup. All text is escaped where it is put
+//! into the page; all colours are names that style.css defines for light and dark.
 
 mod activations;
 mod canvas;

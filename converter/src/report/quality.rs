@@ -1,4 +1,5 @@
-//! Signal-to-noise ratios: a heat map of layers and vectors, and the residual stream along the layers.
+//! Signal-to-noise ratios: a heat map of layers and vectors, and the residual stream along the
+//! layers.
 
 use maud::{Markup, html};
 

@@ -1,4 +1,5 @@
-//! The weights of every matrix and convolution: where they lie, and how close the file's integers are.
+//! The weights of every matrix and convolution: where they lie, and how close the file's integers
+//! are.
 
 use maud::{Markup, html};
 use sla_format::{GROUP, Role, TensorKind};

@@ -1,7 +1,9 @@
-//! Compiling `tokenizer.json`, as Hugging Face's `tokenizers` writes it, into the tokenizer section (format.md F11).
+//! Compiling `tokenizer.json`, as Hugging Face's `tokenizers` writes it, into the tokenizer section
+//! (format.md F11).
 //!
-//! [`parts`] reads everything but the vocabulary into a [`parts::Parts`], [`vocabulary`] reads that, [`section`] lays the
-//! tables out. What would encode or decode otherwise than the library is refused by name.
+//! [`parts`] reads everything but the vocabulary into a [`parts::Parts`], [`vocabulary`] reads
+//! that, [`section`] lays the tables out. What would encode or decode otherwise than the library is
+//! refused by name.
 
 mod alphabet;
 mod error;
@@ -63,7 +65,8 @@ pub fn describe(tokenizer: &Tokenizer) -> String {
     )
 }
 
-/// Compiles `tokenizer.json` in `dir` for a model that reads ids below `vocabulary`; `None` where there is nothing of that name.
+/// Compiles `tokenizer.json` in `dir` for a model that reads ids below `vocabulary`; `None` where
+/// there is nothing of that name.
 ///
 /// # Errors
 /// [`TokenizerError`]; each displays as one line.

@@ -1,4 +1,5 @@
-//! Normaliser, pre-tokeniser, decoder and post-processor: recognised by what they say, or refused by name.
+//! Normaliser, pre-tokeniser, decoder and post-processor: recognised by what they say, or refused
+//! by name.
 
 use serde_json::{Map, Value};
 use sla_format::{Prefix, Split, Strip, Symbols};
@@ -49,7 +50,8 @@ pub(super) struct Parts {
 pub(super) fn read(root: &Object, model: &Object) -> Result<Parts, TokenizerError> {
     match model.get("type").and_then(Value::as_str) {
         Some("BPE") => {}
-        // The library tries its kinds in turn on a model without a type, BPE first, which takes any vocabulary with merges.
+        // The library tries its kinds in turn on a model without a type, BPE first, which takes any
+        // vocabulary with merges.
         None if !model.contains_key("type")
             && model.contains_key("vocab")
             && model.contains_key("merges") => {}

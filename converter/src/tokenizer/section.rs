@@ -215,8 +215,8 @@ fn lay_out(parts: &Parts, vocabulary: &Vocabulary, words: &[u32]) -> Vec<u8> {
     section
 }
 
-/// Whether text may be cut before each space that follows another character: no merge joins the two, and neither
-/// becomes part of one unknown token.
+/// Whether text may be cut before each space that follows another character: no merge joins the
+/// two, and neither becomes part of one unknown token.
 fn splits_at_spaces(parts: &Parts, vocabulary: &Vocabulary) -> bool {
     let text = |id: &u32| vocabulary.texts.get(id).map_or("", String::as_str);
     let joins = |(left, right, _): &(u32, u32, u32)| {

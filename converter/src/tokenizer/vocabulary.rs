@@ -188,7 +188,8 @@ fn added(
         if content.is_empty() {
             continue;
         }
-        // The library numbers tokens that the model does not have behind the others, whatever the file says.
+        // The library numbers tokens that the model does not have behind the others, whatever the
+        // file says.
         let id = ids
             .get(content)
             .or_else(|| new_ids.get(content))

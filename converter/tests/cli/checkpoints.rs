@@ -1,4 +1,5 @@
-//! What checkpoints of other hands do to the commands: a missing head, several ends of text, files that are something else.
+//! What checkpoints of other hands do to the commands: a missing head, several ends of text, files
+//! that are something else.
 
 use std::fs;
 
@@ -122,7 +123,8 @@ fn every_end_of_text_ends_a_text() {
         );
         assert!(case.sla("inspect m.sla").ok().contains("eos_token_id"));
     }
-    // generation_config.json's end counts too, and one end alone is in the description, in both forms.
+    // generation_config.json's end counts too, and one end alone is in the description, in both
+    // forms.
     set(&case, "eos_token_id", json!(unseen[0]));
     case.write(
         "model/generation_config.json",

@@ -1,4 +1,5 @@
-//! Files with the right checksum around numbers that somebody chose: refused in one line, in every profile.
+//! Files with the right checksum around numbers that somebody chose: refused in one line, in every
+//! profile.
 
 use super::{Case, bytes_config};
 use sla_format::{HEADER_BYTES, Section, SectionKind, seal};
@@ -25,7 +26,8 @@ fn forged_files_are_refused_in_one_line() {
     type Forgery = (usize, &'static [(usize, u32)], &'static str);
     let words: [Forgery; 6] = [
         (model, &[(6, u32::MAX)], description),
-        // The largest layer that the other limits allow, and so many of them that no integer holds their state.
+        // The largest layer that the other limits allow, and so many of them that no integer holds
+        // their state.
         (
             model,
             &[

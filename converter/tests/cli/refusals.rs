@@ -73,7 +73,8 @@ fn links_that_lead_nowhere_are_seen() {
     );
     std::fs::rename(case.file("moved"), case.file("model/blob")).unwrap();
 
-    // An output stays a link, and its file appears where it leads, through several links and from another folder.
+    // An output stays a link, and its file appears where it leads, through several links and from
+    // another folder.
     std::fs::create_dir(case.file("there")).unwrap();
     symlink("there/second", case.file("first")).unwrap();
     symlink("m.sla", case.file("there/second")).unwrap();

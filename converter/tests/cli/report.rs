@@ -116,7 +116,8 @@ impl Page {
         self.check_structure(&document);
     }
 
-    /// Every figure that names its place in the JSON report is the one that stands there, and reads like it.
+    /// Every figure that names its place in the JSON report is the one that stands there, and reads
+    /// like it.
     #[track_caller]
     fn check_figures(&self, document: &Document) {
         let mut seen = 0;
@@ -176,7 +177,8 @@ impl Page {
         ];
         assert_eq!(titles, expected);
         let layers = self.json["layers"].as_array().unwrap();
-        // One row a layer and one for the input in each heat map; the residual's cells are those of the JSON report.
+        // One row a layer and one for the input in each heat map; the residual's cells are those of
+        // the JSON report.
         let maps = find(document.root(), "#quality .pair table");
         assert_eq!(maps.len(), 2);
         for (table, json) in maps.iter().zip([&self.json, &self.json["dequantized"]]) {

@@ -254,7 +254,8 @@ fn exports_hold_the_model() {
     }
 }
 
-/// A reader of the published format: address, family, data without the padding that a model's length tells, and length with it.
+/// A reader of the published format: address, family, data without the padding that a model's
+/// length tells, and length with it.
 fn read_uf2(file: &[u8]) -> (u32, u32, Vec<u8>, usize) {
     assert_eq!(file.len() % 512, 0);
     let (mut first, mut data, mut families) = (None, Vec::new(), Vec::new());
@@ -524,7 +525,8 @@ fn a_uf2_file_keeps_off_the_sectors_of_the_firmware() {
         !bytes.is_multiple_of(4096),
         "the last sector has room behind the model"
     );
-    // Directly behind the model: where a uf2 file's last sector is written, and no other file's bytes are.
+    // Directly behind the model: where a uf2 file's last sector is written, and no other file's
+    // bytes are.
     firmware(&case, end.next_multiple_of(16), 16);
     let error = export(&format!("--format uf2 --chip RP2040 --address {model:#x}")).error(1);
     let behind = end.next_multiple_of(4096);

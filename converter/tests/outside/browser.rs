@@ -1,4 +1,5 @@
-//! The page in a real browser: light and dark, wide and narrow. The screenshots stay in `target/artefacts`.
+//! The page in a real browser: light and dark, wide and narrow. The screenshots stay in
+//! `target/artefacts`.
 
 use std::collections::HashSet;
 use std::io::BufReader;
@@ -37,8 +38,8 @@ struct View<'a> {
 }
 
 impl View<'_> {
-    /// The page in a frame of this width, whatever the narrowest window of the browser is, and a script beside it that
-    /// measures it.
+    /// The page in a frame of this width, whatever the narrowest window of the browser is, and a
+    /// script beside it that measures it.
     fn frame(&self, height: u32) -> PathBuf {
         let source = self.page.replace('&', "&amp;").replace('"', "&quot;");
         let html = format!(

@@ -14,7 +14,8 @@ const SLICED_TOKENS: u32 = 16;
 const EARLY: u32 = 16;
 const LATE: u32 = 4000;
 
-/// Runs `tokens=N` tokens (256 by default), prints one `@bench` line of `key=value` words, and exits with 0.
+/// Runs `tokens=N` tokens (256 by default), prints one `@bench` line of `key=value` words, and
+/// exits with 0.
 pub fn bench<P: Platform>() -> ! {
     let counter = Counter::<P>::start();
     let console = Console::<P>::new();
@@ -33,7 +34,8 @@ pub fn bench<P: Platform>() -> ! {
         model.macs()
     );
 
-    // The stack is painted around the first tokens of a stream of its own: painting is no part of any count.
+    // The stack is painted around the first tokens of a stream of its own: painting is no part of
+    // any count.
     let mut stack_bytes = 0;
     for _ in 0..PAINTED_TOKENS {
         workload.prepare();

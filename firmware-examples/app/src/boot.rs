@@ -5,8 +5,8 @@ use sla_runtime::{Model, SelfTestError};
 use crate::stop::stop;
 use crate::{Memory, Platform};
 
-/// The file's own input must give the logits that it gave when the file was made: one call, in the buffers of the session that comes
-/// after it. A model without a test is taken as it is.
+/// The file's own input must give the logits that it gave when the file was made: one call, in the
+/// buffers of the session that comes after it. A model without a test is taken as it is.
 pub(crate) fn self_test<P: Platform>(model: &Model, memory: &mut Memory) {
     if !matches!(
         model.self_test(memory.state, memory.scratch),

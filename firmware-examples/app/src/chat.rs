@@ -45,7 +45,8 @@ impl<P: Platform> sla_serial::Counter for Instructions<P> {
     }
 }
 
-/// Serves `uart` for ever: what can be typed is in docs/applications.md. The session is kept in RAM.
+/// Serves `uart` for ever: what can be typed is in docs/applications.md. The session is kept in
+/// RAM.
 pub fn chat<P: Platform>(uart: impl Read + ReadReady + Write) -> ! {
     P::start();
     let file = model::bytes();

@@ -41,7 +41,8 @@ impl embedded_io::Error for Overrun {
 }
 
 impl CmsdkUart {
-    /// The UART whose registers begin at `base`, sending and receiving one bit in `divisor` clocks (at least 16).
+    /// The UART whose registers begin at `base`, sending and receiving one bit in `divisor` clocks
+    /// (at least 16).
     ///
     /// # Safety
     /// They are such a UART's, and nothing else uses them.

@@ -1,7 +1,8 @@
 //! Exact counts of executed instructions, from a free-running timer.
 //!
-//! The emulator lets every instruction take the same virtual time (`-icount shift=7`: 128 ns), and its timers tick several times in that time, so
-//! the ticks between two readings, times the tick's length, divided by 128 ns and rounded, is the number of instructions between them. The cost of
+//! The emulator lets every instruction take the same virtual time (`-icount shift=7`: 128 ns), and
+//! its timers tick several times in that time, so the ticks between two readings, times the tick's
+//! length, divided by 128 ns and rounded, is the number of instructions between them. The cost of
 //! an empty region is measured once by the same code path and taken off.
 
 use core::marker::PhantomData;
@@ -56,12 +57,14 @@ impl<P: Platform> Counter<P> {
         }
     }
 
-    /// Runs `work` and returns the instructions it executed. Everything between its call and its return counts, both excluded.
+    /// Runs `work` and returns the instructions it executed. Everything between its call and its
+    /// return counts, both excluded.
     pub fn count(&self, work: &mut dyn FnMut()) -> u32 {
         region::<P>(work).wrapping_sub(self.empty)
     }
 
-    /// Whether the counter reads [`KNOWN`] instructions as that many: a check of the whole arrangement.
+    /// Whether the counter reads [`KNOWN`] instructions as that many: a check of the whole
+    /// arrangement.
     #[must_use]
     pub fn is_exact(&self) -> bool {
         self.count(&mut || known()) == KNOWN

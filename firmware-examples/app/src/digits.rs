@@ -1,4 +1,5 @@
-//! The `digits` binary: the words of a recording on the host, as they end; or the labels of cut clips.
+//! The `digits` binary: the words of a recording on the host, as they end; or the labels of cut
+//! clips.
 
 use sla_digits::{
     BANDS, Event, FrontEnd, HOP, LEAD, LOG_FLOOR_Q27, Outcome, Recognizer, SAMPLE_RATE, Settings,
@@ -14,8 +15,8 @@ use crate::{Arguments, Console, Counter, Memory, Platform, boot, model};
 /// Frames of speech that a cut clip has at most.
 const CLIP_FRAMES: usize = 76;
 
-/// Listens to `wav=FILE`, prints every word with its time and a closing `@digits` line; or labels each of the cut clips that
-/// `clips=FILE` lists, one path a line. Exits with 0.
+/// Listens to `wav=FILE`, prints every word with its time and a closing `@digits` line; or labels
+/// each of the cut clips that `clips=FILE` lists, one path a line. Exits with 0.
 pub fn digits<P: Platform>() -> ! {
     let counter = Counter::<P>::start();
     let model = Model::parse(model::bytes()).unwrap_or_else(|error| no_model::<P>(error));

@@ -5,8 +5,8 @@ use sla_runtime::Checksum;
 
 use crate::{Arguments, Console, Counter, Platform};
 
-/// Runs `hops=N` hops (192 by default), prints one `@frontend` line with the CRC-32 of all logarithms (docs/frontend.md M6), and
-/// exits with 0.
+/// Runs `hops=N` hops (192 by default), prints one `@frontend` line with the CRC-32 of all
+/// logarithms (docs/frontend.md M6), and exits with 0.
 pub fn frontend<P: Platform>() -> ! {
     let counter = Counter::<P>::start();
     let hops = Arguments::number::<P>("hops=", 192).max(1);

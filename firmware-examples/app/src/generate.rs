@@ -5,8 +5,8 @@ use sla_runtime::{Model, Sampler, SamplerConfig, Session};
 use crate::stop::{no_memory, no_model, stop};
 use crate::{Arguments, Console, Memory, Platform, boot, model};
 
-/// Generates `tokens=N` bytes (64 by default) after `prompt=...` with `seed=N` (0 by default), and exits with 0. The
-/// sampler's settings are those of `sla run`, so the text is too.
+/// Generates `tokens=N` bytes (64 by default) after `prompt=...` with `seed=N` (0 by default), and
+/// exits with 0. The sampler's settings are those of `sla run`, so the text is too.
 pub fn generate<P: Platform>() -> ! {
     P::start();
     let console = Console::<P>::new();

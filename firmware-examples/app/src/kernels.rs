@@ -8,8 +8,8 @@ use crate::{Console, Counter, Memory, Platform};
 use cases::CASES;
 use lab::Lab;
 
-/// Runs every case that this machine has the memory for, prints a `@case` line of `key=value` words for each, then a
-/// `@kernels` line, and exits with 0.
+/// Runs every case that this machine has the memory for, prints a `@case` line of `key=value` words
+/// for each, then a `@kernels` line, and exits with 0.
 pub fn kernels<P: Platform>() -> ! {
     let counter = Counter::<P>::start();
     let console = Console::<P>::new();

@@ -1,4 +1,5 @@
-//! The `ledger` binary: where the instructions of a token go, per layer and operation, as a table and as log frames.
+//! The `ledger` binary: where the instructions of a token go, per layer and operation, as a table
+//! and as log frames.
 
 use sla_runtime::{Ledger, Model, weight_bytes};
 
@@ -11,8 +12,9 @@ const NAME: usize = 10;
 /// Width of a number in the table.
 const NUMBER: usize = 13;
 
-/// Runs `tokens=N` tokens (16 by default), prints a line for each layer and operation, then a `@ledger` line, and exits
-/// with 0. Instructions are means per token, and so are the weight bytes; saturations are sums.
+/// Runs `tokens=N` tokens (16 by default), prints a line for each layer and operation, then a
+/// `@ledger` line, and exits with 0. Instructions are means per token, and so are the weight bytes;
+/// saturations are sums.
 pub fn ledger<P: Platform>() -> ! {
     let _ = Counter::<P>::start();
     let console = Console::<P>::new();

@@ -1,5 +1,6 @@
-//! What the firmware of all machines shares. A machine's folder holds one [`Platform`] and small binaries that call
-//! [`bench()`], [`conformance()`], [`generate()`], [`kernels()`], [`ledger()`], [`prompt()`] and [`resume()`].
+//! What the firmware of all machines shares. A machine's folder holds one [`Platform`] and small
+//! binaries that call [`bench()`], [`conformance()`], [`generate()`], [`kernels()`], [`ledger()`],
+//! [`prompt()`] and [`resume()`].
 
 #![no_std]
 
@@ -61,8 +62,8 @@ pub use resume::resume;
 #[cfg(feature = "tokenizer")]
 pub use tokenize::tokenize;
 
-/// What a machine must offer. The defaults for text, arguments and exit use semihosting; a board with another transport
-/// overrides them.
+/// What a machine must offer. The defaults for text, arguments and exit use semihosting; a board
+/// with another transport overrides them.
 pub trait Platform {
     /// The machine's short name, as `cargo xtask qemu --machine` takes it.
     const NAME: &'static str;
@@ -72,8 +73,8 @@ pub trait Platform {
     /// Starts the counter behind [`Platform::now`]. Called once, before anything else.
     fn start();
 
-    /// A free-running counter that counts up and wraps. Must stay out of line (`#[inline(never)]`), so that its cost is
-    /// the same everywhere.
+    /// A free-running counter that counts up and wraps. Must stay out of line (`#[inline(never)]`),
+    /// so that its cost is the same everywhere.
     fn now() -> u32;
 
     /// Writes bytes to the host's standard output.

@@ -1,5 +1,6 @@
-//! Log frames. Without the `defmt` feature the macros vanish; with it the frames go out on the host's standard error, where
-//! `cargo xtask qemu --log` decodes them, while text stays on standard output.
+//! Log frames. Without the `defmt` feature the macros vanish; with it the frames go out on the
+//! host's standard error, where `cargo xtask qemu --log` decodes them, while text stays on standard
+//! output.
 
 #[cfg(feature = "defmt")]
 mod channel {
@@ -9,7 +10,8 @@ mod channel {
 
     struct Encoder(UnsafeCell<defmt::Encoder>);
 
-    // SAFETY: these images run on one core and enable no interrupt, so nothing runs beside the thread that logs.
+    // SAFETY: these images run on one core and enable no interrupt, so nothing runs beside the
+    // thread that logs.
     unsafe impl Sync for Encoder {}
 
     static ENCODER: Encoder = Encoder(UnsafeCell::new(defmt::Encoder::new()));
@@ -26,7 +28,8 @@ mod channel {
         write(Channel::Log, bytes);
     }
 
-    // SAFETY: acquire and release are no-ops but for the frame marks: there is no second context (see `Encoder`).
+    // SAFETY: acquire and release are no-ops but for the frame marks: there is no second context
+    // (see `Encoder`).
     unsafe impl defmt::Logger for Semihosting {
         fn acquire() {
             with_encoder(|encoder| encoder.start_frame(send));

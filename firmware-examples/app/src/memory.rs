@@ -1,5 +1,6 @@
-//! The one static buffer of the one session that a firmware runs: exactly as large as the model's plan says, or, where the
-//! model is put into flash apart from the firmware, as large as `SLA_ARENA_BYTES` allows.
+//! The one static buffer of the one session that a firmware runs: exactly as large as the model's
+//! plan says, or, where the model is put into flash apart from the firmware, as large as
+//! `SLA_ARENA_BYTES` allows.
 
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -49,8 +50,8 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// The buffers that `model` needs, the first time; `None` if there is less RAM, and afterwards. Not for interrupt
-    /// handlers: on a Cortex-M0 the check is a load and a store.
+    /// The buffers that `model` needs, the first time; `None` if there is less RAM, and afterwards.
+    /// Not for interrupt handlers: on a Cortex-M0 the check is a load and a store.
     pub fn take(model: &Model) -> Option<Self> {
         let arena = once(&ARENA)?;
         let plan = model.plan();

@@ -1,5 +1,5 @@
-//! The model's bytes: part of the image, or put into the MODEL region apart from it. Either way they stay where they are
-//! and are used in place.
+//! The model's bytes: part of the image, or put into the MODEL region apart from it. Either way
+//! they stay where they are and are used in place.
 
 #[cfg(not(feature = "external-model"))]
 use sla_runtime::Aligned;
@@ -27,7 +27,8 @@ pub fn bytes() -> &'static [u8] {
     &PLACED.0
 }
 
-/// RAM for a model that is not known yet: `SLA_ARENA_BYTES` at build time (a machine's `.cargo/config.toml` sets it).
+/// RAM for a model that is not known yet: `SLA_ARENA_BYTES` at build time (a machine's
+/// `.cargo/config.toml` sets it).
 #[cfg(feature = "external-model")]
 pub const ARENA_BYTES: usize = match option_env!("SLA_ARENA_BYTES") {
     Some(text) => match usize::from_str_radix(text, 10) {
@@ -37,8 +38,8 @@ pub const ARENA_BYTES: usize = match option_env!("SLA_ARENA_BYTES") {
     None => 64 * 1024,
 };
 
-/// The file in the MODEL region, as long as its header says (the whole region if that makes no sense: then it does not
-/// parse).
+/// The file in the MODEL region, as long as its header says (the whole region if that makes no
+/// sense: then it does not parse).
 #[cfg(feature = "external-model")]
 #[must_use]
 pub fn bytes() -> &'static [u8] {
@@ -47,7 +48,8 @@ pub fn bytes() -> &'static [u8] {
         static _model_end: u8;
     }
     let (start, end) = (&raw const _model_start, &raw const _model_end);
-    // SAFETY: the linker script gives the bounds of a region that holds nothing of this image and that nobody writes.
+    // SAFETY: the linker script gives the bounds of a region that holds nothing of this image and
+    // that nobody writes.
     let region = unsafe { core::slice::from_raw_parts(start, end.addr() - start.addr()) };
     sla_format::file_bytes(region)
         .and_then(|bytes| region.get(..bytes))

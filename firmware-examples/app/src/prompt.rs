@@ -1,4 +1,5 @@
-//! The `prompt` binary: what a prompt costs per token, and that it gives the logits of as many steps.
+//! The `prompt` binary: what a prompt costs per token, and that it gives the logits of as many
+//! steps.
 
 use sla_runtime::{Checksum, Model, Session};
 
@@ -8,8 +9,9 @@ use crate::{Arguments, Console, Counter, Memory, Platform, model};
 /// Longest prompt.
 const LONGEST: usize = 256;
 
-/// Runs a prompt of `tokens=N` tokens (64 by default), the model's own greedy text, prints one `@prompt` line of `key=value`
-/// words, and exits with 0 if the logits are those of single steps. For language models.
+/// Runs a prompt of `tokens=N` tokens (64 by default), the model's own greedy text, prints one
+/// `@prompt` line of `key=value` words, and exits with 0 if the logits are those of single steps.
+/// For language models.
 pub fn prompt<P: Platform>() -> ! {
     let counter = Counter::<P>::start();
     let console = Console::<P>::new();

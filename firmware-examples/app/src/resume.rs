@@ -1,5 +1,6 @@
-//! The `resume` binary: a warm start. The session behind a prompt was computed on the host (`sla snapshot`) and lies in flash
-//! beside the model: after a reset the first token costs what any other does.
+//! The `resume` binary: a warm start. The session behind a prompt was computed on the host (`sla
+//! snapshot`) and lies in flash beside the model: after a reset the first token costs what any
+//! other does.
 
 use sla_runtime::{Checksum, Logits, Model, Session};
 
@@ -9,9 +10,10 @@ use crate::{Arguments, Console, Counter, Memory, Platform, boot, model};
 /// The snapshot of this image: the file that `SLA_SNAPSHOT` named when it was built, else empty.
 static SNAPSHOT: &[u8] = include_bytes!(env!("SLA_SNAPSHOT_PATH"));
 
-/// Restores the image's snapshot, generates `tokens=N` tokens (16 by default), prints one `@resume` line of `key=value` words, and
-/// exits with 0. `digest` is the CRC-32 of the logits right after the restore and after each token, each token being the largest
-/// of the logits before it; `snapshot` is that of the session's own snapshot at the end.
+/// Restores the image's snapshot, generates `tokens=N` tokens (16 by default), prints one `@resume`
+/// line of `key=value` words, and exits with 0. `digest` is the CRC-32 of the logits right after
+/// the restore and after each token, each token being the largest of the logits before it;
+/// `snapshot` is that of the session's own snapshot at the end.
 pub fn resume<P: Platform>() -> ! {
     let counter = Counter::<P>::start();
     let console = Console::<P>::new();

@@ -4,10 +4,12 @@
 const PAINT: u32 = 0x5ac3_3ca5;
 /// Bytes just below the stack pointer that stay unpainted; a smaller use than this reads as this.
 const MARGIN_BYTES: usize = 16;
-/// Deepest use that can be seen. The work's results are kept below it anyway, and painting megabytes takes time.
+/// Deepest use that can be seen. The work's results are kept below it anyway, and painting
+/// megabytes takes time.
 const DEPTH_BYTES: usize = 128 * 1024;
 
-/// Runs `work` and returns the most stack bytes that it had in use, from the caller's stack pointer down.
+/// Runs `work` and returns the most stack bytes that it had in use, from the caller's stack pointer
+/// down.
 #[inline(never)]
 pub fn peak_bytes(work: &mut dyn FnMut()) -> usize {
     let top = stack_pointer();

@@ -1,4 +1,5 @@
-//! Strings to try a tokenizer on, the same on every machine: characters of all kinds, words, runs, added tokens.
+//! Strings to try a tokenizer on, the same on every machine: characters of all kinds, words, runs,
+//! added tokens.
 
 /// Longest string in bytes.
 pub const STRING_BYTES: usize = 256;

@@ -1,4 +1,5 @@
-//! The `tokenize` binary: the ids of many strings, as a digest that the host compares, and what they cost.
+//! The `tokenize` binary: the ids of many strings, as a digest that the host compares, and what
+//! they cost.
 
 use sla_runtime::{Checksum, ControlTokens, Decoder, Model, Template, encode_words};
 
@@ -6,9 +7,9 @@ use crate::stop::{no_model, stop};
 use crate::strings::{STRING_BYTES, Strings};
 use crate::{Arguments, Console, Counter, Platform, model};
 
-/// Encodes `strings=N` strings (1,000 by default) of `seed=N`, decodes their ids again, prints one `@tokenize` line of
-/// `key=value` words, and exits with 0. The digest is the CRC-32 of all ids, each string's followed by their number, and of
-/// the lengths of the decoded texts.
+/// Encodes `strings=N` strings (1,000 by default) of `seed=N`, decodes their ids again, prints one
+/// `@tokenize` line of `key=value` words, and exits with 0. The digest is the CRC-32 of all ids,
+/// each string's followed by their number, and of the lengths of the decoded texts.
 pub fn tokenize<P: Platform>() -> ! {
     let counter = Counter::<P>::start();
     let console = Console::<P>::new();

@@ -49,7 +49,8 @@ impl Wave {
         }
     }
 
-    /// Reads the next hop; behind the last sample there are zeros. Returns the number of samples that were read.
+    /// Reads the next hop; behind the last sample there are zeros. Returns the number of samples
+    /// that were read.
     pub fn hop(&mut self, hop: &mut [i16; HOP]) -> usize {
         let mut bytes = [0; 2 * HOP];
         let len = self.left.min(bytes.len());

@@ -43,7 +43,8 @@ impl<'a> Workload<'a> {
         self.exercise.prepare(&self.session);
     }
 
-    /// Advances by one token, head and choice of the next included. This, and nothing else, is what is counted.
+    /// Advances by one token, head and choice of the next included. This, and nothing else, is what
+    /// is counted.
     #[inline(never)]
     pub fn step(&mut self) {
         if let Ok(mut logits) = self.exercise.step(&mut self.session) {
@@ -61,14 +62,16 @@ impl<'a> Workload<'a> {
         ledger.done(layers, Op::Head);
     }
 
-    /// Instructions of the longest piece of `tokens` further steps that are cut where a task may yield: the beginning of a step,
-    /// which reads the embedding, each slice, and each tile of the logits.
+    /// Instructions of the longest piece of `tokens` further steps that are cut where a task may
+    /// yield: the beginning of a step, which reads the embedding, each slice, and each tile of
+    /// the logits.
     pub fn worst_slice<P: Platform>(&mut self, counter: &Counter<P>, tokens: u32) -> u32 {
         let mut worst = 0;
         for _ in 0..tokens {
             self.prepare();
             let (mut is_left, mut largest, mut index) = (true, (0, i32::MIN), 0);
-            // Each piece is an activation of its own, as of a task that keeps nothing but the session.
+            // Each piece is an activation of its own, as of a task that keeps nothing but the
+            // session.
             worst = worst.max(
                 counter.count(&mut || is_left = self.exercise.slices(&mut self.session).is_ok()),
             );

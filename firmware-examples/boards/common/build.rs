@@ -1,4 +1,5 @@
-//! Chooses the model that becomes part of the image: `SLA_MODEL`, else the smallest that `cargo xtask models` converted.
+//! Chooses the model that becomes part of the image: `SLA_MODEL`, else the smallest that `cargo
+//! xtask models` converted.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -6,7 +7,8 @@ use std::{env, fs};
 fn main() {
     println!("cargo::rerun-if-env-changed=SLA_MODEL");
     println!("cargo::rerun-if-changed=build.rs");
-    // A core without a cycle counter, and a chip that reads one segment of flash: the ESP32-C3 is the one board without atomics.
+    // A core without a cycle counter, and a chip that reads one segment of flash: the ESP32-C3 is
+    // the one board without atomics.
     for (cfg, target) in [
         ("sla_armv6m", "thumbv6m-none-eabi"),
         ("sla_one_segment", "riscv32imc-unknown-none-elf"),

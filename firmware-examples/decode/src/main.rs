@@ -1,6 +1,8 @@
-//! Prints defmt frames from standard input, as lines, with the format strings of the image that wrote them.
+//! Prints defmt frames from standard input, as lines, with the format strings of the image that
+//! wrote them.
 //!
-//! `cargo run --release --features defmt --bin bench 2>&1 >/dev/null | decode IMAGE`, or `cargo xtask qemu --log`, which calls it.
+//! `cargo run --release --features defmt --bin bench 2>&1 >/dev/null | decode IMAGE`, or `cargo
+//! xtask qemu --log`, which calls it.
 
 use std::fs;
 use std::io::{Read, Write};

@@ -1,4 +1,5 @@
-//! What stands around the examples: the file that they embed, a line that ends after some bytes, and the end of a run.
+//! What stands around the examples: the file that they embed, a line that ends after some bytes,
+//! and the end of a run.
 
 #![no_std]
 

@@ -1,9 +1,10 @@
 //! The token path and nothing else, for `cargo xtask proof`.
 //!
-//! Everything that a firmware calls between opening a model and shutting down is reachable from [`_start`], with
-//! arguments that the compiler knows nothing about. The image is never run. It only links if no panic path is left,
-//! because the panic handler calls a function that nobody defines; there is no allocator; and `xtask` looks for the
-//! symbols of software floating point in it.
+//! Everything that a firmware calls between opening a model and shutting down is reachable from
+//! [`_start`], with arguments that the compiler knows nothing about. The image is never run. It
+//! only links if no panic path is left, because the panic handler calls a function that nobody
+//! defines; there is no allocator; and `xtask` looks for the symbols of software floating point in
+//! it.
 
 #![no_std]
 #![no_main]

@@ -1,4 +1,5 @@
-//! A flash and a serial line that nothing is known of: each call goes to a function of which the compiler sees nothing.
+//! A flash and a serial line that nothing is known of: each call goes to a function of which the
+//! compiler sees nothing.
 
 use embedded_storage::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,

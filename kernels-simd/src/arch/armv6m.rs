@@ -38,9 +38,9 @@ macro_rules! column {
     };
 }
 
-/// Runs over all panels and writes sums. Registers: r0 and r1 the runs of the two pairs less r3, r2 activations, r3 offset,
-/// r7 arguments, r8/r9 and r10/r11 the sums Σh·x and Σ(low byte)·x of the two pairs, r12 end of the block as an
-/// offset. Stack: [0], [4] totals of the odd rows.
+/// Runs over all panels and writes sums. Registers: r0 and r1 the runs of the two pairs less r3, r2
+/// activations, r3 offset, r7 arguments, r8/r9 and r10/r11 the sums Σh·x and Σ(low byte)·x of the
+/// two pairs, r12 end of the block as an offset. Stack: [0], [4] totals of the odd rows.
 ///
 /// # Safety
 /// The fields of `Panels` have to hold what they say.

@@ -1,4 +1,5 @@
-//! Armv7-M without the DSP extension: Cortex-M3. The only kernel here is the one whose registers the compiler spills.
+//! Armv7-M without the DSP extension: Cortex-M3. The only kernel here is the one whose registers
+//! the compiler spills.
 #![allow(unsafe_code, reason = "assembly; every block states why it is sound")]
 
 use super::panels::{Panels, run};
@@ -10,7 +11,8 @@ pub fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
     let _ = run(w, x, multiplier, out, panels);
 }
 
-/// One column of both pairs, at these bytes of the activations and of the two runs: 9 instructions for 4 products.
+/// One column of both pairs, at these bytes of the activations and of the two runs: 9 instructions
+/// for 4 products.
 macro_rules! column {
     ($x:literal, $first:literal, $second:literal) => {
         concat!(
@@ -38,8 +40,9 @@ macro_rules! requantize {
     };
 }
 
-/// Runs over all panels. Registers: r0 weights, r1 activations, r2/r3 and r4/r5 the sums Σh·x and Σ(low byte)·x of the two
-/// pairs, r8 and r10 totals of the odd rows, r11 end of the activations, r12 arguments, lr end of the block.
+/// Runs over all panels. Registers: r0 weights, r1 activations, r2/r3 and r4/r5 the sums Σh·x and
+/// Σ(low byte)·x of the two pairs, r8 and r10 totals of the odd rows, r11 end of the activations,
+/// r12 arguments, lr end of the block.
 ///
 /// # Safety
 /// The fields of `Panels` have to hold what they say.

@@ -21,8 +21,8 @@ pub struct Panels {
     out_end: *mut i32,
 }
 
-/// The product of `w` and `x` by `kernel`, which runs over all panels; by the oracle if the slices are too short. Returns the
-/// rows that the kernel wrote.
+/// The product of `w` and `x` by `kernel`, which runs over all panels; by the oracle if the slices
+/// are too short. Returns the rows that the kernel wrote.
 pub fn run(
     w: &I8Matrix,
     x: &[i16],
@@ -48,8 +48,9 @@ pub fn run(
         out_end: out.as_mut_ptr().wrapping_add(PANEL * count),
     };
     #[expect(unsafe_code, reason = "the one call of the kernels in assembly")]
-    // SAFETY: `count` panels of `panel_len` half-words, `cols` activations, and `PANEL·count` multipliers and results
-    // are inside the slices, as computed above; both counts are above 0 and cols is a multiple of 16.
+    // SAFETY: `count` panels of `panel_len` half-words, `cols` activations, and `PANEL·count`
+    // multipliers and results are inside the slices, as computed above; both counts are above 0
+    // and cols is a multiple of 16.
     unsafe {
         kernel(&mut panels);
     }

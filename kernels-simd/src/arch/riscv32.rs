@@ -1,5 +1,5 @@
-//! RV32 with the M extension. The only kernel here is the one that the compiler does not find: it extends a low byte by two
-//! shifts where a second load is one instruction.
+//! RV32 with the M extension. The only kernel here is the one that the compiler does not find: it
+//! extends a low byte by two shifts where a second load is one instruction.
 #![allow(unsafe_code, reason = "assembly; every block states why it is sound")]
 
 use super::panels::{Panels, run};
@@ -11,7 +11,8 @@ pub fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
     let _ = run(w, x, multiplier, out, panels);
 }
 
-/// One column of both pairs, at these bytes of the activations and of the two runs: 13 instructions for 4 products.
+/// One column of both pairs, at these bytes of the activations and of the two runs: 13 instructions
+/// for 4 products.
 macro_rules! column {
     ($x:literal, $first:literal, $second:literal) => {
         concat!(
@@ -49,9 +50,10 @@ macro_rules! requantize {
     };
 }
 
-/// Runs over all panels. Registers: a0 weights, a1 activations, a2 end of the block, a3/a4 and a5/a6 the sums Σh·x and
-/// Σ(low byte)·x of the two pairs, a7 and t0 totals of the odd rows, s0 start and s1 end of the activations, s2 bytes of a
-/// block, s3 multipliers, s4 results, s5 end of the results.
+/// Runs over all panels. Registers: a0 weights, a1 activations, a2 end of the block, a3/a4 and
+/// a5/a6 the sums Σh·x and Σ(low byte)·x of the two pairs, a7 and t0 totals of the odd rows, s0
+/// start and s1 end of the activations, s2 bytes of a block, s3 multipliers, s4 results, s5 end of
+/// the results.
 ///
 /// # Safety
 /// The fields of `Panels` have to hold what they say.

@@ -4,7 +4,8 @@ use crate::fixed::{mulhr, realign};
 use crate::nonlinear::{DECAY_FRAC, exp2, exp2_neg, sigmoid, silu, softplus};
 use crate::real::Real;
 
-/// `g_j ← mulhr(realign(silu(g_j), g_up), realign(x_j, x_up))`: SwiGLU, and the SiLU output gate (N11.1, N9.2).
+/// `g_j ← mulhr(realign(silu(g_j), g_up), realign(x_j, x_up))`: SwiGLU, and the SiLU output gate
+/// (N11.1, N9.2).
 pub fn silu_product(g: &mut [i32], x: &[i32], g_up: i32, x_up: i32) {
     let pairs = g.iter_mut().zip(x);
     if (0..32).contains(&g_up) && (0..32).contains(&x_up) {
@@ -47,8 +48,9 @@ pub fn carry_decay(carry: &mut u32, decay: u32) -> u32 {
     sum >> DECAY_FRAC
 }
 
-/// A GLA head's channels (N10.2): from z the whole bits of decay of each row and the new carry L, then
-/// `k_i ← mulhr(k_i, 2^L_i)` and `q_i ← mulhr(q_i, 2^-L_i)` (two and one fraction bits fewer). All slices have d_k elements.
+/// A GLA head's channels (N10.2): from z the whole bits of decay of each row and the new carry L,
+/// then `k_i ← mulhr(k_i, 2^L_i)` and `q_i ← mulhr(q_i, 2^-L_i)` (two and one fraction bits fewer).
+/// All slices have d_k elements.
 pub fn gla_channels(
     z: &[i32],
     decay_max: u32,

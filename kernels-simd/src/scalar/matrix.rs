@@ -23,9 +23,9 @@ pub const fn padded_cols(cols: usize) -> usize {
 
 /// An int8 matrix `[rows, cols]` as half-words of row pairs (format.md F6.2).
 ///
-/// A half-word is `256·w[r+1][c] + w[r][c]`. A panel is two pairs of rows; in it, for every 8 columns, come 8
-/// half-words of the first pair, then 8 of the second. So one multiplication of a half-word serves two rows:
-/// Σh·x = 256·D₁ + D₀, and the low bytes alone give D₀.
+/// A half-word is `256·w[r+1][c] + w[r][c]`. A panel is two pairs of rows; in it, for every 8
+/// columns, come 8 half-words of the first pair, then 8 of the second. So one multiplication of a
+/// half-word serves two rows: Σh·x = 256·D₁ + D₀, and the low bytes alone give D₀.
 #[derive(Clone, Copy, Debug)]
 pub struct I8Matrix<'a> {
     data: &'a [i16],
@@ -36,8 +36,9 @@ pub struct I8Matrix<'a> {
 }
 
 impl<'a> I8Matrix<'a> {
-    /// A view of `data`, `padded_rows(rows)/2 · padded_cols(cols)` half-words. Over any `block` columns from a
-    /// multiple of `block` on, |D₁| < 2^23 has to hold; 0 stands for all columns.
+    /// A view of `data`, `padded_rows(rows)/2 · padded_cols(cols)` half-words. Over any `block`
+    /// columns from a multiple of `block` on, |D₁| < 2^23 has to hold; 0 stands for all
+    /// columns.
     #[must_use]
     pub fn new(data: &'a [i16], cols: usize, block: usize) -> Self {
         let cols = padded_cols(cols);
@@ -120,8 +121,8 @@ fn high(h: i16) -> i8 {
 /// `out_r = mulhr(Σ_c w[r][c]·x_c, multiplier_r)` for every padded row (N5.1).
 ///
 /// Shapes: `x` ≥ padded cols, `multiplier` and `out` ≥ padded rows; |out| ≤ 2^30.
-/// The sum wraps; the converter proves `|Σ_c w·x| < 2^31`, and below 2^23 in each block, for every row of every
-/// file it writes (format.md F5.3), so on such a file it never does.
+/// The sum wraps; the converter proves `|Σ_c w·x| < 2^31`, and below 2^23 in each block, for every
+/// row of every file it writes (format.md F5.3), so on such a file it never does.
 #[inline(never)] // its frame must not be part of a backend's that falls back to it
 pub fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
     for ((panel, m), out) in w

@@ -5,7 +5,8 @@ use crate::fixed::mulhr;
 
 /// Columns that share a scale; columns are padded to a multiple of this.
 pub const GROUP: usize = 32;
-/// Words of a panel's group: a word for each row and run of 8 columns, and one with the four scales.
+/// Words of a panel's group: a word for each row and run of 8 columns, and one with the four
+/// scales.
 pub const GROUP_WORDS: usize = PANEL * GROUP / 8 + 1;
 /// Columns of a word.
 const RUN: usize = 8;
@@ -14,9 +15,10 @@ pub const ZERO: i32 = 8;
 
 /// An int4 matrix `[rows, cols]` with a scale for every 32 columns of a row (format.md F6.7).
 ///
-/// A weight is `s·(n - 8)` with the nibble n in 0…15 and its group's scale s in 0…255. For each panel of 4 rows and each
-/// group of 32 columns there are 17 words: for every 8 columns one word a row, then one whose byte r is the scale of row r. In
-/// a word bits 4k hold column 2k and bits 16 + 4k column 2k + 1, so that a mask gives a pair of half-words.
+/// A weight is `s·(n - 8)` with the nibble n in 0…15 and its group's scale s in 0…255. For each
+/// panel of 4 rows and each group of 32 columns there are 17 words: for every 8 columns one word a
+/// row, then one whose byte r is the scale of row r. In a word bits 4k hold column 2k and bits 16 +
+/// 4k column 2k + 1, so that a mask gives a pair of half-words.
 #[derive(Clone, Copy, Debug)]
 pub struct I4Matrix<'a> {
     data: &'a [u32],
@@ -77,7 +79,8 @@ impl<'a> I4Matrix<'a> {
         I4Matrix { data, ..*self }
     }
 
-    /// The weights `s·(n - 8)` of one row, column by column (padding included); empty past the last row.
+    /// The weights `s·(n - 8)` of one row, column by column (padding included); empty past the last
+    /// row.
     pub fn row(&self, row: usize) -> impl Iterator<Item = i16> + 'a {
         let panel = self.rows(row / PANEL * PANEL, PANEL).data;
         let lane = row % PANEL;
@@ -101,11 +104,12 @@ fn nibble(word: u32, c: usize) -> i32 {
     (word >> (4 * (c / 2) + 16 * (c % 2)) & 15) as i32
 }
 
-/// `out_r = mulhr(Σ_g s[r][g]·Σ_(c in g) (n[r][c] - 8)·x_c, multiplier_r)` for every padded row (N5.7).
+/// `out_r = mulhr(Σ_g s[r][g]·Σ_(c in g) (n[r][c] - 8)·x_c, multiplier_r)` for every padded row
+/// (N5.7).
 ///
 /// Shapes: `x` ≥ padded cols, `multiplier` and `out` ≥ padded rows; |out| ≤ 2^30.
-/// A group's sum stays below 2^24 in magnitude; the sum over groups wraps, and the converter proves that it stays below 2^31
-/// for every row of every file it writes (format.md F5.3).
+/// A group's sum stays below 2^24 in magnitude; the sum over groups wraps, and the converter proves
+/// that it stays below 2^31 for every row of every file it writes (format.md F5.3).
 #[inline(never)] // its frame must not be part of the int8 path's
 pub fn matvec_i4(w: &I4Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
     for ((panel, m), out) in w
@@ -131,7 +135,8 @@ pub fn matvec_i4(w: &I4Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
             {
                 let &[a, b, c, d, e, f, g, h] = x;
                 for (sum, &word) in sums.iter_mut().zip(rows) {
-                    // Written out: this is what devices without a backend run, and their compilers look at size.
+                    // Written out: this is what devices without a backend run, and their compilers
+                    // look at size.
                     *sum += nibble(word, 0) * i32::from(a) + nibble(word, 1) * i32::from(b);
                     *sum += nibble(word, 2) * i32::from(c) + nibble(word, 3) * i32::from(d);
                     *sum += nibble(word, 4) * i32::from(e) + nibble(word, 5) * i32::from(f);

@@ -2,11 +2,12 @@
 
 use crate::fixed::{mulhr, ones, round_shr};
 
-/// One pass: `S_ij ← round_shr(S_ij, n_i)`, `S_ij += mulhr(k_i, v_j)`, then `o_j = Σ_i mulhr(S_ij, q_i)`; returns the
-/// magnitude mask of the new state (N6.1, N6.4).
+/// One pass: `S_ij ← round_shr(S_ij, n_i)`, `S_ij += mulhr(k_i, v_j)`, then `o_j = Σ_i mulhr(S_ij,
+/// q_i)`; returns the magnitude mask of the new state (N6.1, N6.4).
 ///
-/// Shapes: `s` d_k·d_v, `k` and `q` d_k, `shifts` (below 2^31) d_k or none (no row is shifted), `v` and `o` d_v. Sums wrap; the
-/// caller keeps `|S| + |k·v|/2^32` below 2^30 and `Σ|q|` below 2^31, so on its values they never do.
+/// Shapes: `s` d_k·d_v, `k` and `q` d_k, `shifts` (below 2^31) d_k or none (no row is shifted), `v`
+/// and `o` d_v. Sums wrap; the caller keeps `|S| + |k·v|/2^32` below 2^30 and `Σ|q|` below 2^31, so
+/// on its values they never do.
 pub fn state_write_read(
     s: &mut [i32],
     shifts: &[u32],

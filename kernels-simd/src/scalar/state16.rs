@@ -1,8 +1,8 @@
 //! The recurrent state of one head in int16 (numerics.md N6.7 to N6.11).
 //!
-//! Words hold the rows of S in pairs: word `[i][j]` is `S[2i][j]` in its low half and `S[2i+1][j]` in its high half, so
-//! that one multiplication of half-words reads two rows. Vectors over the rows are packed alike. A last row without a
-//! partner has one of zeros.
+//! Words hold the rows of S in pairs: word `[i][j]` is `S[2i][j]` in its low half and `S[2i+1][j]`
+//! in its high half, so that one multiplication of half-words reads two rows. Vectors over the rows
+//! are packed alike. A last row without a partner has one of zeros.
 
 use crate::fixed::{round_shr, shift};
 
@@ -25,12 +25,14 @@ fn halves(pair: i32) -> (i32, i32) {
 }
 
 /// One pass with a dither d in [0, 2^16) of its own for each element:
-/// `S_ij ← ⌊(⌊S_ij·2^16 / 2^n_i⌋ + ⌊V_j·k_i / 2^16⌋ + d_ij) / 2^16⌋`, then `o_j = Σ_i S_ij·q_i`. Returns the OR of
-/// `x ^ (x >> 1)` over the new elements, whose bit length is that of their magnitude mask (N6.9, N6.10).
+/// `S_ij ← ⌊(⌊S_ij·2^16 / 2^n_i⌋ + ⌊V_j·k_i / 2^16⌋ + d_ij) / 2^16⌋`, then `o_j = Σ_i S_ij·q_i`.
+/// Returns the OR of `x ^ (x >> 1)` over the new elements, whose bit length is that of their
+/// magnitude mask (N6.9, N6.10).
 ///
-/// Shapes: `s` pairs·d_v words, `k` and `q` pairs words, `shifts` a number below 32 for each row or none (no row is
-/// shifted), `v` and `o` d_v. `dither` is that of the first word. Sums wrap; the caller keeps
-/// `|S|·2^16 + |V·k|/2^16` below 2^31 - 2^16 and `|S|·Σ|q|` below 2^31, so on its values they never do.
+/// Shapes: `s` pairs·d_v words, `k` and `q` pairs words, `shifts` a number below 32 for each row or
+/// none (no row is shifted), `v` and `o` d_v. `dither` is that of the first word. Sums wrap; the
+/// caller keeps `|S|·2^16 + |V·k|/2^16` below 2^31 - 2^16 and `|S|·Σ|q|` below 2^31, so on its
+/// values they never do.
 pub fn state16_write_read(
     s: &mut [i32],
     shifts: &[u32],
@@ -84,7 +86,8 @@ pub fn state16_shift_up(s: &mut [i32], n: u32) {
     }
 }
 
-/// `x_i ← shift(x_i, n)` saturated to int16, in place: the pairs are in the first half of `x` (N6.10). Returns them.
+/// `x_i ← shift(x_i, n)` saturated to int16, in place: the pairs are in the first half of `x`
+/// (N6.10). Returns them.
 pub fn pack_pairs(x: &mut [i32], n: i32) -> &mut [i32] {
     let to_i16 = |x: i32| {
         let x = if (-31..0).contains(&n) {
@@ -110,8 +113,8 @@ pub fn pack_pairs(x: &mut [i32], n: i32) -> &mut [i32] {
 mod tests {
     use super::*;
 
-    /// A write of 2^-10 to 3/4 units at each of 100,000 tokens adds up to what it is worth, in every element; rounding to
-    /// nearest would lose all of the writes below 1/2.
+    /// A write of 2^-10 to 3/4 units at each of 100,000 tokens adds up to what it is worth, in
+    /// every element; rounding to nearest would lose all of the writes below 1/2.
     #[test]
     fn writes_below_one_unit_do_not_vanish() {
         const TOKENS: u32 = 100_000;

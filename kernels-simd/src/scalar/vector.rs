@@ -9,8 +9,8 @@ pub fn magnitude(x: &[i32]) -> u32 {
     ones(x.iter().fold(0, |mask, &x| mask | (x ^ (x >> 31)) as u32))
 }
 
-/// `Σ (x_j brought to 24 bits)²` for a vector with magnitude mask `mask`: element j enters as `⌊x_j·2^n⌋` with
-/// n = 24 - bit_len(mask) (N4.2). Exact for up to 2^15 elements.
+/// `Σ (x_j brought to 24 bits)²` for a vector with magnitude mask `mask`: element j enters as
+/// `⌊x_j·2^n⌋` with n = 24 - bit_len(mask) (N4.2). Exact for up to 2^15 elements.
 #[must_use]
 pub fn sum_squares(x: &[i32], mask: u32) -> u64 {
     let up = 24 - bit_len(mask);
@@ -38,7 +38,8 @@ pub fn sum_magnitudes(x: &[i32]) -> u64 {
     }
 }
 
-/// Runs `f` on `(x << up)·mantissa` rounded by `post`: one loop for each usual form, so that no element pays for a choice.
+/// Runs `f` on `(x << up)·mantissa` rounded by `post`: one loop for each usual form, so that no
+/// element pays for a choice.
 #[inline(always)]
 fn for_each(a: Apply, x: impl Iterator<Item = i32>, mut out: impl FnMut(i32)) {
     let Apply { up, mantissa, post } = a;
@@ -53,8 +54,8 @@ fn for_each(a: Apply, x: impl Iterator<Item = i32>, mut out: impl FnMut(i32)) {
     }
 }
 
-/// Multiplies a vector (N2.7); `a` was made with the alignment of this very vector. Surplus elements of the longer
-/// slice are left alone.
+/// Multiplies a vector (N2.7); `a` was made with the alignment of this very vector. Surplus
+/// elements of the longer slice are left alone.
 pub fn apply(a: Apply, x: &[i32], out: &mut [i32]) {
     let mut out = out.iter_mut();
     for_each(a, x.iter().copied(), |y| {

@@ -22,7 +22,8 @@ pub fn seal(file: &mut [u8]) {
     }
 }
 
-/// A running CRC-32: over bytes, or over logits, each as the four little-endian bytes of its Q16 integer (F8.2).
+/// A running CRC-32: over bytes, or over logits, each as the four little-endian bytes of its Q16
+/// integer (F8.2).
 pub struct Checksum(Digest<'static, u32, Table<1>>);
 
 impl Default for Checksum {

@@ -10,7 +10,8 @@ pub const MAX_ENDS: usize = 64;
 pub struct Ends<'f>(&'f [[u8; 4]]);
 
 impl<'f> Ends<'f> {
-    /// The section of a file whose description is `m`; empty bytes stand for an absent section. `None` when it is not as F12.1 has it.
+    /// The section of a file whose description is `m`; empty bytes stand for an absent section.
+    /// `None` when it is not as F12.1 has it.
     #[must_use]
     pub fn read(bytes: &'f [u8], m: &ModelDesc) -> Option<Ends<'f>> {
         let (ids, rest) = bytes.as_chunks();
@@ -18,7 +19,8 @@ impl<'f> Ends<'f> {
         (rest.is_empty() && ids.len() <= MAX_ENDS && ids.iter().all(is_token)).then_some(Ends(ids))
     }
 
-    /// The tokens that end a text of the model `m`, `eos` first, each once if the section has each once (F12.2).
+    /// The tokens that end a text of the model `m`, `eos` first, each once if the section has each
+    /// once (F12.2).
     pub fn ids(self, m: &ModelDesc) -> impl Iterator<Item = u32> + 'f {
         let eos = m.eos;
         let others = self

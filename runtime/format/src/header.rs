@@ -60,8 +60,8 @@ impl Header {
     }
 }
 
-/// Length of the file that begins with these bytes, by its header: what of a longer region is the file. `None` where no file begins,
-/// or where there are fewer than [`HEADER_BYTES`].
+/// Length of the file that begins with these bytes, by its header: what of a longer region is the
+/// file. `None` where no file begins, or where there are fewer than [`HEADER_BYTES`].
 #[must_use]
 pub const fn file_bytes(start: &[u8]) -> Option<usize> {
     match Header::read(start) {
@@ -153,8 +153,9 @@ impl Section {
         }
     }
 
-    /// The bytes of the section of a kind, empty without one (no section is, F3.2); `None` when it lies outside the file, or
-    /// the table does. A table of more entries than there are kinds is none.
+    /// The bytes of the section of a kind, empty without one (no section is, F3.2); `None` when it
+    /// lies outside the file, or the table does. A table of more entries than there are kinds
+    /// is none.
     #[must_use]
     pub const fn find(file: &[u8], kind: SectionKind) -> Option<&[u8]> {
         let Some(header) = Header::read(file) else {

@@ -1,10 +1,11 @@
 //! The `.sla` model file: its one definition, written by the converter and read in place by the
 //! runtime. `docs/format.md` is normative; each item names the clause (`F…`) it implements.
 //!
-//! The file is little-endian. A [`Header`] and a table of [`Section`]s come first, then the sections,
-//! each 16-byte aligned. The model is described by one [`ModelDesc`] and a dense table of
+//! The file is little-endian. A [`Header`] and a table of [`Section`]s come first, then the
+//! sections, each 16-byte aligned. The model is described by one [`ModelDesc`] and a dense table of
 //! [`TensorDesc`]s, one for each role of each layer; the sizes of state and scratch follow from the
-//! description and the layers' [`States`] alone ([`MemoryPlan`]), at compile time for an embedded model.
+//! description and the layers' [`States`] alone ([`MemoryPlan`]), at compile time for an embedded
+//! model.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -234,7 +234,8 @@ impl ModelDesc {
     /// The description in a file, in `const` evaluation.
     ///
     /// # Panics
-    /// When `file` is not one whole `.sla` file of this version (at compile time, in a constant). Its checksum is not looked at.
+    /// When `file` is not one whole `.sla` file of this version (at compile time, in a constant).
+    /// Its checksum is not looked at.
     #[must_use]
     pub const fn of_file(file: &[u8]) -> ModelDesc {
         let Some(header) = Header::read(file) else {

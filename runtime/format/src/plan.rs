@@ -49,8 +49,8 @@ pub struct MemoryPlan {
 }
 
 impl MemoryPlan {
-    /// The plan of a consistent description ([`ModelDesc::is_consistent`]); all dimensions are bounded,
-    /// so nothing overflows.
+    /// The plan of a consistent description ([`ModelDesc::is_consistent`]); all dimensions are
+    /// bounded, so nothing overflows.
     #[must_use]
     pub const fn of(m: &ModelDesc, states: States) -> MemoryPlan {
         let (hidden, d_k, d_v) = (m.hidden as usize, m.d_k as usize, m.d_v as usize);
@@ -117,7 +117,8 @@ impl MemoryPlan {
         heads * kind.head_words(m) + m.carry_len() + 2 * heads + history.div_ceil(2)
     }
 
-    /// The plan of a file, in `const` evaluation: `static mut STATE: [u32; MemoryPlan::of_file(MODEL).state_words]`.
+    /// The plan of a file, in `const` evaluation: `static mut STATE: [u32;
+    /// MemoryPlan::of_file(MODEL).state_words]`.
     ///
     /// # Panics
     /// As [`ModelDesc::of_file`], with a sentence.

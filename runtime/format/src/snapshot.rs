@@ -72,7 +72,8 @@ impl MemoryPlan {
         4 * (SnapshotHeader::WORDS + self.state_words + Self::snapshot_act_words(m) + 1)
     }
 
-    /// [`MemoryPlan::snapshot_bytes`] of a file, in `const` evaluation: the length of a static buffer.
+    /// [`MemoryPlan::snapshot_bytes`] of a file, in `const` evaluation: the length of a static
+    /// buffer.
     ///
     /// # Panics
     /// As [`ModelDesc::of_file`], with a sentence.

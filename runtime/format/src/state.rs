@@ -3,7 +3,8 @@
 use crate::header::{Section, SectionKind};
 use crate::model::ModelDesc;
 
-/// Largest d_k of an int16 state (F10.2): its sums over the rows are proven to fit 32 bits up to here.
+/// Largest d_k of an int16 state (F10.2): its sums over the rows are proven to fit 32 bits up to
+/// here.
 pub const MAX_INT16_ROWS: u32 = 1 << 15;
 
 /// Representation of a layer's state S (F10.1).
@@ -56,8 +57,9 @@ impl<'f> States<'f> {
     /// The section of a file whose description is `m`; empty bytes stand for an absent section.
     ///
     /// # Errors
-    /// The first layer that the section does not describe rightly: an unknown number, int16 with more rows than
-    /// [`MAX_INT16_ROWS`], no byte for it, or a byte for a layer that the model does not have.
+    /// The first layer that the section does not describe rightly: an unknown number, int16 with
+    /// more rows than [`MAX_INT16_ROWS`], no byte for it, or a byte for a layer that the model
+    /// does not have.
     pub const fn read(bytes: &'f [u8], m: &ModelDesc) -> Result<States<'f>, usize> {
         if bytes.is_empty() {
             return Ok(States(bytes));
@@ -82,7 +84,8 @@ impl<'f> States<'f> {
     /// The section of a file, in `const` evaluation.
     ///
     /// # Panics
-    /// When the section is not one of a model that is described by `m` (at compile time, in a constant).
+    /// When the section is not one of a model that is described by `m` (at compile time, in a
+    /// constant).
     #[must_use]
     pub const fn of_file(file: &'f [u8], m: &ModelDesc) -> States<'f> {
         let Some(bytes) = Section::find(file, SectionKind::States) else {

@@ -19,7 +19,8 @@ pub enum TensorKind {
     Real = 4,
     /// uint64, row-major.
     U64 = 5,
-    /// int4 matrix in panel layout with a scale for every 32 columns, and with a multiplier (and perhaps a bias) a row.
+    /// int4 matrix in panel layout with a scale for every 32 columns, and with a multiplier (and
+    /// perhaps a bias) a row.
     I4 = 6,
 }
 
@@ -46,8 +47,8 @@ impl TensorKind {
     }
 }
 
-/// What a tensor is for. The layer roles come first; the table holds, for each layer, one entry for each
-/// layer role in this order, then one for each global role (F5.1).
+/// What a tensor is for. The layer roles come first; the table holds, for each layer, one entry for
+/// each layer role in this order, then one for each global role (F5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 #[expect(missing_docs, reason = "the names are the field's own")]
@@ -86,7 +87,8 @@ pub const GLOBAL_ROLES: usize = Role::Rotary as usize + 1 - LAYER_ROLES;
 /// What the description asks of a role (F5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expected {
-    /// Element type, [`TensorKind::Absent`] where the model has no such tensor; [`TensorKind::I8`] stands for any matrix.
+    /// Element type, [`TensorKind::Absent`] where the model has no such tensor; [`TensorKind::I8`]
+    /// stands for any matrix.
     pub kind: TensorKind,
     /// Rows.
     pub rows: usize,
@@ -239,8 +241,8 @@ impl Role {
     }
 }
 
-/// One entry of the tensor table (F5.4). Offsets count bytes from the start of the weights section and
-/// are multiples of 16.
+/// One entry of the tensor table (F5.4). Offsets count bytes from the start of the weights section
+/// and are multiples of 16.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TensorDesc {
     /// A [`TensorKind`].
@@ -263,7 +265,8 @@ pub struct TensorDesc {
     pub multiplier: u32,
     /// One i32 bias a (padded) row or channel, in units of the result; [`crate::NONE`] without.
     pub bias: u32,
-    /// Bits of the length of the int16 input: ‖x‖ ≤ 2^in_bits (matrices with an input that has its own exponent).
+    /// Bits of the length of the int16 input: ‖x‖ ≤ 2^in_bits (matrices with an input that has its
+    /// own exponent).
     pub in_bits: u8,
     /// Proven bound of |accumulator| over all inputs the runtime can form (matrices, conv).
     pub acc_bound: u32,

@@ -10,7 +10,8 @@ pub const ANCHOR_EVERY: usize = 16;
 pub const BYTE_RECORD: u8 = 0xFF;
 /// Longest text of a token in bytes.
 pub const MAX_TOKEN_BYTES: usize = 254;
-/// Added tokens that a reader sorts itself; for more the section has the table [`TokenizerTable::Order`] (F11.6).
+/// Added tokens that a reader sorts itself; for more the section has the table
+/// [`TokenizerTable::Order`] (F11.6).
 pub const FEW_ADDED: usize = 16;
 /// Largest number of tokens, as everywhere in the format (F4.3).
 pub const MAX_TOKENS: u32 = 1 << 24;
@@ -248,7 +249,8 @@ pub enum TokenizerTable {
     AddedText,
     /// The template's ids, u32.
     Template,
-    /// One index an added token, where there are more than [`FEW_ADDED`]: the entries of Added in the order of [`AddedToken::order`].
+    /// One index an added token, where there are more than [`FEW_ADDED`]: the entries of Added in
+    /// the order of [`AddedToken::order`].
     Order,
 }
 
@@ -320,7 +322,8 @@ impl TokenizerTable {
     }
 }
 
-/// Index `at` of a table of indices; the largest number of a narrow index reads as [`NONE`] (F11.4).
+/// Index `at` of a table of indices; the largest number of a narrow index reads as [`NONE`]
+/// (F11.4).
 #[must_use]
 pub fn index_at(table: &[u8], wide: bool, at: usize) -> Option<u32> {
     if wide {
@@ -375,7 +378,8 @@ impl AddedToken {
         })
     }
 
-    /// What the tokens are ordered by when they are looked for: first those that are not normalized, each set by content.
+    /// What the tokens are ordered by when they are looked for: first those that are not
+    /// normalized, each set by content.
     #[must_use]
     pub fn order<'c>(&self, content: &'c [u8]) -> (bool, &'c [u8]) {
         (self.normalized, content)

@@ -225,7 +225,8 @@ fn every_field_of_the_description_has_its_limits() {
         );
         holds(false, ModelDesc { d_k: 0, ..wide }, "no key channels");
         holds(!retnet, ModelDesc { d_k: 5, ..base }, "an odd d_k");
-        // The whole state, 2^28 words with the fields beside S: (d_v + 2) · d_k · heads · layers + history.
+        // The whole state, 2^28 words with the fields beside S: (d_v + 2) · d_k · heads · layers +
+        // history.
         let large = ModelDesc {
             layers: 1 << 12,
             heads: 1,

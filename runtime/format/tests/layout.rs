@@ -326,7 +326,8 @@ fn tensor_entries_are_those_of_f5() {
         }
         .fits(&of(TensorKind::I8, 6, 33))
     );
-    // Sizes that no memory has: an answer on every target, and none where it is more than the target can count.
+    // Sizes that no memory has: an answer on every target, and none where it is more than the
+    // target can count.
     for rows in [u32::MAX, u32::MAX - 2, 1 << 31] {
         for kind in [
             TensorKind::I8,
@@ -550,7 +551,8 @@ fn a_tokenizer_s_tables_are_those_of_f11() {
         }
         assert_eq!(TokenizerTable::section_bytes(&d), Some(at));
     }
-    // Counts that no memory has: none, or more than there is, but no overflow, also where a size has 32 bits.
+    // Counts that no memory has: none, or more than there is, but no overflow, also where a size
+    // has 32 bits.
     let huge = TokenizerDesc {
         tokens: u32::MAX,
         merges: u32::MAX,

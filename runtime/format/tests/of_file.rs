@@ -1,5 +1,6 @@
-//! `MemoryPlan::of_file` and its kin are evaluated at compile time, where a failed assertion is a compiler's message: whatever the
-//! bytes are, it is one of these sentences and never that of an index or of arithmetic. Called at run time they panic with the same.
+//! `MemoryPlan::of_file` and its kin are evaluated at compile time, where a failed assertion is a
+//! compiler's message: whatever the bytes are, it is one of these sentences and never that of an
+//! index or of arithmetic. Called at run time they panic with the same.
 
 mod made;
 

@@ -1,4 +1,5 @@
-//! Every distance that a gate can see, and gates of 2 to 64 heads over all logits that int32 holds (N7).
+//! Every distance that a gate can see, and gates of 2 to 64 heads over all logits that int32 holds
+//! (N7).
 
 extern crate std;
 
@@ -6,7 +7,8 @@ use super::*;
 use proptest::prelude::*;
 use std::vec::Vec;
 
-/// By how much a gate's sum may miss its scale, relative: 64 roundings of a weight to 2^-31, and those of the reals.
+/// By how much a gate's sum may miss its scale, relative: 64 roundings of a weight to 2^-31, and
+/// those of the reals.
 const RESOLUTION: f64 = 1.0 / (1 << 24) as f64;
 /// Relative error of 2^-d by interpolation (N3.5).
 const WEIGHT_ERROR: f64 = 1.5e-6;

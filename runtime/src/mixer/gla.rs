@@ -1,4 +1,5 @@
-//! Gated linear attention: S_i ← α_i·S_i + k_i·v with α = σ(z)^(1/16) per key channel (numerics.md N10.2).
+//! Gated linear attention: S_i ← α_i·S_i + k_i·v with α = σ(z)^(1/16) per key channel (numerics.md
+//! N10.2).
 
 use super::project::Qkv;
 use super::{Context, HeadBuffers, of_head, share};

@@ -25,8 +25,8 @@ pub(crate) struct Context<'a, 'm> {
     pub slots: [usize; LANES],
     /// Dither of each token (N6.9).
     pub dithers: [u32; LANES],
-    /// Whether anybody reads what the layer adds to the residual stream. In a prompt nobody does in the last layer, where only the
-    /// state counts.
+    /// Whether anybody reads what the layer adds to the residual stream. In a prompt nobody does
+    /// in the last layer, where only the state counts.
     pub outputs: bool,
 }
 
@@ -42,8 +42,9 @@ struct HeadBuffers<'w> {
     shifts: &'w mut [u32],
 }
 
-/// Runs the mixer on the normed inputs in `act`, puts each token's y there as the input of `o_proj` and returns the
-/// exponents. y is, for each state head, unit(o)·gates, with [`crate::scales::y_frac`] fraction bits.
+/// Runs the mixer on the normed inputs in `act`, puts each token's y there as the input of `o_proj`
+/// and returns the exponents. y is, for each state head, unit(o)·gates, with
+/// [`crate::scales::y_frac`] fraction bits.
 pub(crate) fn mix<P: Probe>(
     cx: &Context,
     ws: &mut Workspace,
@@ -211,7 +212,8 @@ fn heads<P: Probe>(
     exponent
 }
 
-/// The query gate's scale belongs to f where the gate multiplies q; on the output it is folded into o_proj.
+/// The query gate's scale belongs to f where the gate multiplies q; on the output it is folded into
+/// o_proj.
 fn output_scale(desc: &sla_format::ModelDesc) -> Real {
     match desc.query_gate {
         QueryGate::Query => real(desc.query_scale),

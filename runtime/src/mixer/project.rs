@@ -35,7 +35,8 @@ pub(super) struct Projections<'w> {
 }
 
 impl<'w> Projections<'w> {
-    /// Those of each token, from its normed input in `act`, in the first words of its `rest`. Uses up `act`.
+    /// Those of each token, from its normed input in `act`, in the first words of its `rest`. Uses
+    /// up `act`.
     #[inline(never)]
     pub fn run(
         cx: &Context,
@@ -158,8 +159,8 @@ impl Qkv<'_> {
         }
     }
 
-    /// Convolution, activation, feature map and rotation, in the backbone's order. Returns how many values were saturated on
-    /// the way, if a probe wants to know.
+    /// Convolution, activation, feature map and rotation, in the backbone's order. Returns how many
+    /// values were saturated on the way, if a probe wants to know.
     pub fn activate<P: Probe>(
         &mut self,
         cx: &Context,
@@ -246,7 +247,8 @@ fn map_features<P: Probe>(map: FeatureMap, x: &mut [i32], frac: &mut i32) -> u32
     saturated
 }
 
-/// Rotary position embedding, halves rotated against each other (N9.4); results have one fraction bit less.
+/// Rotary position embedding, halves rotated against each other (N9.4); results have one fraction
+/// bit less.
 fn rotate(x: &mut [i32], rotary: &[i32], d_k: usize) {
     let (cos, sin) = rotary.split_at_checked(d_k / 2).unwrap_or((&[], &[]));
     for head in x.chunks_exact_mut(d_k.max(1)) {

@@ -73,8 +73,8 @@ fn scale_rows(k: &mut Rows, q: &mut Rows, steps: &[u64], decay: u32) {
     k.frac -= most as i32;
 }
 
-/// Fraction bits that a row has more than those that do not turn: where k turns by more than S decays, writes cancel
-/// and the row grows less, about as the square root.
+/// Fraction bits that a row has more than those that do not turn: where k turns by more than S
+/// decays, writes cancel and the row grows less, about as the square root.
 fn row_bits(step: u64, decay: u32) -> u32 {
     let (turn, decay) = (
         64 - step.leading_zeros() as i32,

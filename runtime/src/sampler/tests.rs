@@ -168,7 +168,8 @@ fn extreme_logits_are_drawn_from() {
     assert!(hot.iter().all(|&count| count > 800), "{hot:?}");
 }
 
-/// The penalty makes what was seen less likely whatever its sign: positive logits are divided, the others multiplied.
+/// The penalty makes what was seen less likely whatever its sign: positive logits are divided, the
+/// others multiplied.
 #[test]
 fn the_penalty_divides_positive_and_multiplies_negative_logits() {
     let mut sampler = Sampler::new(SamplerConfig {

@@ -1,5 +1,5 @@
-//! One value in two slots of NOR flash: a write that power loss interrupts, at any moment, leaves the value from before or the new
-//! one, whole. `docs/snapshot.md` S3 is normative.
+//! One value in two slots of NOR flash: a write that power loss interrupts, at any moment, leaves
+//! the value from before or the new one, whole. `docs/snapshot.md` S3 is normative.
 //!
 //! ```
 //! # use sla_store::Store;
@@ -21,8 +21,8 @@
 //! # }
 //! ```
 //!
-//! The flash is any [`NorFlash`]; no write unit is programmed twice between erasures, as flash with error correction demands.
-//! Nothing is buffered but 256 bytes.
+//! The flash is any [`NorFlash`]; no write unit is programmed twice between erasures, as flash with
+//! error correction demands. Nothing is buffered but 256 bytes.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -49,11 +49,12 @@ pub struct Store<F: NorFlash> {
 }
 
 impl<F: NorFlash> Store<F> {
-    /// Looks for the newest value in `region`, whose halves are the slots. Reads both slots once and writes nothing. A slot that
-    /// cannot be read is an empty slot ([`Store::unreadable`]).
+    /// Looks for the newest value in `region`, whose halves are the slots. Reads both slots once
+    /// and writes nothing. A slot that cannot be read is an empty slot ([`Store::unreadable`]).
     ///
     /// # Errors
-    /// [`StoreError::Region`] when the region is not two slots of whole erase units inside the flash.
+    /// [`StoreError::Region`] when the region is not two slots of whole erase units inside the
+    /// flash.
     pub fn open(mut flash: F, region: Range<u32>) -> Result<Self, StoreError<F::Error>> {
         const { assert!(CHUNK.is_multiple_of(F::WRITE_SIZE) && CHUNK.is_multiple_of(F::READ_SIZE)) };
         let slots =
@@ -82,8 +83,9 @@ impl<F: NorFlash> Store<F> {
         })
     }
 
-    /// The error that reading a slot gave when the store was opened. On flash with error correction that is what a power loss can
-    /// leave of the slot that was being written, and the next write mends it. Where it can also be a bus that fails now and then, the slot
+    /// The error that reading a slot gave when the store was opened. On flash with error correction
+    /// that is what a power loss can leave of the slot that was being written, and the next
+    /// write mends it. Where it can also be a bus that fails now and then, the slot
     /// may hold the newest value: open the store again before anything is written.
     #[must_use]
     pub fn unreadable(&self) -> Option<&StoreError<F::Error>> {
@@ -133,12 +135,13 @@ impl<F: NorFlash> Store<F> {
         slot.read(&mut self.flash, at, out)
     }
 
-    /// Replaces the value by `bytes` new ones; `fill(at, out)` has to fill `out` with those from `at` on, in order. What is
-    /// programmed is read back before it counts.
+    /// Replaces the value by `bytes` new ones; `fill(at, out)` has to fill `out` with those from
+    /// `at` on, in order. What is programmed is read back before it counts.
     ///
     /// # Errors
-    /// [`StoreError::TooLong`] before anything is written; [`StoreError::Verify`] and [`StoreError::Flash`] of a slot that is worn or
-    /// protected, after which the value from before is still the value. Without one the next write tries the other slot.
+    /// [`StoreError::TooLong`] before anything is written; [`StoreError::Verify`] and
+    /// [`StoreError::Flash`] of a slot that is worn or protected, after which the value from
+    /// before is still the value. Without one the next write tries the other slot.
     pub fn write(
         &mut self,
         bytes: usize,

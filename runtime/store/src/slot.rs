@@ -1,4 +1,5 @@
-//! One slot: a record, then the value (docs/snapshot.md S3.1). The record is programmed last and is what makes the value count.
+//! One slot: a record, then the value (docs/snapshot.md S3.1). The record is programmed last and is
+//! what makes the value count.
 
 use core::ops::Range;
 
@@ -23,7 +24,8 @@ pub(crate) struct Record {
 impl Record {
     const BYTES: usize = 16;
 
-    /// Sequence numbers wrap: of two that are in use at once, the newer one is ahead by less than half their range.
+    /// Sequence numbers wrap: of two that are in use at once, the newer one is ahead by less than
+    /// half their range.
     pub fn is_newer_than(&self, other: &Self) -> bool {
         self.sequence.wrapping_sub(other.sequence) as i32 > 0
     }
@@ -53,7 +55,8 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    /// The halves of a region; `None` if they are not whole erase units with room for a record, or not in a flash of that capacity.
+    /// The halves of a region; `None` if they are not whole erase units with room for a record, or
+    /// not in a flash of that capacity.
     pub fn halves(region: &Range<u32>, erase_bytes: usize, capacity: usize) -> Option<[Self; 2]> {
         let erase = u32::try_from(erase_bytes).ok().filter(|&erase| erase > 0)?;
         let half = region.end.checked_sub(region.start)? / 2;
@@ -95,7 +98,8 @@ impl Slot {
         (self.end - self.value::<F>()) as usize
     }
 
-    /// The slot's record, if a whole value lies behind it. The error is that of a slot that cannot be read.
+    /// The slot's record, if a whole value lies behind it. The error is that of a slot that cannot
+    /// be read.
     pub fn find<F: NorFlash>(&self, flash: &mut F) -> Result<Option<Record>, StoreError<F::Error>> {
         let mut chunk = [0xff; CHUNK];
         let head = chunk
@@ -131,7 +135,8 @@ impl Slot {
         Ok(crc.finish())
     }
 
-    /// Fills `out` with the value's bytes from `at` on, which are in the slot. The flash sees whole read units.
+    /// Fills `out` with the value's bytes from `at` on, which are in the slot. The flash sees whole
+    /// read units.
     pub fn read<F: NorFlash>(
         &self,
         flash: &mut F,

@@ -1,4 +1,5 @@
-//! The power goes at every byte of every write and erasure: what is there afterwards is the value from before or the new one, whole.
+//! The power goes at every byte of every write and erasure: what is there afterwards is the value
+//! from before or the new one, whole.
 
 mod common;
 
@@ -147,7 +148,8 @@ fn power_loss_at_every_byte() {
     at_every_byte::<16, 32>(false);
 }
 
-/// Error correction works on whole write units: what the power went in does not read until it is erased.
+/// Error correction works on whole write units: what the power went in does not read until it is
+/// erased.
 #[test]
 fn power_loss_at_every_byte_with_error_correction() {
     at_every_byte::<1, 8>(true);
@@ -348,8 +350,8 @@ fn what_cannot_work_is_refused_before_anything_is_written() {
     assert_eq!(get(&mut open(store.release().rebooted())), Some(full));
 }
 
-/// A unit of the newest value or of its record does not read any more: the value from before is the value, and the next write mends
-/// the slot.
+/// A unit of the newest value or of its record does not read any more: the value from before is the
+/// value, and the next write mends the slot.
 #[test]
 fn decay_beyond_correction_uncovers_the_value_from_before() {
     let mut store = open(Flash::<4, 16>::new(vec![0; FLASH_BYTES]).with_ecc());
@@ -399,7 +401,8 @@ fn decay_beyond_correction_uncovers_the_value_from_before() {
     }
 }
 
-/// Each call of the flash fails once, or from then on: errors are reported, no value is lost, and the store opens.
+/// Each call of the flash fails once, or from then on: errors are reported, no value is lost, and
+/// the store opens.
 #[test]
 fn every_call_of_the_flash_may_fail() {
     let values = [value(1, 600), value(2, 700), value(3, 500)];
@@ -435,7 +438,8 @@ fn every_call_of_the_flash_may_fail() {
             counts[0] += usize::from(call < opening);
             counts[1] += usize::from(written.is_err());
             counts[2] += usize::from(written.is_ok() && read.is_err());
-            // Later, with a flash that works: a value that was there, or the new one where the write said so.
+            // Later, with a flash that works: a value that was there, or the new one where the
+            // write said so.
             let mut store = open(store.release().rebooted());
             let found = get(&mut store).expect("a value");
             assert!(values.contains(&found), "call {call}");
@@ -456,7 +460,8 @@ fn get_or_error<const R: usize, const W: usize>(
     store.read(0, &mut value).map(|()| value)
 }
 
-/// Flash that programs a wrong bit and reports nothing: the write says so, and the value from before stays.
+/// Flash that programs a wrong bit and reports nothing: the write says so, and the value from
+/// before stays.
 #[test]
 fn what_does_not_read_back_is_reported() {
     let mut store = open(Flash::<1, 4>::new(vec![0; FLASH_BYTES]));
@@ -495,7 +500,8 @@ fn what_does_not_read_back_is_reported() {
     );
 }
 
-/// Without a value either slot will do: one that is worn out does not keep the other from being used.
+/// Without a value either slot will do: one that is worn out does not keep the other from being
+/// used.
 #[test]
 fn the_other_slot_is_tried_after_a_failure() {
     for lying in [Some(2), None] {

@@ -5,13 +5,16 @@ use crate::scan::{prefix, suffix, work};
 use crate::tables::Tokenizer;
 use sla_format::AddedToken;
 
-/// What becomes of control tokens (added tokens that are special, such as `<|im_end|>`) that are written out in a text.
+/// What becomes of control tokens (added tokens that are special, such as `<|im_end|>`) that are
+/// written out in a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ControlTokens {
-    /// They are text like any other, as with the library's `encode_special_tokens`: for what a user wrote.
+    /// They are text like any other, as with the library's `encode_special_tokens`: for what a user
+    /// wrote.
     #[default]
     AsText,
-    /// They become their ids: for a text that its author has put them into, such as a chat's template.
+    /// They become their ids: for a text that its author has put them into, such as a chat's
+    /// template.
     Parse,
 }
 
@@ -64,7 +67,8 @@ pub(crate) struct Parts<'s, 't> {
     given: usize,
     /// Matches are looked for from here.
     scan: usize,
-    /// All is white space from where a token that takes it ends to here: it is not scanned for the next one again.
+    /// All is white space from where a token that takes it ends to here: it is not scanned for the
+    /// next one again.
     spaces_to: usize,
     /// Found, but its piece was given out first: id and where its part ends.
     pending: Option<(u32, usize)>,
@@ -107,7 +111,8 @@ impl<'s, 't> Parts<'s, 't> {
                     .longest_added(self.normalized, bytes.get(at..)?)
             {
                 self.scan = at + len;
-                // What a control token covers is not looked through for others, even where it is text.
+                // What a control token covers is not looked through for others, even where it is
+                // text.
                 if self.control == ControlTokens::Parse || !token.special {
                     return Some((token, at, self.scan));
                 }

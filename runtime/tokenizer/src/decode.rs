@@ -41,7 +41,8 @@ impl<'s> Decoder<'s> {
         }
     }
 
-    /// Gives `sink` the text that `id` completes, perhaps in several parts, perhaps none. An id without a token is no text.
+    /// Gives `sink` the text that `id` completes, perhaps in several parts, perhaps none. An id
+    /// without a token is no text.
     pub fn push(&mut self, id: u32, sink: &mut dyn FnMut(&str)) {
         if self.skip_special && self.tokenizer.is_special(id) {
             return;
@@ -65,7 +66,8 @@ impl<'s> Decoder<'s> {
         }
     }
 
-    /// The end of the text: gives `sink` a replacement for a character that is not complete, and starts anew.
+    /// The end of the text: gives `sink` a replacement for a character that is not complete, and
+    /// starts anew.
     pub fn finish(&mut self, sink: &mut dyn FnMut(&str)) {
         self.replace_pending(sink);
         self.strip = self.tokenizer.desc.strip;
@@ -86,7 +88,8 @@ impl<'s> Decoder<'s> {
         bytes.strip_prefix(b" ").unwrap_or(bytes)
     }
 
-    /// Feeds the bytes of a token, without any of its spaces where it is the first token of [`Strip::FirstToken`].
+    /// Feeds the bytes of a token, without any of its spaces where it is the first token of
+    /// [`Strip::FirstToken`].
     fn bytes(&mut self, bytes: &[u8], sink: &mut dyn FnMut(&str)) {
         if self.strip == Strip::FirstToken {
             bytes
@@ -155,7 +158,8 @@ impl<'s> Decoder<'s> {
         }
     }
 
-    /// Models of bytes replace an incomplete character once, those of characters each of its bytes (F11.7).
+    /// Models of bytes replace an incomplete character once, those of characters each of its bytes
+    /// (F11.7).
     fn replace(&self, bytes: usize, sink: &mut dyn FnMut(&str)) {
         let times = if self.tokenizer.desc.symbols == Symbols::Characters {
             bytes

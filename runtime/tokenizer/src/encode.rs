@@ -11,10 +11,10 @@ use sla_format::{Prefix, Symbols};
 /// U+2581, which stands for a space in the tokens of models of characters.
 const META: char = '\u{2581}';
 
-/// Words of a buffer in which every text of so many bytes can be encoded by every tokenizer whose template has at most
-/// 16 tokens. It allows for a space before every byte, for spaces that fall back to three bytes each, and for the text
-/// being one pre-token. Where pre-tokens are short, as many words as ids and three for each byte of the longest pre-token
-/// are enough.
+/// Words of a buffer in which every text of so many bytes can be encoded by every tokenizer whose
+/// template has at most 16 tokens. It allows for a space before every byte, for spaces that fall
+/// back to three bytes each, and for the text being one pre-token. Where pre-tokens are short, as
+/// many words as ids and three for each byte of the longest pre-token are enough.
 #[must_use]
 pub const fn encode_words(text_bytes: usize) -> usize {
     words(text_bytes.saturating_mul(4).saturating_add(3)).saturating_add(16)
@@ -32,9 +32,11 @@ pub enum Template {
 impl Tokenizer<'_> {
     /// The ids of `text`, at the start of `ids`.
     ///
-    /// The rest of `ids` is used for the work on one pre-token at a time, 2 words and a 15th for each of its symbols
-    /// (bytes, or characters), and holds nothing of use afterwards. Time is O(n log n) in the length of the text, whatever text and section are; where the bytes
-    /// of a text begin an added token, these cost as much as the longest added token that they go on with (F11.6).
+    /// The rest of `ids` is used for the work on one pre-token at a time, 2 words and a 15th for
+    /// each of its symbols (bytes, or characters), and holds nothing of use afterwards. Time is
+    /// O(n log n) in the length of the text, whatever text and section are; where the bytes
+    /// of a text begin an added token, these cost as much as the longest added token that they go
+    /// on with (F11.6).
     ///
     /// # Errors
     /// [`EncodeError::BufferTooSmall`]: never another split of the text for want of memory.
@@ -101,7 +103,8 @@ impl Tokenizer<'_> {
         Ok(())
     }
 
-    /// The ids of one pre-token of a model of bytes, given without the space that may stand before it.
+    /// The ids of one pre-token of a model of bytes, given without the space that may stand before
+    /// it.
     ///
     /// # Errors
     /// As [`Tokenizer::encode`].
@@ -173,7 +176,8 @@ impl Tokenizer<'_> {
             .all(|byte| self.byte(byte).is_some())
     }
 
-    /// The tokens of a character's bytes. They go before an unknown token that is still held back (F11.2).
+    /// The tokens of a character's bytes. They go before an unknown token that is still held back
+    /// (F11.2).
     fn fall_back(&self, c: char, out: &mut Output) -> Result<(), EncodeError> {
         c.encode_utf8(&mut [0; 4])
             .bytes()

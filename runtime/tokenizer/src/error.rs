@@ -61,7 +61,8 @@ impl core::error::Error for SectionError {}
 pub enum EncodeError {
     /// The buffer has no room for the ids, or for the work on the pre-token that was reached.
     BufferTooSmall {
-        /// Words needed to get past that pre-token; later ones may need more. [`crate::encode_words`] is always enough.
+        /// Words needed to get past that pre-token; later ones may need more.
+        /// [`crate::encode_words`] is always enough.
         need: usize,
         /// Words there.
         have: usize,

@@ -1,5 +1,5 @@
-//! The tokenizer of a `.sla` file (`docs/format.md` F11): byte pair encoding as the `tokenizers` library does it, read
-//! in place, without a heap.
+//! The tokenizer of a `.sla` file (`docs/format.md` F11): byte pair encoding as the `tokenizers`
+//! library does it, read in place, without a heap.
 //!
 //! ```
 //! # use sla_tokenizer::{ControlTokens, Decoder, Template, Tokenizer, encode_words};

@@ -1,8 +1,9 @@
 //! The merges of one pre-token, in place (F11.2): always the lowest rank, of several the leftmost.
 //!
-//! Symbols keep their slots. A symbol that has taken others covers a run of slots: the first holds it, the second and
-//! the last hold the run's length. The ranks of all neighbours lie in a second array, above which a tree of minima
-//! stands, so a pre-token of n symbols costs O(n log n) however it merges.
+//! Symbols keep their slots. A symbol that has taken others covers a run of slots: the first holds
+//! it, the second and the last hold the run's length. The ranks of all neighbours lie in a second
+//! array, above which a tree of minima stands, so a pre-token of n symbols costs O(n log n) however
+//! it merges.
 
 use crate::scan::work;
 use crate::tables::Tokenizer;
@@ -24,7 +25,8 @@ pub(crate) const fn words(symbols: usize) -> usize {
     words
 }
 
-/// Merges the first `count` words of `work`, which has [`words`] of them; returns how many symbols are left, at its start.
+/// Merges the first `count` words of `work`, which has [`words`] of them; returns how many symbols
+/// are left, at its start.
 pub(crate) fn merge(tokenizer: &Tokenizer, count: usize, work: &mut [u32]) -> usize {
     let Some((symbols, rest)) = work.split_at_mut_checked(count) else {
         return 0;
@@ -143,7 +145,8 @@ fn least(ranks: &[u32]) -> u32 {
     ranks.iter().copied().min().unwrap_or(NEVER)
 }
 
-/// Fills the levels of the tree, one behind the other: each holds the minima of groups of the level below.
+/// Fills the levels of the tree, one behind the other: each holds the minima of groups of the level
+/// below.
 fn build(ranks: &[u32], tree: &mut [u32]) {
     let (mut below, mut rest) = (ranks, tree);
     while below.len() > WAYS
@@ -175,7 +178,8 @@ fn refresh(ranks: &[u32], tree: &mut [u32], at: usize) {
     }
 }
 
-/// The lowest rank and where it stands first; `None` when nothing merges. Recurs once a level, 8 at most.
+/// The lowest rank and where it stands first; `None` when nothing merges. Recurs once a level, 8 at
+/// most.
 fn lowest(ranks: &[u32], tree: &[u32]) -> Option<(usize, u32)> {
     if ranks.len() <= WAYS {
         return first(ranks);

@@ -1,4 +1,5 @@
-//! Scans over text. Every one in the crate is one of these, so that the tests can count what is looked at.
+//! Scans over text. Every one in the crate is one of these, so that the tests can count what is
+//! looked at.
 
 /// Bytes of the characters at the start of `text` that are `of` a kind.
 pub(crate) fn prefix(text: &str, of: impl FnMut(char) -> bool) -> usize {

@@ -1,11 +1,12 @@
-//! Pre-tokens of byte-level models (F11.3): what the patterns of GPT-2 and Llama 3 match, without a regex engine.
+//! Pre-tokens of byte-level models (F11.3): what the patterns of GPT-2 and Llama 3 match, without a
+//! regex engine.
 
 use crate::classes::{Class, class};
 use crate::scan::{prefix, suffix};
 use sla_format::Split;
 
-/// Bytes of `text`, which is not empty, that its first pre-token takes. With `lead` a space stands before the text
-/// that is part of it; then the number may be 0.
+/// Bytes of `text`, which is not empty, that its first pre-token takes. With `lead` a space stands
+/// before the text that is part of it; then the number may be 0.
 pub(crate) fn first_len(split: Split, lead: bool, text: &str) -> usize {
     match split {
         Split::Gpt2 => gpt2(lead, text, false),
@@ -59,8 +60,8 @@ fn head(lead: bool, text: &str) -> (char, usize) {
     }
 }
 
-/// `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`; with `digits` the text ends for it where
-/// a number stands.
+/// `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`; with `digits` the
+/// text ends for it where a number stands.
 fn gpt2(lead: bool, text: &str, digits: bool) -> usize {
     if !lead && let Some(len) = contraction(text, |a, b| a == b) {
         return len;
@@ -79,8 +80,8 @@ fn gpt2(lead: bool, text: &str, digits: bool) -> usize {
     }
 }
 
-/// `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`,
-/// with up to `digits` characters of \p{N}
+/// `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|
+/// ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`, with up to `digits` characters of \p{N}
 fn llama3(text: &str, digits: usize) -> usize {
     if let Some(len) = contraction(text, folds_to) {
         return len;
@@ -119,8 +120,8 @@ fn is_line_end(c: char) -> bool {
     matches!(c, '\r' | '\n')
 }
 
-/// `\s+(?!\S)|\s+` after a first space of `len` bytes: all to the end of the text (with `digits`, to a number), else all but
-/// the last character, else that one.
+/// `\s+(?!\S)|\s+` after a first space of `len` bytes: all to the end of the text (with `digits`,
+/// to a number), else all but the last character, else that one.
 fn white_space(len: usize, rest: &str, digits: bool) -> usize {
     let (spaces, behind) = rest
         .split_at_checked(run(rest, Class::Space))
@@ -145,7 +146,8 @@ fn contraction(text: &str, same: impl Fn(char, char) -> bool) -> Option<usize> {
         })
 }
 
-/// Whether a character is a lower-case ASCII letter after simple case folding. The long s (U+017F) folds to s.
+/// Whether a character is a lower-case ASCII letter after simple case folding. The long s (U+017F)
+/// folds to s.
 fn folds_to(c: char, lower: char) -> bool {
     c.to_ascii_lowercase() == lower || (c == '\u{17f}' && lower == 's')
 }

@@ -32,7 +32,8 @@ pub enum Text<'s> {
 }
 
 impl<'s> Tokenizer<'s> {
-    /// Checks a section (F11.8). After it every id that the tables hold is below [`Tokenizer::tokens`].
+    /// Checks a section (F11.8). After it every id that the tables hold is below
+    /// [`Tokenizer::tokens`].
     ///
     /// # Errors
     /// [`SectionError`]: the first thing that is wrong.
@@ -291,7 +292,8 @@ impl<'s> Tokenizer<'s> {
         }
     }
 
-    /// The order rises, so every added token is in it; counts and collects what the search begins with.
+    /// The order rises, so every added token is in it; counts and collects what the search begins
+    /// with.
     fn check_order(&mut self) -> Result<(), SectionError> {
         let mut before = None;
         for index in 0..self.desc.added as usize {
@@ -363,8 +365,8 @@ impl<'s> Tokenizer<'s> {
 
     /// The longest added token of a set at the start of `rest`, and its length.
     ///
-    /// A walk down the trie whose nodes are ranges of the order: at most [`MAX_TOKEN_BYTES`] steps, and two binary searches
-    /// where the range branches.
+    /// A walk down the trie whose nodes are ranges of the order: at most [`MAX_TOKEN_BYTES`] steps,
+    /// and two binary searches where the range branches.
     pub(crate) fn longest_added(
         &self,
         normalized: bool,

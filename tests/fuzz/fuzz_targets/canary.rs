@@ -1,4 +1,5 @@
-//! Must crash within seconds: shows that the fuzzer's coverage guidance, its sanitizer and the report of a finding work.
+//! Must crash within seconds: shows that the fuzzer's coverage guidance, its sanitizer and the
+//! report of a finding work.
 #![no_main]
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     if let [b'S', b'L', b'A', rest @ ..] = data {

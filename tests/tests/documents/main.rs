@@ -1,5 +1,7 @@
-//! Every Rust and C example of the documents stands in a source file between `// [DOCUMENT]` and `// [end]`, so it is compiled, and what can run
-//! on the host runs here; firmware-examples/documents has the firmware. The text in the document is the same, but for its indentation.
+//! Every Rust and C example of the documents stands in a source file between `// [DOCUMENT]` and
+//! `// [end]`, so it is compiled, and what can run on the host runs here;
+//! firmware-examples/documents has the firmware. The text in the document is the same, but for its
+//! indentation.
 
 mod applications;
 mod blocks;
@@ -63,7 +65,8 @@ fn every_example_is_compiled() {
     assert!(found >= 10, "{found} examples");
 }
 
-/// Examples in the crates' own documentation are compiled and run by rustdoc, unless they say that they are not.
+/// Examples in the crates' own documentation are compiled and run by rustdoc, unless they say that
+/// they are not.
 #[test]
 fn no_example_of_a_crate_is_left_out() {
     let sources = files(root(), &["rs"]);

@@ -1,4 +1,5 @@
-//! The tokenizer against the `tokenizers` library: the same ids, the same text, on tokenizers that the library trained.
+//! The tokenizer against the `tokenizers` library: the same ids, the same text, on tokenizers that
+//! the library trained.
 
 #[path = "../../../firmware-examples/app/src/strings.rs"]
 mod strings;
@@ -85,7 +86,8 @@ fn check(name: &str, library: &tokenizers::Tokenizer, tokenizer: Tokenizer, text
     }
 }
 
-/// What a user types is text, control tokens in it too: the library calls that `encode_special_tokens`.
+/// What a user types is text, control tokens in it too: the library calls that
+/// `encode_special_tokens`.
 #[test]
 fn control_tokens_in_a_text_are_text_where_the_library_has_them_so() {
     for (name, json) in all() {
@@ -139,7 +141,8 @@ fn control_tokens_in_a_text_are_text_where_the_library_has_them_so() {
     }
 }
 
-/// Ten times the text takes no more than about ten times as long, for every kind of tokenizer and for texts that its tokens begin with.
+/// Ten times the text takes no more than about ten times as long, for every kind of tokenizer and
+/// for texts that its tokens begin with.
 #[test]
 fn time_is_linear_in_the_text() {
     let mut ids = vec![NONE; encode_words(4_000)];
@@ -308,7 +311,8 @@ fn random_ids_decode_as_the_library_does() {
 }
 
 enum Runs {
-    /// A run of single bytes holds characters and bytes that are none: the library gives all of it up (F11.7).
+    /// A run of single bytes holds characters and bytes that are none: the library gives all of it
+    /// up (F11.7).
     Mixed,
     Plain,
 }
@@ -596,7 +600,8 @@ fn a_file_with_a_bad_section_is_refused() {
     }
 }
 
-/// GPT-2's own file names neither its kind of model nor a token for what is unknown; the library reads it as BPE.
+/// GPT-2's own file names neither its kind of model nor a token for what is unknown; the library
+/// reads it as BPE.
 #[test]
 fn a_model_without_a_type_is_what_the_library_takes_it_for() {
     let gpt2 = all().swap_remove(0).1;

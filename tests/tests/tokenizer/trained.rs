@@ -1,4 +1,5 @@
-//! Tokenizers trained by the `tokenizers` library on a small text of many languages, as `tokenizer.json`s.
+//! Tokenizers trained by the `tokenizers` library on a small text of many languages, as
+//! `tokenizer.json`s.
 
 use serde_json::{Value, json};
 use tokenizers::models::TrainerWrapper;

@@ -2,7 +2,8 @@
 
 use regex_syntax::hir::{Class, HirKind};
 
-/// For each code point 0 other, 1 letter, 2 number, 3 white space: the numbers of `sla_tokenizer::classes::Class`.
+/// For each code point 0 other, 1 letter, 2 number, 3 white space: the numbers of
+/// `sla_tokenizer::classes::Class`.
 ///
 /// # Panics
 /// If the patterns do not parse.

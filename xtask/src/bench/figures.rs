@@ -8,7 +8,8 @@ use super::layout;
 use crate::qemu::{Report, Shown};
 use crate::table::Table;
 
-/// By how much a figure may rise above the recorded one, percent; the same fall asks for recording anew.
+/// By how much a figure may rise above the recorded one, percent; the same fall asks for recording
+/// anew.
 pub const TOLERANCE_PERCENT: f64 = 2.0;
 /// What stands where a machine has no figure.
 const NONE: &str = "–";

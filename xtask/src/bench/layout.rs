@@ -1,4 +1,5 @@
-//! What the layout proves for the matrices of the cases, according to the converter (docs/numerics.md N5).
+//! What the layout proves for the matrices of the cases, according to the converter
+//! (docs/numerics.md N5).
 
 use anyhow::{Context, Result, bail};
 use sla_converter::quantize::{Int8Rows, QuantizedMatrix, lower_matrix};
@@ -27,7 +28,8 @@ pub fn split(name: &str) -> (&str, Option<usize>) {
     }
 }
 
-/// What the converter proves for the matrix of case `name`, if it has one; an error if the firmware assumed something else.
+/// What the converter proves for the matrix of case `name`, if it has one; an error if the firmware
+/// assumed something else.
 pub fn of(name: &str) -> Result<Option<Layout>> {
     let (case, Some(block)) = split(name) else {
         return Ok(None);

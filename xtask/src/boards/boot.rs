@@ -13,7 +13,8 @@ pub enum Boot {
     SecondStage,
     /// An image definition in the first 4 KiB (RP2350 DS 5.9).
     ImageDefinition {
-        /// For the RISC-V cores, which enter at the first byte; the Arm ones read a vector table there.
+        /// For the RISC-V cores, which enter at the first byte; the Arm ones read a vector table
+        /// there.
         is_riscv: bool,
     },
     /// A description of the application at the beginning of its data (ESP-IDF, `esp_app_desc_t`).
@@ -32,8 +33,8 @@ const DESCRIPTION: u32 = 0xabcd_5432;
 const ESP_HEADER_BYTES: u64 = 0x20;
 
 impl Boot {
-    /// Checks what `read` gives of the image at an address: `read(address, count)` are bytes, none where the image has no byte. `entry` is the
-    /// ELF file's entry point.
+    /// Checks what `read` gives of the image at an address: `read(address, count)` are bytes, none
+    /// where the image has no byte. `entry` is the ELF file's entry point.
     pub fn check(
         self,
         map: &Map,
@@ -126,7 +127,8 @@ fn crc32_mpeg2(bytes: &[u8]) -> u32 {
     })
 }
 
-/// A block of one image type item: an executable for this chip and these cores, in a ring of itself.
+/// A block of one image type item: an executable for this chip and these cores, in a ring of
+/// itself.
 fn definition(
     start: u64,
     is_riscv: bool,

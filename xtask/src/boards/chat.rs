@@ -1,4 +1,5 @@
-//! The STM32F405's image in QEMU's netduinoplus2, used as a person uses it: over its serial line, which is a socket here.
+//! The STM32F405's image in QEMU's netduinoplus2, used as a person uses it: over its serial line,
+//! which is a socket here.
 
 use std::io::{ErrorKind, Read, Write};
 use std::ops::Range;
@@ -108,7 +109,8 @@ pub fn check() -> Result<Outcome> {
     Ok(Outcome::Right { stack_bytes })
 }
 
-/// What the model makes of `prompt` on this machine, taking the most likely token every time, as the board shows it.
+/// What the model makes of `prompt` on this machine, taking the most likely token every time, as
+/// the board shows it.
 fn greedy(model: &Model, prompt: &str) -> Result<String> {
     let file = OwnedModel::read(&model.path).map_err(|error| anyhow!("{error}"))?;
     let model = file.model();
@@ -146,7 +148,8 @@ impl Line {
         let [serial, monitor, _] = files
             .each_ref()
             .map(|file| file.display().to_string().replace(',', ",,"));
-        // The emulator waits for the other end of the line, so nothing that the firmware says is lost.
+        // The emulator waits for the other end of the line, so nothing that the firmware says is
+        // lost.
         let mut emulator = Command::new(EMULATOR)
             .args(MACHINE)
             .args(["-serial", &format!("unix:{serial},server=on,wait=on")])
@@ -194,7 +197,8 @@ impl Line {
         Ok(answer.to_owned())
     }
 
-    /// Bytes of the RAM between its end and the lowest one that was written above the statics: the emulator begins with zeros.
+    /// Bytes of the RAM between its end and the lowest one that was written above the statics: the
+    /// emulator begins with zeros.
     fn deepest(&mut self, ram: &Range<u64>, statics: u64) -> Result<u64> {
         let [_, monitor, dump] = &self.files;
         let mut monitor = UnixStream::connect(monitor).context("the emulator's monitor")?;

@@ -12,8 +12,8 @@ use crate::models::Model;
 use crate::setup;
 use crate::table::Table;
 
-/// By how much code and data may differ from the recorded ones, percent: the paths of sources are among the constants, and another place of
-/// the checkout makes them longer or shorter.
+/// By how much code and data may differ from the recorded ones, percent: the paths of sources are
+/// among the constants, and another place of the checkout makes them longer or shorter.
 const TOLERANCE_PERCENT: u64 = 2;
 const COMPILER: &str = "Compiled by rustc ";
 

@@ -1,4 +1,5 @@
-//! Building a board's firmware, and what its ELF file tells: that everything lies where it has to, and how much there is of it.
+//! Building a board's firmware, and what its ELF file tells: that everything lies where it has to,
+//! and how much there is of it.
 
 use std::fs;
 use std::ops::Range;
@@ -16,7 +17,8 @@ use crate::models::Model;
 use crate::{paths, process, qemu, setup};
 
 const BUILD_LIMIT: Duration = Duration::from_secs(1200);
-/// RAM that an image leaves for its stack at least. On the Cortex-M4 the text application takes 10 KiB of it ([`super::chat`] measures that).
+/// RAM that an image leaves for its stack at least. On the Cortex-M4 the text application takes 10
+/// KiB of it ([`super::chat`] measures that).
 const STACK_BYTES: u64 = 16 << 10;
 /// The model's name among the symbols.
 const MODEL: &str = "SLA_MODEL";

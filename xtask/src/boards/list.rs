@@ -1,4 +1,5 @@
-//! The boards: one folder of `firmware-examples/boards` each. Their memory maps are read, not repeated here.
+//! The boards: one folder of `firmware-examples/boards` each. Their memory maps are read, not
+//! repeated here.
 
 use std::fs;
 use std::ops::Range;
@@ -180,8 +181,9 @@ impl Board {
     }
 }
 
-/// The map of esp-hal's `memory.x`, and the application partition of a module with 4 MiB: 0x3f0000 bytes in the partition table that espflash
-/// and probe-rs write by default. Constants and code lie in the same flash, behind two windows, and the model among the constants. What is to
+/// The map of esp-hal's `memory.x`, and the application partition of a module with 4 MiB: 0x3f0000
+/// bytes in the partition table that espflash and probe-rs write by default. Constants and code lie
+/// in the same flash, behind two windows, and the model among the constants. What is to
 /// be in RAM the boot loader copies there, so that is written, too.
 fn esp32_c3() -> Map {
     const APPLICATION: u64 = 0x3f_0000;

@@ -9,7 +9,8 @@ pub struct Equation {
     pub terms: Vec<(usize, f64)>,
 }
 
-/// The `count` figures ≥ 0 for which the squared errors of `equations` are least, by coordinate descent; 0 where no equation has a term.
+/// The `count` figures ≥ 0 for which the squared errors of `equations` are least, by coordinate
+/// descent; 0 where no equation has a term.
 pub fn nonnegative_least_squares(equations: &[Equation], count: usize) -> Vec<f64> {
     let (mut gram, mut right) = (vec![vec![0.0; count]; count], vec![0.0; count]);
     for Equation { terms } in equations {

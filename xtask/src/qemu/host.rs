@@ -13,8 +13,9 @@ use crate::models::Model;
 /// Digests of runs that were done, and those that are being done.
 type Runs = Mutex<HashMap<(PathBuf, u32), Arc<OnceLock<Result<u32, String>>>>>;
 
-/// The digest of `tokens` steps of the exercise through `model`: by the scalar kernels and by those of this processor, which
-/// must agree. A second call with the same arguments waits for the first and costs nothing.
+/// The digest of `tokens` steps of the exercise through `model`: by the scalar kernels and by those
+/// of this processor, which must agree. A second call with the same arguments waits for the first
+/// and costs nothing.
 pub fn reference(model: &Model, tokens: u32) -> Result<u32> {
     static RUNS: OnceLock<Runs> = OnceLock::new();
     let mut runs = RUNS

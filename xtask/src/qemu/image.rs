@@ -36,8 +36,8 @@ pub struct Image {
     pub is_loading: bool,
 }
 
-/// Builds `binaries` of `machine` and returns them in this order: with `model` in their flash, or, without one, so that a
-/// model can be loaded beside them.
+/// Builds `binaries` of `machine` and returns them in this order: with `model` in their flash, or,
+/// without one, so that a model can be loaded beside them.
 pub fn build(
     machine: &Machine,
     binaries: &[&str],
@@ -47,8 +47,8 @@ pub fn build(
     let target_dir = paths::target_dir().join("firmware");
     let images = target_dir.join("images");
     fs::create_dir_all(&images)?;
-    // Machines of one target share a build folder, where a binary of one replaces that of another: build and copy under
-    // one lock.
+    // Machines of one target share a build folder, where a binary of one replaces that of another:
+    // build and copy under one lock.
     let _lock = paths::lock("firmware")?;
     let with = [
         model.map(|model| format!(" with {}", model.name)),
@@ -134,7 +134,8 @@ fn serial() -> String {
 }
 
 impl Image {
-    /// Bytes of .text and .rodata: code and constants of the firmware. The model lies in a section of its own.
+    /// Bytes of .text and .rodata: code and constants of the firmware. The model lies in a section
+    /// of its own.
     pub fn code_bytes(&self) -> Result<u64> {
         code_bytes(&self.path)
     }

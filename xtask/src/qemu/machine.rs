@@ -1,4 +1,5 @@
-//! The machines: one folder `firmware-examples/qemu-*` each. What is in its `.cargo/config.toml` and `memory.x` is read, not repeated here.
+//! The machines: one folder `firmware-examples/qemu-*` each. What is in its `.cargo/config.toml`
+//! and `memory.x` is read, not repeated here.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,7 +36,8 @@ pub struct Machine {
     pub ram_address: u64,
     /// Bytes of RAM.
     pub ram_bytes: u64,
-    /// Bytes for state, scratch and a feature vector where the model is loaded apart from the firmware.
+    /// Bytes for state, scratch and a feature vector where the model is loaded apart from the
+    /// firmware.
     pub arena_bytes: u64,
 }
 
@@ -60,7 +62,8 @@ impl Machine {
         self.runner.first().map_or("", String::as_str)
     }
 
-    /// What there is for a model: all RAM but a reserve where the model is known to the image, else its arena.
+    /// What there is for a model: all RAM but a reserve where the model is known to the image, else
+    /// its arena.
     pub fn room(&self, is_loaded: bool) -> Room {
         let ram_bytes = if is_loaded {
             self.arena_bytes
@@ -109,7 +112,8 @@ fn read_text(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-/// The right side of `key = ...`; strings and lists of strings on one line read the same in TOML and JSON.
+/// The right side of `key = ...`; strings and lists of strings on one line read the same in TOML
+/// and JSON.
 fn value<'a>(text: &'a str, key: &str) -> Option<&'a str> {
     text.lines().find_map(|line| {
         line.trim()

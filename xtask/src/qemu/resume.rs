@@ -1,5 +1,5 @@
-//! A warm start on emulated machines: the host computes the session behind a prompt, the firmware goes on from it, and its logits and
-//! its own snapshot at the end are the host's.
+//! A warm start on emulated machines: the host computes the session behind a prompt, the firmware
+//! goes on from it, and its logits and its own snapshot at the end are the host's.
 
 use std::fs;
 use std::path::PathBuf;

@@ -85,7 +85,8 @@ impl Finished {
     }
 }
 
-/// Runs `image` with `arguments` for it; `model` is loaded at its flash address if the image was built so.
+/// Runs `image` with `arguments` for it; `model` is loaded at its flash address if the image was
+/// built so.
 pub fn run(image: &Image, model: &Model, arguments: &str, limit: Duration) -> Result<Finished> {
     let machine = &image.machine;
     let mut command = Command::new(machine.emulator());

@@ -71,8 +71,9 @@ impl Task {
     }
 }
 
-/// For each chosen machine, lets `plan` build what has to run and `judge` run it: the runs of one machine go on while the
-/// next one is built. `seen` is told each report at once; the result has them in order.
+/// For each chosen machine, lets `plan` build what has to run and `judge` run it: the runs of one
+/// machine go on while the next one is built. `seen` is told each report at once; the result has
+/// them in order.
 pub fn each<T: Send>(
     options: &Options,
     plan: impl Fn(&Machine) -> Result<Vec<Task>>,

@@ -155,7 +155,8 @@ fn install(absent: &[(&str, &str)]) -> Result<(), String> {
     say(format_args!("apt-get install {}", packages.join(" ")));
     let mut arguments = vec!["install", "-y", "--no-install-recommends"];
     arguments.extend(packages);
-    // The lists may be fresh enough even if their update failed, and a second try gets past a download that a cleaning hook of another apt removed.
+    // The lists may be fresh enough even if their update failed, and a second try gets past a
+    // download that a cleaning hook of another apt removed.
     for _ in 0..2 {
         if apt(&arguments)? {
             return Ok(());

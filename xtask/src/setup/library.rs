@@ -17,7 +17,8 @@ const SUITES: [&str; 4] = ["trixie-backports", "sid", "forky", "bookworm-backpor
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// Library source where cargo looks for it, in the sysroot; a link that was made for the build is removed on drop.
+/// Library source where cargo looks for it, in the sysroot; a link that was made for the build is
+/// removed on drop.
 pub struct Source {
     /// Where it came from, for people.
     pub origin: String,
@@ -68,7 +69,8 @@ impl Drop for Source {
     }
 }
 
-/// Downloads Debian's `rust-src` of `version` with an apt list of its own, and unpacks its library. Changes nothing in the system.
+/// Downloads Debian's `rust-src` of `version` with an apt list of its own, and unpacks its library.
+/// Changes nothing in the system.
 fn fetch(version: &str) -> Result<PathBuf> {
     let work = paths::target_dir().join("setup").join("rust-src");
     let tree = work.join("tree");

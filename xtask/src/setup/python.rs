@@ -20,8 +20,8 @@ const PACKAGES: [&str; 5] = [
 ];
 const INSTALL_LIMIT: Duration = Duration::from_secs(600);
 
-/// A Python that can train: `python3` if it has all it takes, else an environment in the build folder, which is made
-/// from Debian's PyTorch for CPUs (the wheel is many times larger).
+/// A Python that can train: `python3` if it has all it takes, else an environment in the build
+/// folder, which is made from Debian's PyTorch for CPUs (the wheel is many times larger).
 pub fn ensure_training() -> Result<PathBuf, Missing> {
     let own = paths::target_dir().join("training-python");
     let inside = own.join("bin/python");

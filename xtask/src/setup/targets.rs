@@ -1,4 +1,5 @@
-//! Rust targets: rustup's prebuilt `core` first, else `core` built once and put into the sysroot, so that a plain `cargo build --target` works.
+//! Rust targets: rustup's prebuilt `core` first, else `core` built once and put into the sysroot,
+//! so that a plain `cargo build --target` works.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +17,8 @@ const RUSTUP_FIRST_LIMIT: Duration = Duration::from_secs(60);
 const RUSTUP_NEXT_LIMIT: Duration = Duration::from_secs(180);
 const BUILD_LIMIT: Duration = Duration::from_secs(900);
 
-/// Makes `targets` usable and returns those that cannot be had here. Nothing to do takes two calls of rustc.
+/// Makes `targets` usable and returns those that cannot be had here. Nothing to do takes two calls
+/// of rustc.
 pub fn ensure_targets(targets: &[&str]) -> Result<Vec<Missing>> {
     let active = Toolchain::active()?;
     if absent(&active, targets).is_empty() {
@@ -64,7 +66,8 @@ pub fn ensure_targets(targets: &[&str]) -> Result<Vec<Missing>> {
         .collect())
 }
 
-/// A cargo that can build for `target`: the active one, or Debian's where only that has the target. `None` if neither has.
+/// A cargo that can build for `target`: the active one, or Debian's where only that has the target.
+/// `None` if neither has.
 pub fn device_cargo(target: &str) -> Option<Command> {
     Some(device_toolchain(target)?.cargo_command(target))
 }
@@ -89,7 +92,8 @@ fn absent<'a>(toolchain: &Toolchain, targets: &[&'a str]) -> Vec<&'a str> {
         .collect()
 }
 
-/// Asks rustup for each target; stops at the first that fails, since the others come from the same server. Returns what is still absent.
+/// Asks rustup for each target; stops at the first that fails, since the others come from the same
+/// server. Returns what is still absent.
 fn by_rustup<'a>(toolchain: &Toolchain, targets: &[&'a str]) -> Vec<&'a str> {
     if process::find("rustup").is_none() {
         say("no rustup here");
@@ -98,7 +102,8 @@ fn by_rustup<'a>(toolchain: &Toolchain, targets: &[&'a str]) -> Vec<&'a str> {
     let mut limit = RUSTUP_FIRST_LIMIT;
     for target in targets {
         say(format_args!("rustup target add {target}"));
-        // What an earlier call built for another compiler version, or beside rustup's own, would be in the way.
+        // What an earlier call built for another compiler version, or beside rustup's own, would be
+        // in the way.
         let folder = toolchain.library_folder(target);
         if folder.is_dir() {
             process::run(
@@ -173,7 +178,8 @@ fn build(toolchain: &Toolchain, target: &str, work: &Path) -> Result<()> {
     if !output.success() {
         bail!("the build failed: {}", output.last_error_line());
     }
-    // Filled beside its final place and renamed, so that an interrupted copy is never taken for a library.
+    // Filled beside its final place and renamed, so that an interrupted copy is never taken for a
+    // library.
     let folder = toolchain.library_folder(target);
     let fresh = folder.with_file_name("lib.fresh");
     fs::remove_dir_all(&fresh).ok();

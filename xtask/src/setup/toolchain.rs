@@ -24,7 +24,8 @@ pub struct Toolchain {
     pub linker: Option<String>,
 }
 
-/// The name of the file that says which compiler built a target's libraries; rustup's own installations have none.
+/// The name of the file that says which compiler built a target's libraries; rustup's own
+/// installations have none.
 const MARK: &str = "built-by-xtask-setup";
 
 impl Toolchain {
@@ -67,7 +68,8 @@ impl Toolchain {
         })
     }
 
-    /// Whether bare-metal images can be linked: rustup's compilers bring a linker, Debian's needs `ld.lld`.
+    /// Whether bare-metal images can be linked: rustup's compilers bring a linker, Debian's needs
+    /// `ld.lld`.
     pub fn can_link(&self) -> bool {
         self.rustc.is_none() || self.linker.is_some()
     }
@@ -86,8 +88,8 @@ impl Toolchain {
         self.sysroot.join("lib/rustlib").join(target).join("lib")
     }
 
-    /// Whether `core`, `alloc` and `compiler_builtins` of `target` (and what else [`parts`] names) are in place, once each, and
-    /// of this very compiler.
+    /// Whether `core`, `alloc` and `compiler_builtins` of `target` (and what else [`parts`] names)
+    /// are in place, once each, and of this very compiler.
     pub fn has(&self, target: &str) -> bool {
         let folder = self.library_folder(target);
         let parts = parts(target).split(',').chain(["compiler_builtins"]);
@@ -103,7 +105,8 @@ impl Toolchain {
         fs::write(folder.join(MARK), &self.identity)
     }
 
-    /// A call of this toolchain's cargo, free of what the outer cargo or the user set for host builds.
+    /// A call of this toolchain's cargo, free of what the outer cargo or the user set for host
+    /// builds.
     pub fn cargo_command(&self, target: &str) -> Command {
         let mut command = Command::new(&self.cargo);
         clean_cargo_environment(&mut command);
@@ -123,7 +126,8 @@ impl Toolchain {
     }
 }
 
-/// The libraries that are used on `target`, as `-Zbuild-std` takes them: all where there is an operating system.
+/// The libraries that are used on `target`, as `-Zbuild-std` takes them: all where there is an
+/// operating system.
 pub fn parts(target: &str) -> &'static str {
     if target.contains("linux") {
         "core,alloc,std,panic_unwind,test"

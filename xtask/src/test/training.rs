@@ -1,4 +1,5 @@
-//! The training recipe: its own tests, and a new user's path from a text to an emulated machine with a tiny budget.
+//! The training recipe: its own tests, and a new user's path from a text to an emulated machine
+//! with a tiny budget.
 
 use std::fs;
 use std::path::Path;

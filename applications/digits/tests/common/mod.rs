@@ -78,7 +78,8 @@ fn clip(path: &Path) -> Clip {
     }
 }
 
-/// The hops of a cut clip, behind the hop of zeros that a fresh front end stands for: the last is filled up with zeros.
+/// The hops of a cut clip, behind the hop of zeros that a fresh front end stands for: the last is
+/// filled up with zeros.
 pub fn hops(samples: &[i16]) -> Vec<[i16; HOP]> {
     let hop = |t: usize| core::array::from_fn(|i| samples.get(t * HOP + i).copied().unwrap_or(0));
     (0..=samples.len() / HOP).map(hop).collect()

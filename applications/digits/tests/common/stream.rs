@@ -113,13 +113,15 @@ pub fn noise(kind: Background, len: usize, level: f64, seed: u32) -> Vec<i16> {
         .collect()
 }
 
-/// A clip's samples, brought to the root mean square `level`, so that a signal-to-noise ratio is that of every word.
+/// A clip's samples, brought to the root mean square `level`, so that a signal-to-noise ratio is
+/// that of every word.
 fn level(clip: &Clip, level: f64) -> impl DoubleEndedIterator<Item = f64> {
     let scale = level / power(clip.samples.iter().map(|&x| f64::from(x))).sqrt();
     clip.samples.iter().map(move |&x| scale * f64::from(x))
 }
 
-/// Strings the clips together in a random order: half a second to 1.3 between words, after two seconds of background.
+/// Strings the clips together in a random order: half a second to 1.3 between words, after two
+/// seconds of background.
 pub fn record(clips: &[Clip], scene: Scene, seed: u32) -> Recording {
     let mut noise = Noise(seed);
     let mut order: Vec<usize> = (0..clips.len()).collect();

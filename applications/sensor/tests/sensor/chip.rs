@@ -1,4 +1,5 @@
-//! A LIS3DH that is not there: its registers and FIFO behind an I2C or SPI bus, any transaction of which can fail.
+//! A LIS3DH that is not there: its registers and FIFO behind an I2C or SPI bus, any transaction of
+//! which can fail.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

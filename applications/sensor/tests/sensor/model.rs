@@ -88,7 +88,8 @@ fn logits_are_those_of_the_same_features() {
             }
         }
     }
-    // The first window begins when seven samples have settled; after the loss, at the eighth sample from 161 on.
+    // The first window begins when seven samples have settled; after the loss, at the eighth sample
+    // from 161 on.
     let begins = [8, 168];
     assert_eq!(streams.len(), 2);
     let mut other = case.file.memory();

@@ -1,4 +1,5 @@
-//! Windows of the fake sensor: what is given is always what was measured, in one piece, whatever fails.
+//! Windows of the fake sensor: what is given is always what was measured, in one piece, whatever
+//! fails.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -39,7 +40,8 @@ fn spi(chip: &Rc<RefCell<Chip>>, config: Config, settings: Settings) -> Source<S
     )
 }
 
-/// The numbers of the samples of the next window. A count is a mg, and 20 fraction bits tell them apart.
+/// The numbers of the samples of the next window. A count is a mg, and 20 fraction bits tell them
+/// apart.
 fn next<B: Bus<Error = Fault>>(source: &mut Source<B>) -> Given {
     let mut features = [0; 3 * WINDOW];
     let sample = |sample: &[i32]| {
@@ -95,7 +97,8 @@ fn both_buses_give_overlapping_windows() {
         .filter_map(|given| given.unwrap())
         .collect();
     assert_eq!(over_spi, wanted);
-    // Registers as the datasheet has them: 100 Hz, three axes; block update, ±2 g, 12 bits; FIFO; stream.
+    // Registers as the datasheet has them: 100 Hz, three axes; block update, ±2 g, 12 bits; FIFO;
+    // stream.
     let registers = chip.borrow().registers;
     assert_eq!(
         [0x20, 0x23, 0x24, 0x2e].map(|at: usize| registers[at]),
@@ -149,7 +152,8 @@ fn ranges_and_rates_are_the_datasheets() {
     }
 }
 
-/// Windows are samples in a row; from one to the next it is a hop, unless there was trouble between.
+/// Windows are samples in a row; from one to the next it is a hop, unless there was trouble
+/// between.
 fn check(given: &[Given], what: &str) -> (usize, usize) {
     let (mut last, mut windows, mut troubles) = (None::<u32>, 0, 0);
     for one in given {
@@ -198,7 +202,8 @@ fn every_transaction_may_fail() {
     let (clean, transactions) = run(Vec::new(), 0);
     let (all, none) = check(&clean, "clean");
     assert!(all >= 15 && none == 0 && transactions > 100);
-    // The transactions that a retry cannot help: readings of a sample. With retries, all but them pass unseen.
+    // The transactions that a retry cannot help: readings of a sample. With retries, all but them
+    // pass unseen.
     let (mut seen_without, mut seen_with) = (0, 0);
     for n in 0..transactions - 30 {
         for fault in [Fault::Before, Fault::After] {

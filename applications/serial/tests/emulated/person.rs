@@ -1,4 +1,5 @@
-//! The `chat` firmware on the emulated Cortex-M4, its UART on a pseudo-terminal, used as a person would use it.
+//! The `chat` firmware on the emulated Cortex-M4, its UART on a pseudo-terminal, used as a person
+//! would use it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};

@@ -1,4 +1,5 @@
-//! A serial line that does what a test says, small models, and what a shell has to write about them.
+//! A serial line that does what a test says, small models, and what a shell has to write about
+//! them.
 
 use std::collections::VecDeque;
 
@@ -202,7 +203,8 @@ pub fn feature_model() -> Case {
     Case::of(config.clone(), synth::weights(&config, 3))
 }
 
-/// Serves `fake` with `session` until it closes, over and over after other failures, which are returned.
+/// Serves `fake` with `session` until it closes, over and over after other failures, which are
+/// returned.
 pub fn serve<'s, 'm, S: Store>(
     session: Session<'s, 'm>,
     fake: Fake,
@@ -267,7 +269,8 @@ pub fn answers(text: &str) -> Vec<&str> {
     answers
 }
 
-/// `n` ids after a prompt that is read one token at a time, by the runtime alone; the session goes on from them.
+/// `n` ids after a prompt that is read one token at a time, by the runtime alone; the session goes
+/// on from them.
 pub fn continuation(
     session: &mut Session,
     sampler: &mut Sampler,
@@ -293,7 +296,8 @@ pub fn fresh(case: &Case, config: SamplerConfig, prompt: &[u32], n: usize) -> Ve
     continuation(&mut session, &mut Sampler::new(config), prompt, n)
 }
 
-/// How a shell writes the bytes that a model made; a character that is not complete at the end is held back.
+/// How a shell writes the bytes that a model made; a character that is not complete at the end is
+/// held back.
 pub fn shown(ids: &[u32]) -> String {
     let mut bytes: Vec<u8> = ids
         .iter()

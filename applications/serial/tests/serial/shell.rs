@@ -60,7 +60,8 @@ fn lines_and_empty_lines_go_on_with_one_stream() {
     let mut all = continuation(&mut session, &mut sampler, &ids("ab"), 20);
     all.extend(continuation(&mut session, &mut sampler, &[], 20));
     assert_eq!([answers[2], answers[3]].concat(), shown(&all));
-    // What the shell keeps of an unfinished character when the next line comes is shown as one that never ends.
+    // What the shell keeps of an unfinished character when the next line comes is shown as one that
+    // never ends.
     let third = continuation(&mut session, &mut sampler, &ids("cd"), 20);
     assert!(
         answers[4].ends_with(&shown(&third)),
@@ -126,7 +127,8 @@ fn a_restored_session_goes_on_with_the_same_text() {
     assert_eq!(fresh_text, shown(&fresh(&case, config, &[10], 30)));
 }
 
-/// The line feed of a CRLF belongs to its carriage return whenever it comes: at once, in the middle of the answer, or at the next prompt.
+/// The line feed of a CRLF belongs to its carriage return whenever it comes: at once, in the middle
+/// of the answer, or at the next prompt.
 #[test]
 fn a_late_line_feed_is_no_line_and_no_noise() {
     let case = bytes_model();
@@ -162,7 +164,8 @@ fn a_late_line_feed_is_no_line_and_no_noise() {
 #[test]
 fn an_interrupt_ends_an_answer_between_two_tokens() {
     let case = bytes_model();
-    // One look after the prompt's chunk, and one after each token: the interrupt comes after the seventh.
+    // One look after the prompt's chunk, and one after each token: the interrupt comes after the
+    // seventh.
     let script = [
         typed("/temperature 0\n/length 20\nab\n"),
         In::During(7, b"xy\x03".to_vec()),
@@ -306,7 +309,8 @@ fn the_ledger_says_what_is_used() {
             "{memory}kept session: 0 bytes\r\nposition: 0\r\ntokens read: 0\r\ntokens made: 0\r\n{settings} 256, echo off"
         )
     );
-    // A reading is five ticks, a tick two units: a chunk of eight tokens costs one difference, a token that is made two.
+    // A reading is five ticks, a tick two units: a chunk of eight tokens costs one difference, a
+    // token that is made two.
     let bytes = snapshot_bytes(&model);
     assert_eq!(
         answers[4],
@@ -343,7 +347,8 @@ fn short_writes_and_all_line_ends_give_the_same() {
     }
 }
 
-/// Every call fails once, and twice in a row: the shell says so or goes on, and the session stays whole.
+/// Every call fails once, and twice in a row: the shell says so or goes on, and the session stays
+/// whole.
 #[test]
 fn every_call_may_fail() {
     let case = bytes_model();
@@ -431,7 +436,8 @@ fn a_line_that_stays_broken_is_given_up() {
     let model = case.file.model();
     let mut memory = case.file.memory();
     let lost = || std::iter::repeat_n(In::Lost, 8);
-    // Seven errors are a damaged line; eight in a row end the service, and the next one begins anew.
+    // Seven errors are a damaged line; eight in a row end the service, and the next one begins
+    // anew.
     let script = lost()
         .skip(1)
         .chain([typed("a\n")])
@@ -468,7 +474,8 @@ fn no_text_steers_the_terminal() {
     assert_eq!(bare, pictured(&bare));
 }
 
-/// Random bytes, mostly of what means something: whatever they do, the session stays whole and the shell answers.
+/// Random bytes, mostly of what means something: whatever they do, the session stays whole and the
+/// shell answers.
 #[test]
 fn noise_does_no_harm() {
     let case = bytes_model();

@@ -1,5 +1,6 @@
 //! Gated DeltaNet: `S ← α·S; S ← S + k ⊗ β(v - Sᵀk); o = Sᵀ · q · d_k^-0.5` with L2-normed q and k,
-//! `α = exp(-exp(A_log) · softplus(a·x + dt_bias))` and `β = σ(b·x)`, doubled by `allow_neg_eigval`.
+//! `α = exp(-exp(A_log) · softplus(a·x + dt_bias))` and `β = σ(b·x)`, doubled by
+//! `allow_neg_eigval`.
 
 use super::{gate_and_expand, read_scale};
 use crate::activation::{sigmoid, silu, softplus};

@@ -99,7 +99,8 @@ fn output<T: Tap>(c: &Config, layer: usize, w: &LayerWeights, s: &mut Scratch, t
     tap.tap(layer, Op::MixerOut, &s.out);
 }
 
-/// Applies the gates to q and k and expands k to query heads (query head n uses key head `n / (heads / kv_heads)`).
+/// Applies the gates to q and k and expands k to query heads (query head n uses key head `n /
+/// (heads / kv_heads)`).
 fn gate_and_expand<T: Tap>(c: &Config, layer: usize, s: &mut Scratch, tap: &mut T) {
     if head_gate::on_query(c.sla.as_ref()) {
         head_gate::apply(&s.gq, 1, c.d_k, &mut s.q);

@@ -19,7 +19,8 @@ struct Curve {
     kl: fn(&Window) -> f64,
 }
 
-/// The first two nearly coincide where the arithmetic costs little: the wide one shows on both sides of the other.
+/// The first two nearly coincide where the arithmetic costs little: the wide one shows on both
+/// sides of the other.
 const CURVES: [Curve; 3] = [
     Curve {
         name: "integer run against float",
@@ -41,7 +42,8 @@ const CURVES: [Curve; 3] = [
     },
 ];
 
-/// Mean KL over the position, both logarithmic, on a white ground of its own. `None` if there is nothing above 0 to draw.
+/// Mean KL over the position, both logarithmic, on a white ground of its own. `None` if there is
+/// nothing above 0 to draw.
 pub(super) fn svg(model: &str, report: &StreamReport) -> Option<String> {
     let values = || {
         CURVES

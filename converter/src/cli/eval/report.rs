@@ -83,7 +83,8 @@ fn commands(options: &Options, model: &Model) -> Vec<String> {
         .collect()
 }
 
-/// `sla convert` with the options that the provenance names; `None` where it does not name them all.
+/// `sla convert` with the options that the provenance names; `None` where it does not name them
+/// all.
 fn convert(options: &Options, model: &Model) -> Option<String> {
     let value = |wanted: &str| {
         provenance(model)

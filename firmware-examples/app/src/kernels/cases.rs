@@ -34,8 +34,8 @@ const fn case(
     }
 }
 
-/// Names hold no spaces. A matrix is `rows x cols / columns of a block`: `cargo xtask bench` checks that the converter proves
-/// just this block for these weights.
+/// Names hold no spaces. A matrix is `rows x cols / columns of a block`: `cargo xtask bench` checks
+/// that the converter proves just this block for these weights.
 pub(crate) const CASES: &[Case] = &[
     case("matvec_i8:64x64/64", "MAC", 64 * 64, |lab| {
         matvec_i8(lab, 64, 64, 64)
@@ -139,7 +139,8 @@ fn matvec_i8_pair(lab: &mut Lab, rows: usize, cols: usize, block: usize) -> Opti
     })
 }
 
-/// The first draws, since `cargo xtask bench` takes the same ones. Inputs within ±512 have a length of 13 bits.
+/// The first draws, since `cargo xtask bench` takes the same ones. Inputs within ±512 have a length
+/// of 13 bits.
 fn matrix_i8<'a>(
     lab: &mut Lab<'a>,
     rows: usize,

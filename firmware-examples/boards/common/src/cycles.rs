@@ -1,5 +1,5 @@
-//! The processor's cycle counter. An instruction takes more cycles where it waits for flash, so a count is of the clock and the wait states
-//! that the board has set.
+//! The processor's cycle counter. An instruction takes more cycles where it waits for flash, so a
+//! count is of the clock and the wait states that the board has set.
 
 use sla_serial::Counter;
 
@@ -21,7 +21,8 @@ impl Cycles {
             core.DWT.enable_cycle_counter();
         }
         #[cfg(target_arch = "riscv32")]
-        // SAFETY: `mcountinhibit` stops the counters on some cores after reset; nothing depends on that.
+        // SAFETY: `mcountinhibit` stops the counters on some cores after reset; nothing depends on
+        // that.
         unsafe {
             core::arch::asm!("csrw 0x320, zero", options(nomem, nostack));
         }

@@ -1,4 +1,5 @@
-//! What the firmware of all boards shares. A board's folder sets its clocks, gives a [`Port`] and a counter, and calls [`chat()`].
+//! What the firmware of all boards shares. A board's folder sets its clocks, gives a [`Port`] and a
+//! counter, and calls [`chat()`].
 
 #![no_std]
 

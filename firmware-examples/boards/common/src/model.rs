@@ -1,5 +1,5 @@
-//! The model of this image, in its own region of the flash, and what one session needs of RAM, as large as the model says: one that does
-//! not fit is an error of the linker.
+//! The model of this image, in its own region of the flash, and what one session needs of RAM, as
+//! large as the model says: one that does not fit is an error of the linker.
 
 use sla_runtime::{Aligned, MemoryPlan};
 use static_cell::ConstStaticCell;
@@ -12,8 +12,9 @@ const PLAN: MemoryPlan = MemoryPlan::of_file(BYTES);
 const KEPT_BYTES: usize = MemoryPlan::snapshot_bytes_of_file(BYTES);
 const ID_WORDS: usize = sla_runtime::encode_words(LINE_BYTES);
 
-// SAFETY: the linker scripts put the first section into the MODEL region, the second among the constants, which are all read-only memory.
-// The boot loader of an ESP32 maps one piece of flash as data, so there the model cannot lie apart from the other constants. The name is the
+// SAFETY: the linker scripts put the first section into the MODEL region, the second among the
+// constants, which are all read-only memory. The boot loader of an ESP32 maps one piece of flash as
+// data, so there the model cannot lie apart from the other constants. The name is the
 // one that `cargo xtask boards` looks for.
 #[cfg_attr(
     all(target_os = "none", not(sla_one_segment)),

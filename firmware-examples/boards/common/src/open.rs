@@ -6,14 +6,16 @@ use sla_runtime::{Model, SelfTestError};
 use crate::model::{self, Buffers};
 use crate::panic::halt;
 
-/// Reads every byte of the model and computes its own test. What is wrong with it is logged, and halts.
+/// Reads every byte of the model and computes its own test. What is wrong with it is logged, and
+/// halts.
 #[must_use]
 pub fn open(buffers: &mut Buffers) -> Model<'static> {
     let model = match Model::parse(model::bytes()) {
         Ok(model) => model,
         Err(e) => stop("the model in flash is refused", e),
     };
-    // The file's own input has to give the logits that it gave when the file was made. A model without a test is taken as it is.
+    // The file's own input has to give the logits that it gave when the file was made. A model
+    // without a test is taken as it is.
     match model.self_test(buffers.state, buffers.scratch) {
         Ok(()) | Err(SelfTestError::Absent) => {}
         Err(e) => stop(

@@ -11,7 +11,8 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     halt()
 }
 
-/// Stops: with a debug probe attached it takes over here (probe-rs prints the call stack), without one the core is locked up or loops.
+/// Stops: with a debug probe attached it takes over here (probe-rs prints the call stack), without
+/// one the core is locked up or loops.
 pub(crate) fn halt() -> ! {
     loop {
         #[cfg(target_arch = "arm")]

@@ -1,5 +1,6 @@
-//! The serial line as `embedded-io`: what the board's interrupt has received, so that nothing typed is lost while a token is computed; the
-//! board's own transmission; and an LED that is lit while the board works and dark while it waits for a byte.
+//! The serial line as `embedded-io`: what the board's interrupt has received, so that nothing typed
+//! is lost while a token is computed; the board's own transmission; and an LED that is lit while
+//! the board works and dark while it waits for a byte.
 
 use embedded_io::{ErrorType, Read, ReadReady, Write};
 
@@ -17,8 +18,8 @@ pub struct Port<R, W, L> {
 }
 
 impl<R: FnMut() -> Option<Result<u8, Lost>>, W: FnMut(u8), L: FnMut(bool)> Port<R, W, L> {
-    /// A line whose received bytes `receive` takes out of where an interrupt put them, which sends by `transmit`, waiting until the byte is
-    /// taken, and lights an LED by `led(true)`.
+    /// A line whose received bytes `receive` takes out of where an interrupt put them, which sends
+    /// by `transmit`, waiting until the byte is taken, and lights an LED by `led(true)`.
     pub fn new(receive: R, transmit: W, mut led: L) -> Self {
         led(true);
         Self {
@@ -29,8 +30,9 @@ impl<R: FnMut() -> Option<Result<u8, Lost>>, W: FnMut(u8), L: FnMut(bool)> Port<
         }
     }
 
-    /// Sleeps until there is a byte. With interrupts masked the look and the instruction are one, and a pending interrupt still ends the sleep
-    /// (Armv6-M ARM B1.5.19, RISC-V privileged 3.3.3).
+    /// Sleeps until there is a byte. With interrupts masked the look and the instruction are one,
+    /// and a pending interrupt still ends the sleep (Armv6-M ARM B1.5.19, RISC-V privileged
+    /// 3.3.3).
     fn wait(&mut self) -> Result<u8, Lost> {
         loop {
             let received = critical_section::with(|_| {
@@ -52,7 +54,8 @@ impl<R, W, L> ErrorType for Port<R, W, L> {
 }
 
 impl<R: FnMut() -> Option<Result<u8, Lost>>, W: FnMut(u8), L: FnMut(bool)> Read for Port<R, W, L> {
-    /// Waits for a byte, and takes what else is there. An error is bytes that were lost before those that are read next.
+    /// Waits for a byte, and takes what else is there. An error is bytes that were lost before
+    /// those that are read next.
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Lost> {
         let Some((first, rest)) = buffer.split_first_mut() else {
             return Ok(0);
@@ -177,7 +180,8 @@ mod tests {
             (Err(Lost), Ok(1), b'c')
         );
     }
-    /// Takes what there is, as a reader does that refuses a line with a loss in it: the lines, then the rest of one.
+    /// Takes what there is, as a reader does that refuses a line with a loss in it: the lines, then
+    /// the rest of one.
     fn lines(port: &mut (impl Read<Error = Lost> + ReadReady)) -> Vec<Result<Vec<u8>, Lost>> {
         let mut lines = std::vec![Ok(Vec::new())];
         while port.read_ready() == Ok(true) {

@@ -28,9 +28,11 @@ impl embedded_io::Error for Lost {
     }
 }
 
-/// A queue for one writer and one reader. It needs loads and stores alone, so it works where a core has no compare-and-swap.
+/// A queue for one writer and one reader. It needs loads and stores alone, so it works where a core
+/// has no compare-and-swap.
 pub struct Ring {
-    /// Bytes, and [`LOSS`] where some are missing. The last free place takes a loss alone, so there is always room to note one.
+    /// Bytes, and [`LOSS`] where some are missing. The last free place takes a loss alone, so
+    /// there is always room to note one.
     entries: [AtomicU16; CAPACITY],
     /// Entries ever pushed; the writer alone changes it.
     pushed: AtomicUsize,
@@ -58,7 +60,8 @@ impl Ring {
         }
     }
 
-    /// Notes that bytes came that nobody has, behind those that came before them. Losses with no byte between are one.
+    /// Notes that bytes came that nobody has, behind those that came before them. Losses with no
+    /// byte between are one.
     pub fn lose(&self) {
         let last = self.pushed.load(Ordering::Relaxed).wrapping_sub(1) % CAPACITY;
         let is_noted = self.waiting() > 0
@@ -83,7 +86,8 @@ impl Ring {
         Some(u8::try_from(entry).map_err(|_| Lost))
     }
 
-    /// Entries in the queue, as the writer sees them. The counters wrap together: `CAPACITY` divides 2^32.
+    /// Entries in the queue, as the writer sees them. The counters wrap together: `CAPACITY`
+    /// divides 2^32.
     fn waiting(&self) -> usize {
         self.pushed
             .load(Ordering::Relaxed)

@@ -1,4 +1,5 @@
-//! Text over serial on the application core of the nRF5340 DK: a virtual serial port of its debugger.
+//! Text over serial on the application core of the nRF5340 DK: a virtual serial port of its
+//! debugger.
 
 #![no_std]
 #![no_main]
@@ -57,7 +58,8 @@ fn main() -> ! {
         let mut byte = [0];
         match poll_once(receiver.read(&mut byte)) {
             Poll::Ready(Ok(_)) => Some(Ok(byte[0])),
-            // It comes before the bytes that are older than the overrun: all that wait go too, lest the wrong line be refused.
+            // It comes before the bytes that are older than the overrun: all that wait go too, lest
+            // the wrong line be refused.
             Poll::Ready(Err(_)) => {
                 while poll_once(receiver.read(&mut [0; 64])).is_ready() {}
                 Some(Err(Lost))

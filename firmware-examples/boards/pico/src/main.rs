@@ -34,7 +34,8 @@ const PLL_SYS_133MHZ: PLLConfig = PLLConfig {
     post_div2: 2,
 };
 
-/// The input is pulled up: a line at rest is high, and a low one with nothing connected would be a break.
+/// The input is pulled up: a line at rest is high, and a low one with nothing connected would be a
+/// break.
 type Wires = (
     Pin<Gpio0, FunctionUart, PullNone>,
     Pin<Gpio1, FunctionUart, PullUp>,

@@ -17,9 +17,10 @@ use rp235x_hal::pac::{self, UART0};
 use rp235x_hal::uart::{DataBits, Reader, StopBits, UartConfig, UartPeripheral};
 use rp235x_hal::{Clock, Sio, Watchdog, entry};
 
-/// What the boot ROM starts. On RISC-V it enters at the first byte of the flash, so the entry code comes first and this behind it.
-// SAFETY: the linker scripts put both sections into the first 4 KiB, where the boot ROM looks, and nothing runs into this one: the code
-// before it ends in a jump.
+/// What the boot ROM starts. On RISC-V it enters at the first byte of the flash, so the entry code
+/// comes first and this behind it.
+// SAFETY: the linker scripts put both sections into the first 4 KiB, where the boot ROM looks, and
+// nothing runs into this one: the code before it ends in a jump.
 #[cfg_attr(target_arch = "arm", unsafe(link_section = ".start_block"))]
 #[cfg_attr(target_arch = "riscv32", unsafe(link_section = ".init.rust"))]
 #[used]
@@ -27,7 +28,8 @@ static IMAGE_DEF: ImageDef = ImageDef::secure_exe();
 
 const CRYSTAL_HZ: u32 = 12_000_000;
 
-/// The input is pulled up: a line at rest is high, and a low one with nothing connected would be a break.
+/// The input is pulled up: a line at rest is high, and a low one with nothing connected would be a
+/// break.
 type Wires = (
     Pin<Gpio0, FunctionUart, PullNone>,
     Pin<Gpio1, FunctionUart, PullUp>,
@@ -74,7 +76,8 @@ fn main() -> ! {
     line.enable_rx_interrupt();
     let (receiver, transmitter) = line.split();
     critical_section::with(|section| RECEIVER.borrow(section).replace(Some(receiver)));
-    // SAFETY: what the handler shares is behind a mutex, or made of atomics; no critical section is open.
+    // SAFETY: what the handler shares is behind a mutex, or made of atomics; no critical section is
+    // open.
     unsafe {
         rp235x_hal::arch::interrupt_unmask(pac::Interrupt::UART0_IRQ);
         rp235x_hal::arch::interrupt_enable();

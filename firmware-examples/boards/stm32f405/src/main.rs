@@ -17,8 +17,9 @@ use stm32f4xx_hal::serial::{self, Rx};
 static RECEIVED: Ring = Ring::new();
 static RECEIVER: Mutex<RefCell<Option<Rx<USART3>>>> = Mutex::new(RefCell::new(None));
 
-/// The 12 MHz crystal makes 168 MHz; where it does not start, the internal oscillator's 16 MHz do. QEMU is such a place: it has no model of
-/// the clock controller, nothing in it becomes ready, and the HAL waits without an end for what it is told to start.
+/// The 12 MHz crystal makes 168 MHz; where it does not start, the internal oscillator's 16 MHz do.
+/// QEMU is such a place: it has no model of the clock controller, nothing in it becomes ready, and
+/// the HAL waits without an end for what it is told to start.
 fn clocks(rcc: &pac::RCC) -> Config {
     rcc.cr().modify(|_, w| w.hseon().set_bit());
     // A crystal takes 2 ms (DS8626 table 41); this is 20 at least.

@@ -22,7 +22,8 @@ pub fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
     }
 }
 
-/// SMLAL on half-words and on their sign-extended low bytes. `x` is whole tiles, at most the matrix's.
+/// SMLAL on half-words and on their sign-extended low bytes. `x` is whole tiles, at most the
+/// matrix's.
 #[target_feature(enable = "neon")]
 fn long_products(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
     for ((panel, m), out) in w
@@ -32,8 +33,8 @@ fn long_products(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
     {
         let (mut low, mut high) = ([vdupq_n_s32(0); 2], [vdupq_n_s32(0); 2]);
         for (block, x) in panel.chunks(PANEL / 2 * w.block()).zip(x.chunks(w.block())) {
-            // Σh·x minus Σ(low byte)·x is 256·D₁ of this block; in 32 bits it is exact in every lane, since |D₁| < 2^23 over
-            // any part of a block.
+            // Σh·x minus Σ(low byte)·x is 256·D₁ of this block; in 32 bits it is exact in every
+            // lane, since |D₁| < 2^23 over any part of a block.
             let mut both = low;
             let ((runs, _), (xs, _)) = (
                 block.as_chunks::<{ PANEL / 2 * RUN }>(),
@@ -61,9 +62,9 @@ fn long_products(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
     }
 }
 
-/// SDOT on bytes: x = 256·a + b with signed bytes a and b, and a half-word's bytes are w[r] and w[r+1] less the sign bit of
-/// w[r]. The sums of w·a and of w·b are exact modulo 2^32, so nothing depends on the blocks. `x` is as in
-/// [`long_products`], and at most [`LARGEST`].
+/// SDOT on bytes: x = 256·a + b with signed bytes a and b, and a half-word's bytes are w[r] and
+/// w[r+1] less the sign bit of w[r]. The sums of w·a and of w·b are exact modulo 2^32, so nothing
+/// depends on the blocks. `x` is as in [`long_products`], and at most [`LARGEST`].
 #[target_feature(enable = "neon,dotprod")]
 fn dot_products(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
     let len = w.panel_len().max(1);
@@ -143,7 +144,8 @@ fn dot(sum: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t {
     sum
 }
 
-/// Requantises the four rows of a panel from the sums' lanes; `m` and `out` have four elements or more.
+/// Requantises the four rows of a panel from the sums' lanes; `m` and `out` have four elements or
+/// more.
 #[inline]
 #[target_feature(enable = "neon")]
 fn finish(sums: [int32x4_t; PANEL], m: &[i32], out: &mut [i32]) {

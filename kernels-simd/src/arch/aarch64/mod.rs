@@ -1,5 +1,6 @@
-//! AArch64: NEON, which is part of the target, and its dot products, which are found at run time (with `std`) or named by the
-//! target. What is plain loops in the oracle the compiler vectorises already.
+//! AArch64: NEON, which is part of the target, and its dot products, which are found at run time
+//! (with `std`) or named by the target. What is plain loops in the oracle the compiler vectorises
+//! already.
 #![allow(
     unsafe_code,
     reason = "loads, stores and one instruction in assembly; every block states why it is sound"
@@ -38,7 +39,8 @@ fn has_dot_product() -> bool {
     cfg!(target_feature = "dotprod")
 }
 
-/// [`crate::fixed::mulhr`] of four lanes: the rounding narrowing shift is its very rounding, in 64 bits.
+/// [`crate::fixed::mulhr`] of four lanes: the rounding narrowing shift is its very rounding, in 64
+/// bits.
 #[inline]
 #[target_feature(enable = "neon")]
 fn mulhr(a: int32x4_t, b: int32x4_t) -> int32x4_t {

@@ -1,4 +1,5 @@
-//! The recurrent state of one head (numerics.md N6): strips of columns, whose sums stay in registers.
+//! The recurrent state of one head (numerics.md N6): strips of columns, whose sums stay in
+//! registers.
 
 use super::mulhr;
 use crate::fixed;

@@ -30,7 +30,8 @@ pub fn silu_product(g: &mut [i32], x: &[i32], g_up: i32, x_up: i32) {
     }
 }
 
-/// `g ← mulhr(silu(g) << g_up, x << x_up)`. Registers: r4 argument, r5 its size, r6/r7 table entries, then σ in r6.
+/// `g ← mulhr(silu(g) << g_up, x << x_up)`. Registers: r4 argument, r5 its size, r6/r7 table
+/// entries, then σ in r6.
 ///
 /// # Safety
 /// `g` and `x` have `len` elements, above 0.

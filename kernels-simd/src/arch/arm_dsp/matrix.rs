@@ -45,9 +45,9 @@ pub fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
         out: out.as_mut_ptr(),
         out_end: out.as_mut_ptr().wrapping_add(PANEL * count),
     };
-    // SAFETY: `count` panels of `panel_len` half-words, `cols` activations, and `PANEL·count` multipliers and results
-    // are inside the slices, as computed above; both counts are above 0, cols is a multiple of 16, and what is read as words
-    // is aligned.
+    // SAFETY: `count` panels of `panel_len` half-words, `cols` activations, and `PANEL·count`
+    // multipliers and results are inside the slices, as computed above; both counts are above
+    // 0, cols is a multiple of 16, and what is read as words is aligned.
     unsafe { panels(&panels_in) }
 }
 
@@ -86,10 +86,10 @@ macro_rules! eight_columns {
     };
 }
 
-/// Runs over all panels. Registers: r0 weights, r1 activations, r2/r3 and r4/r5 the sums Σh·x and Σ(low byte)·x of the
-/// two pairs, r6-r9 weights, r10-r12 and lr activations. Stack: [0] end of the block, [4] end of the activations,
-/// [8] bytes of a block, [12], [16] totals of the odd rows, [20] multipliers, [24] results, [28] end of the results,
-/// [32] start of the activations.
+/// Runs over all panels. Registers: r0 weights, r1 activations, r2/r3 and r4/r5 the sums Σh·x and
+/// Σ(low byte)·x of the two pairs, r6-r9 weights, r10-r12 and lr activations. Stack: [0] end of the
+/// block, [4] end of the activations, [8] bytes of a block, [12], [16] totals of the odd rows, [20]
+/// multipliers, [24] results, [28] end of the results, [32] start of the activations.
 ///
 /// # Safety
 /// The fields of `Panels` have to hold what they say.

@@ -11,7 +11,8 @@ use crate::arch::helium::panels_i4 as panels;
 /// Groups that one pass over the panels takes: their zero points lie on the stack.
 const PASS: usize = 64;
 
-/// What [`panels`], or Helium's form of it, works on, at the offsets that it reads; it may write to it.
+/// What [`panels`], or Helium's form of it, works on, at the offsets that it reads; it may write to
+/// it.
 #[repr(C)]
 pub struct Panels {
     /// 0: the first panel's first word of this pass.
@@ -32,7 +33,8 @@ pub struct Panels {
     multiplier: *const i32,
 }
 
-/// [`crate::scalar::matrix_i4::matvec_i4`] for the DSP extension, 160 instructions for 128 products, and for Helium, 62.
+/// [`crate::scalar::matrix_i4::matvec_i4`] for the DSP extension, 160 instructions for 128
+/// products, and for Helium, 62.
 #[inline(never)] // its frame holds the zero points
 pub fn matvec_i4(w: &I4Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
     let groups = w.cols() / GROUP;
@@ -71,9 +73,10 @@ pub fn matvec_i4(w: &I4Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
                 core::ptr::null()
             },
         };
-        // SAFETY: each of `count` panels has `groups` groups, of which `here` are taken from `pass·PASS` on; x, zeros, out
-        // and multiplier have 32·here, at least `here`, `PANEL·count` and as many elements; no count is 0, since a chunk
-        // is not empty; words are read at aligned addresses.
+        // SAFETY: each of `count` panels has `groups` groups, of which `here` are taken from
+        // `pass·PASS` on; x, zeros, out and multiplier have 32·here, at least `here`,
+        // `PANEL·count` and as many elements; no count is 0, since a chunk is not empty;
+        // words are read at aligned addresses.
         unsafe { panels(&mut arguments) }
     }
 }
@@ -150,9 +153,10 @@ macro_rules! eight_columns {
     };
 }
 
-/// Runs over all panels. Registers: r0 weights, r1 activations, r2-r5 sums of the group, r6-r9 weights, r10, r11
-/// activations, r12 mask, lr a pair of weights. Stack: [0] start and [4] end of the activations, [8] zero points, [12] bytes to
-/// skip, [16] results, [20] their end, [24] multipliers, [28] next zero point, [32] to [44] sums of the rows.
+/// Runs over all panels. Registers: r0 weights, r1 activations, r2-r5 sums of the group, r6-r9
+/// weights, r10, r11 activations, r12 mask, lr a pair of weights. Stack: [0] start and [4] end of
+/// the activations, [8] zero points, [12] bytes to skip, [16] results, [20] their end, [24]
+/// multipliers, [28] next zero point, [32] to [44] sums of the rows.
 ///
 /// # Safety
 /// The fields of `Panels` have to hold what they say.

@@ -63,13 +63,14 @@ pub fn matvec_i8_pair(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: [&mut [i
         to_next: -16,
         out_0_end: out_0.as_mut_ptr().wrapping_add(PANEL * count),
     };
-    // SAFETY: `count` panels of `panel_len` half-words, 2·cols activations, and `PANEL·count` multipliers and results are
-    // inside the slices, as computed above; both counts are above 0, cols is a multiple of 16, and what is read as words
-    // is aligned.
+    // SAFETY: `count` panels of `panel_len` half-words, 2·cols activations, and `PANEL·count`
+    // multipliers and results are inside the slices, as computed above; both counts are above
+    // 0, cols is a multiple of 16, and what is read as words is aligned.
     unsafe { pairs_of_rows(&rows) }
 }
 
-/// Four columns of a pair of rows: 12 instructions for 16 products. `next` is where the following weights lie.
+/// Four columns of a pair of rows: 12 instructions for 16 products. `next` is where the following
+/// weights lie.
 macro_rules! four_columns {
     ($next:literal) => {
         concat!(
@@ -104,10 +105,11 @@ macro_rules! sixteen_columns {
     };
 }
 
-/// Runs over all pairs of rows. Registers: r0 weights, r1 activations, r2/r3 and r4/r5 the sums Σh·x and Σ(low byte)·x of
-/// the two vectors, r6, r7 weights, r8-r11 activations, r12 end of the block, lr end of the activations. Stack: [0] start
-/// and [4] end of the activations, [8] bytes of a block, [12], [16] totals of the odd row, [20] multipliers, [24], [28]
-/// results, [32], [36] steps from here and from the next pair of rows, [40] end of the results.
+/// Runs over all pairs of rows. Registers: r0 weights, r1 activations, r2/r3 and r4/r5 the sums
+/// Σh·x and Σ(low byte)·x of the two vectors, r6, r7 weights, r8-r11 activations, r12 end of the
+/// block, lr end of the activations. Stack: [0] start and [4] end of the activations, [8] bytes of
+/// a block, [12], [16] totals of the odd row, [20] multipliers, [24], [28] results, [32], [36]
+/// steps from here and from the next pair of rows, [40] end of the results.
 ///
 /// # Safety
 /// The fields of `Rows` have to hold what they say.

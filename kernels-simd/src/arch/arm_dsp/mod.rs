@@ -1,7 +1,9 @@
-//! Armv7E-M and Armv8-M with the DSP extension: Cortex-M4, M7, M33; of int4 matrices also what surrounds Helium's form.
+//! Armv7E-M and Armv8-M with the DSP extension: Cortex-M4, M7, M33; of int4 matrices also what
+//! surrounds Helium's form.
 #![allow(unsafe_code, reason = "assembly; every block states why it is sound")]
 
-// Naked functions are assembled with the target's features, not the processor's; Armv8-M has DSP only as an option.
+// Naked functions are assembled with the target's features, not the processor's; Armv8-M has DSP
+// only as an option.
 #[cfg(all(sla_arm_v8m, not(sla_helium)))]
 macro_rules! cpu {
     () => {

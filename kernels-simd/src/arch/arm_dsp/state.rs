@@ -56,7 +56,8 @@ pub fn state_write_read(
         o: o.as_mut_ptr(),
         row_bytes: 4 * d_v,
     };
-    // SAFETY: the slices have d_k·d_v, d_k and d_v elements, as just checked; d_v is a multiple of 4 and neither is 0.
+    // SAFETY: the slices have d_k·d_v, d_k and d_v elements, as just checked; d_v is a multiple of
+    // 4 and neither is 0.
     crate::fixed::ones(unsafe { rows(&mut arguments) })
 }
 
@@ -86,8 +87,8 @@ macro_rules! two_elements {
     };
 }
 
-/// All rows; returns the magnitude mask. Registers: r0 state, r1 values, r2 results, r3 end of the row, r4 k, r5 q,
-/// r6 shift, r7 mask, r12 arguments.
+/// All rows; returns the magnitude mask. Registers: r0 state, r1 values, r2 results, r3 end of the
+/// row, r4 k, r5 q, r6 shift, r7 mask, r12 arguments.
 ///
 /// # Safety
 /// The fields of `Rows` have to hold what they say.
@@ -120,7 +121,8 @@ unsafe extern "C" fn rows(arguments: &mut Rows) -> u32 {
         "cmp r0, r3",
         "bne 3b",
         "b 5f",
-        // A shifted row: the bit that a shift drops last is the carry, also for shifts of 32; from 33 on all is 0.
+        // A shifted row: the bit that a shift drops last is the carry, also for shifts of 32; from
+        // 33 on all is 0.
         "4:",
         "cmp r6, #33",
         "it hi",

@@ -59,13 +59,14 @@ pub fn state16_write_read(
         row_bytes: 4 * d_v,
         dither,
     };
-    // SAFETY: the slices have pairs·d_v, pairs (shifts twice as many) and d_v elements, as just checked; d_v is a multiple
-    // of 4 and neither is 0.
+    // SAFETY: the slices have pairs·d_v, pairs (shifts twice as many) and d_v elements, as just
+    // checked; d_v is a multiple of 4 and neither is 0.
     let mask = unsafe { rows(&mut arguments) };
     (mask | mask >> 16) & 0x7fff
 }
 
-/// A word: two elements of rows that are not shifted. r12 and lr are S·2^16 + d of the two, then the new ones.
+/// A word: two elements of rows that are not shifted. r12 and lr are S·2^16 + d of the two, then
+/// the new ones.
 macro_rules! word {
     ($s:literal, $v:literal) => {
         concat!(
@@ -138,8 +139,8 @@ macro_rules! shifted_word {
     };
 }
 
-/// All pairs of rows; returns the OR of `w ^ (w >> 1)` over the words. Registers: r0 state, r1 values, r2 results, r3 end of
-/// the row, r4 k, r5 q, r6 dither, r7 mask. Stack: [0] arguments.
+/// All pairs of rows; returns the OR of `w ^ (w >> 1)` over the words. Registers: r0 state, r1
+/// values, r2 results, r3 end of the row, r4 k, r5 q, r6 dither, r7 mask. Stack: [0] arguments.
 ///
 /// # Safety
 /// The fields of `Rows` have to hold what they say.

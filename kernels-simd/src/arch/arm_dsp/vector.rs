@@ -4,8 +4,9 @@ use crate::real::Apply;
 use crate::scalar::vector as scalar;
 use core::arch::naked_asm;
 
-/// A function that runs `$body` on four elements of r0 in r4-r7, then `$store`; on a single one in r4, then
-/// `$store_one`, for the last three. r2 is the number of elements; `$first` and `$last` frame the loops.
+/// A function that runs `$body` on four elements of r0 in r4-r7, then `$store`; on a single one in
+/// r4, then `$store_one`, for the last three. r2 is the number of elements; `$first` and `$last`
+/// frame the loops.
 macro_rules! each {
     (
         $(#[$doc:meta])*

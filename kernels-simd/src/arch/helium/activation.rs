@@ -5,8 +5,8 @@ use crate::scalar::activation::PER_SIXTEENTH;
 use crate::tables::{EXP2_Q30, SIGMOID_Q31, SOFTPLUS_Q27};
 use core::arch::naked_asm;
 
-/// q3 = the falling table (r4; r5 is its second entry) at |q1|, an unsigned Q16; r6 is 16 in Q16. Lanes from there on gather
-/// zeros. Clobbers q1, q2, q4.
+/// q3 = the falling table (r4; r5 is its second entry) at |q1|, an unsigned Q16; r6 is 16 in Q16.
+/// Lanes from there on gather zeros. Clobbers q1, q2, q4.
 macro_rules! falling {
     () => {
         "
@@ -224,11 +224,13 @@ pub fn gla_channels(
         mantissa: PER_SIXTEENTH.mantissa(),
         decay_max,
     };
-    // SAFETY: all slices have `len` elements, and carries are below 2^27 once a decay was added to them.
+    // SAFETY: all slices have `len` elements, and carries are below 2^27 once a decay was added to
+    // them.
     unsafe { channels(&arguments) }
 }
 
-/// q4 = exp2(q1) in Q30 for q1 ≤ 2^27 in Q27; r6 is exp2's table, r7 its second entry. Clobbers q1, q2, q3.
+/// q4 = exp2(q1) in Q30 for q1 ≤ 2^27 in Q27; r6 is exp2's table, r7 its second entry. Clobbers q1,
+/// q2, q3.
 macro_rules! exp2 {
     () => {
         "
@@ -243,8 +245,8 @@ macro_rules! exp2 {
     };
 }
 
-/// All channels. Registers: r0 z, r1 carries, r2 bits, r3 keys, r8 queries, r4-r7 tables, r9 and q5 the mantissa, q6 the
-/// last argument below 16, q7 the largest decay.
+/// All channels. Registers: r0 z, r1 carries, r2 bits, r3 keys, r8 queries, r4-r7 tables, r9 and q5
+/// the mantissa, q6 the last argument below 16, q7 the largest decay.
 ///
 /// # Safety
 /// The fields of `Channels` have to hold what they say.

@@ -61,7 +61,8 @@ pub fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
             multiplier,
             out,
         };
-        // SAFETY: as below, for the first `in_pairs` panels, an even number above 0; a row is one block.
+        // SAFETY: as below, for the first `in_pairs` panels, an even number above 0; a row is one
+        // block.
         unsafe { panel_pairs(&arguments) }
     }
     if in_pairs < count {
@@ -74,13 +75,15 @@ pub fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
             out: out.wrapping_add(PANEL * in_pairs),
             panels: count - in_pairs,
         };
-        // SAFETY: `count` panels of `panel_len` half-words, `cols` activations (a multiple of 16 above 0) and `PANEL·count`
-        // multipliers and results are inside the slices, as computed above.
+        // SAFETY: `count` panels of `panel_len` half-words, `cols` activations (a multiple of 16
+        // above 0) and `PANEL·count` multipliers and results are inside the slices, as
+        // computed above.
         unsafe { panels(&arguments) }
     }
 }
 
-/// Eight columns of two panels: 17 instructions for 64 products. `$add` is "a" to add to the sums, nothing to begin them.
+/// Eight columns of two panels: 17 instructions for 64 products. `$add` is "a" to add to the sums,
+/// nothing to begin them.
 macro_rules! eight_columns {
     () => {
         eight_columns!("a")
@@ -124,9 +127,9 @@ macro_rules! eight_columns {
     };
 }
 
-/// Runs over panels two by two, whose rows are one block. Registers: r0, r4, r8, r12 the sums Σh·x of the four pairs of
-/// rows, r2, r6, r10, lr those of the low bytes, r1 activations, r3 and r5 weights, r7 loops left, r9 multipliers,
-/// r11 results. Stack: the first four fields.
+/// Runs over panels two by two, whose rows are one block. Registers: r0, r4, r8, r12 the sums Σh·x
+/// of the four pairs of rows, r2, r6, r10, lr those of the low bytes, r1 activations, r3 and r5
+/// weights, r7 loops left, r9 multipliers, r11 results. Stack: the first four fields.
 ///
 /// # Safety
 /// The fields of `PanelPairs` have to hold what they say.
@@ -181,9 +184,9 @@ unsafe extern "C" fn panel_pairs(arguments: &PanelPairs) {
     )
 }
 
-/// Runs over all panels, block by block. Registers: r0 weights, r1 activations, r2/r4 and r6/r8 the sums Σh·x and Σ(low byte)·x of the
-/// two pairs, r3/r5 totals of the odd rows, r7 tiles left in the row, r9 arguments, r10 multipliers, r11 results, r12 panels
-/// left, lr loop count.
+/// Runs over all panels, block by block. Registers: r0 weights, r1 activations, r2/r4 and r6/r8 the
+/// sums Σh·x and Σ(low byte)·x of the two pairs, r3/r5 totals of the odd rows, r7 tiles left in the
+/// row, r9 arguments, r10 multipliers, r11 results, r12 panels left, lr loop count.
 ///
 /// # Safety
 /// The fields of `Panels` have to hold what they say.

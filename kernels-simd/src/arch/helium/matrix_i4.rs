@@ -3,7 +3,8 @@
 use crate::arch::arm_dsp::Panels;
 use core::arch::naked_asm;
 
-/// Two columns of all four runs of a group, whose words of row r are q0 + r: bits 4k and 16 + 4k times the pairs in q4.
+/// Two columns of all four runs of a group, whose words of row r are q0 + r: bits 4k and 16 + 4k
+/// times the pairs in q4.
 macro_rules! pairs {
     ($shift:tt, $mask:tt) => {
         concat!(
@@ -49,9 +50,10 @@ macro_rules! row {
     };
 }
 
-/// Runs over all panels: 62 instructions for 128 products. Registers: r0 weights, r1 zero points, r2 scales, r3 one of them,
-/// r4, r6, r8, r10 sums of the group, r5, r7, r9, r11 sums of the rows, r12 arguments, lr groups left; q0-q3 the rows' words,
-/// q4 activations, q5 weights, q6 mask, q7 where the four runs' activations lie.
+/// Runs over all panels: 62 instructions for 128 products. Registers: r0 weights, r1 zero points,
+/// r2 scales, r3 one of them, r4, r6, r8, r10 sums of the group, r5, r7, r9, r11 sums of the rows,
+/// r12 arguments, lr groups left; q0-q3 the rows' words, q4 activations, q5 weights, q6 mask, q7
+/// where the four runs' activations lie.
 ///
 /// # Safety
 /// The fields of [`Panels`] have to hold what they say.

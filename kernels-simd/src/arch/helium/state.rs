@@ -36,7 +36,8 @@ impl Strip {
         }
     }
 
-    /// Runs `wide` on every 16 columns and `narrow` on every 4 of the rest; the largest of the results.
+    /// Runs `wide` on every 16 columns and `narrow` on every 4 of the rest; the largest of the
+    /// results.
     ///
     /// # Safety
     /// The fields have to hold what they say, for rows of `d_v` columns, a multiple of 4.
@@ -118,12 +119,13 @@ pub fn state_read(s: &[i32], k: &[i32], r: &mut [i32]) {
         shifts: core::ptr::null(),
         rows: d_k,
     };
-    // SAFETY: the slices have d_k·d_v, d_k and d_v elements, as just checked, and none is empty; the state is only read.
+    // SAFETY: the slices have d_k·d_v, d_k and d_v elements, as just checked, and none is empty;
+    // the state is only read.
     unsafe { all.sweep(d_v, read_16, read_4) };
 }
 
-/// A pass over the rows of a strip. Registers: r0 state, r1 stride, r2 keys, r3 queries, r4 values, r5 results, r6 shifts,
-/// r7 largest magnitude (unsigned), q0-q3 results.
+/// A pass over the rows of a strip. Registers: r0 state, r1 stride, r2 keys, r3 queries, r4 values,
+/// r5 results, r6 shifts, r7 largest magnitude (unsigned), q0-q3 results.
 macro_rules! pass {
     ($(#[$doc:meta])* $name:ident, [$($row:expr),*], [$($load:literal),*], [$($store:literal),*]) => {
         $(#[$doc])*

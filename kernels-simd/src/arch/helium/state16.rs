@@ -28,7 +28,8 @@ struct Rows {
     step: u32,
 }
 
-/// [`state16::state16_write_read`] with Helium: 21 instructions for 8 elements, 26 in a pair of rows that is shifted.
+/// [`state16::state16_write_read`] with Helium: 21 instructions for 8 elements, 26 in a pair of
+/// rows that is shifted.
 pub fn state16_write_read(
     s: &mut [i32],
     shifts: &[u32],
@@ -61,14 +62,14 @@ pub fn state16_write_read(
         dither: [0, 1, 2, 3].map(|lane| dither.wrapping_add(DITHER_STEP.wrapping_mul(lane))),
         step: DITHER_STEP.wrapping_mul(4),
     };
-    // SAFETY: the slices have pairs·d_v, pairs (shifts twice as many) and d_v elements, as just checked; d_v is a multiple
-    // of 4 and neither is 0.
+    // SAFETY: the slices have pairs·d_v, pairs (shifts twice as many) and d_v elements, as just
+    // checked; d_v is a multiple of 4 and neither is 0.
     let mask = unsafe { rows(&mut arguments) };
     (mask | mask >> 16) & 0x7fff
 }
 
-/// From `S·2^16 / 2^n + d` of the rows in q2 and q0 and the values in q1 on. A doubling high product with k·2^15 is
-/// ⌊V·k/2^16⌋.
+/// From `S·2^16 / 2^n + d` of the rows in q2 and q0 and the values in q1 on. A doubling high
+/// product with k·2^15 is ⌊V·k/2^16⌋.
 macro_rules! write_and_read {
     () => {
         "
@@ -92,9 +93,9 @@ macro_rules! write_and_read {
     };
 }
 
-/// All pairs of rows; returns the OR of `w ^ (w >> 1)` over the words. Registers: r0 state, r1 values, r2 results, r3
-/// arguments, r4 and r5 k·2^15 of the two rows, r6 and r7 their shifts, negated, r9 the dither's step, r12 pairs left; q5
-/// q, q6 dither, q7 mask.
+/// All pairs of rows; returns the OR of `w ^ (w >> 1)` over the words. Registers: r0 state, r1
+/// values, r2 results, r3 arguments, r4 and r5 k·2^15 of the two rows, r6 and r7 their shifts,
+/// negated, r9 the dither's step, r12 pairs left; q5 q, q6 dither, q7 mask.
 ///
 /// # Safety
 /// The fields of `Rows` have to hold what they say.

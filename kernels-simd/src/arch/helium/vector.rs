@@ -11,7 +11,8 @@ fn near(n: i32) -> i32 {
     n.clamp(-FAR, FAR)
 }
 
-/// A function `(x, out, len, with)` that runs `$each` on vectors q0 of `x`; `$first` may use r3 (`with`), r4, r12, q1-q3.
+/// A function `(x, out, len, with)` that runs `$each` on vectors q0 of `x`; `$first` may use r3
+/// (`with`), r4, r12, q1-q3.
 macro_rules! map {
     ($(#[$doc:meta])* $name:ident($with:ty) -> $out:ty, $first:literal, $each:literal) => {
         $(#[$doc])*

@@ -1,5 +1,5 @@
-//! Activations and gates (numerics.md N3, N9.2, N10.2, N11.1): four elements at a time, each in 64 bits, which is what the
-//! products of 32-bit numbers need.
+//! Activations and gates (numerics.md N3, N9.2, N10.2, N11.1): four elements at a time, each in 64
+//! bits, which is what the products of 32-bit numbers need.
 
 use super::rounded_product;
 use crate::nonlinear::DECAY_FRAC;
@@ -154,7 +154,8 @@ fn min(a: __m256i, b: __m256i) -> __m256i {
     _mm256_blendv_epi8(a, b, _mm256_cmpgt_epi64(a, b))
 }
 
-/// Entry `index` modulo `STEPS`, a power of two, of a table in the lower half of each lane, the next one in the upper half.
+/// Entry `index` modulo `STEPS`, a power of two, of a table in the lower half of each lane, the
+/// next one in the upper half.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn pairs<const STEPS: usize, const N: usize>(table: &[u32; N], index: __m256i) -> __m256i {
@@ -171,7 +172,8 @@ fn pairs<const STEPS: usize, const N: usize>(table: &[u32; N], index: __m256i) -
     )
 }
 
-/// The part `fraction`/2^32 of the first number of each pair less the second, rounded down, and the first number.
+/// The part `fraction`/2^32 of the first number of each pair less the second, rounded down, and the
+/// first number.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn fall(pairs: __m256i, fraction: __m256i) -> (__m256i, __m256i) {

@@ -5,8 +5,8 @@ use crate::fixed;
 use crate::scalar::matrix::{I8Matrix, PANEL, RUN, TILE};
 use core::arch::x86_64::*;
 
-/// Bytes of weights that are asked for ahead of their use. The stream crosses pages, where the processor's own
-/// prefetcher stops.
+/// Bytes of weights that are asked for ahead of their use. The stream crosses pages, where the
+/// processor's own prefetcher stops.
 const AHEAD: usize = 2048;
 
 /// [`crate::scalar::matrix::matvec_i8`] with AVX2, two panels at a time.
@@ -54,19 +54,20 @@ fn sums<const N: usize>(w: &I8Matrix, panels: &[i16], x: &[i16]) -> [__m256i; N]
     let (mut low, mut high) = ([zero; N], [zero; N]);
     let mut col = 0;
     while col < cols {
-        // Σh·x minus Σ(low byte)·x is 256·D₁ of this block; in 32 bits it is exact in every lane, since |D₁| < 2^23 over
-        // any part of a block.
+        // Σh·x minus Σ(low byte)·x is 256·D₁ of this block; in 32 bits it is exact in every lane,
+        // since |D₁| < 2^23 over any part of a block.
         let mut both = low;
         let end = cols.min(col.saturating_add(w.block()));
         while col < end {
             for panel in 0..N {
-                // SAFETY: `col` is a multiple of 16 below the panel's `cols`, so this place is inside the panel, of which
-                // there are N. A prefetch may be of any address.
+                // SAFETY: `col` is a multiple of 16 below the panel's `cols`, so this place is
+                // inside the panel, of which there are N. A prefetch may be of any
+                // address.
                 let place = unsafe { panels.as_ptr().add(panel * len + PANEL / 2 * col) };
                 _mm_prefetch::<_MM_HINT_T0>(place.cast::<i8>().wrapping_add(AHEAD));
                 for run in 0..TILE / RUN {
-                    // SAFETY: a tile has 16 columns, which end at or before `cols` and the length of `x`; in the panel they
-                    // are two runs of 16 half-words.
+                    // SAFETY: a tile has 16 columns, which end at or before `cols` and the length
+                    // of `x`; in the panel they are two runs of 16 half-words.
                     let (w, x) = unsafe {
                         let x = _mm_loadu_si128(x.as_ptr().add(col + RUN * run).cast());
                         (

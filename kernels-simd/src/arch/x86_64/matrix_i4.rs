@@ -5,7 +5,8 @@ use crate::scalar::matrix::PANEL;
 use crate::scalar::matrix_i4::{GROUP, GROUP_WORDS, I4Matrix, ZERO};
 use core::arch::x86_64::*;
 
-/// [`crate::scalar::matrix_i4::matvec_i4`] with AVX2: a vector holds two runs, a lane a row of one of them.
+/// [`crate::scalar::matrix_i4::matvec_i4`] with AVX2: a vector holds two runs, a lane a row of one
+/// of them.
 ///
 /// # Safety
 /// The processor has AVX2.

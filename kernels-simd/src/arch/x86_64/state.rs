@@ -1,4 +1,5 @@
-//! The recurrent state of one head (numerics.md N6): strips of columns, whose sums stay in registers.
+//! The recurrent state of one head (numerics.md N6): strips of columns, whose sums stay in
+//! registers.
 
 use super::{mulhr, odd};
 use crate::fixed;
@@ -59,7 +60,8 @@ struct Head<'a> {
 }
 
 impl Head<'_> {
-    /// `N` vectors of columns from `col` on; the lanes' magnitude masks. `stride` is the length of a row.
+    /// `N` vectors of columns from `col` on; the lanes' magnitude masks. `stride` is the length of
+    /// a row.
     #[inline]
     #[target_feature(enable = "avx2")]
     fn strip<const N: usize>(&mut self, stride: usize, col: usize, o: &mut [i32]) -> __m256i {

@@ -1,5 +1,6 @@
-//! Whole vectors (numerics.md N1.5, N2.7, N4.2, N5.4): the oracle's formulas in chunks of one vector, since a head's vectors
-//! are short, and loops that the compiler unrolls for long ones would leave them to their remainders.
+//! Whole vectors (numerics.md N1.5, N2.7, N4.2, N5.4): the oracle's formulas in chunks of one
+//! vector, since a head's vectors are short, and loops that the compiler unrolls for long ones
+//! would leave them to their remainders.
 
 use crate::fixed::{bit_len, mulhr, ones, round_shr, sat_shl};
 use crate::real::Apply;
@@ -86,7 +87,8 @@ pub fn add_saturating(x: &mut [i32], y: &[i32]) {
     scalar::add_saturating(x_rest, y_rest);
 }
 
-/// The formula of an [`Apply`] with the usual shifts: |mulhr| ≤ 2^30, so adding half a unit cannot overflow.
+/// The formula of an [`Apply`] with the usual shifts: |mulhr| ≤ 2^30, so adding half a unit cannot
+/// overflow.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn usual(a: Apply) -> Option<impl Fn(i32) -> i32> {

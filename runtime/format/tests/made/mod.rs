@@ -1,4 +1,5 @@
-//! Small models made by hand: everything that docs/format.md asks for, around random weights. No converter is needed.
+//! Small models made by hand: everything that docs/format.md asks for, around random weights. No
+//! converter is needed.
 #![allow(dead_code, reason = "each test uses what it needs")]
 
 use std::cell::Cell;

@@ -1,5 +1,5 @@
-//! NOR flash in memory: programming clears bits and only in erased units, erasing sets whole units, and the power can go, or an
-//! operation can fail, at any byte of either.
+//! NOR flash in memory: programming clears bits and only in erased units, erasing sets whole units,
+//! and the power can go, or an operation can fail, at any byte of either.
 
 #![allow(dead_code, reason = "each test uses what it needs")]
 

@@ -135,7 +135,8 @@ fn tokens_take_the_white_space_beside_them() {
         let mut parts = Parts::of_bytes(Split::Gpt2);
         for content in ["<a>", "b", " "].into_iter().take(1 + round % 3) {
             let [lstrip, rstrip, special] = [2, 2, 3].map(|one_of| random.below(one_of) == 0);
-            // A token of spaces that takes those on both sides would take the same twice: the library panics there.
+            // A token of spaces that takes those on both sides would take the same twice: the
+            // library panics there.
             let lstrip = lstrip && content != " ";
             parts.add(
                 content,

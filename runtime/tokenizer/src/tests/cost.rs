@@ -113,7 +113,8 @@ fn sections() -> Vec<(String, Parts, f64)> {
         long.add(&["<".repeat(60).as_str(), end].concat(), PLAIN);
     }
     sections.push(("tokens of 61 bytes".into(), long, 2.0 * 61.0 + 20.0));
-    // A merge takes three ways up the tree of ranks and one down; there is one level to a text of 256 bytes, and one more to 4,096.
+    // A merge takes three ways up the tree of ranks and one down; there is one level to a text of
+    // 256 bytes, and one more to 4,096.
     let mut merges = base(Split::Whole);
     let two = merges.merge(97, 97);
     merges.merge(two, two);

@@ -5,7 +5,8 @@ fn bytes_of(ids: impl IntoIterator<Item = u8>) -> Vec<u32> {
     ids.into_iter().map(u32::from).collect()
 }
 
-/// Every cut of a stream of bytes into tokens is what the whole is, with U+FFFD for what is no UTF-8.
+/// Every cut of a stream of bytes into tokens is what the whole is, with U+FFFD for what is no
+/// UTF-8.
 #[test]
 fn characters_appear_when_they_are_complete() {
     let section = Parts::of_bytes(Split::Gpt2).section();
@@ -125,7 +126,8 @@ fn spaces_at_the_start_are_stripped_once() {
     }
 }
 
-/// Bytes that are no character: each is U+FFFD in models of characters, and a token of text ends a run.
+/// Bytes that are no character: each is U+FFFD in models of characters, and a token of text ends a
+/// run.
 #[test]
 fn models_of_characters_replace_each_byte() {
     let section = Parts::of_characters("a").section();

@@ -1,4 +1,5 @@
-//! Sections made here, texts from a generator, and the rules of format.md F11 once more, as slowly and plainly as can be.
+//! Sections made here, texts from a generator, and the rules of format.md F11 once more, as slowly
+//! and plainly as can be.
 extern crate std;
 
 mod added;
@@ -84,7 +85,8 @@ impl Parts {
         }
     }
 
-    /// Token 0 is unknown; 1 to 256 are the bytes; then the characters of `alphabet`, a space for U+2581.
+    /// Token 0 is unknown; 1 to 256 are the bytes; then the characters of `alphabet`, a space for
+    /// U+2581.
     fn of_characters(alphabet: &str) -> Self {
         let mut parts = Self {
             symbols: Symbols::Characters,

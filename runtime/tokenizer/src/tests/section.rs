@@ -372,7 +372,8 @@ fn counts_agree_with_the_length() {
             have: have + 1
         })
     );
-    // Word 6 of the header is tokens, 8 merges; the limits of narrow sections come before their lengths.
+    // Word 6 of the header is tokens, 8 merges; the limits of narrow sections come before their
+    // lengths.
     for (word, value) in [
         (6, 0),
         (6, 0x1_0000),

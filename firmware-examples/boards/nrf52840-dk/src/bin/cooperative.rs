@@ -1,5 +1,6 @@
-//! Text over serial on the nRF52840 DK beside another task: a token is computed in slices, between which the executor runs whatever else is
-//! due (docs/realtime.md). The other task here has a deadline every 10 ms, and logs how late it was at most.
+//! Text over serial on the nRF52840 DK beside another task: a token is computed in slices, between
+//! which the executor runs whatever else is due (docs/realtime.md). The other task here has a
+//! deadline every 10 ms, and logs how late it was at most.
 
 #![no_std]
 #![no_main]
@@ -105,7 +106,8 @@ async fn converse(
     Ok(())
 }
 
-/// Reads `token` and returns the most likely one after it. Other tasks wait for one slice or one tile of logits at most.
+/// Reads `token` and returns the most likely one after it. Other tasks wait for one slice or one
+/// tile of logits at most.
 async fn step(session: &mut Session<'_, '_>, token: u32) -> Result<u32, StepError> {
     let mut slices = session.slices(token)?;
     while slices.run_next() {
