@@ -143,8 +143,7 @@ impl Sampler {
         let temperature = self.config.temperature;
         let weight = |c: &Candidate| {
             let below = I16F16::from_bits(c.logit.saturating_sub(top.logit)).to_num::<f32>();
-            let x = below / temperature;
-            if x < -80.0 { 0.0 } else { F32Ext::exp(x) }
+            F32Ext::exp(below / temperature) // below -80 next to nothing, and 0 at -∞
         };
         let total: f32 = best.iter().map(weight).sum();
         let mut kept = 0.0;

@@ -515,13 +515,17 @@ fn each_bound_holds_and_one_beyond_it_is_refused() {
             2,
             "activations before the first step",
         );
-        // Beyond 2^32 steps the low word is 0 now and then.
+        // Beyond 2^32 steps the low word is 0 now and then, and now and then equal to the high one.
         put(&mut at_start, SnapshotHeader::WORDS + 1, 1);
-        assert_eq!(
-            session.restore(&sealed(at_start)),
-            Ok(()),
-            "{what}: activations at step 2^32"
-        );
+        for (low, step) in [(0, 1 << 32), (1, (1 << 32) + 1)] {
+            put(&mut at_start, SnapshotHeader::WORDS, low);
+            assert_eq!(
+                session.restore(&sealed(at_start.clone())),
+                Ok(()),
+                "{what}: activations at step {step}"
+            );
+            assert_eq!(session.position(), step);
+        }
     }
 }
 

@@ -143,6 +143,16 @@ fn top_p_keeps_the_fewest_that_have_it() {
     }
 }
 
+/// What is 80 temperatures and more below the largest has no weight to speak of.
+#[test]
+fn far_below_the_largest_the_exponential_is_next_to_nothing() {
+    let (first, last) = ((-80f32).to_bits(), f32::NEG_INFINITY.to_bits());
+    for bits in (first..last).step_by(997).chain([last]) {
+        let x = f32::from_bits(bits);
+        assert!(F32Ext::exp(x).abs() < 1e-34, "{x}");
+    }
+}
+
 /// The largest weight is 1 whatever the logits are; one 80 temperatures below it counts as nothing.
 #[test]
 fn extreme_logits_are_drawn_from() {

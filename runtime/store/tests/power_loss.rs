@@ -321,6 +321,12 @@ fn what_cannot_work_is_refused_before_anything_is_written() {
             "{start}..{end}"
         );
     }
+    // A slot is longer than the 256 bytes that are read at a time, which hold its record.
+    let opened = |slot_bytes: u32| {
+        let flash = Nor::<1, 4, 64>::new(vec![0xff; 1024]);
+        Store::open(flash, 0..2 * slot_bytes).is_ok()
+    };
+    assert_eq!([192, 256, 320].map(opened), [false, false, true]);
     let mut store = open(flash());
     let capacity = store.capacity();
     assert_eq!(capacity, 1024 - 16);
