@@ -34,7 +34,7 @@ mod digits {
         heard: &mut Vec<(u32, u32)>,
     ) -> Result<(), Box<dyn Error>> {
         let mut say = |digit, onset| heard.push((u32::from(digit), onset));
-        // [README.md, docs/applications.md]
+        // [docs/applications.md]
         let mut recognizer = Recognizer::new(session, Settings::default())?;
         while let Some(hop) = microphone.read() {
             // Every 16 ms, 128 samples, in constant memory.

@@ -20,7 +20,7 @@ impl Uart {
 }
 
 fn talk(model: &Model, session: &mut Session, uart: &mut Uart) -> Result<(), Box<dyn Error>> {
-    // [README.md]
+    // [docs/firmware.md]
     let tokenizer = model.tokenizer().ok_or("a model of bytes")?;
     let mut ids = [0; encode_words(MAX_PROMPT_BYTES)];
     let prompt = "Once upon a time"; // what a user wrote: a control token in it stays text

@@ -8,41 +8,30 @@ use documents::{Uart, done, include_bytes, show};
 // [README.md]
 use embedded_io::Write;
 use sla_runtime::{Aligned, MemoryPlan, Model, Sampler, SamplerConfig, Session};
-use static_cell::ConstStaticCell;
+use static_cell::ConstStaticCell as Cell;
 
 static FILE: &Aligned<[u8]> = &Aligned(*include_bytes!("shakespeare.sla"));
-const PLAN: MemoryPlan = MemoryPlan::of_file(&FILE.0);
-const _: () = assert!(
-    PLAN.state_bytes() + PLAN.scratch_bytes() <= 40 * 1024,
-    "the RAM budget"
-);
+const PLAN: MemoryPlan = MemoryPlan::of_file(&FILE.0); // RAM to the byte, at compile time
+static STATE: Cell<[u32; PLAN.state_words]> = Cell::new([0; PLAN.state_words]);
+static SCRATCH: Cell<[u32; PLAN.scratch_words]> = Cell::new([0; PLAN.scratch_words]);
 
-// Any way of owning a buffer will do that does not build it on the stack first.
-static STATE: ConstStaticCell<[u32; PLAN.state_words]> =
-    ConstStaticCell::new([0; PLAN.state_words]);
-static SCRATCH: ConstStaticCell<[u32; PLAN.scratch_words]> =
-    ConstStaticCell::new([0; PLAN.scratch_words]);
-
-fn talk<W: Write>(uart: &mut W) -> Result<(), &'static str> {
-    let model = Model::parse(&FILE.0).map_err(|_| "no model for this runtime")?; // every byte checked, once
-    let mut session =
-        Session::new(&model, STATE.take(), SCRATCH.take()).map_err(|_| "too little RAM")?;
+fn talk(uart: &mut impl Write) -> Option<()> {
+    let model = Model::parse(&FILE.0).ok()?; // checks every byte, once
+    let mut session = Session::new(&model, STATE.take(), SCRATCH.take()).ok()?;
     let mut sampler = Sampler::new(SamplerConfig::default());
     let mut token = u32::from(b'\n');
     loop {
-        let mut logits = session.step(token).map_err(|_| "no model of bytes")?; // constant time, constant memory
-        token = sampler.sample(&mut logits); // the head is computed in tiles
-        uart.write_all(&[token as u8])
-            .map_err(|_| "the line is down")?;
+        token = sampler.sample(&mut session.step(token).ok()?); // constant time and memory
+        uart.write_all(&[token as u8]).ok()?;
     }
 }
 // [end]
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
-    let mut ended = Ok(());
+    let mut ended = Some(());
     let stack = app::stack::peak_bytes(&mut || ended = talk(&mut Uart::default()));
-    assert_eq!(ended, Err("the line is down"));
+    assert_eq!(ended, None, "the line is down");
     show("stack", stack);
     done()
 }
