@@ -13,13 +13,18 @@ use sla_runtime::{Model, Session, SnapshotError};
 const KINDS: [StateKind; 2] = [StateKind::Int32, StateKind::Int16];
 const SELF_TEST: [u8; 12] = [1, 2, 3, 4, 1, 0, 0, 0, 0, 0, 0, 0];
 
-/// Every backbone with either state, and Gated DeltaNet with tied embeddings.
+/// Every backbone with either state, Gated DeltaNet with tied embeddings, and a model that is wider
+/// than the 32 activations to which its vectors are padded.
 fn cases() -> Vec<(ModelDesc, StateKind, Aligned)> {
     let mut descs = BACKBONES.map(desc).to_vec();
     descs.push(ModelDesc {
         flags: ModelDesc::TIED,
         outputs: 11,
         ..desc(Backbone::GatedDeltaNet)
+    });
+    descs.push(ModelDesc {
+        hidden: 40,
+        ..desc(Backbone::Gla)
     });
     let each = descs
         .into_iter()

@@ -254,6 +254,17 @@ fn the_section_table_has_limits_of_its_own() {
         assert_eq!(Section::find(&forged, SectionKind::States), None);
         assert_eq!(refusal(&forged).as_deref(), Some(SENTENCES[5]));
     }
+    // What lies behind the table is no entry, whatever it looks like.
+    let mut shorter = file(
+        &desc(BACKBONES[0]),
+        &[(SectionKind::States, &[StateKind::Int16 as u8; 2])],
+    );
+    let sections = Header::read(&shorter).expect("a header").sections;
+    let last = Section::read(&shorter, sections as usize - 1).expect("an entry");
+    let last = SectionKind::from_u32(last.kind).expect("a kind");
+    assert!(Section::find(&shorter, last).is_some_and(|bytes| !bytes.is_empty()));
+    put(&mut shorter, 16, sections - 1);
+    assert_eq!(Section::find(&shorter, last), Some(&[][..]));
     for (field, value) in [
         (4, u32::MAX),
         (4, original.len() as u32 + 16),
