@@ -1,22 +1,31 @@
-// C interface of the SLA runtime. Made by cbindgen from c-api/src; do not edit. C99, C++98 and later.
+// C interface of the SLA runtime. Made by cbindgen from c-api/src; do not edit. C99, C++98 and
+// later.
 //
-// Every function returns a status, 0 for success; results are written behind the last pointers. Nothing is allocated: models, sessions,
-// samplers and decoders live in storage that the caller owns, begins as zeros or opens before use, and neither moves nor copies while it is open.
-// One session belongs to one thread at a time; any number of threads and sessions read one model.
+// Every function returns a status, 0 for success; results are written behind the last pointers.
+// Nothing is allocated: models, sessions, samplers and decoders live in storage that the caller
+// owns, begins as zeros or opens before use, and neither moves nor copies while it is open. One
+// session belongs to one thread at a time; any number of threads and sessions read one model.
 //
-// Scratch. Sessions can share a scratch buffer: they are opened with the same pointer to it, and no two of them run at the same time. What the
-// last step of a session left there (logits, the rest of a step in slices, part of a snapshot) is gone when another session uses it. Then what
-// needs it returns SLA_DISPLACED, until the session takes a new step, which is right, or is reset or restored. A step that had begun is lost:
-// if none of it had run, one call says so and the next step goes on from before it; if some had, only sla_reset and sla_restore lead on.
-// Between calls the buffer can be used for something else by a program that leaves no copy of its first four words in them.
+// Version. A program calls sla_check_version(SLA_VERSION_NUMBER) once, before anything else.
 //
-// Stack. No function blocks or recurses. On a Cortex-M4F they take at most so many bytes below the caller's (sla_decode and sla_decode_end: and
-// what the text function takes); `cargo xtask c-api --check` measures them:
+// Scratch. Sessions can share a scratch buffer: they are opened with the same pointer to it, and no
+// two of them run at the same time. What the last step of a session left there (logits, the rest of
+// a step in slices, part of a snapshot) is gone when another session uses it. Then what needs it
+// returns SLA_DISPLACED, until the session takes a new step, which is right, or is reset or
+// restored. A step that had begun is lost: if none of it had run, one call says so and the next
+// step goes on from before it; if some had, only sla_reset and sla_restore lead on. Between calls
+// the buffer can be used for something else by a program that leaves no copy of its first four
+// words in them.
 //
-//     80 sla_file_bytes sla_model_plan sla_is_end_of_text sla_encode_words sla_sampler_defaults sla_sampler_observe sla_decode_end sla_status_text
+// Stack. No function blocks or recurses. On a Cortex-M4F they take at most so many bytes below the
+// caller's (sla_decode and sla_decode_end: and what the text function takes); `cargo xtask c-api
+// --check` measures them:
+//
+//     80 sla_file_bytes sla_model_plan sla_is_end_of_text sla_encode_words sla_sampler_defaults
+//     80 sla_sampler_observe sla_version sla_check_version sla_decode_end sla_status_text
 //    512 sla_decode sla_label sla_model_info sla_sampler_open
-//   1152 sla_session_open sla_position sla_reset sla_snapshot_bytes sla_save sla_restore sla_step_begin sla_step_features_begin
-//   1152 sla_logits sla_argmax
+//   1152 sla_session_open sla_position sla_reset sla_snapshot_bytes sla_save sla_restore
+//   1152 sla_step_begin sla_step_features_begin sla_logits sla_argmax
 //   2048 sla_step sla_step_features sla_prefill sla_slice sla_self_test sla_encode sla_decoder_open
 //   2560 sla_model_open
 //   8192 sla_sample
@@ -30,6 +39,18 @@
 #include <stdbool.h>
 #endif
 
+// Version of this header: breaking changes.
+#define SLA_VERSION_MAJOR 0
+
+// Version of this header: additions, and while the major number is 0 breaking changes too.
+#define SLA_VERSION_MINOR 2
+
+// Version of this header: mends.
+#define SLA_VERSION_PATCH 0
+
+// Version of this header as one number, major * 65536 + minor * 256 + patch.
+#define SLA_VERSION_NUMBER 512
+
 // Result of a call. 0 is success.
 typedef enum {
   // Success.
@@ -38,7 +59,8 @@ typedef enum {
   SLA_NULL = 1,
   // A buffer or structure is not aligned for its type.
   SLA_MISALIGNED = 2,
-  // The model, session, sampler or decoder was never opened, the session's model is another by now, or the decoder is in a call.
+  // The model, session, sampler or decoder was never opened, the session's model is another by
+  // now, or the decoder is in a call.
   SLA_NOT_OPEN = 3,
   // The model does not start at a multiple of 16 bytes.
   SLA_MODEL_MISALIGNED = 4,
@@ -84,10 +106,13 @@ typedef enum {
   SLA_UTF8 = 24,
   // No logits yet: the session has taken no step.
   SLA_NO_STEP = 25,
-  // What the session left in its scratch buffer is gone: another session has used it since, or its owner has.
+  // What the session left in its scratch buffer is gone: another session has used it since, or
+  // its owner has.
   SLA_DISPLACED = 26,
   // Two buffers overlap, or one is longer than memory.
-  SLA_OVERLAP = 27
+  SLA_OVERLAP = 27,
+  // The program was compiled with the header of another version than the library's.
+  SLA_HEADER = 28
 } sla_status;
 
 // What becomes of control tokens, such as `<|im_end|>`, that are written out in a text.
@@ -166,26 +191,27 @@ typedef struct {
   uint64_t opaque[64];
 } sla_decoder;
 
-// Takes `bytes` bytes of UTF-8, whole characters, without a final zero. `context` is what the caller gave.
+// Takes `bytes` bytes of UTF-8, whole characters, without a final zero. `context` is what the
+// caller gave.
 typedef void (*sla_text)(void *context, const char *text, size_t bytes);
 
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
 
-// Length of the model file that begins with these bytes, of which 16 suffice: for a program that knows no more than where in flash the
-// file is. Only magic and version are looked at; `sla_model_open` checks the rest.
+// Length of the model file that begins with these bytes, of which 16 suffice: for a program that
+// knows no more than where in flash the file is. Only magic and version are looked at;
+// `sla_model_open` checks the rest.
 //
 // The caller promises:
 // `start` points to `have` bytes; `bytes` is null or points to its type.
-sla_status sla_file_bytes(const uint8_t *start,
-                          size_t have,
-                          size_t *bytes);
+sla_status sla_file_bytes(const uint8_t *start, size_t have, size_t *bytes);
 
 // Checks a file of `bytes` bytes, which stays where it is, and opens the model in it.
 //
 // The caller promises:
-// `file` points to `bytes` bytes that stay and do not change while the model is used; `model` to its storage.
+// `file` points to `bytes` bytes that stay and do not change while the model is used; `model` to
+// its storage.
 sla_status sla_model_open(sla_model *model, const uint8_t *file, size_t bytes);
 
 // Sizes of the buffers.
@@ -206,17 +232,19 @@ sla_status sla_model_info(const sla_model *model, sla_info *out);
 // The pointers are null or point to their types.
 sla_status sla_is_end_of_text(const sla_model *model, uint32_t token, bool *out);
 
-// The name of label `index` of a classifier: `*bytes` bytes of UTF-8 at `*text`, without a final zero.
+// The name of label `index` of a classifier: `*bytes` bytes of UTF-8 at `*text`, without a final
+// zero.
 //
 // The caller promises:
 // The pointers are null or point to their types.
 sla_status sla_label(const sla_model *model, uint32_t index, const char **text, size_t *bytes);
 
-// Runs the file's self-test: the converter's input must give the converter's logits. Scratch may be that of sessions, as if one more
-// used it; the state buffer is no session's.
+// Runs the file's self-test: the converter's input must give the converter's logits. Scratch may
+// be that of sessions, as if one more used it; the state buffer is no session's.
 //
 // The caller promises:
-// `state` and `scratch` point to as many words as announced, which nobody else uses during the call.
+// `state` and `scratch` point to as many words as announced, which nobody else uses during the
+// call.
 sla_status sla_self_test(const sla_model *model,
                          uint32_t *state,
                          size_t state_words,
@@ -244,11 +272,13 @@ sla_status sla_sampler_observe(sla_sampler *sampler, uint32_t token);
 // As `sla_sampler_observe` and `sla_reset`; `token` is null or points to its type.
 sla_status sla_sample(sla_sampler *sampler, sla_session *session, uint32_t *token);
 
-// Opens a session at the start of a stream. The buffers are of the sizes of `sla_model_plan` or longer and may hold anything; they are
-// buffers of their own, but for scratch, which sessions can share.
+// Opens a session at the start of a stream. The buffers are of the sizes of `sla_model_plan` or
+// longer and may hold anything; they are buffers of their own, but for scratch, which sessions can
+// share.
 //
 // The caller promises:
-// Model, buffers and session stay where they are, and only the session's calls change its state buffer, while the session is used.
+// Model, buffers and session stay where they are, and only the session's calls change its state
+// buffer, while the session is used.
 sla_status sla_session_open(sla_session *session,
                             const sla_model *model,
                             uint32_t *state,
@@ -298,20 +328,19 @@ sla_status sla_step_begin(sla_session *session, uint32_t token);
 // As `sla_step_features`.
 sla_status sla_step_features_begin(sla_session *session, const int32_t *features, size_t len);
 
-// Runs the next slice of a step that has begun and says how many are left. Without one it does nothing.
+// Runs the next slice of a step that has begun and says how many are left. Without one it does
+// nothing.
 //
 // The caller promises:
 // As `sla_reset`; `left` is null or points to its type.
 sla_status sla_slice(sla_session *session, size_t *left);
 
-// Writes the logits of the last step, Q16: all of them (`outputs` of `sla_model_info`), or the first `len`. Room behind them is left as
-// it is. A step in slices is finished first.
+// Writes the logits of the last step, Q16: all of them (`outputs` of `sla_model_info`), or the
+// first `len`. Room behind them is left as it is. A step in slices is finished first.
 //
 // The caller promises:
 // As `sla_reset`; `out` points to room for `len` values.
-sla_status sla_logits(sla_session *session,
-                      int32_t *out,
-                      size_t len);
+sla_status sla_logits(sla_session *session, int32_t *out, size_t len);
 
 // The index of the largest logit, the first of equals.
 //
@@ -325,13 +354,12 @@ sla_status sla_argmax(sla_session *session, uint32_t *best);
 // `session` is null or points to an open or zeroed session, `bytes` is null or points to its type.
 sla_status sla_snapshot_bytes(const sla_session *session, size_t *bytes);
 
-// Writes the session to `out`: what `sla_restore` goes on from, here or on another machine. A step in slices is finished first.
+// Writes the session to `out`: what `sla_restore` goes on from, here or on another machine. A step
+// in slices is finished first.
 //
 // The caller promises:
 // As `sla_reset`; `out` points to room for `bytes` bytes.
-sla_status sla_save(sla_session *session,
-                    uint8_t *out,
-                    size_t bytes);
+sla_status sla_save(sla_session *session, uint8_t *out, size_t bytes);
 
 // Goes on from a snapshot. One that is refused leaves the session as it was.
 //
@@ -345,9 +373,10 @@ const char *sla_status_text(int32_t status);
 // Words of a buffer in which every text of so many bytes can be encoded.
 size_t sla_encode_words(size_t text_bytes);
 
-// Encodes `bytes` bytes of UTF-8 with the model's tokenizer, and with what its template puts around them if `with_template`.
-// `control_tokens` is a `sla_control_tokens`; every number but `SLA_CONTROL_PARSE` is `SLA_CONTROL_AS_TEXT`. The first `*count` words of `ids`
-// are the tokens; the rest is used for the work.
+// Encodes `bytes` bytes of UTF-8 with the model's tokenizer, and with what its template puts
+// around them if `with_template`. `control_tokens` is a `sla_control_tokens`; every number but
+// `SLA_CONTROL_PARSE` is `SLA_CONTROL_AS_TEXT`. The first `*count` words of `ids` are the tokens;
+// the rest is used for the work.
 //
 // The caller promises:
 // The pointers are null or point to as much as announced.
@@ -360,7 +389,8 @@ sla_status sla_encode(const sla_model *model,
                       size_t words,
                       size_t *count);
 
-// Opens a decoder at the start of a text. Special tokens are left out, or written as what they are called.
+// Opens a decoder at the start of a text. Special tokens are left out, or written as what they are
+// called.
 //
 // The caller promises:
 // The pointers are null or point to their types; the model's file stays while the decoder is used.
@@ -369,17 +399,24 @@ sla_status sla_decoder_open(sla_decoder *decoder, const sla_model *model, bool s
 // Gives `text` what a token completes, perhaps in several parts, perhaps nothing yet.
 //
 // The caller promises:
-// `decoder` is null or points to an open or zeroed decoder; `text` may be called with `context`, and does not use the decoder.
-sla_status sla_decode(sla_decoder *decoder,
-                      uint32_t id,
-                      sla_text text,
-                      void *context);
+// `decoder` is null or points to an open or zeroed decoder; `text` may be called with `context`,
+// and does not use the decoder.
+sla_status sla_decode(sla_decoder *decoder, uint32_t id, sla_text text, void *context);
 
 // The end of the text: a replacement for a character that is not complete.
 //
 // The caller promises:
 // As `sla_decode`.
 sla_status sla_decode_end(sla_decoder *decoder, sla_text text, void *context);
+
+// Version of the library that is linked, as `SLA_VERSION_NUMBER` counts.
+uint32_t sla_version(void);
+
+// Whether a program that was compiled with the header of version `header` can call this library:
+// `sla_check_version(SLA_VERSION_NUMBER)` is `SLA_OK`, or `SLA_HEADER` if the two do not belong
+// together. They do if the major numbers are equal, and the library's minor number is the header's
+// or, from 1.0 on, a later one. A program calls this once, before anything else.
+sla_status sla_check_version(uint32_t header);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -26,6 +26,7 @@ mod status;
 mod storage;
 #[cfg(feature = "tokenizer")]
 mod tokenizer;
+mod version;
 
 pub use model::{
     sla_file_bytes, sla_info, sla_is_end_of_text, sla_label, sla_model, sla_model_info,
@@ -45,6 +46,10 @@ pub use status::{sla_status, sla_status_text};
 pub use tokenizer::{
     sla_control_tokens, sla_decode, sla_decode_end, sla_decoder, sla_decoder_open, sla_encode,
     sla_encode_words, sla_text,
+};
+pub use version::{
+    SLA_VERSION_MAJOR, SLA_VERSION_MINOR, SLA_VERSION_NUMBER, SLA_VERSION_PATCH, sla_check_version,
+    sla_version,
 };
 
 /// Nothing in the library panics (`cargo xtask proof`); a static library without a standard library

@@ -66,10 +66,12 @@ pub enum sla_status {
     SLA_DISPLACED = 26,
     /// Two buffers overlap, or one is longer than memory.
     SLA_OVERLAP = 27,
+    /// The program was compiled with the header of another version than the library's.
+    SLA_HEADER = 28,
 }
 
 /// What each says, by number.
-const TEXTS: [&CStr; sla_status::SLA_OVERLAP as usize + 1] = [
+const TEXTS: [&CStr; sla_status::SLA_HEADER as usize + 1] = [
     c"success",
     c"a pointer is null",
     c"a buffer is not aligned",
@@ -98,6 +100,7 @@ const TEXTS: [&CStr; sla_status::SLA_OVERLAP as usize + 1] = [
     c"no logits before the first step",
     c"the session's scratch buffer was used by another since its last step: take a step, reset or restore",
     c"buffers overlap, or one is longer than memory",
+    c"sla.h is of another version than the library: compile with the library's own",
 ];
 
 /// One line of English about a status, as a static string; "unknown status" for other numbers.

@@ -460,7 +460,7 @@ fn every_status_has_a_text_of_its_own() {
             .to_str()
             .expect("ASCII")
     };
-    let texts: Vec<&str> = (0..=sla_status::SLA_OVERLAP as i32).map(text).collect();
+    let texts: Vec<&str> = (0..=sla_status::SLA_HEADER as i32).map(text).collect();
     let mut unique = texts.clone();
     unique.sort_unstable();
     unique.dedup();

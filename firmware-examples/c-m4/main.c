@@ -117,6 +117,7 @@ static void write_text(void) {
 int main(void) {
     sla_plan plan;
     sla_info info;
+    check(sla_check_version(SLA_VERSION_NUMBER), "sla.h");
     check(sla_model_open(&model, model_begin, (size_t)(model_end - model_begin)), "model");
     check(sla_model_plan(&model, &plan), "plan");
     check(sla_model_info(&model, &info), "info");

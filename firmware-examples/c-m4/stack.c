@@ -55,6 +55,7 @@ CALL(sla_logits, &session, (int32_t *)words, WORDS)
 CALL(sla_argmax, &session, &token)
 CALL(sla_sampler_open, &sampler, config)
 CALL(sla_sampler_observe, &sampler, 1)
+CALL(sla_check_version, SLA_VERSION_NUMBER)
 CALL(sla_sample, &sampler, &session, &token)
 CALL(sla_step_begin, &session, 0)
 CALL(sla_step_features_begin, &session, (const int32_t *)words, info.inputs)
@@ -70,6 +71,10 @@ CALL(sla_decode_end, &decoder, take, 0)
 
 static void call_sla_encode_words(void) {
     count = sla_encode_words(sizeof text);
+}
+
+static void call_sla_version(void) {
+    token = sla_version();
 }
 
 static void call_sla_status_text(void) {
@@ -117,6 +122,8 @@ __attribute__((noinline)) static void measure(const char *name, void (*call)(voi
 int main(void) {
     MEASURE(sla_file_bytes);
     MEASURE(sla_status_text);
+    MEASURE(sla_version);
+    MEASURE(sla_check_version);
     MEASURE(sla_model_open);
     MEASURE(sla_model_plan);
     MEASURE(sla_model_info);
