@@ -169,13 +169,13 @@ fn warn_contraction(c: &Config, warnings: &mut Vec<String>) {
     };
     let beta = if c.allow_neg_eigval { 2.0 } else { 1.0 };
     let (bound, gate, safe) = match sla.key_gate {
-        Some(KeyGate::Key) => (
+        KeyGate::Key => (
             beta * sla.key_gate_scale * sla.key_gate_scale,
             "key",
             (2.0 / beta).sqrt(),
         ),
-        Some(KeyGate::Beta) => (beta * sla.key_gate_scale, "beta", 2.0 / beta),
-        None => return,
+        KeyGate::Beta => (beta * sla.key_gate_scale, "beta", 2.0 / beta),
+        KeyGate::None => return,
     };
     if bound > 2.0 {
         warnings.push(format!(

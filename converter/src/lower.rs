@@ -5,11 +5,10 @@ use crate::quantize::model::Quantized;
 use crate::quantize::{Lowered, lower_matrix, saturate};
 use crate::recipe::{FEATURE_FRAC, Source, conv, largest, needs_alignment, pow2, recipe, tap_step};
 use sla_format::{
-    Backbone, FeatureMap, GLOBAL_ROLES, InputKind, KeyGate, LAYER_ROLES, ModelDesc, NONE,
-    OutputGate, QueryGate, RealBits, Role, TensorDesc, TensorKind,
+    Backbone, GLOBAL_ROLES, InputKind, LAYER_ROLES, ModelDesc, NONE, OutputGate, QueryGate,
+    RealBits, Role, TensorDesc, TensorKind,
 };
-use sla_reference as reference;
-use sla_reference::{Config, Conv, Input, Weights};
+use sla_reference::{Config, Conv, Input, InputWeights, Weights};
 use sla_runtime::scales::{ARG_FRAC, DECAY_FRAC, SILU_FRAC};
 
 /// The description of `config` with a residual stream of `residual_frac` fraction bits.
@@ -34,33 +33,12 @@ pub fn describe(
     };
     let tied = if config.tied { ModelDesc::TIED } else { 0 };
     ModelDesc {
-        backbone: match config.backbone {
-            reference::Backbone::RetNet => Backbone::RetNet,
-            reference::Backbone::Gla => Backbone::Gla,
-            reference::Backbone::GatedDeltaNet => Backbone::GatedDeltaNet,
-        },
+        backbone: config.backbone,
         input,
-        output_gate: match config.output_gate {
-            reference::OutputGate::None => OutputGate::None,
-            reference::OutputGate::Silu => OutputGate::Silu,
-            reference::OutputGate::Sigmoid => OutputGate::Sigmoid,
-        },
-        query_gate: match config.query_gate() {
-            None => QueryGate::None,
-            Some(reference::QueryGate::Query) => QueryGate::Query,
-            Some(reference::QueryGate::Output) => QueryGate::Output,
-        },
-        key_gate: match config.key_gate() {
-            None => KeyGate::None,
-            Some(reference::KeyGate::Key) => KeyGate::Key,
-            Some(reference::KeyGate::Beta) => KeyGate::Beta,
-        },
-        feature_map: match config.feature_map {
-            None => FeatureMap::None,
-            Some(reference::FeatureMap::Relu) => FeatureMap::Relu,
-            Some(reference::FeatureMap::Silu) => FeatureMap::Silu,
-            Some(reference::FeatureMap::Sigmoid) => FeatureMap::Sigmoid,
-        },
+        output_gate: config.output_gate,
+        query_gate: config.query_gate(),
+        key_gate: config.key_gate(),
+        feature_map: config.feature_map,
         layers: config.layers as u32,
         hidden: config.hidden as u32,
         inputs: inputs as u32,
@@ -71,7 +49,7 @@ pub fn describe(
         d_k: config.d_k as u32,
         d_v: config.d_v as u32,
         intermediate: config.intermediate as u32,
-        gate_rank: if config.backbone == reference::Backbone::Gla {
+        gate_rank: if config.backbone == Backbone::Gla {
             config.gate_rank as u32
         } else {
             0
@@ -255,24 +233,20 @@ fn contribution(
     };
     if layer == config.layers {
         return match &weights.input {
-            reference::InputWeights::Embedding(_) => {
-                tensors[Role::Input as usize - LAYER_ROLES].bound
-            }
+            InputWeights::Embedding(_) => tensors[Role::Input as usize - LAYER_ROLES].bound,
             // Standardised features reach ±64 by their format (see `feature_frac`).
-            reference::InputWeights::Projection { weight, bias } => {
+            InputWeights::Projection { weight, bias } => {
                 row_norm(Role::Input) * 64.0 * (weight.cols as f64).sqrt() + largest(bias)
             }
         };
     }
     let bound = |role: Role| tensors[role as usize].bound;
     let gate = match config.output_gate {
-        reference::OutputGate::Silu => bound(Role::OutputGate),
+        OutputGate::Silu => bound(Role::OutputGate),
         _ => 1.0,
     };
     let heads = match config.query_gate() {
-        Some(reference::QueryGate::Output) => {
-            config.sla.as_ref().map_or(1.0, |s| s.query_gate_scale)
-        }
+        QueryGate::Output => config.sla.as_ref().map_or(1.0, |s| s.query_gate_scale),
         _ => (config.value_heads as f64).sqrt(),
     };
     // With an output gate ‖y‖ ≤ scale·√d_v·max|gate|·√(Σ gate_h²) and Σ gate_h² ≤ 1 per group of

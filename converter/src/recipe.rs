@@ -4,7 +4,8 @@
 
 use sla_format::{ModelDesc, Role, TensorDesc, TensorKind};
 use sla_reference::{
-    Backbone, Config, Conv, InputWeights, LayerWeights, Matrix, OutputGate, QueryGate, Weights,
+    Backbone, Config, Conv, FeatureMap, InputWeights, LayerWeights, Matrix, OutputGate, QueryGate,
+    Weights,
 };
 use sla_runtime::scales::{ARG_FRAC, LOGIT_FRAC, hidden_frac, y_frac};
 
@@ -166,7 +167,7 @@ pub fn recipe<'w>(
     };
     let qk = if config.conv.is_some() {
         Target::Int16
-    } else if config.backbone == Backbone::GatedDeltaNet || config.feature_map.is_some() {
+    } else if config.backbone == Backbone::GatedDeltaNet || config.feature_map != FeatureMap::None {
         argument
     } else {
         Target::Finest
@@ -212,9 +213,7 @@ pub fn recipe<'w>(
         }
         Role::Output => {
             let query_scale = match config.query_gate() {
-                Some(QueryGate::Output) => {
-                    config.sla.as_ref().map_or(1.0, |sla| sla.query_gate_scale)
-                }
+                QueryGate::Output => config.sla.as_ref().map_or(1.0, |sla| sla.query_gate_scale),
                 _ => 1.0,
             };
             let columns = w

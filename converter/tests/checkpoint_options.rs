@@ -1,7 +1,7 @@
 //! Synthetic checkpoints: every layout gives back the model that was written.
 
 use sla_converter::checkpoint::{load, synth};
-use sla_reference::{Backbone, Config, Input, KeyGate, OutputGate, Session};
+use sla_reference::{Backbone, Config, FeatureMap, Input, KeyGate, OutputGate, Session};
 
 /// Enough seeds for every option below to occur.
 const SEEDS: u64 = 400;
@@ -39,9 +39,9 @@ fn warnings_expected(c: &Config, layout: &synth::Layout) -> usize {
     let beta = if c.allow_neg_eigval { 2.0 } else { 1.0 };
     let unbounded = c.backbone == Backbone::GatedDeltaNet
         && c.sla.as_ref().is_some_and(|s| match s.key_gate {
-            Some(KeyGate::Key) => beta * s.key_gate_scale.powi(2) > 2.0,
-            Some(KeyGate::Beta) => beta * s.key_gate_scale > 2.0,
-            None => false,
+            KeyGate::Key => beta * s.key_gate_scale.powi(2) > 2.0,
+            KeyGate::Beta => beta * s.key_gate_scale > 2.0,
+            KeyGate::None => false,
         });
     usize::from(unbounded) + usize::from(layout.stale_head)
 }
@@ -91,14 +91,14 @@ fn options(c: &Config, l: &synth::Layout) -> Vec<&'static str> {
     note(c.conv == Some(1), "conv 1");
     note(c.output_gate == OutputGate::None, "no gate");
     note(c.output_gate == OutputGate::Sigmoid, "sigmoid gate");
-    note(c.feature_map.is_some(), "feature map");
+    note(c.feature_map != FeatureMap::None, "feature map");
     note(c.clamp_min.is_some(), "clamp");
     note(c.allow_neg_eigval, "neg");
     note(c.tied, "tied");
     note(matches!(c.input, Input::Features { .. }), "features");
     note(c.sla.is_some(), "sla");
     note(c.sla.as_ref().is_some_and(|s| s.bias), "sla bias");
-    note(c.key_gate() == Some(KeyGate::Beta), "beta");
+    note(c.key_gate() == KeyGate::Beta, "beta");
     note(c.backbone == Backbone::Gla && c.gate_rank != 16, "rank");
     note(c.d_k % 2 == 1, "odd d_k");
     note(l.shards > 1, "shards");

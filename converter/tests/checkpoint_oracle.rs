@@ -95,10 +95,10 @@ fn projections(c: &Config, w: &LayerWeights, a: &Seq) -> (Seq, Seq, Seq) {
     for (t, x) in q.iter_mut().enumerate().chain(k.iter_mut().enumerate()) {
         for v in x.iter_mut() {
             *v = match c.feature_map {
-                None => *v,
-                Some(FeatureMap::Relu) => v.max(0.0),
-                Some(FeatureMap::Silu) => silu(*v),
-                Some(FeatureMap::Sigmoid) => sigmoid(*v),
+                FeatureMap::None => *v,
+                FeatureMap::Relu => v.max(0.0),
+                FeatureMap::Silu => silu(*v),
+                FeatureMap::Sigmoid => sigmoid(*v),
             };
         }
         for head in x.chunks_mut(c.d_k) {
@@ -221,14 +221,14 @@ fn mixer(c: &Config, w: &LayerWeights, a: &Seq) -> Seq {
                 .collect()
         };
         let on_q = |t: usize| {
-            if c.query_gate() == Some(QueryGate::Query) {
+            if c.query_gate() == QueryGate::Query {
                 gq[t][head]
             } else {
                 1.0
             }
         };
         let on_k = |t: usize| {
-            if c.key_gate() == Some(KeyGate::Key) {
+            if c.key_gate() == KeyGate::Key {
                 gk[t][head]
             } else {
                 1.0
@@ -245,7 +245,7 @@ fn mixer(c: &Config, w: &LayerWeights, a: &Seq) -> Seq {
             .enumerate()
             .map(|(t, a)| {
                 let range = if c.allow_neg_eigval { 2.0 } else { 1.0 };
-                let gate = if c.key_gate() == Some(KeyGate::Beta) {
+                let gate = if c.key_gate() == KeyGate::Beta {
                     gk[t][head]
                 } else {
                     1.0
@@ -270,7 +270,7 @@ fn mixer(c: &Config, w: &LayerWeights, a: &Seq) -> Seq {
                     OutputGate::Silu => silu(g),
                     OutputGate::Sigmoid => sigmoid(g),
                 };
-                if c.query_gate() == Some(QueryGate::Output) {
+                if c.query_gate() == QueryGate::Output {
                     *y *= gq[t][head];
                 }
             }
@@ -396,10 +396,19 @@ fn check_taps(c: &Config, r: &Recorder, logits: &Seq, seed: u64) {
         (Op::Decay, Some(decay)),
         (Op::Beta, some(gdn, c.value_heads)),
         (Op::GateLow, some(gla, c.gate_rank)),
-        (Op::QueryGate, some(c.query_gate().is_some(), c.heads)),
-        (Op::KeyGate, some(c.key_gate().is_some(), c.heads)),
-        (Op::QueryGateLogit, some(c.query_gate().is_some(), c.heads)),
-        (Op::KeyGateLogit, some(c.key_gate().is_some(), c.heads)),
+        (
+            Op::QueryGate,
+            some(c.query_gate() != QueryGate::None, c.heads),
+        ),
+        (Op::KeyGate, some(c.key_gate() != KeyGate::None, c.heads)),
+        (
+            Op::QueryGateLogit,
+            some(c.query_gate() != QueryGate::None, c.heads),
+        ),
+        (
+            Op::KeyGateLogit,
+            some(c.key_gate() != KeyGate::None, c.heads),
+        ),
         (Op::State, Some(c.matrix_state_len())),
         (Op::Read, Some(c.y_dim())),
         (

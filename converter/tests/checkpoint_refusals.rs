@@ -444,8 +444,8 @@ fn sla_sections() {
         .refused(&["query_gate_proj", "\"sla\""]);
     let mut config = synth::small(Backbone::Gla);
     config.sla = Some(Sla {
-        query_gate: Some(QueryGate::Output),
-        key_gate: Some(KeyGate::Key),
+        query_gate: QueryGate::Output,
+        key_gate: KeyGate::Key,
         query_gate_scale: 1.0,
         key_gate_scale: 1.0,
         temperature: 1.0,
@@ -463,7 +463,10 @@ fn sla_sections() {
         .refused(&["query_gate_proj.bias [4] is missing", "sla.bias"]);
     let null = json!({ "query_gate": null, "key_gate": null });
     let plain = gla().set("sla", null).loads().config.sla.unwrap();
-    assert_eq!((plain.query_gate, plain.key_gate), (None, None));
+    assert_eq!(
+        (plain.query_gate, plain.key_gate),
+        (QueryGate::None, KeyGate::None)
+    );
 }
 
 #[test]
@@ -472,8 +475,8 @@ fn key_gates_that_leave_the_contractive_region_warn() {
         let mut config = synth::small(Backbone::GatedDeltaNet);
         config.allow_neg_eigval = neg;
         config.sla = Some(Sla {
-            query_gate: None,
-            key_gate: Some(gate),
+            query_gate: QueryGate::None,
+            key_gate: gate,
             query_gate_scale: 1.0,
             key_gate_scale: scale,
             temperature: 1.0,

@@ -9,8 +9,8 @@ fn main() {
     let mut config = synth::small(Backbone::Gla);
     config.conv = Some(4);
     config.sla = Some(Sla {
-        query_gate: Some(QueryGate::Output),
-        key_gate: Some(KeyGate::Key),
+        query_gate: QueryGate::Output,
+        key_gate: KeyGate::Key,
         query_gate_scale: 2.0,
         key_gate_scale: 2.0,
         temperature: 1.0,

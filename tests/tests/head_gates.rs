@@ -41,8 +41,8 @@ fn gates(logits: &[Vec<Vec<f32>>; 2], heads: usize, temperature: f64) -> Gates {
         d_v: 1,
         intermediate: 1,
         sla: Some(Sla {
-            query_gate: Some(QueryGate::Query),
-            key_gate: Some(KeyGate::Key),
+            query_gate: QueryGate::Query,
+            key_gate: KeyGate::Key,
             query_gate_scale: SCALES[0],
             key_gate_scale: SCALES[1],
             temperature,

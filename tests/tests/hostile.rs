@@ -10,8 +10,8 @@ use sla_tests::{Case, STATES, Stream, matrices, relative_rms};
 
 fn gates(key_gate: KeyGate, key_gate_scale: f64) -> Option<Sla> {
     Some(Sla {
-        query_gate: Some(QueryGate::Query),
-        key_gate: Some(key_gate),
+        query_gate: QueryGate::Query,
+        key_gate: key_gate,
         query_gate_scale: 4.0,
         key_gate_scale,
         temperature: 0.5,

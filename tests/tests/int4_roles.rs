@@ -29,8 +29,8 @@ const STEERING: [Role; 6] = [
 /// steers is a group or more.
 fn config(backbone: Backbone, gate_rank: usize) -> Config {
     let sla = Sla {
-        query_gate: Some(QueryGate::Output),
-        key_gate: Some(KeyGate::Key),
+        query_gate: QueryGate::Output,
+        key_gate: KeyGate::Key,
         query_gate_scale: 32.0,
         key_gate_scale: 1.0,
         temperature: 1.0,

@@ -49,8 +49,8 @@ fn saturating(case: &Case, stream: &Stream) -> Vec<Op> {
 
 fn config(backbone: Backbone) -> Config {
     let sla = Sla {
-        query_gate: Some(QueryGate::Output),
-        key_gate: Some(KeyGate::Key),
+        query_gate: QueryGate::Output,
+        key_gate: KeyGate::Key,
         query_gate_scale: 2.0,
         key_gate_scale: 1.0,
         temperature: 1.0,
@@ -138,7 +138,7 @@ fn arguments_without_room_are_counted_and_named() {
     assert!(at.contains(&Op::Project), "{at:?}");
     // A feature map reads Q16.
     let map = Config {
-        feature_map: Some(FeatureMap::Silu),
+        feature_map: FeatureMap::Silu,
         conv: None,
         ..config(Backbone::Gla)
     };

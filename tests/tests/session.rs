@@ -15,12 +15,12 @@ const BACKBONES: [Backbone; 3] = [Backbone::RetNet, Backbone::Gla, Backbone::Gat
 fn config(backbone: Backbone) -> Config {
     Config {
         sla: Some(Sla {
-            query_gate: Some(QueryGate::Output),
-            key_gate: Some(if backbone == Backbone::GatedDeltaNet {
+            query_gate: QueryGate::Output,
+            key_gate: if backbone == Backbone::GatedDeltaNet {
                 KeyGate::Beta
             } else {
                 KeyGate::Key
-            }),
+            },
             query_gate_scale: 4.0,
             key_gate_scale: 1.0,
             temperature: 1.0,

@@ -76,7 +76,7 @@ fn source<'w>(
                 .as_ref()
                 .map_or_else(|| vec![1.0; config.d_v], |norm| wide(norm));
             let scale = match config.query_gate() {
-                Some(QueryGate::Output) => config.sla.as_ref().expect("gates").query_gate_scale,
+                QueryGate::Output => config.sla.as_ref().expect("gates").query_gate_scale,
                 _ => 1.0,
             };
             let input = 2f64.powi(-y_frac(desc.output_gate, &t(Role::OutputGate)));

@@ -171,8 +171,8 @@ pub fn shipped_variants() -> Result<Vec<Model>> {
 pub fn random() -> Result<Vec<Model>> {
     use sla_reference::{Backbone, Input, KeyGate, OutputGate, QueryGate, Sla};
     let gates = Sla {
-        query_gate: Some(QueryGate::Output),
-        key_gate: Some(KeyGate::Key),
+        query_gate: QueryGate::Output,
+        key_gate: KeyGate::Key,
         query_gate_scale: 4.0,
         key_gate_scale: 1.0,
         temperature: 1.0,

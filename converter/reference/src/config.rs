@@ -1,41 +1,15 @@
-//! What a model is: sizes and options, independent of any file layout.
+//! What a model is: sizes and options. The names of the backbones, gates and maps are those of the
+//! `.sla` file, so that there is one list of each.
 
-/// The recurrence of every layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Backbone {
-    /// Fixed decay per head, `γ_n = 1 - 2^(-5-n)`, with rotary positions.
-    RetNet,
-    /// Gated linear attention: one data-dependent decay per key channel.
-    Gla,
-    /// Gated DeltaNet: scalar decay per value head and a delta-rule write.
-    GatedDeltaNet,
-}
-
-/// What the softmax over heads multiplies on the read side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum QueryGate {
-    /// `q_h = gq_h · q_h`, after feature map, rotary and L2 norm.
-    Query,
-    /// `y_h = gq_h · y_h`, after the per-head norm and the output gate, before `o_proj`.
-    Output,
-}
-
-/// What the softmax over heads multiplies on the write side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum KeyGate {
-    /// `k_h = gk_h · k_h`, after feature map, rotary and L2 norm.
-    Key,
-    /// `β_h = gk_h · β_h`; Gated DeltaNet only.
-    Beta,
-}
+pub use sla_format::{Backbone, FeatureMap, KeyGate, OutputGate, QueryGate};
 
 /// The head gates: `g = scale · softmax((W·a + bias) / temperature)` over the query heads.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sla {
     /// Read-side gate.
-    pub query_gate: Option<QueryGate>,
+    pub query_gate: QueryGate,
     /// Write-side gate.
-    pub key_gate: Option<KeyGate>,
+    pub key_gate: KeyGate,
     /// Sum of the read-side gate over the heads; finite, > 0.
     pub query_gate_scale: f64,
     /// Sum of the write-side gate over the heads; finite, > 0.
@@ -44,28 +18,6 @@ pub struct Sla {
     pub temperature: f64,
     /// Whether both gate projections carry a bias.
     pub bias: bool,
-}
-
-/// Elementwise map of q and k (RetNet, GLA); `None` in [`Config`] is the identity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum FeatureMap {
-    /// `max(x, 0)`
-    Relu,
-    /// `x · σ(x)`
-    Silu,
-    /// `σ(x)`
-    Sigmoid,
-}
-
-/// How `g_proj · a` multiplies the normed read-out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum OutputGate {
-    /// No `g_proj`.
-    None,
-    /// `y ⊙ silu(g)`
-    Silu,
-    /// `y ⊙ σ(g)`
-    Sigmoid,
 }
 
 /// What one step consumes.
@@ -119,7 +71,7 @@ pub struct Config {
     /// Kernel width W of the causal convolutions on q, k and v (GLA, Gated DeltaNet).
     pub conv: Option<usize>,
     /// Elementwise map on q and k (RetNet, GLA).
-    pub feature_map: Option<FeatureMap>,
+    pub feature_map: FeatureMap,
     /// Floor of the GLA log-decay.
     pub clamp_min: Option<f64>,
     /// Gated DeltaNet: β in [0, 2] instead of [0, 1].
@@ -178,14 +130,14 @@ impl Config {
         })
     }
 
-    /// The query-side gate, if any.
-    pub fn query_gate(&self) -> Option<QueryGate> {
-        self.sla.as_ref().and_then(|s| s.query_gate)
+    /// The query-side gate.
+    pub fn query_gate(&self) -> QueryGate {
+        self.sla.as_ref().map_or(QueryGate::None, |s| s.query_gate)
     }
 
-    /// The key-side gate, if any.
-    pub fn key_gate(&self) -> Option<KeyGate> {
-        self.sla.as_ref().and_then(|s| s.key_gate)
+    /// The key-side gate.
+    pub fn key_gate(&self) -> KeyGate {
+        self.sla.as_ref().map_or(KeyGate::None, |s| s.key_gate)
     }
 
     /// Checks every rule between the fields, with no arithmetic that could overflow.
@@ -294,7 +246,7 @@ impl Config {
         if self.conv.is_some() && self.backbone == Backbone::RetNet {
             return Err(("conv", "RetNet has no convolution".into()));
         }
-        if self.feature_map.is_some() && self.backbone == Backbone::GatedDeltaNet {
+        if self.feature_map != FeatureMap::None && self.backbone == Backbone::GatedDeltaNet {
             return Err(("feature_map", "Gated DeltaNet has none".into()));
         }
         if self.clamp_min.is_some() && self.backbone != Backbone::Gla {
@@ -310,7 +262,7 @@ impl Config {
             positive("query_gate_scale", sla.query_gate_scale)?;
             positive("key_gate_scale", sla.key_gate_scale)?;
             positive("temperature", sla.temperature)?;
-            if sla.key_gate == Some(KeyGate::Beta) && self.backbone != Backbone::GatedDeltaNet {
+            if sla.key_gate == KeyGate::Beta && self.backbone != Backbone::GatedDeltaNet {
                 return Err(("key_gate", "\"beta\" belongs to Gated DeltaNet".into()));
             }
         }

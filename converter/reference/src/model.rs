@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::config::{Backbone, Config, Input, OutputGate};
+use crate::config::{Backbone, Config, Input, KeyGate, OutputGate, QueryGate};
 use crate::weights::{Conv, InputWeights, LayerWeights, Matrix, Weights};
 
 /// A model whose weights have the shapes its config asks for.
@@ -150,7 +150,10 @@ pub(crate) fn layer_shapes(i: usize, w: &LayerWeights, c: &Config) -> Result<(),
     let gla = c.backbone == Backbone::Gla;
     let gdn = c.backbone == Backbone::GatedDeltaNet;
     let bias = c.sla.as_ref().is_some_and(|s| s.bias);
-    let (query, key) = (c.query_gate().is_some(), c.key_gate().is_some());
+    let (query, key) = (
+        c.query_gate() != QueryGate::None,
+        c.key_gate() != KeyGate::None,
+    );
     let name = |n: &str| format!("layers.{i}.{n}");
 
     for (n, m, rows, cols) in [

@@ -1,6 +1,6 @@
 //! The tensors of a model, in the layout of the checkpoint: `[out, in]` row-major, `y = M·x`.
 
-use crate::config::{Backbone, Config, Input, OutputGate};
+use crate::config::{Backbone, Config, Input, KeyGate, OutputGate, QueryGate};
 
 /// A dense matrix, `[rows, cols]` row-major.
 #[derive(Clone, Debug, PartialEq)]
@@ -210,7 +210,10 @@ impl LayerWeights {
         let gla = config.backbone == Backbone::Gla;
         let gdn = config.backbone == Backbone::GatedDeltaNet;
         let bias = config.sla.as_ref().is_some_and(|s| s.bias);
-        let (query, key) = (config.query_gate().is_some(), config.key_gate().is_some());
+        let (query, key) = (
+            config.query_gate() != QueryGate::None,
+            config.key_gate() != KeyGate::None,
+        );
         Self {
             attn_norm: vec![0.0; h],
             mlp_norm: vec![0.0; h],

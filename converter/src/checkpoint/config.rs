@@ -28,7 +28,7 @@ pub(super) struct Plan {
     pub(super) conv: bool,
     /// `conv_size`, if the key is there.
     pub(super) conv_size: Option<usize>,
-    pub(super) feature_map: Option<FeatureMap>,
+    pub(super) feature_map: FeatureMap,
     pub(super) clamp_min: Option<f64>,
     pub(super) allow_neg_eigval: bool,
     /// Whether the output norm has a weight.
@@ -238,7 +238,11 @@ pub(super) fn parse(keys: &Keys, warnings: &mut Vec<String>) -> Result<Plan, Che
         output_gate: output_gate(keys, backbone)?,
         conv,
         conv_size: if conv { keys.size("conv_size")? } else { None },
-        feature_map: if gdn { None } else { feature_map(keys)? },
+        feature_map: if gdn {
+            FeatureMap::None
+        } else {
+            feature_map(keys)?
+        },
         clamp_min: if backbone == Backbone::Gla {
             clamp_min(keys)?
         } else {
@@ -490,14 +494,14 @@ fn output_gate(keys: &Keys, backbone: Backbone) -> Result<OutputGate, Checkpoint
     })
 }
 
-fn feature_map(keys: &Keys) -> Result<Option<FeatureMap>, CheckpointError> {
+fn feature_map(keys: &Keys) -> Result<FeatureMap, CheckpointError> {
     if keys.get("feature_map").is_none() {
-        return Ok(None);
+        return Ok(FeatureMap::None);
     }
     match keys.text("feature_map")? {
-        Some("relu") => Ok(Some(FeatureMap::Relu)),
-        Some("silu" | "swish") => Ok(Some(FeatureMap::Silu)),
-        Some("sigmoid") => Ok(Some(FeatureMap::Sigmoid)),
+        Some("relu") => Ok(FeatureMap::Relu),
+        Some("silu" | "swish") => Ok(FeatureMap::Silu),
+        Some("sigmoid") => Ok(FeatureMap::Sigmoid),
         _ => Err(keys.unsupported("feature_map", "null, relu, silu (= swish) and sigmoid are")),
     }
 }
@@ -530,18 +534,18 @@ fn sla(keys: &Keys, backbone: Backbone) -> Result<Sla, CheckpointError> {
         return Err(keys.unsupported(unknown, format!("the keys of sla are {}", KNOWN.join(", "))));
     }
     let query_gate = match (keys.has("query_gate"), keys.get("query_gate").is_some()) {
-        (false, _) => Some(QueryGate::Output),
-        (true, false) => None,
-        (true, true) => Some(match keys.text("query_gate")? {
+        (false, _) => QueryGate::Output,
+        (true, false) => QueryGate::None,
+        (true, true) => match keys.text("query_gate")? {
             Some("query") => QueryGate::Query,
             Some("output") => QueryGate::Output,
             _ => return Err(keys.unsupported("query_gate", "\"query\", \"output\" and null are")),
-        }),
+        },
     };
     let key_gate = match (keys.has("key_gate"), keys.get("key_gate").is_some()) {
-        (false, _) => Some(KeyGate::Key),
-        (true, false) => None,
-        (true, true) => Some(match keys.text("key_gate")? {
+        (false, _) => KeyGate::Key,
+        (true, false) => KeyGate::None,
+        (true, true) => match keys.text("key_gate")? {
             Some("key") => KeyGate::Key,
             Some("beta") if backbone == Backbone::GatedDeltaNet => KeyGate::Beta,
             Some("beta") => {
@@ -553,7 +557,7 @@ fn sla(keys: &Keys, backbone: Backbone) -> Result<Sla, CheckpointError> {
                     "\"key\", \"beta\" (gated_deltanet) and null are",
                 ));
             }
-        }),
+        },
     };
     Ok(Sla {
         query_gate,

@@ -1,7 +1,8 @@
 //! Tensors to weights: names, shapes, and the sizes that only tensors know.
 
 use sla_reference::{
-    Backbone, Config, Conv, Head, Input, InputWeights, LayerWeights, Matrix, OutputGate, Weights,
+    Backbone, Config, Conv, Head, Input, InputWeights, KeyGate, LayerWeights, Matrix, OutputGate,
+    QueryGate, Weights,
 };
 
 use super::CheckpointError;
@@ -353,7 +354,10 @@ impl Layer<'_> {
             "use_output_gate asks for it"
         };
         let sla_bias = c.sla.as_ref().is_some_and(|s| s.bias);
-        let (query, key) = (c.query_gate().is_some(), c.key_gate().is_some());
+        let (query, key) = (
+            c.query_gate() != QueryGate::None,
+            c.key_gate() != KeyGate::None,
+        );
         let (gate, up) = self.gate_and_up()?;
         let weights = LayerWeights {
             attn_norm: self.vector("attn_norm.weight", h, ALWAYS)?,

@@ -159,7 +159,7 @@ pub fn small(backbone: Backbone) -> Config {
         norm_eps: 1e-6,
         output_gate: OutputGate::Silu,
         conv: (backbone == Backbone::GatedDeltaNet).then_some(4),
-        feature_map: None,
+        feature_map: FeatureMap::None,
         clamp_min: None,
         allow_neg_eigval: false,
         gate_rank: if backbone == Backbone::Gla { 16 } else { 0 },
@@ -216,9 +216,9 @@ pub fn case(seed: u64) -> (Config, Layout) {
         conv: (backbone != Backbone::RetNet && rng.chance(60))
             .then(|| rng.pick(&[1, 2, 3, 4, 4, 7])),
         feature_map: if gdn || rng.chance(60) {
-            None
+            FeatureMap::None
         } else {
-            Some(rng.pick(&[FeatureMap::Relu, FeatureMap::Silu, FeatureMap::Sigmoid]))
+            rng.pick(&[FeatureMap::Relu, FeatureMap::Silu, FeatureMap::Sigmoid])
         },
         clamp_min: (gla && rng.chance(40)).then(|| rng.pick(&[-0.05, -0.5, -2.0])),
         allow_neg_eigval: gdn && rng.chance(40),
@@ -258,27 +258,22 @@ fn feature_input(rng: &mut Rng) -> Input {
 
 fn sla(rng: &mut Rng, gdn: bool, heads: usize) -> Sla {
     let key_gates: &[_] = if gdn {
-        &[
-            None,
-            Some(KeyGate::Key),
-            Some(KeyGate::Beta),
-            Some(KeyGate::Beta),
-        ]
+        &[KeyGate::None, KeyGate::Key, KeyGate::Beta, KeyGate::Beta]
     } else {
-        &[None, Some(KeyGate::Key), Some(KeyGate::Key)]
+        &[KeyGate::None, KeyGate::Key, KeyGate::Key]
     };
     let key_gate = rng.pick(key_gates);
-    let contractive = if key_gate == Some(KeyGate::Beta) || gdn {
+    let contractive = if key_gate == KeyGate::Beta || gdn {
         1.0
     } else {
         heads as f64
     };
     Sla {
         query_gate: rng.pick(&[
-            None,
-            Some(QueryGate::Query),
-            Some(QueryGate::Output),
-            Some(QueryGate::Output),
+            QueryGate::None,
+            QueryGate::Query,
+            QueryGate::Output,
+            QueryGate::Output,
         ]),
         key_gate,
         query_gate_scale: rng.pick(&[1.0, heads as f64, 2.5]),
@@ -593,11 +588,12 @@ fn family_keys(c: &Config, w: &Weights, key: &mut impl FnMut(&str, Value, Value)
         affine || w.layers.iter().all(|l| l.o_norm.is_none()),
         "output norms in some layers only"
     );
-    let map = c.feature_map.map(|m| match m {
-        FeatureMap::Relu => "relu",
-        FeatureMap::Silu => "swish",
-        FeatureMap::Sigmoid => "sigmoid",
-    });
+    let map = match c.feature_map {
+        FeatureMap::None => None,
+        FeatureMap::Relu => Some("relu"),
+        FeatureMap::Silu => Some("swish"),
+        FeatureMap::Sigmoid => Some("sigmoid"),
+    };
     key("num_heads", json!(c.heads), json!(if gla { 4 } else { 8 }));
     key(
         "num_kv_heads",
@@ -627,16 +623,16 @@ fn family_keys(c: &Config, w: &Weights, key: &mut impl FnMut(&str, Value, Value)
 }
 
 fn sla_json(s: &Sla) -> Value {
-    let query = s.query_gate.map(|g| {
-        if g == QueryGate::Query {
-            "query"
-        } else {
-            "output"
-        }
-    });
-    let key = s
-        .key_gate
-        .map(|g| if g == KeyGate::Key { "key" } else { "beta" });
+    let query = match s.query_gate {
+        QueryGate::None => None,
+        QueryGate::Query => Some("query"),
+        QueryGate::Output => Some("output"),
+    };
+    let key = match s.key_gate {
+        KeyGate::None => None,
+        KeyGate::Key => Some("key"),
+        KeyGate::Beta => Some("beta"),
+    };
     json!({
         "query_gate": query, "key_gate": key, "query_gate_scale": s.query_gate_scale, "key_gate_scale": s.key_gate_scale,
         "temperature": s.temperature, "bias": s.bias,

@@ -278,8 +278,8 @@ fn the_probe_shows_gates_in_the_reference_units() {
         sla_reference::QueryGate::Output,
     ] {
         let sla = sla_reference::Sla {
-            query_gate: Some(query_gate),
-            key_gate: Some(sla_reference::KeyGate::Key),
+            query_gate: query_gate,
+            key_gate: sla_reference::KeyGate::Key,
             query_gate_scale: 3.0,
             key_gate_scale: 2.5,
             temperature: 0.7,

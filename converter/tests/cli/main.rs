@@ -167,8 +167,8 @@ impl Case {
 /// A byte-level model with both head gates.
 fn bytes_config(backbone: Backbone) -> Config {
     let sla = Sla {
-        query_gate: Some(QueryGate::Output),
-        key_gate: Some(KeyGate::Key),
+        query_gate: QueryGate::Output,
+        key_gate: KeyGate::Key,
         query_gate_scale: 4.0,
         key_gate_scale: 1.0,
         temperature: 1.0,

@@ -17,6 +17,8 @@ macro_rules! code {
         #[repr(u32)]
         pub enum $name { $($(#[$vdoc])* $variant = $value),* }
         impl $name {
+            /// Every variant.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
             /// The variant with this number in the file.
             #[must_use]
             pub const fn from_u32(value: u32) -> Option<Self> {
@@ -29,7 +31,7 @@ macro_rules! code {
 code! {
     /// The recurrence (F4.4).
     Backbone {
-        /// Fixed decay per head, rotary positions.
+        /// Fixed decay per head, `γ_h = 1 - 2^(-5-h)`, and rotary positions.
         RetNet = 0,
         /// Data-dependent decay per key channel.
         Gla = 1,
@@ -62,9 +64,9 @@ code! {
     QueryGate {
         /// No query gate.
         None = 0,
-        /// Multiplies the query.
+        /// `q_h ← gq_h·q_h`, behind feature map, rotary positions and L2 norm.
         Query = 1,
-        /// Multiplies the head's normalised and gated output.
+        /// `y_h ← gq_h·y_h`, behind the norm of the head and the output gate.
         Output = 2,
     }
 }
@@ -73,9 +75,9 @@ code! {
     KeyGate {
         /// No key gate.
         None = 0,
-        /// Multiplies the key.
+        /// `k_h ← gk_h·k_h`, behind feature map, rotary positions and L2 norm.
         Key = 1,
-        /// Multiplies β of the delta rule.
+        /// `β_h ← gk_h·β_h`, of the delta rule.
         Beta = 2,
     }
 }
