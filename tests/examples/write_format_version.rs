@@ -1,8 +1,8 @@
 //! Writes the file of the current format version that `tests/format_versions.rs` keeps: once for
 //! each new version.
 
-use sla_converter::checkpoint::synth;
 use sla_reference::{Backbone, KeyGate, QueryGate, Sla};
+use sla_test_models as synth;
 use std::path::Path;
 
 fn main() {

@@ -6,12 +6,12 @@
 //! ([`Drift`]): how far the float model moves when its weights move by what rounding the
 //! activations amounts to. `SLA_SHOW=40` prints more of the worst.
 
-use sla_converter::checkpoint::synth::{self, Rng};
 use sla_format::StateKind;
 use sla_reference::{
     Backbone, Config, FeatureMap, Input, InputWeights, KeyGate, LayerWeights, Matrix, QueryGate,
     Sla, Weights,
 };
+use sla_test_models::{self as synth, Rng};
 use sla_tests::{Case, Drift, Stream, matrices, parallel};
 
 /// Largest error in units of the model's conditioning, without the worst sixteenth of the steps.

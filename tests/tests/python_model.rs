@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use sla_converter::ConvertOptions;
-use sla_converter::checkpoint::synth::{self, Rng, TempDir};
+use sla_convert::ConvertOptions;
 use sla_format::StateKind;
 use sla_reference::{
     Backbone, Config, FeatureMap, Input, InputWeights, KeyGate, OutputGate, QueryGate, Sla, Weights,
 };
 use sla_runtime::{Checksum, Exercise};
+use sla_test_models::{self as synth, Rng, TempDir};
 use sla_tests::needs::{Missing, Tried};
 use sla_tests::{Case, STATES, checkpoint, matrices, name, parallel};
 

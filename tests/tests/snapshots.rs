@@ -8,13 +8,13 @@ mod flash;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use flash::{Nor, Torn};
-use sla_converter::checkpoint::synth::{self, Rng};
-use sla_converter::owned_model::{Memory, OwnedModel};
+use sla_eval::owned_model::{Memory, OwnedModel};
 use sla_format::{InputKind, MemoryPlan, SnapshotHeader, StateKind, pad_rows};
 use sla_kernels::with_scalar;
 use sla_reference::{Backbone, Config, FeatureMap, Input, KeyGate, QueryGate, Sla};
 use sla_runtime::{Checksum, Model, Session, SnapshotError};
 use sla_store::Store;
+use sla_test_models::{self as synth, Rng};
 use sla_tests::{Case, STATES, parallel};
 
 /// Mutations of each snapshot; `SLA_MUTATIONS` overrides it.
@@ -23,7 +23,7 @@ const MUTATIONS: usize = 4_000;
 fn sla(key_gate: KeyGate) -> Option<Sla> {
     Some(Sla {
         query_gate: QueryGate::Output,
-        key_gate: key_gate,
+        key_gate,
         query_gate_scale: 4.0,
         key_gate_scale: 1.0,
         temperature: 1.0,

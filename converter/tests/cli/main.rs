@@ -15,8 +15,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use sla_converter::checkpoint::synth::{self, TempDir};
 use sla_reference::{Backbone, Config, Input, KeyGate, QueryGate, Sla};
+use sla_test_models::{self as synth, TempDir};
 
 /// A run of `sla`, finished.
 struct Run {

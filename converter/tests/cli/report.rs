@@ -2,8 +2,8 @@
 
 use roxmltree::{Document, Node};
 use serde_json::Value;
-use sla_converter::checkpoint::synth;
 use sla_reference::{Backbone, Config, KeyGate, Sla};
+use sla_test_models as synth;
 
 use crate::data_files::{Tensor, Values, ids, safetensors};
 use crate::{Case, bytes_config, features_config, wide_config};

@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use sla_converter::checkpoint::synth::{self, TempDir};
 use sla_reference::{Backbone, Config, Input, KeyGate, QueryGate, Sla};
+use sla_test_models::{self as synth, TempDir};
 use sla_tests::material::models;
 use sla_tests::needs::{Missing, Tried, program};
 

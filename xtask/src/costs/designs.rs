@@ -1,10 +1,10 @@
 //! Models with random weights whose shapes and options tell the units of the cost model apart.
 
 use anyhow::Result;
-use sla_converter::checkpoint::synth::{self, Rng};
-use sla_converter::{Bits, ConvertOptions, WeightBits};
+use sla_convert::{Bits, ConvertOptions, WeightBits};
 use sla_format::StateKind;
 use sla_reference::{Backbone, Config, FeatureMap, Input, KeyGate, OutputGate, QueryGate, Sla};
+use sla_test_models::{self as synth, Rng};
 
 use crate::models::{self, Model};
 
