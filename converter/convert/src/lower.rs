@@ -4,7 +4,7 @@ use crate::ConvertError;
 use crate::quantize::model::Quantized;
 use crate::quantize::{Lowered, lower_matrix, saturate};
 use sla_format::{
-    Backbone, GLOBAL_ROLES, LAYER_ROLES, ModelDesc, OutputGate, QueryGate, Role, TensorDesc,
+    Decay, GLOBAL_ROLES, LAYER_ROLES, ModelDesc, OutputGate, QueryGate, Role, TensorDesc,
     TensorKind,
 };
 use sla_mapping::real::{exponent_above, largest, pow2, real};
@@ -210,31 +210,11 @@ fn other(
         Role::QueryConv => conv(Role::Query),
         Role::KeyConv => conv(Role::Key),
         Role::ValueConv => conv(Role::Value),
-        Role::DecayScale if desc.backbone == Backbone::RetNet => {
-            // -log2(1 - 2^(-5-h)) in Q27.
-            let decay = |head: usize| {
-                let nats = -libm::log1p(-pow2(-5 - head as i32));
-                (nats * core::f64::consts::LOG2_E * f64::from(1u32 << DECAY_FRAC)).round() as u32
-            };
-            vector(
-                TensorKind::I32,
-                (0..config.heads).map(|head| decay(head).to_le_bytes()),
-            )
-        }
-        Role::DecayScale => {
-            // exp(A_log)/ln 2: from softplus to a log2-decay.
-            let scales = w.and_then(|w| w.a_log.as_ref()).into_iter().flatten();
-            vector(
-                TensorKind::Real,
-                scales.map(|&a| {
-                    // Beyond e^200 a state is gone at once, whatever the softplus.
-                    let r = real(libm::exp(f64::from(a).min(200.0)) * core::f64::consts::LOG2_E);
-                    let [a, b, c, d] = r.mantissa.to_le_bytes();
-                    let [e, f, g, h] = r.exponent.to_le_bytes();
-                    [a, b, c, d, e, f, g, h]
-                }),
-            )
-        }
+        Role::DecayScale => match desc.backbone.decay() {
+            Decay::Constant => constant_decay(config.heads),
+            Decay::Channel => absent(),
+            Decay::Head => decay_scale(w.and_then(|w| w.a_log.as_ref()).into_iter().flatten()),
+        },
         Role::FinalNorm => {
             let unit = largest(&weights.norm) / f64::from(i16::MAX);
             vector(
@@ -259,6 +239,32 @@ fn other(
         ),
         _ => absent(),
     }
+}
+
+/// `-log2(1 - 2^(-5-h))` in Q27.
+fn constant_decay(heads: usize) -> Lowered {
+    let decay = |head: usize| {
+        let nats = -libm::log1p(-pow2(-5 - head as i32));
+        (nats * core::f64::consts::LOG2_E * f64::from(1u32 << DECAY_FRAC)).round() as u32
+    };
+    vector(
+        TensorKind::I32,
+        (0..heads).map(|head| decay(head).to_le_bytes()),
+    )
+}
+
+/// `exp(A_log)/ln 2`: from softplus to a log2-decay.
+fn decay_scale<'a>(a_log: impl Iterator<Item = &'a f32>) -> Lowered {
+    vector(
+        TensorKind::Real,
+        a_log.map(|&a| {
+            // Beyond e^200 a state is gone at once, whatever the softplus.
+            let r = real(libm::exp(f64::from(a).min(200.0)) * core::f64::consts::LOG2_E);
+            let [a, b, c, d] = r.mantissa.to_le_bytes();
+            let [e, f, g, h] = r.exponent.to_le_bytes();
+            [a, b, c, d, e, f, g, h]
+        }),
+    )
 }
 
 /// (raw - mean)/std: means in the features' format and multipliers to [`FEATURE_FRAC`].

@@ -2,10 +2,12 @@
 
 use crate::ConvertError;
 use crate::quantize::Lowered;
+use sla_checkpoint::Meta;
 use sla_format::{
     HEADER_BYTES, Header, MAGIC, ModelDesc, Role, SECTION_ALIGN, Section, SectionKind, StateKind,
-    VERSION, seal,
+    TensorDesc, VERSION, seal,
 };
+use sla_mapping::entries;
 
 /// The sections that are no model: each is left out when it is empty.
 #[derive(Default)]
@@ -22,6 +24,36 @@ pub struct Extras {
     pub states: Vec<u8>,
     /// Ends section (F12): see [`ends`].
     pub ends: Vec<u8>,
+}
+
+impl Extras {
+    /// Those that a checkpoint and the layers' states decide.
+    pub fn new(meta: &Meta, states: &[StateKind]) -> Self {
+        let label = |label: &String| label.replace(['\n', '\r'], " ");
+        Self {
+            labels: meta
+                .id2label
+                .iter()
+                .map(label)
+                .collect::<Vec<_>>()
+                .join("\n"),
+            states: self::states(states),
+            ends: ends(&meta.eos_token_ids),
+            ..Self::default()
+        }
+    }
+
+    /// In the order of the file.
+    fn sections(&self) -> [(SectionKind, &[u8]); 6] {
+        [
+            (SectionKind::Tokenizer, &self.tokenizer[..]),
+            (SectionKind::Provenance, self.provenance.as_bytes()),
+            (SectionKind::SelfTest, &self.self_test),
+            (SectionKind::Labels, self.labels.as_bytes()),
+            (SectionKind::States, &self.states),
+            (SectionKind::Ends, &self.ends),
+        ]
+    }
 }
 
 /// The self-test section (F8.1): digest of the logits, number of steps, input words.
@@ -84,20 +116,16 @@ pub fn write(
     align(&mut weights);
 
     let description = desc.emit();
-    let sections: Vec<(SectionKind, &[u8])> = [
+    let model = [
         (SectionKind::Model, &description[..]),
         (SectionKind::Tensors, &table),
-        (SectionKind::Tokenizer, &extras.tokenizer),
-        (SectionKind::Provenance, extras.provenance.as_bytes()),
-        (SectionKind::SelfTest, &extras.self_test),
-        (SectionKind::Labels, extras.labels.as_bytes()),
-        (SectionKind::States, &extras.states),
-        (SectionKind::Ends, &extras.ends),
-        (SectionKind::Weights, &weights),
-    ]
-    .into_iter()
-    .filter(|(_, bytes)| !bytes.is_empty())
-    .collect();
+    ];
+    let sections: Vec<(SectionKind, &[u8])> = model
+        .into_iter()
+        .chain(extras.sections())
+        .chain([(SectionKind::Weights, &weights[..])])
+        .filter(|(_, bytes)| !bytes.is_empty())
+        .collect();
 
     let mut file = vec![0; HEADER_BYTES + sections.len() * Section::BYTES];
     align(&mut file);
@@ -122,6 +150,51 @@ pub fn write(
     file[..HEADER_BYTES].copy_from_slice(&header.emit());
     seal(&mut file);
     Ok(file)
+}
+
+/// The size of the file with every matrix as int8, by what [`write`] does. It follows from the
+/// description and from which entries of the table have biases.
+///
+/// # Errors
+/// [`ConvertError::Limit`] when it would reach 4 GiB.
+pub fn int8_bytes(
+    desc: &ModelDesc,
+    has_bias: &dyn Fn(usize, Role) -> bool,
+    extras: &Extras,
+) -> Result<usize, ConvertError> {
+    let (mut weights, mut table) = (0usize, 0);
+    for (layer, role) in entries(desc.layers as usize) {
+        let expected = role.expected(desc);
+        let entry = TensorDesc {
+            kind: expected.kind,
+            rows: expected.rows as u32,
+            cols: expected.cols as u32,
+            ..TensorDesc::ABSENT
+        };
+        let data = match role == Role::Head && desc.tied() {
+            true => 0,
+            false => entry.data_bytes().ok_or(ConvertError::Limit)?,
+        };
+        let multipliers = 4 * entry.channels(role);
+        let biases = if has_bias(layer, role) {
+            multipliers
+        } else {
+            0
+        };
+        for bytes in [data, multipliers, biases] {
+            weights = weights.next_multiple_of(SECTION_ALIGN) + bytes;
+        }
+        table += TensorDesc::BYTES;
+    }
+    let sections: Vec<usize> = [ModelDesc::BYTES, table, weights]
+        .into_iter()
+        .chain(extras.sections().map(|(_, bytes)| bytes.len()))
+        .filter(|&bytes| bytes > 0)
+        .collect();
+    let head = HEADER_BYTES + sections.len() * Section::BYTES;
+    let bytes = std::iter::once(&head).chain(&sections);
+    let file = bytes.map(|b| b.next_multiple_of(SECTION_ALIGN)).sum();
+    offset(file).map(|_| file)
 }
 
 fn append(weights: &mut Vec<u8>, bytes: &[u8]) -> Result<u32, ConvertError> {

@@ -233,8 +233,8 @@ pub(super) fn fill(outputs: &mut Outputs, logits: &mut Logits) -> u32 {
 /// # Errors
 /// [`EvalError::Mismatch`] with the first difference.
 pub fn check_same(config: &Config, model: &Model) -> Result<(), EvalError> {
-    use sla_format::{Backbone as B, InputKind};
-    use sla_reference::{Backbone, Input};
+    use sla_format::InputKind;
+    use sla_reference::Input;
     let desc = model.desc();
     let differ = |what, float: String, fixed: String| {
         if float == fixed {
@@ -243,15 +243,10 @@ pub fn check_same(config: &Config, model: &Model) -> Result<(), EvalError> {
             Err(EvalError::Mismatch { what, float, fixed })
         }
     };
-    let backbone = match desc.backbone {
-        B::RetNet => Backbone::RetNet,
-        B::Gla => Backbone::Gla,
-        B::GatedDeltaNet => Backbone::GatedDeltaNet,
-    };
     differ(
         "backbone",
         format!("{:?}", config.backbone),
-        format!("{backbone:?}"),
+        format!("{:?}", desc.backbone),
     )?;
     let (inputs, kind) = match &config.input {
         Input::Tokens { vocab } => (*vocab, "tokens"),

@@ -1,7 +1,7 @@
 //! The description of a model in its file (format.md F4).
 
 use crate::real::{exponent_above, real};
-use sla_format::{Backbone, InputKind, ModelDesc, NONE};
+use sla_format::{Decay, InputKind, ModelDesc, NONE};
 use sla_reference::{Config, Input};
 use sla_runtime::scales::DECAY_FRAC;
 
@@ -43,7 +43,7 @@ pub fn describe(
         d_k: config.d_k as u32,
         d_v: config.d_v as u32,
         intermediate: config.intermediate as u32,
-        gate_rank: if config.backbone == Backbone::Gla {
+        gate_rank: if config.backbone.decay() == Decay::Channel {
             config.gate_rank as u32
         } else {
             0

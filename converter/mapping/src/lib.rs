@@ -11,4 +11,4 @@ mod slot;
 
 pub use dequantize::{Mismatch, dequantize};
 pub use describe::describe;
-pub use slot::{layer_slot, slot};
+pub use slot::{entries, layer_slot, slot};

@@ -5,8 +5,7 @@
 use crate::real::{largest, pow2};
 use sla_format::{ModelDesc, Role, TensorDesc, TensorKind};
 use sla_reference::{
-    Backbone, Config, Conv, FeatureMap, InputWeights, LayerWeights, Matrix, OutputGate, QueryGate,
-    Weights,
+    Config, Conv, FeatureMap, InputWeights, LayerWeights, Matrix, OutputGate, QueryGate, Weights,
 };
 use sla_runtime::scales::{ARG_FRAC, LOGIT_FRAC, hidden_frac, y_frac};
 
@@ -163,15 +162,15 @@ pub fn recipe<'w>(
     };
     let qk = if config.conv.is_some() {
         Target::Int16
-    } else if config.backbone == Backbone::GatedDeltaNet || config.feature_map != FeatureMap::None {
+    } else if config.backbone.has_silu_inputs() || config.feature_map != FeatureMap::None {
         argument
     } else {
         Target::Finest
     };
-    let v = match (config.conv, config.backbone) {
+    let v = match (config.conv, config.backbone.has_silu_inputs()) {
         (Some(_), _) => Target::Int16,
-        (None, Backbone::GatedDeltaNet) => argument,
-        _ => Target::Finest,
+        (None, true) => argument,
+        (None, false) => Target::Finest,
     };
     Some(match role {
         Role::Query => attn(&w.q, qk),

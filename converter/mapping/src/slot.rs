@@ -1,7 +1,19 @@
-//! Where the tensor of a role stands among the float weights.
+//! The entries of the tensor table, and where each stands among the float weights.
 
-use sla_format::Role;
+use sla_format::{LAYER_ROLES, Role};
 use sla_reference::{InputWeights, LayerWeights, Matrix, Weights};
+
+/// Layer and role of every entry, in table order; the layer is `layers` for roles that the model has
+/// once.
+pub fn entries(layers: usize) -> impl Iterator<Item = (usize, Role)> {
+    (0..=layers).flat_map(move |layer| {
+        let roles = match layer < layers {
+            true => &Role::ALL[..LAYER_ROLES],
+            false => &Role::ALL[LAYER_ROLES..],
+        };
+        roles.iter().map(move |&role| (layer, role))
+    })
+}
 
 /// A role's matrix or taps among the weights; `None` for roles that are neither or that the model
 /// lacks, a tied head among them.

@@ -1,7 +1,7 @@
 //! What a model is: sizes and options. The names of the backbones, gates and maps are those of the
 //! `.sla` file, so that there is one list of each.
 
-pub use sla_format::{Backbone, FeatureMap, KeyGate, OutputGate, QueryGate};
+pub use sla_format::{Backbone, Decay, FeatureMap, KeyGate, OutputGate, QueryGate};
 
 /// The head gates: `g = scale · softmax((W·a + bias) / temperature)` over the query heads.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,9 +102,9 @@ impl Config {
 
     /// Heads that `v_proj` yields: `value_heads` in Gated DeltaNet, `kv_heads` otherwise.
     pub fn v_heads(&self) -> usize {
-        match self.backbone {
-            Backbone::GatedDeltaNet => self.value_heads,
-            Backbone::RetNet | Backbone::Gla => self.kv_heads,
+        match self.backbone.has_value_heads() {
+            true => self.value_heads,
+            false => self.kv_heads,
         }
     }
 
@@ -165,17 +165,17 @@ impl Config {
         ] {
             in_range(field, value)?;
         }
-        let gdn = self.backbone == Backbone::GatedDeltaNet;
-        if gdn && self.kv_heads != self.heads {
+        let (has_value_heads, title) = (self.backbone.has_value_heads(), self.backbone.title());
+        if has_value_heads && self.kv_heads != self.heads {
             return Err((
                 "kv_heads",
                 format!(
-                    "{} must equal heads = {} in Gated DeltaNet",
+                    "{} must equal heads = {} in {title}",
                     self.kv_heads, self.heads
                 ),
             ));
         }
-        if !gdn && self.value_heads != self.heads {
+        if !has_value_heads && self.value_heads != self.heads {
             return Err((
                 "value_heads",
                 format!("{} must equal heads = {}", self.value_heads, self.heads),
@@ -196,19 +196,20 @@ impl Config {
                 ),
             ));
         }
-        if self.backbone == Backbone::RetNet && !self.d_k.is_multiple_of(2) {
+        if self.backbone.has_rotary() && !self.d_k.is_multiple_of(2) {
             return Err((
                 "d_k",
                 format!("{} is odd; rotary positions need pairs", self.d_k),
             ));
         }
-        if self.backbone == Backbone::Gla {
+        if self.backbone.decay() == Decay::Channel {
             in_range("gate_rank", self.gate_rank)?;
         }
         Ok(())
     }
 
     fn validate_options(&self) -> Result<(), (&'static str, String)> {
+        let title = self.backbone.title();
         positive("norm_eps", self.norm_eps)?;
         match &self.input {
             Input::Tokens { vocab } => {
@@ -243,26 +244,26 @@ impl Config {
                 }
             }
         }
-        if self.conv.is_some() && self.backbone == Backbone::RetNet {
-            return Err(("conv", "RetNet has no convolution".into()));
+        if self.conv.is_some() && !self.backbone.may_convolve() {
+            return Err(("conv", format!("{title} has no convolution")));
         }
-        if self.feature_map != FeatureMap::None && self.backbone == Backbone::GatedDeltaNet {
-            return Err(("feature_map", "Gated DeltaNet has none".into()));
+        if self.feature_map != FeatureMap::None && !self.backbone.may_map() {
+            return Err(("feature_map", format!("{title} has none")));
         }
-        if self.clamp_min.is_some() && self.backbone != Backbone::Gla {
+        if self.clamp_min.is_some() && self.backbone.decay() != Decay::Channel {
             return Err(("clamp_min", "belongs to GLA".into()));
         }
         if self.clamp_min.is_some_and(|c| !c.is_finite()) {
             return Err(("clamp_min", "must be finite".into()));
         }
-        if self.allow_neg_eigval && self.backbone != Backbone::GatedDeltaNet {
+        if self.allow_neg_eigval && !self.backbone.has_delta_rule() {
             return Err(("allow_neg_eigval", "belongs to Gated DeltaNet".into()));
         }
         if let Some(sla) = &self.sla {
             positive("query_gate_scale", sla.query_gate_scale)?;
             positive("key_gate_scale", sla.key_gate_scale)?;
             positive("temperature", sla.temperature)?;
-            if sla.key_gate == KeyGate::Beta && self.backbone != Backbone::GatedDeltaNet {
+            if sla.key_gate == KeyGate::Beta && !self.backbone.has_delta_rule() {
                 return Err(("key_gate", "\"beta\" belongs to Gated DeltaNet".into()));
             }
         }

@@ -37,7 +37,7 @@ mod state;
 mod tap;
 mod weights;
 
-pub use config::{Backbone, Config, FeatureMap, Input, KeyGate, OutputGate, QueryGate, Sla};
+pub use config::{Backbone, Config, Decay, FeatureMap, Input, KeyGate, OutputGate, QueryGate, Sla};
 pub use layer::LayerSession;
 pub use model::{Model, ModelError};
 pub use session::{Session, StepError};

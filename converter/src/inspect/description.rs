@@ -6,16 +6,11 @@ use sla_runtime::Model;
 
 /// The description under the names that configs use.
 pub(super) fn description(model: &Model) -> [(&'static str, Value); 26] {
-    use sla_format::{Backbone, FeatureMap, InputKind, KeyGate, OutputGate, QueryGate};
+    use sla_format::{FeatureMap, InputKind, KeyGate, OutputGate, QueryGate};
     let d = model.desc();
     let word = |w: &str| if w.is_empty() { Value::Null } else { w.into() };
     let some = |n: u32| if n == NONE { Value::Null } else { n.into() };
     let real = |r: sla_format::RealBits| json!(f64::from(r.mantissa) * 2f64.powi(r.exponent));
-    let backbone = match d.backbone {
-        Backbone::RetNet => "retnet",
-        Backbone::Gla => "gla",
-        Backbone::GatedDeltaNet => "gated_deltanet",
-    };
     let output_gate = match d.output_gate {
         OutputGate::None => "",
         OutputGate::Silu => "silu",
@@ -41,7 +36,7 @@ pub(super) fn description(model: &Model) -> [(&'static str, Value); 26] {
     let tokens = d.input == InputKind::Tokens;
     let ends: Vec<u32> = model.ends_of_text().collect();
     [
-        ("backbone", word(backbone)),
+        ("backbone", word(d.backbone.model_type())),
         ("input", word(if tokens { "tokens" } else { "features" })),
         ("inputs", d.inputs.into()),
         ("outputs", d.outputs.into()),

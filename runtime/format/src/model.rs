@@ -1,5 +1,6 @@
 //! The model description (F4).
 
+use crate::backbone::Decay;
 use crate::header::{Header, MAGIC, Section, SectionKind, VERSION};
 use crate::record::words_at;
 
@@ -296,9 +297,9 @@ impl ModelDesc {
     /// Rows of v.
     #[must_use]
     pub const fn v_len(&self) -> usize {
-        let heads = match self.backbone {
-            Backbone::GatedDeltaNet => self.state_heads,
-            _ => self.kv_heads,
+        let heads = match self.backbone.has_value_heads() {
+            true => self.state_heads,
+            false => self.kv_heads,
         };
         (heads * self.d_v) as usize
     }
@@ -312,9 +313,9 @@ impl ModelDesc {
     /// Carries of the decay: one a key channel (GLA) or one a head.
     #[must_use]
     pub const fn carry_len(&self) -> usize {
-        match self.backbone {
-            Backbone::Gla => (self.state_heads * self.d_k) as usize,
-            _ => self.state_heads as usize,
+        match self.backbone.decay() {
+            Decay::Channel => (self.state_heads * self.d_k) as usize,
+            Decay::Constant | Decay::Head => self.state_heads as usize,
         }
     }
 
@@ -340,23 +341,18 @@ impl ModelDesc {
             }
             i += 1;
         }
-        let backbone = match self.backbone {
-            Backbone::RetNet => {
-                self.d_k.is_multiple_of(2)
-                    && self.gate_rank == 0
-                    && self.conv_width == 0
-                    && self.state_heads == self.heads
-            }
-            Backbone::Gla => self.gate_rank > 0 && self.state_heads == self.heads,
-            Backbone::GatedDeltaNet => {
-                self.gate_rank == 0
-                    && self.kv_heads == self.heads
-                    && self.state_heads.is_multiple_of(self.heads)
-                    && matches!(self.feature_map, FeatureMap::None)
-            }
+        let backbone = self.backbone;
+        let is_low_rank = matches!(backbone.decay(), Decay::Channel);
+        let heads = match backbone.has_value_heads() {
+            true => self.kv_heads == self.heads && self.state_heads.is_multiple_of(self.heads),
+            false => self.state_heads == self.heads,
         };
-        let gates = !matches!(self.key_gate, KeyGate::Beta)
-            || matches!(self.backbone, Backbone::GatedDeltaNet);
+        let options = heads
+            && is_low_rank == (self.gate_rank > 0)
+            && (!backbone.has_rotary() || self.d_k.is_multiple_of(2))
+            && (backbone.may_convolve() || self.conv_width == 0)
+            && (backbone.may_map() || matches!(self.feature_map, FeatureMap::None))
+            && (backbone.has_delta_rule() || !matches!(self.key_gate, KeyGate::Beta));
         let features = matches!(self.input, InputKind::Features);
         // The whole state fits 2^28 words, so that no size computed from a description overflows.
         let history = self.conv_width as u64 * (self.q_len() + self.k_len() + self.v_len()) as u64;
@@ -365,8 +361,7 @@ impl ModelDesc {
         self.layers.wrapping_sub(1) < 4096
             && self.conv_width <= 64
             && layer * self.layers as u64 <= 1 << 28
-            && backbone
-            && gates
+            && options
             && self.heads.is_multiple_of(self.kv_heads)
             && self.inputs.wrapping_sub(1) < if features { MAX_DIM } else { 1 << 24 }
             && self.outputs.wrapping_sub(1) < 1 << 24

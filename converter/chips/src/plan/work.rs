@@ -234,15 +234,11 @@ impl Work {
         self.add(head, heads);
         self.add(key, heads * d_k);
         if int16 {
-            let retnet = desc.backbone == Backbone::RetNet;
-            self.add(
-                if retnet {
-                    Unit::KeyRetNetInt16
-                } else {
-                    Unit::KeyInt16
-                },
-                heads * d_k,
-            );
+            let unit = match desc.backbone {
+                Backbone::RetNet => Unit::KeyRetNetInt16,
+                Backbone::Gla | Backbone::GatedDeltaNet => Unit::KeyInt16,
+            };
+            self.add(unit, heads * d_k);
         }
         self.add(state, elements);
         let passes = if read.is_some() { 2 } else { 1 } * heads * d_v.div_ceil(16);

@@ -2,8 +2,9 @@
 
 use super::{Int8Rows, QuantizedMatrix};
 use sla_format::{LAYER_ROLES, ModelDesc, Role, TensorDesc};
-use sla_mapping::recipe::{Recipe, recipe};
-use sla_reference::{Config, Matrix, Weights};
+use sla_mapping::entries;
+use sla_mapping::recipe::{Recipe, conv, recipe};
+use sla_reference::{Config, Matrix, Model, Weights};
 
 /// One matrix for each layer and role that the model has; a tied head is the input's.
 #[derive(Clone, Debug)]
@@ -70,17 +71,23 @@ pub fn folding<'w>(
 /// Layer and role of every matrix with integers of its own, in table order; the layer is the number
 /// of layers for roles that the model has once.
 pub fn matrices(config: &Config, weights: &Weights, desc: &ModelDesc) -> Vec<(usize, Role)> {
-    let all = (0..=config.layers).flat_map(|layer| {
-        let roles = if layer < config.layers {
-            &Role::ALL[..LAYER_ROLES]
-        } else {
-            &Role::ALL[LAYER_ROLES..]
-        };
-        roles.iter().map(move |&role| (layer, role))
-    });
-    all.filter(|&(_, role)| !(role == Role::Head && config.tied))
+    entries(config.layers)
+        .filter(|&(_, role)| !(role == Role::Head && config.tied))
         .filter(|&(layer, role)| folding(config, weights, desc, layer, role).is_some())
         .collect()
+}
+
+/// Whether an entry of the table has biases, by layer and role.
+pub fn has_bias(model: &Model, desc: &ModelDesc) -> impl Fn(usize, Role) -> bool {
+    let (config, weights) = (&model.config, &model.weights);
+    move |layer, role| match role {
+        Role::QueryConv | Role::KeyConv | Role::ValueConv => {
+            let w = weights.layers.get(layer);
+            let conv = w.and_then(|w| conv(w, role));
+            conv.is_some_and(|conv| conv.bias.is_some())
+        }
+        _ => folding(config, weights, desc, layer, role).is_some_and(|r| r.bias.is_some()),
+    }
 }
 
 /// The float matrix that integers mean, with the folded factors of its columns divided out.

@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 use sla_format::{
-    Backbone, GLOBAL_STATE_WORDS, HEADER_BYTES, Header, LAYER_ROLES, MemoryPlan, NONE, Role,
-    Section, SectionKind, TensorKind, pad_rows,
+    GLOBAL_STATE_WORDS, HEADER_BYTES, Header, LAYER_ROLES, MemoryPlan, NONE, Role, Section,
+    SectionKind, TensorKind, pad_rows,
 };
 use sla_runtime::Model;
 
@@ -118,11 +118,7 @@ pub fn ram(model: &Model) -> [Vec<Part>; 2] {
     state.push(part("carries, fraction bits, masks", carries));
     state.push(part("convolution history", convolutions));
     state.push(part("position", 4 * GLOBAL_STATE_WORDS + rest));
-    let rotary = if d.backbone == Backbone::RetNet {
-        d.d_k as usize
-    } else {
-        0
-    };
+    let rotary = usize::from(d.backbone.has_rotary()) * d.d_k as usize;
     let mut scratch = vec![
         part("residual stream", 4 * pad_rows(d.hidden as usize)),
         part("rotary angles", 4 * rotary),

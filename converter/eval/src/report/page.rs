@@ -82,13 +82,9 @@ pub fn page(s: &Subject) -> String {
 
 /// `GLA with softmax gates over 8 heads, 4 layers, 128 wide`
 fn kind(model: &Model) -> String {
-    use sla_format::{Backbone, InputKind, KeyGate, QueryGate};
+    use sla_format::{InputKind, KeyGate, QueryGate};
     let d = model.desc();
-    let backbone = match d.backbone {
-        Backbone::RetNet => "RetNet",
-        Backbone::Gla => "GLA",
-        Backbone::GatedDeltaNet => "Gated DeltaNet",
-    };
+    let backbone = d.backbone.title();
     let sla = match d.query_gate != QueryGate::None || d.key_gate != KeyGate::None {
         true => "softmax over the heads",
         false => "no softmax over the heads",
