@@ -6,8 +6,8 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use sla_converter::checkpoint::synth::{self, Layout, Precision, TempDir};
 use sla_reference::{Backbone, Config, Input};
+use sla_test_models::{self as synth, Layout, Precision, TempDir};
 
 const MOST_TIME: Duration = Duration::from_secs(15 * 60);
 /// Beyond the checkpoint's own size.

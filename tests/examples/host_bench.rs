@@ -8,7 +8,7 @@
 //! `matvec` are above 1 where the kernel is faster. The bare loop is the faster of two: the plain
 //! dot product, and one that is written in lanes to suit the compiler.
 
-use sla_converter::owned_model::OwnedModel;
+use sla_eval::owned_model::OwnedModel;
 use sla_format::Role;
 use sla_kernels::{I8Matrix, backend, fixed::mulhr, matvec_i8, scalar};
 use sla_runtime::{Exercise, Model};

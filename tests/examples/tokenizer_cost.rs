@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use sla_converter::tokenizer::{compile, encode};
+use sla_checkpoint::tokenizer::{compile, encode};
 use sla_tokenizer::{ControlTokens, Template, Tokenizer};
 
 fn main() {

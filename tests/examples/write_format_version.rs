@@ -1,16 +1,16 @@
 //! Writes the file of the current format version that `tests/format_versions.rs` keeps: once for
 //! each new version.
 
-use sla_converter::checkpoint::synth;
 use sla_reference::{Backbone, KeyGate, QueryGate, Sla};
+use sla_test_models as synth;
 use std::path::Path;
 
 fn main() {
     let mut config = synth::small(Backbone::Gla);
     config.conv = Some(4);
     config.sla = Some(Sla {
-        query_gate: Some(QueryGate::Output),
-        key_gate: Some(KeyGate::Key),
+        query_gate: QueryGate::Output,
+        key_gate: KeyGate::Key,
         query_gate_scale: 2.0,
         key_gate_scale: 2.0,
         temperature: 1.0,

@@ -4,13 +4,13 @@
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
-use sla_converter::checkpoint::synth::{self, Layout, TempDir};
-use sla_converter::checkpoint::{Checkpoint, load};
-use sla_converter::tokenizer::{TokenizerError, compile};
-use sla_converter::{ConvertOptions, convert};
+use sla_checkpoint::tokenizer::{TokenizerError, compile};
+use sla_checkpoint::{Checkpoint, load};
+use sla_convert::{ConvertOptions, convert};
 use sla_format::{Checksum, HEADER_BYTES, InputKind, SnapshotHeader, seal};
 use sla_reference::{Backbone, Config};
 use sla_runtime::{Decoder, Model, Session};
+use sla_test_models::{self as synth, Layout, TempDir};
 use sla_tokenizer::Tokenizer;
 
 use crate::untrusted::{Aligned16, TOKENIZERS, little, run, small_files, try_tokenizer};

@@ -9,16 +9,16 @@ pub mod untrusted;
 
 use std::path::{Path, PathBuf};
 
-use sla_converter::checkpoint::synth::Rng;
-use sla_converter::checkpoint::{Checkpoint, Meta, load};
-use sla_converter::dequantize::dequantize;
-use sla_converter::eval::fixed_features;
-use sla_converter::owned_model::OwnedModel;
-pub use sla_converter::parallel::parallel;
-use sla_converter::{ConvertOptions, convert};
+use sla_checkpoint::{Checkpoint, Meta, load};
+use sla_convert::{ConvertOptions, convert};
+use sla_eval::fixed_features;
+use sla_eval::owned_model::OwnedModel;
+pub use sla_eval::parallel::parallel;
 use sla_format::StateKind;
+use sla_mapping::dequantize;
 use sla_reference::{Config, Input, InputWeights, Matrix, Model as FloatModel, Weights};
 use sla_runtime::Session;
+use sla_test_models::Rng;
 
 /// The directories in `dir` whose names begin with `prefix`, by name.
 ///

@@ -1,7 +1,7 @@
 //! Noisy associative recall: the task of the recall-* checkpoints, in any number of sequences.
 
-use sla_converter::checkpoint::synth::Rng;
-use sla_converter::eval::{Rows, TokenRow};
+use sla_eval::{Rows, TokenRow};
+use sla_test_models::Rng;
 
 /// (key, value) pairs of a sequence.
 const PAIRS: usize = 8;

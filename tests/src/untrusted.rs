@@ -1,15 +1,15 @@
 //! Any bytes as a model: whatever the parser lets through is run between sentinels. Mutation tests
 //! and fuzz targets share it.
 
-use sla_converter::checkpoint::synth;
-use sla_converter::tokenizer;
-use sla_converter::{Calibration, ConvertOptions, WeightBits};
+use sla_checkpoint::tokenizer;
+use sla_convert::{Calibration, ConvertOptions, WeightBits};
 use sla_format::{InputKind, LOGIT_TILE, MAX_ENDS, MemoryPlan, NONE, StateKind};
 use sla_reference::{Backbone, Config, FeatureMap, Input, KeyGate, QueryGate, Sla};
 use sla_runtime::{
     ControlTokens, Decoder, I16F16, Model, Sampler, SamplerConfig, Session, Template, Tokenizer,
     encode_words,
 };
+use sla_test_models as synth;
 
 use crate::{Case, checkpoint, with_state};
 
@@ -39,8 +39,8 @@ pub const TOKENIZERS: [&str; 3] = [
 /// Files of a few kilobytes that together have every backbone, representation and optional section.
 pub fn small_files() -> Vec<(&'static str, Vec<u8>)> {
     let sla = |key_gate| Sla {
-        query_gate: Some(QueryGate::Output),
-        key_gate: Some(key_gate),
+        query_gate: QueryGate::Output,
+        key_gate,
         query_gate_scale: 4.0,
         key_gate_scale: 1.0,
         temperature: 1.0,
@@ -90,7 +90,7 @@ pub fn small_files() -> Vec<(&'static str, Vec<u8>)> {
             Config {
                 sla: Some(sla(KeyGate::Key)),
                 kv_heads: 2,
-                feature_map: Some(FeatureMap::Sigmoid),
+                feature_map: FeatureMap::Sigmoid,
                 conv: Some(3),
                 ..small(Backbone::Gla)
             },

@@ -4,10 +4,10 @@
 
 use std::path::Path;
 
-use sla_converter::checkpoint::synth::Rng;
-use sla_converter::owned_model::OwnedModel;
+use sla_eval::owned_model::OwnedModel;
 use sla_format::{NONE, Role, SECTION_ALIGN, Section, SectionKind, TensorDesc, seal};
 use sla_runtime::{Model, ParseError, SelfTestError};
+use sla_test_models::Rng;
 use sla_tests::{Case, parallel};
 
 /// A small flash's page.

@@ -1,7 +1,7 @@
 //! A file of every format version that was ever written still runs with the logits of its day, or
 //! is refused with the way out.
 
-use sla_converter::owned_model::OwnedModel;
+use sla_eval::owned_model::OwnedModel;
 use sla_runtime::{Checksum, Session};
 use std::path::Path;
 

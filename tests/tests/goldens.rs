@@ -3,8 +3,8 @@
 
 use std::path::PathBuf;
 
-use sla_converter::checkpoint::load;
-use sla_converter::data::{TensorFile, tokens};
+use sla_checkpoint::data::{TensorFile, tokens};
+use sla_checkpoint::load;
 use sla_tests::material::{UNSUPPORTED, goldens, supported};
 use sla_tests::needs::{Tried, shared};
 use sla_tests::{Case, Stream, directories, name, parallel, relative_rms};

@@ -1,11 +1,11 @@
 //! The softmax over the heads, seen through a probe: it sums to its scale, rises with its logit and
 //! reaches both ends, over all logits that its format holds.
 
-use sla_converter::checkpoint::synth::{self, Rng};
-use sla_converter::lower::exponent_above;
-use sla_converter::{Calibration, ConvertOptions};
+use sla_convert::{Calibration, ConvertOptions};
+use sla_mapping::real::exponent_above;
 use sla_reference::{Backbone, Config, KeyGate, QueryGate, Sla};
 use sla_runtime::{Op, Probe, Real};
+use sla_test_models::{self as synth, Rng};
 use sla_tests::{Case, checkpoint, parallel};
 
 const LAYERS: usize = 40;
@@ -41,8 +41,8 @@ fn gates(logits: &[Vec<Vec<f32>>; 2], heads: usize, temperature: f64) -> Gates {
         d_v: 1,
         intermediate: 1,
         sla: Some(Sla {
-            query_gate: Some(QueryGate::Query),
-            key_gate: Some(KeyGate::Key),
+            query_gate: QueryGate::Query,
+            key_gate: KeyGate::Key,
             query_gate_scale: SCALES[0],
             key_gate_scale: SCALES[1],
             temperature,

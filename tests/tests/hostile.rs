@@ -2,16 +2,16 @@
 //! tokens, weights at the ends of `f32`. The runtime owes them no accuracy where float itself gives
 //! up, but the same bits twice, logits that mean something afterwards, and no panic.
 
-use sla_converter::checkpoint::synth;
 use sla_reference::{
     Backbone, Config, Input, InputWeights, KeyGate, Matrix, QueryGate, Sla, Weights,
 };
+use sla_test_models as synth;
 use sla_tests::{Case, STATES, Stream, matrices, relative_rms};
 
 fn gates(key_gate: KeyGate, key_gate_scale: f64) -> Option<Sla> {
     Some(Sla {
-        query_gate: Some(QueryGate::Query),
-        key_gate: Some(key_gate),
+        query_gate: QueryGate::Query,
+        key_gate,
         query_gate_scale: 4.0,
         key_gate_scale,
         temperature: 0.5,

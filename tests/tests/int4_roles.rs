@@ -1,19 +1,20 @@
 //! int4 is chosen by role: what steers stays at 8 bits whatever its size (docs/quantization.md).
 
-use sla_converter::checkpoint::synth;
-use sla_converter::lower::{describe, lower};
-use sla_converter::owned_model::OwnedModel;
-use sla_converter::plan::savings::Savings;
-use sla_converter::quantize::LEAST_IN_BITS;
-use sla_converter::quantize::choose::{can_be_int4, steers};
-use sla_converter::quantize::sequential::{Plan, quantize};
-use sla_converter::write::{Extras, write};
-use sla_converter::{Bits, Budget, Calibration, ConvertOptions, Converted, WeightBits, convert};
+use sla_chips::plan::savings::Savings;
+use sla_convert::lower::lower;
+use sla_convert::quantize::LEAST_IN_BITS;
+use sla_convert::quantize::choose::{can_be_int4, steers};
+use sla_convert::quantize::sequential::{Plan, quantize};
+use sla_convert::write::{Extras, write};
+use sla_convert::{Bits, Budget, Calibration, ConvertOptions, Converted, WeightBits, convert};
+use sla_eval::owned_model::OwnedModel;
 use sla_format::{LAYER_ROLES, Role, TensorDesc, TensorKind};
+use sla_mapping::describe;
 use sla_reference::{
     Backbone, Config, Input, KeyGate, Model as FloatModel, OutputGate, QueryGate, Sla,
 };
 use sla_runtime::Model;
+use sla_test_models as synth;
 use sla_tests::{Case, Stream, checkpoint, relative_rms};
 
 const STEERING: [Role; 6] = [
@@ -29,8 +30,8 @@ const STEERING: [Role; 6] = [
 /// steers is a group or more.
 fn config(backbone: Backbone, gate_rank: usize) -> Config {
     let sla = Sla {
-        query_gate: Some(QueryGate::Output),
-        key_gate: Some(KeyGate::Key),
+        query_gate: QueryGate::Output,
+        key_gate: KeyGate::Key,
         query_gate_scale: 32.0,
         key_gate_scale: 1.0,
         temperature: 1.0,
@@ -216,7 +217,7 @@ fn files_that_chose_by_shape_are_read() {
         let Stream::Tokens(ids) = Stream::random(&config, 64, 1) else {
             panic!("tokens")
         };
-        let rows = sla_converter::eval::Rows::ids(&ids);
+        let rows = sla_eval::Rows::ids(&ids);
         let desc = describe(&config, 14, LEAST_IN_BITS, None, None);
         let bits = |layer: usize, role| {
             if layer < 1 && role != Role::Input && role != Role::Head {
@@ -241,8 +242,8 @@ fn files_that_chose_by_shape_are_read() {
         let file = OwnedModel::from_bytes(&file).expect("a file that parses");
         let int4 = |role| file.model().tensor(0, role).kind == TensorKind::I4;
         assert!(STEERING.into_iter().filter(|&role| int4(role)).count() >= 2);
-        let weights = sla_converter::dequantize::dequantize(&file.model(), &checkpoint)
-            .expect("its own checkpoint");
+        let weights =
+            sla_mapping::dequantize(&file.model(), &checkpoint).expect("its own checkpoint");
         let dequantized = FloatModel::new(config.clone(), weights).expect("weights that fit");
         let case = Case {
             float,

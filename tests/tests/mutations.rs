@@ -4,11 +4,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use sla_converter::ConvertOptions;
-use sla_converter::checkpoint::synth::{self, Rng};
+use sla_convert::ConvertOptions;
 use sla_format::{HEADER_BYTES, Section, SectionKind, StateKind, seal};
 use sla_reference::{Backbone, Config, Input};
 use sla_runtime::{Model, ParseError};
+use sla_test_models::{self as synth, Rng};
 use sla_tests::untrusted::{Aligned16, Outcome, run, small_files};
 use sla_tests::{Case, checkpoint, parallel};
 

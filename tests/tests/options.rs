@@ -6,12 +6,12 @@
 //! ([`Drift`]): how far the float model moves when its weights move by what rounding the
 //! activations amounts to. `SLA_SHOW=40` prints more of the worst.
 
-use sla_converter::checkpoint::synth::{self, Rng};
 use sla_format::StateKind;
 use sla_reference::{
     Backbone, Config, FeatureMap, Input, InputWeights, KeyGate, LayerWeights, Matrix, QueryGate,
     Sla, Weights,
 };
+use sla_test_models::{self as synth, Rng};
 use sla_tests::{Case, Drift, Stream, matrices, parallel};
 
 /// Largest error in units of the model's conditioning, without the worst sixteenth of the steps.
@@ -203,7 +203,7 @@ fn wild(seed: u64) -> (Config, Weights) {
     // behind it show them: likely in the narrowest heads, and where a map applies it twice.
     let silu = c.conv.is_some()
         || c.backbone == Backbone::GatedDeltaNet
-        || c.feature_map == Some(FeatureMap::Silu);
+        || c.feature_map == FeatureMap::Silu;
     let spread = if silu { 2.0 } else { 6.0 };
     if c.backbone == Backbone::GatedDeltaNet {
         c.d_k = c.d_k.max(4);
@@ -241,12 +241,12 @@ fn extremes_follow_the_float_reference() {
 
 fn gates(backbone: Backbone) -> Sla {
     Sla {
-        query_gate: Some(QueryGate::Output),
-        key_gate: Some(if backbone == Backbone::GatedDeltaNet {
+        query_gate: QueryGate::Output,
+        key_gate: if backbone == Backbone::GatedDeltaNet {
             KeyGate::Beta
         } else {
             KeyGate::Key
-        }),
+        },
         query_gate_scale: 4.0,
         key_gate_scale: 1.0,
         temperature: 1.0,
@@ -301,11 +301,11 @@ const EXTREMES: &[(&str, Change)] = &[
         c.backbone != Backbone::GatedDeltaNet
     }),
     ("gate on q, scale 64", |c, _| {
-        (sla(c).query_gate_scale, sla(c).query_gate) = (64.0, Some(QueryGate::Query));
+        (sla(c).query_gate_scale, sla(c).query_gate) = (64.0, QueryGate::Query);
         true
     }),
     ("gate on q, temperature 0.01", |c, _| {
-        (sla(c).temperature, sla(c).query_gate) = (0.01, Some(QueryGate::Query));
+        (sla(c).temperature, sla(c).query_gate) = (0.01, QueryGate::Query);
         true
     }),
     (
@@ -317,7 +317,7 @@ const EXTREMES: &[(&str, Change)] = &[
                 sla(c).temperature,
                 sla(c).query_gate_scale,
                 sla(c).query_gate,
-            ) = (0.1, 64.0, Some(QueryGate::Query));
+            ) = (0.1, 64.0, QueryGate::Query);
             true
         },
     ),
@@ -441,7 +441,7 @@ const EXTREMES: &[(&str, Change)] = &[
         c.backbone == Backbone::Gla
     }),
     ("relu, all k negative", |c, w| {
-        c.feature_map = Some(FeatureMap::Relu);
+        c.feature_map = FeatureMap::Relu;
         c.layers = 1;
         redraw(c, w);
         // Every embedding, and so every normed input, is positive.

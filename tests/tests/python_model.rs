@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use sla_converter::ConvertOptions;
-use sla_converter::checkpoint::synth::{self, Rng, TempDir};
+use sla_convert::ConvertOptions;
 use sla_format::StateKind;
 use sla_reference::{
     Backbone, Config, FeatureMap, Input, InputWeights, KeyGate, OutputGate, QueryGate, Sla, Weights,
 };
 use sla_runtime::{Checksum, Exercise};
+use sla_test_models::{self as synth, Rng, TempDir};
 use sla_tests::needs::{Missing, Tried};
 use sla_tests::{Case, STATES, checkpoint, matrices, name, parallel};
 
@@ -185,12 +185,12 @@ const EXTREMES: [(&str, Change); 8] = [
 
 fn gates(backbone: Backbone) -> Sla {
     Sla {
-        query_gate: Some(QueryGate::Query),
-        key_gate: Some(if backbone == Backbone::GatedDeltaNet {
+        query_gate: QueryGate::Query,
+        key_gate: if backbone == Backbone::GatedDeltaNet {
             KeyGate::Beta
         } else {
             KeyGate::Key
-        }),
+        },
         query_gate_scale: 4.0,
         key_gate_scale: 1.0,
         temperature: 1.0,
@@ -229,33 +229,33 @@ const COVERED: usize = 67;
 /// What a config has, by name.
 fn options(c: &Config) -> Vec<String> {
     let sla = c.sla.as_ref();
-    let (query, key) = (sla.and_then(|s| s.query_gate), sla.and_then(|s| s.key_gate));
-    let map = |m| c.feature_map == Some(m);
+    let (query, key) = (c.query_gate(), c.key_gate());
+    let map = |m| c.feature_map == m;
     let flags = [
         ("no sla", sla.is_none()),
-        ("gate on q", query == Some(QueryGate::Query)),
-        ("gate on the output", query == Some(QueryGate::Output)),
-        ("gate on k", key == Some(KeyGate::Key)),
-        ("gate on beta", key == Some(KeyGate::Beta)),
+        ("gate on q", query == QueryGate::Query),
+        ("gate on the output", query == QueryGate::Output),
+        ("gate on k", key == KeyGate::Key),
+        ("gate on beta", key == KeyGate::Beta),
         (
             "gate bias",
-            sla.is_some_and(|s| s.bias && query.is_some() && key.is_some()),
+            sla.is_some_and(|s| s.bias && query != QueryGate::None && key != KeyGate::None),
         ),
         ("kv groups", c.kv_heads < c.heads),
         ("grouped values", c.value_heads > c.heads),
         (
             "grouped values with gates",
-            c.value_heads > c.heads && query.is_some() && key.is_some(),
+            c.value_heads > c.heads && query != QueryGate::None && key != KeyGate::None,
         ),
         ("tied", c.tied),
         ("features", matches!(c.input, Input::Features { .. })),
-        ("no map", c.feature_map.is_none()),
+        ("no map", c.feature_map == FeatureMap::None),
         ("relu", map(FeatureMap::Relu)),
         ("silu", map(FeatureMap::Silu)),
         ("sigmoid", map(FeatureMap::Sigmoid)),
         (
             "map after a convolution",
-            c.feature_map.is_some() && c.conv.is_some(),
+            c.feature_map != FeatureMap::None && c.conv.is_some(),
         ),
         ("clamp_min", c.clamp_min.is_some()),
         ("neg_eigval", c.allow_neg_eigval),

@@ -3,10 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use sla_converter::checkpoint::load;
-use sla_converter::data::eval_rows;
-use sla_converter::eval::{Report, Rows, compare};
-use sla_converter::{Calibration, ConvertOptions, WeightBits};
+use sla_checkpoint::data::eval_rows;
+use sla_checkpoint::load;
+use sla_convert::{Calibration, ConvertOptions, WeightBits};
+use sla_eval::{Report, Rows, compare};
 use sla_format::StateKind;
 use sla_tests::material::{held_out, models, supported};
 use sla_tests::needs::{Missing, Tried, shared};

@@ -1,13 +1,13 @@
 //! Every saturation is counted where it happens, `convert` says what has no bound, and well-behaved
 //! models have none (numerics.md N1.8).
 
-use sla_converter::checkpoint::synth;
-use sla_converter::eval::{Rows, Source, TokenRow, compare, stream};
-use sla_converter::{Calibration, ConvertOptions};
+use sla_convert::{Calibration, ConvertOptions};
+use sla_eval::{Rows, Source, TokenRow, compare, stream};
 use sla_reference::{
     Backbone, Config, FeatureMap, Input, InputWeights, KeyGate, OutputGate, QueryGate, Sla, Weights,
 };
 use sla_runtime::{Op, Probe};
+use sla_test_models as synth;
 use sla_tests::{Case, Stream, checkpoint};
 
 /// Saturated values of each operation.
@@ -30,11 +30,7 @@ fn saturating(case: &Case, stream: &Stream) -> Vec<Op> {
         match stream {
             Stream::Tokens(ids) => session.step_probed(ids[t], &mut counts).expect("a token"),
             Stream::Frames(frames) => {
-                sla_converter::eval::fixed_features(
-                    &frames[t],
-                    model.desc().feature_frac,
-                    &mut integers,
-                );
+                sla_eval::fixed_features(&frames[t], model.desc().feature_frac, &mut integers);
                 session
                     .step_features_probed(&integers, &mut counts)
                     .expect("a frame")
@@ -49,8 +45,8 @@ fn saturating(case: &Case, stream: &Stream) -> Vec<Op> {
 
 fn config(backbone: Backbone) -> Config {
     let sla = Sla {
-        query_gate: Some(QueryGate::Output),
-        key_gate: Some(KeyGate::Key),
+        query_gate: QueryGate::Output,
+        key_gate: KeyGate::Key,
         query_gate_scale: 2.0,
         key_gate_scale: 1.0,
         temperature: 1.0,
@@ -138,7 +134,7 @@ fn arguments_without_room_are_counted_and_named() {
     assert!(at.contains(&Op::Project), "{at:?}");
     // A feature map reads Q16.
     let map = Config {
-        feature_map: Some(FeatureMap::Silu),
+        feature_map: FeatureMap::Silu,
         conv: None,
         ..config(Backbone::Gla)
     };

@@ -2,11 +2,11 @@
 //! change nothing; every way of looking at the logits agrees; the sampler draws what its
 //! configuration says.
 
-use sla_converter::checkpoint::synth;
-use sla_converter::owned_model::Memory;
+use sla_eval::owned_model::Memory;
 use sla_format::{LOGIT_TILE, MemoryPlan, ModelDesc, StateKind, States};
 use sla_reference::{Backbone, Config, Input, KeyGate, QueryGate, Sla};
 use sla_runtime::{I16F16, Model, Sampler, SamplerConfig, Session, StepError};
+use sla_test_models as synth;
 use sla_tests::{Case, STATES, Stream};
 
 const STEPS: usize = 40;
@@ -15,12 +15,12 @@ const BACKBONES: [Backbone; 3] = [Backbone::RetNet, Backbone::Gla, Backbone::Gat
 fn config(backbone: Backbone) -> Config {
     Config {
         sla: Some(Sla {
-            query_gate: Some(QueryGate::Output),
-            key_gate: Some(if backbone == Backbone::GatedDeltaNet {
+            query_gate: QueryGate::Output,
+            key_gate: if backbone == Backbone::GatedDeltaNet {
                 KeyGate::Beta
             } else {
                 KeyGate::Key
-            }),
+            },
             query_gate_scale: 4.0,
             key_gate_scale: 1.0,
             temperature: 1.0,
@@ -118,7 +118,7 @@ fn what_the_buffers_held_before_does_not_matter() {
 #[test]
 fn a_parsed_copy_elsewhere_gives_the_same_bits() {
     for (_, case) in cases() {
-        let copy = sla_converter::owned_model::OwnedModel::from_bytes(case.file.bytes()).unwrap();
+        let copy = sla_eval::owned_model::OwnedModel::from_bytes(case.file.bytes()).unwrap();
         let (a, b) = (case.file.model(), copy.model());
         let (mut ma, mut mb) = (case.file.memory(), copy.memory());
         let (mut a, mut b) = (ma.session(&a).unwrap(), mb.session(&b).unwrap());

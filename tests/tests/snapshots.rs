@@ -8,13 +8,13 @@ mod flash;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use flash::{Nor, Torn};
-use sla_converter::checkpoint::synth::{self, Rng};
-use sla_converter::owned_model::{Memory, OwnedModel};
+use sla_eval::owned_model::{Memory, OwnedModel};
 use sla_format::{InputKind, MemoryPlan, SnapshotHeader, StateKind, pad_rows};
 use sla_kernels::with_scalar;
 use sla_reference::{Backbone, Config, FeatureMap, Input, KeyGate, QueryGate, Sla};
 use sla_runtime::{Checksum, Model, Session, SnapshotError};
 use sla_store::Store;
+use sla_test_models::{self as synth, Rng};
 use sla_tests::{Case, STATES, parallel};
 
 /// Mutations of each snapshot; `SLA_MUTATIONS` overrides it.
@@ -22,8 +22,8 @@ const MUTATIONS: usize = 4_000;
 
 fn sla(key_gate: KeyGate) -> Option<Sla> {
     Some(Sla {
-        query_gate: Some(QueryGate::Output),
-        key_gate: Some(key_gate),
+        query_gate: QueryGate::Output,
+        key_gate,
         query_gate_scale: 4.0,
         key_gate_scale: 1.0,
         temperature: 1.0,
@@ -51,7 +51,7 @@ fn configs() -> [Config; 4] {
             sla: sla(KeyGate::Key),
             d_k: 5,
             kv_heads: 2,
-            feature_map: Some(FeatureMap::Sigmoid),
+            feature_map: FeatureMap::Sigmoid,
             conv: Some(4),
             ..small(Backbone::Gla)
         },
@@ -211,7 +211,7 @@ fn the_layout_is_the_documented_one() {
         let file_crc = u32::from_le_bytes(file.bytes()[8..12].try_into().unwrap());
         // F7.3: the residual stream, RetNet's angles, then the activations.
         let act = pad_rows(hidden)
-            + if desc.backbone == sla_format::Backbone::RetNet {
+            + if desc.backbone == Backbone::RetNet {
                 desc.d_k as usize
             } else {
                 0

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use sla_converter::eval::{Source, StreamReport, stream};
+use sla_eval::{Source, StreamReport, stream};
 use sla_format::StateKind;
 use sla_tests::{Case, STATES};
 

@@ -10,10 +10,11 @@ mod trained;
 use std::path::Path;
 use std::process::Command;
 
-use sla_converter::checkpoint::synth;
-use sla_converter::{ConvertOptions, convert, tokenizer};
+use sla_checkpoint::tokenizer;
+use sla_convert::{ConvertOptions, convert};
 use sla_reference::{Backbone, Config, Input};
 use sla_runtime::Checksum;
+use sla_test_models as synth;
 use sla_tests::checkpoint;
 use sla_tests::needs::{Tried, emulator};
 use strings::{STRING_BYTES, Strings};

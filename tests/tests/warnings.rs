@@ -3,11 +3,11 @@
 //!
 //! `SLA_CASES=400 cargo test -p sla-tests --test warnings far -- --nocapture` searches longer.
 
-use sla_converter::checkpoint::synth;
-use sla_converter::eval::{Rows, TokenRow, worst_row};
-use sla_converter::{Calibration, ConvertOptions, WeightBits, calibrate};
+use sla_convert::{Calibration, ConvertOptions, WeightBits, calibrate};
+use sla_eval::{Rows, TokenRow, worst_row};
 use sla_format::StateKind;
 use sla_reference::{Backbone, Config, Input, InputWeights};
+use sla_test_models as synth;
 use sla_tests::{Case, Stream, checkpoint, parallel, relative_rms};
 
 /// Relative RMS of the logits above which a model is far from its float model.

@@ -3,13 +3,14 @@
 
 use std::path::Path;
 
-use sla_converter::checkpoint::{Checkpoint, load, synth};
-use sla_converter::eval::{TensorFigures, tensor_figures};
-use sla_converter::{Calibration, ConvertOptions, WeightBits};
+use sla_checkpoint::{Checkpoint, load};
+use sla_convert::{Calibration, ConvertOptions, WeightBits};
+use sla_eval::{TensorFigures, tensor_figures};
 use sla_format::{Role, TensorKind};
 use sla_reference::{Backbone, Config, Input, InputWeights, Matrix, QueryGate, Weights};
 use sla_runtime::Model;
 use sla_runtime::scales::{hidden_frac, y_frac};
+use sla_test_models as synth;
 use sla_tests::{Case, checkpoint, directories, name, parallel};
 
 /// 10·log10(Σ w² / Σ (w - ŵ)²)
@@ -76,7 +77,7 @@ fn source<'w>(
                 .as_ref()
                 .map_or_else(|| vec![1.0; config.d_v], |norm| wide(norm));
             let scale = match config.query_gate() {
-                Some(QueryGate::Output) => config.sla.as_ref().expect("gates").query_gate_scale,
+                QueryGate::Output => config.sla.as_ref().expect("gates").query_gate_scale,
                 _ => 1.0,
             };
             let input = 2f64.powi(-y_frac(desc.output_gate, &t(Role::OutputGate)));

@@ -5,11 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use sla_converter::checkpoint::load;
-use sla_converter::data::eval_rows;
-use sla_converter::eval::{ROW_TOKENS, Report, Rows, compare};
-use sla_converter::owned_model::OwnedModel;
-use sla_converter::{Calibration, ConvertOptions, convert, tokenizer};
+use sla_checkpoint::data::eval_rows;
+use sla_checkpoint::load;
+use sla_checkpoint::tokenizer;
+use sla_convert::{Calibration, ConvertOptions, convert};
+use sla_eval::owned_model::OwnedModel;
+use sla_eval::{ROW_TOKENS, Report, Rows, compare};
 use sla_runtime::{ControlTokens, Template, encode_words};
 use sla_tests::material::{models, zoo_held_out};
 use sla_tests::{Case, directories, name, parallel};

@@ -9,8 +9,9 @@ use std::fs;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use sla_converter::owned_model::OwnedModel;
-use sla_converter::plan::{CostTable, Costs, Unit, Work, cost::TOLERANCE};
+use sla_chips::plan::cost::TOLERANCE;
+use sla_chips::plan::{CostTable, Costs, Unit, Work};
+use sla_eval::owned_model::OwnedModel;
 use sla_format::TensorKind;
 
 use crate::bench::layout;

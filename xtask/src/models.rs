@@ -5,12 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use sla_converter::checkpoint::{Checkpoint, Meta, synth};
-use sla_converter::owned_model::OwnedModel;
-use sla_converter::{ConvertOptions, WeightBits};
+use sla_checkpoint::{Checkpoint, Meta};
+use sla_convert::{ConvertOptions, WeightBits};
+use sla_eval::owned_model::OwnedModel;
 use sla_format::StateKind;
 use sla_reference::Config;
 use sla_runtime::Exercise;
+use sla_test_models as synth;
 use sla_tests::untrusted::small_files;
 
 use crate::paths;
@@ -139,7 +140,7 @@ pub fn shipped_as(name: &str) -> Result<Model> {
     converted(
         &converted_folder().join(format!("{name}.sla")),
         &ConvertOptions::default(),
-        || Ok(sla_converter::checkpoint::load(&folder)?),
+        || Ok(sla_checkpoint::load(&folder)?),
     )
 }
 
@@ -159,7 +160,7 @@ pub fn shipped_variants() -> Result<Vec<Model>> {
         for (options, variant) in [(int4, "int4"), (int16, "int16-state")] {
             let path = converted_folder().join(format!("variants/{}-{variant}.sla", model.name));
             all.push(converted(&path, &options, || {
-                Ok(sla_converter::checkpoint::load(&folder)?)
+                Ok(sla_checkpoint::load(&folder)?)
             })?);
         }
     }
@@ -171,8 +172,8 @@ pub fn shipped_variants() -> Result<Vec<Model>> {
 pub fn random() -> Result<Vec<Model>> {
     use sla_reference::{Backbone, Input, KeyGate, OutputGate, QueryGate, Sla};
     let gates = Sla {
-        query_gate: Some(QueryGate::Output),
-        key_gate: Some(KeyGate::Key),
+        query_gate: QueryGate::Output,
+        key_gate: KeyGate::Key,
         query_gate_scale: 4.0,
         key_gate_scale: 1.0,
         temperature: 1.0,
@@ -301,7 +302,7 @@ fn converted(
     eprintln!("converting {name}");
     let failed = || format!("cannot convert {name}");
     let finished =
-        sla_converter::convert(checkpoint().with_context(failed)?, options, &mut |_, _| ())
+        sla_convert::convert(checkpoint().with_context(failed)?, options, &mut |_, _| ())
             .with_context(failed)?;
     let folder = path.parent().context("a path with a folder")?;
     fs::create_dir_all(folder)?;

@@ -5,8 +5,8 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use sla_converter::owned_model::OwnedModel;
 use sla_digits::{HOP, Outcome, Recognizer, SAMPLE_RATE, Settings};
+use sla_eval::owned_model::OwnedModel;
 
 fn main() -> ExitCode {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();

@@ -1,8 +1,8 @@
 //! What a recognizer refuses, and what it takes of RAM.
 
-use sla_converter::checkpoint::synth;
 use sla_digits::{Recognizer, Settings, Unfit};
 use sla_reference::{Backbone, Config, Input};
+use sla_test_models as synth;
 use sla_tests::Case;
 
 fn refusal(config: Config) -> Option<Unfit> {

@@ -27,12 +27,12 @@ pub(crate) fn softplus(x: f64) -> f64 {
 }
 
 /// Applies `map` to every element.
-pub(crate) fn feature_map(map: Option<FeatureMap>, values: &mut [f64]) {
+pub(crate) fn feature_map(map: FeatureMap, values: &mut [f64]) {
     let f: fn(f64) -> f64 = match map {
-        None => return,
-        Some(FeatureMap::Relu) => |x| x.max(0.0),
-        Some(FeatureMap::Silu) => silu,
-        Some(FeatureMap::Sigmoid) => sigmoid,
+        FeatureMap::None => return,
+        FeatureMap::Relu => |x| x.max(0.0),
+        FeatureMap::Silu => silu,
+        FeatureMap::Sigmoid => sigmoid,
     };
     for v in values {
         *v = f(*v);

@@ -1,41 +1,15 @@
-//! What a model is: sizes and options, independent of any file layout.
+//! What a model is: sizes and options. The names of the backbones, gates and maps are those of the
+//! `.sla` file, so that there is one list of each.
 
-/// The recurrence of every layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Backbone {
-    /// Fixed decay per head, `γ_n = 1 - 2^(-5-n)`, with rotary positions.
-    RetNet,
-    /// Gated linear attention: one data-dependent decay per key channel.
-    Gla,
-    /// Gated DeltaNet: scalar decay per value head and a delta-rule write.
-    GatedDeltaNet,
-}
-
-/// What the softmax over heads multiplies on the read side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum QueryGate {
-    /// `q_h = gq_h · q_h`, after feature map, rotary and L2 norm.
-    Query,
-    /// `y_h = gq_h · y_h`, after the per-head norm and the output gate, before `o_proj`.
-    Output,
-}
-
-/// What the softmax over heads multiplies on the write side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum KeyGate {
-    /// `k_h = gk_h · k_h`, after feature map, rotary and L2 norm.
-    Key,
-    /// `β_h = gk_h · β_h`; Gated DeltaNet only.
-    Beta,
-}
+pub use sla_format::{Backbone, Decay, FeatureMap, KeyGate, OutputGate, QueryGate};
 
 /// The head gates: `g = scale · softmax((W·a + bias) / temperature)` over the query heads.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sla {
     /// Read-side gate.
-    pub query_gate: Option<QueryGate>,
+    pub query_gate: QueryGate,
     /// Write-side gate.
-    pub key_gate: Option<KeyGate>,
+    pub key_gate: KeyGate,
     /// Sum of the read-side gate over the heads; finite, > 0.
     pub query_gate_scale: f64,
     /// Sum of the write-side gate over the heads; finite, > 0.
@@ -44,28 +18,6 @@ pub struct Sla {
     pub temperature: f64,
     /// Whether both gate projections carry a bias.
     pub bias: bool,
-}
-
-/// Elementwise map of q and k (RetNet, GLA); `None` in [`Config`] is the identity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum FeatureMap {
-    /// `max(x, 0)`
-    Relu,
-    /// `x · σ(x)`
-    Silu,
-    /// `σ(x)`
-    Sigmoid,
-}
-
-/// How `g_proj · a` multiplies the normed read-out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum OutputGate {
-    /// No `g_proj`.
-    None,
-    /// `y ⊙ silu(g)`
-    Silu,
-    /// `y ⊙ σ(g)`
-    Sigmoid,
 }
 
 /// What one step consumes.
@@ -119,7 +71,7 @@ pub struct Config {
     /// Kernel width W of the causal convolutions on q, k and v (GLA, Gated DeltaNet).
     pub conv: Option<usize>,
     /// Elementwise map on q and k (RetNet, GLA).
-    pub feature_map: Option<FeatureMap>,
+    pub feature_map: FeatureMap,
     /// Floor of the GLA log-decay.
     pub clamp_min: Option<f64>,
     /// Gated DeltaNet: β in [0, 2] instead of [0, 1].
@@ -150,9 +102,9 @@ impl Config {
 
     /// Heads that `v_proj` yields: `value_heads` in Gated DeltaNet, `kv_heads` otherwise.
     pub fn v_heads(&self) -> usize {
-        match self.backbone {
-            Backbone::GatedDeltaNet => self.value_heads,
-            Backbone::RetNet | Backbone::Gla => self.kv_heads,
+        match self.backbone.has_value_heads() {
+            true => self.value_heads,
+            false => self.kv_heads,
         }
     }
 
@@ -178,14 +130,14 @@ impl Config {
         })
     }
 
-    /// The query-side gate, if any.
-    pub fn query_gate(&self) -> Option<QueryGate> {
-        self.sla.as_ref().and_then(|s| s.query_gate)
+    /// The query-side gate.
+    pub fn query_gate(&self) -> QueryGate {
+        self.sla.as_ref().map_or(QueryGate::None, |s| s.query_gate)
     }
 
-    /// The key-side gate, if any.
-    pub fn key_gate(&self) -> Option<KeyGate> {
-        self.sla.as_ref().and_then(|s| s.key_gate)
+    /// The key-side gate.
+    pub fn key_gate(&self) -> KeyGate {
+        self.sla.as_ref().map_or(KeyGate::None, |s| s.key_gate)
     }
 
     /// Checks every rule between the fields, with no arithmetic that could overflow.
@@ -213,17 +165,17 @@ impl Config {
         ] {
             in_range(field, value)?;
         }
-        let gdn = self.backbone == Backbone::GatedDeltaNet;
-        if gdn && self.kv_heads != self.heads {
+        let (has_value_heads, title) = (self.backbone.has_value_heads(), self.backbone.title());
+        if has_value_heads && self.kv_heads != self.heads {
             return Err((
                 "kv_heads",
                 format!(
-                    "{} must equal heads = {} in Gated DeltaNet",
+                    "{} must equal heads = {} in {title}",
                     self.kv_heads, self.heads
                 ),
             ));
         }
-        if !gdn && self.value_heads != self.heads {
+        if !has_value_heads && self.value_heads != self.heads {
             return Err((
                 "value_heads",
                 format!("{} must equal heads = {}", self.value_heads, self.heads),
@@ -244,19 +196,20 @@ impl Config {
                 ),
             ));
         }
-        if self.backbone == Backbone::RetNet && !self.d_k.is_multiple_of(2) {
+        if self.backbone.has_rotary() && !self.d_k.is_multiple_of(2) {
             return Err((
                 "d_k",
                 format!("{} is odd; rotary positions need pairs", self.d_k),
             ));
         }
-        if self.backbone == Backbone::Gla {
+        if self.backbone.decay() == Decay::Channel {
             in_range("gate_rank", self.gate_rank)?;
         }
         Ok(())
     }
 
     fn validate_options(&self) -> Result<(), (&'static str, String)> {
+        let title = self.backbone.title();
         positive("norm_eps", self.norm_eps)?;
         match &self.input {
             Input::Tokens { vocab } => {
@@ -291,26 +244,26 @@ impl Config {
                 }
             }
         }
-        if self.conv.is_some() && self.backbone == Backbone::RetNet {
-            return Err(("conv", "RetNet has no convolution".into()));
+        if self.conv.is_some() && !self.backbone.may_convolve() {
+            return Err(("conv", format!("{title} has no convolution")));
         }
-        if self.feature_map.is_some() && self.backbone == Backbone::GatedDeltaNet {
-            return Err(("feature_map", "Gated DeltaNet has none".into()));
+        if self.feature_map != FeatureMap::None && !self.backbone.may_map() {
+            return Err(("feature_map", format!("{title} has none")));
         }
-        if self.clamp_min.is_some() && self.backbone != Backbone::Gla {
+        if self.clamp_min.is_some() && self.backbone.decay() != Decay::Channel {
             return Err(("clamp_min", "belongs to GLA".into()));
         }
         if self.clamp_min.is_some_and(|c| !c.is_finite()) {
             return Err(("clamp_min", "must be finite".into()));
         }
-        if self.allow_neg_eigval && self.backbone != Backbone::GatedDeltaNet {
+        if self.allow_neg_eigval && !self.backbone.has_delta_rule() {
             return Err(("allow_neg_eigval", "belongs to Gated DeltaNet".into()));
         }
         if let Some(sla) = &self.sla {
             positive("query_gate_scale", sla.query_gate_scale)?;
             positive("key_gate_scale", sla.key_gate_scale)?;
             positive("temperature", sla.temperature)?;
-            if sla.key_gate == Some(KeyGate::Beta) && self.backbone != Backbone::GatedDeltaNet {
+            if sla.key_gate == KeyGate::Beta && !self.backbone.has_delta_rule() {
                 return Err(("key_gate", "\"beta\" belongs to Gated DeltaNet".into()));
             }
         }

@@ -35,22 +35,22 @@ pub(crate) fn step<T: Tap>(
 
 /// Whether the query gate multiplies q.
 pub(crate) fn on_query(sla: Option<&Sla>) -> bool {
-    sla.is_some_and(|s| s.query_gate == Some(QueryGate::Query))
+    sla.is_some_and(|s| s.query_gate == QueryGate::Query)
 }
 
 /// Whether the query gate multiplies y.
 pub(crate) fn on_output(sla: Option<&Sla>) -> bool {
-    sla.is_some_and(|s| s.query_gate == Some(QueryGate::Output))
+    sla.is_some_and(|s| s.query_gate == QueryGate::Output)
 }
 
 /// Whether the key gate multiplies k.
 pub(crate) fn on_key(sla: Option<&Sla>) -> bool {
-    sla.is_some_and(|s| s.key_gate == Some(KeyGate::Key))
+    sla.is_some_and(|s| s.key_gate == KeyGate::Key)
 }
 
 /// Whether the key gate multiplies β.
 pub(crate) fn on_beta(sla: Option<&Sla>) -> bool {
-    sla.is_some_and(|s| s.key_gate == Some(KeyGate::Beta))
+    sla.is_some_and(|s| s.key_gate == KeyGate::Beta)
 }
 
 /// Multiplies head h of `x` (`[heads · d]`) by `gate[h / group]`; `group` is the number of heads of

@@ -1,6 +1,6 @@
 //! One layer at a time, for a caller that holds the residual stream itself.
 
-use crate::config::{Backbone, Config};
+use crate::config::Config;
 use crate::linalg::add;
 use crate::mixer::{self, Context};
 use crate::mlp;
@@ -40,11 +40,7 @@ impl<'m> LayerSession<'m> {
             layer,
             state: LayerState::new(config),
             scratch: Scratch::new(config),
-            rotary: Rotary::new(if config.backbone == Backbone::RetNet {
-                config.d_k
-            } else {
-                0
-            }),
+            rotary: Rotary::new(config),
             position: 0,
         }
     }

@@ -7,12 +7,12 @@
 //! `sla.md` on top. The crate knows nothing of the integer runtime.
 //!
 //! ```
-//! use sla_reference::{Backbone, Config, Input, Model, OutputGate, Session, Weights};
+//! use sla_reference::{Backbone, Config, FeatureMap, Input, Model, OutputGate, Session, Weights};
 //!
 //! let config = Config {
 //!     backbone: Backbone::RetNet, hidden: 4, layers: 1, heads: 2, kv_heads: 2, value_heads: 2, d_k: 2, d_v: 2,
 //!     intermediate: 4, outputs: 3, input: Input::Tokens { vocab: 3 }, norm_eps: 1e-6, output_gate: OutputGate::Silu,
-//!     conv: None, feature_map: None, clamp_min: None, allow_neg_eigval: false, gate_rank: 0, tied: true, sla: None,
+//!     conv: None, feature_map: FeatureMap::None, clamp_min: None, allow_neg_eigval: false, gate_rank: 0, tied: true, sla: None,
 //! };
 //! let model = Model::new(config.clone(), Weights::zeros(&config)).unwrap();
 //! let mut session = Session::new(&model);
@@ -37,7 +37,7 @@ mod state;
 mod tap;
 mod weights;
 
-pub use config::{Backbone, Config, FeatureMap, Input, KeyGate, OutputGate, QueryGate, Sla};
+pub use config::{Backbone, Config, Decay, FeatureMap, Input, KeyGate, OutputGate, QueryGate, Sla};
 pub use layer::LayerSession;
 pub use model::{Model, ModelError};
 pub use session::{Session, StepError};

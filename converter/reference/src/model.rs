@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::config::{Backbone, Config, Input, OutputGate};
+use crate::config::{Config, Decay, Input, KeyGate, OutputGate, QueryGate};
 use crate::weights::{Conv, InputWeights, LayerWeights, Matrix, Weights};
 
 /// A model whose weights have the shapes its config asks for.
@@ -147,10 +147,15 @@ impl Model {
 
 pub(crate) fn layer_shapes(i: usize, w: &LayerWeights, c: &Config) -> Result<(), ModelError> {
     let h = c.hidden;
-    let gla = c.backbone == Backbone::Gla;
-    let gdn = c.backbone == Backbone::GatedDeltaNet;
+    let (low_rank, per_head) = (
+        c.backbone.decay() == Decay::Channel,
+        c.backbone.decay() == Decay::Head,
+    );
     let bias = c.sla.as_ref().is_some_and(|s| s.bias);
-    let (query, key) = (c.query_gate().is_some(), c.key_gate().is_some());
+    let (query, key) = (
+        c.query_gate() != QueryGate::None,
+        c.key_gate() != KeyGate::None,
+    );
     let name = |n: &str| format!("layers.{i}.{n}");
 
     for (n, m, rows, cols) in [
@@ -171,19 +176,19 @@ pub(crate) fn layer_shapes(i: usize, w: &LayerWeights, c: &Config) -> Result<(),
     }
     for (when, n, m, rows, cols) in [
         (c.output_gate != OutputGate::None, "g", &w.g, c.y_dim(), h),
-        (gla, "gk0", &w.gk0, c.gate_rank, h),
-        (gla, "gk1", &w.gk1, c.k_dim(), c.gate_rank),
-        (gdn, "a", &w.a, c.value_heads, h),
-        (gdn, "b", &w.b, c.value_heads, h),
+        (low_rank, "gk0", &w.gk0, c.gate_rank, h),
+        (low_rank, "gk1", &w.gk1, c.k_dim(), c.gate_rank),
+        (per_head, "a", &w.a, c.value_heads, h),
+        (c.backbone.has_delta_rule(), "b", &w.b, c.value_heads, h),
         (query, "query_gate", &w.query_gate, c.heads, h),
         (key, "key_gate", &w.key_gate, c.heads, h),
     ] {
         optional(when, &name(n), m.as_ref(), |n, m| matrix(n, m, rows, cols))?;
     }
     for (when, n, v, len) in [
-        (gla, "gk1_bias", &w.gk1_bias, c.k_dim()),
-        (gdn, "a_log", &w.a_log, c.value_heads),
-        (gdn, "dt_bias", &w.dt_bias, c.value_heads),
+        (low_rank, "gk1_bias", &w.gk1_bias, c.k_dim()),
+        (per_head, "a_log", &w.a_log, c.value_heads),
+        (per_head, "dt_bias", &w.dt_bias, c.value_heads),
         (
             query && bias,
             "query_gate_bias",

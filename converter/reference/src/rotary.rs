@@ -1,5 +1,7 @@
 //! Rotary positions: NeoX half-split over all `d_k` dimensions, base 10000.
 
+use crate::config::Config;
+
 /// Angles of one position.
 #[derive(Clone, Debug)]
 pub(crate) struct Rotary {
@@ -9,8 +11,12 @@ pub(crate) struct Rotary {
 }
 
 impl Rotary {
-    /// `θ_j = 10000^(-2j/d_k)` for `j < d_k / 2`.
-    pub(crate) fn new(d_k: usize) -> Self {
+    /// `θ_j = 10000^(-2j/d_k)` for `j < d_k / 2`; none where the backbone has no positions.
+    pub(crate) fn new(config: &Config) -> Self {
+        let d_k = match config.backbone.has_rotary() {
+            true => config.d_k,
+            false => 0,
+        };
         let half = d_k / 2;
         let theta = (0..half)
             .map(|j| libm::pow(10_000.0, -2.0 * j as f64 / d_k as f64))

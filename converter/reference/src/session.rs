@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::config::{Backbone, Config, Input};
+use crate::config::{Config, Input};
 use crate::layer;
 use crate::linalg::{add_bias, matvec};
 use crate::mixer::Context;
@@ -84,11 +84,7 @@ impl<'m> Session<'m> {
             model,
             layers: (0..c.layers).map(|_| LayerState::new(c)).collect(),
             scratch: Scratch::new(c),
-            rotary: Rotary::new(if c.backbone == Backbone::RetNet {
-                c.d_k
-            } else {
-                0
-            }),
+            rotary: Rotary::new(c),
             position: 0,
         }
     }

@@ -1,6 +1,6 @@
 //! The tensors of a model, in the layout of the checkpoint: `[out, in]` row-major, `y = M·x`.
 
-use crate::config::{Backbone, Config, Input, OutputGate};
+use crate::config::{Config, Decay, Input, KeyGate, OutputGate, QueryGate};
 
 /// A dense matrix, `[rows, cols]` row-major.
 #[derive(Clone, Debug, PartialEq)]
@@ -207,10 +207,13 @@ impl LayerWeights {
                 bias: None,
             })
         };
-        let gla = config.backbone == Backbone::Gla;
-        let gdn = config.backbone == Backbone::GatedDeltaNet;
+        let decay = config.backbone.decay();
+        let (low_rank, per_head) = (decay == Decay::Channel, decay == Decay::Head);
         let bias = config.sla.as_ref().is_some_and(|s| s.bias);
-        let (query, key) = (config.query_gate().is_some(), config.key_gate().is_some());
+        let (query, key) = (
+            config.query_gate() != QueryGate::None,
+            config.key_gate() != KeyGate::None,
+        );
         Self {
             attn_norm: vec![0.0; h],
             mlp_norm: vec![0.0; h],
@@ -220,13 +223,13 @@ impl LayerWeights {
             g: matrix(config.output_gate != OutputGate::None, config.y_dim(), h),
             o: Matrix::zeros(h, config.y_dim()),
             o_norm: Some(vec![0.0; config.d_v]),
-            gk0: matrix(gla, config.gate_rank, h),
-            gk1: matrix(gla, config.k_dim(), config.gate_rank),
-            gk1_bias: vector(gla, config.k_dim()),
-            a: matrix(gdn, config.value_heads, h),
-            b: matrix(gdn, config.value_heads, h),
-            a_log: vector(gdn, config.value_heads),
-            dt_bias: vector(gdn, config.value_heads),
+            gk0: matrix(low_rank, config.gate_rank, h),
+            gk1: matrix(low_rank, config.k_dim(), config.gate_rank),
+            gk1_bias: vector(low_rank, config.k_dim()),
+            a: matrix(per_head, config.value_heads, h),
+            b: matrix(config.backbone.has_delta_rule(), config.value_heads, h),
+            a_log: vector(per_head, config.value_heads),
+            dt_bias: vector(per_head, config.value_heads),
             q_conv: conv(config.q_dim()),
             k_conv: conv(config.k_dim()),
             v_conv: conv(config.v_dim()),

@@ -4,8 +4,8 @@
 use std::fs;
 
 use serde_json::{Value, json};
-use sla_converter::checkpoint::synth::{self, Layout};
 use sla_reference::{Backbone, Config, Weights};
+use sla_test_models::{self as synth, Layout};
 
 use crate::{Case, bytes_config, features_config};
 

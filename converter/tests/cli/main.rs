@@ -15,8 +15,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use sla_converter::checkpoint::synth::{self, TempDir};
 use sla_reference::{Backbone, Config, Input, KeyGate, QueryGate, Sla};
+use sla_test_models::{self as synth, TempDir};
 
 /// A run of `sla`, finished.
 struct Run {
@@ -167,8 +167,8 @@ impl Case {
 /// A byte-level model with both head gates.
 fn bytes_config(backbone: Backbone) -> Config {
     let sla = Sla {
-        query_gate: Some(QueryGate::Output),
-        key_gate: Some(KeyGate::Key),
+        query_gate: QueryGate::Output,
+        key_gate: KeyGate::Key,
         query_gate_scale: 4.0,
         key_gate_scale: 1.0,
         temperature: 1.0,

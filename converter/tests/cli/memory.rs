@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::{Map, json};
-use sla_converter::checkpoint::synth;
 use sla_reference::Backbone;
+use sla_test_models as synth;
 
 use crate::{Case, Run};
 

@@ -1,7 +1,7 @@
 //! Commands that fail: one line, the right exit code, no file left behind.
 
-use sla_converter::checkpoint::synth;
 use sla_reference::Backbone;
+use sla_test_models as synth;
 
 use crate::data_files::{Tensor, Values, ids, safetensors};
 use crate::{Case, bytes_config, contains, features_config, sla, wide_config};

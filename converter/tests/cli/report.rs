@@ -2,8 +2,8 @@
 
 use roxmltree::{Document, Node};
 use serde_json::Value;
-use sla_converter::checkpoint::synth;
-use sla_reference::{Backbone, Config, Sla};
+use sla_reference::{Backbone, Config, KeyGate, Sla};
+use sla_test_models as synth;
 
 use crate::data_files::{Tensor, Values, ids, safetensors};
 use crate::{Case, bytes_config, features_config, wide_config};
@@ -242,7 +242,7 @@ fn a_page_for_every_kind_of_model() {
         "--state int16",
     );
     let read_only = Sla {
-        key_gate: None,
+        key_gate: KeyGate::None,
         ..bytes_config(Backbone::Gla).sla.unwrap()
     };
     let read_only = (
@@ -293,7 +293,7 @@ fn a_page_for_every_kind_of_model() {
                     "{drawn}"
                 );
                 assert!(gates.contains("read gate"));
-                assert_eq!(gates.contains("write gate"), sla.key_gate.is_some());
+                assert_eq!(gates.contains("write gate"), sla.key_gate != KeyGate::None);
                 // The text stands under the gates.
                 assert!(
                     page.texts("#gates svg text")

@@ -1,8 +1,8 @@
 //! Checkpoints with a `tokenizer.json`.
 
 use serde_json::{Value, json};
-use sla_converter::checkpoint::synth;
 use sla_reference::{Backbone, Config, Input};
+use sla_test_models as synth;
 
 use crate::Case;
 

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use serde_json::Value;
-use sla_converter::checkpoint::synth;
 use sla_reference::{Backbone, Config};
+use sla_test_models as synth;
 
 use crate::{Case, bytes_config, contains, features_config, wide_config};
 

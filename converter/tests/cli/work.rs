@@ -4,8 +4,8 @@ use std::io::Read;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use sla_converter::checkpoint::synth;
 use sla_reference::{Backbone, Config};
+use sla_test_models as synth;
 
 use crate::data_files::{Tensor, Values, ids, read, safetensors};
 use crate::{Case, bytes_config, features_config, wide_config};

@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use sla_converter::checkpoint::synth::{self, TempDir};
 use sla_reference::{Backbone, Config, Input, KeyGate, QueryGate, Sla};
+use sla_test_models::{self as synth, TempDir};
 use sla_tests::material::models;
 use sla_tests::needs::{Missing, Tried, program};
 
@@ -201,8 +201,8 @@ fn look(browser: &str, dir: &Path, name: &str, page: &str, views: &[(u32, bool)]
 /// A folder `model` of a model of bytes with both head gates.
 fn small_model(dir: &Path) {
     let gates = Sla {
-        query_gate: Some(QueryGate::Output),
-        key_gate: Some(KeyGate::Key),
+        query_gate: QueryGate::Output,
+        key_gate: KeyGate::Key,
         query_gate_scale: 4.0,
         key_gate_scale: 1.0,
         temperature: 1.0,

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use sla_converter::checkpoint::synth::{self, TempDir};
 use sla_reference::Backbone;
+use sla_test_models::{self as synth, TempDir};
 use sla_tests::needs::{Tried, program};
 
 use crate::{said, sla};

@@ -9,6 +9,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod backbone;
 mod checksum;
 mod ends;
 mod header;
@@ -20,6 +21,7 @@ mod state;
 mod tensor;
 mod tokenizer;
 
+pub use backbone::Decay;
 pub use checksum::{Checksum, crc32, seal};
 pub use ends::{Ends, MAX_ENDS};
 pub use header::{

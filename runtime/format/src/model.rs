@@ -1,5 +1,6 @@
 //! The model description (F4).
 
+use crate::backbone::Decay;
 use crate::header::{Header, MAGIC, Section, SectionKind, VERSION};
 use crate::record::words_at;
 
@@ -17,6 +18,8 @@ macro_rules! code {
         #[repr(u32)]
         pub enum $name { $($(#[$vdoc])* $variant = $value),* }
         impl $name {
+            /// Every variant.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
             /// The variant with this number in the file.
             #[must_use]
             pub const fn from_u32(value: u32) -> Option<Self> {
@@ -29,7 +32,7 @@ macro_rules! code {
 code! {
     /// The recurrence (F4.4).
     Backbone {
-        /// Fixed decay per head, rotary positions.
+        /// Fixed decay per head, `γ_h = 1 - 2^(-5-h)`, and rotary positions.
         RetNet = 0,
         /// Data-dependent decay per key channel.
         Gla = 1,
@@ -62,9 +65,9 @@ code! {
     QueryGate {
         /// No query gate.
         None = 0,
-        /// Multiplies the query.
+        /// `q_h ← gq_h·q_h`, behind feature map, rotary positions and L2 norm.
         Query = 1,
-        /// Multiplies the head's normalised and gated output.
+        /// `y_h ← gq_h·y_h`, behind the norm of the head and the output gate.
         Output = 2,
     }
 }
@@ -73,9 +76,9 @@ code! {
     KeyGate {
         /// No key gate.
         None = 0,
-        /// Multiplies the key.
+        /// `k_h ← gk_h·k_h`, behind feature map, rotary positions and L2 norm.
         Key = 1,
-        /// Multiplies β of the delta rule.
+        /// `β_h ← gk_h·β_h`, of the delta rule.
         Beta = 2,
     }
 }
@@ -294,9 +297,9 @@ impl ModelDesc {
     /// Rows of v.
     #[must_use]
     pub const fn v_len(&self) -> usize {
-        let heads = match self.backbone {
-            Backbone::GatedDeltaNet => self.state_heads,
-            _ => self.kv_heads,
+        let heads = match self.backbone.has_value_heads() {
+            true => self.state_heads,
+            false => self.kv_heads,
         };
         (heads * self.d_v) as usize
     }
@@ -310,9 +313,9 @@ impl ModelDesc {
     /// Carries of the decay: one a key channel (GLA) or one a head.
     #[must_use]
     pub const fn carry_len(&self) -> usize {
-        match self.backbone {
-            Backbone::Gla => (self.state_heads * self.d_k) as usize,
-            _ => self.state_heads as usize,
+        match self.backbone.decay() {
+            Decay::Channel => (self.state_heads * self.d_k) as usize,
+            Decay::Constant | Decay::Head => self.state_heads as usize,
         }
     }
 
@@ -338,23 +341,18 @@ impl ModelDesc {
             }
             i += 1;
         }
-        let backbone = match self.backbone {
-            Backbone::RetNet => {
-                self.d_k.is_multiple_of(2)
-                    && self.gate_rank == 0
-                    && self.conv_width == 0
-                    && self.state_heads == self.heads
-            }
-            Backbone::Gla => self.gate_rank > 0 && self.state_heads == self.heads,
-            Backbone::GatedDeltaNet => {
-                self.gate_rank == 0
-                    && self.kv_heads == self.heads
-                    && self.state_heads.is_multiple_of(self.heads)
-                    && matches!(self.feature_map, FeatureMap::None)
-            }
+        let backbone = self.backbone;
+        let is_low_rank = matches!(backbone.decay(), Decay::Channel);
+        let heads = match backbone.has_value_heads() {
+            true => self.kv_heads == self.heads && self.state_heads.is_multiple_of(self.heads),
+            false => self.state_heads == self.heads,
         };
-        let gates = !matches!(self.key_gate, KeyGate::Beta)
-            || matches!(self.backbone, Backbone::GatedDeltaNet);
+        let options = heads
+            && is_low_rank == (self.gate_rank > 0)
+            && (!backbone.has_rotary() || self.d_k.is_multiple_of(2))
+            && (backbone.may_convolve() || self.conv_width == 0)
+            && (backbone.may_map() || matches!(self.feature_map, FeatureMap::None))
+            && (backbone.has_delta_rule() || !matches!(self.key_gate, KeyGate::Beta));
         let features = matches!(self.input, InputKind::Features);
         // The whole state fits 2^28 words, so that no size computed from a description overflows.
         let history = self.conv_width as u64 * (self.q_len() + self.k_len() + self.v_len()) as u64;
@@ -363,8 +361,7 @@ impl ModelDesc {
         self.layers.wrapping_sub(1) < 4096
             && self.conv_width <= 64
             && layer * self.layers as u64 <= 1 << 28
-            && backbone
-            && gates
+            && options
             && self.heads.is_multiple_of(self.kv_heads)
             && self.inputs.wrapping_sub(1) < if features { MAX_DIM } else { 1 << 24 }
             && self.outputs.wrapping_sub(1) < 1 << 24

@@ -1,6 +1,7 @@
 //! Exact memory of a session, from the description and the state's representation alone (F7).
 
-use crate::model::{Backbone, InputKind, KeyGate, ModelDesc, QueryGate};
+use crate::backbone::Decay;
+use crate::model::{InputKind, KeyGate, ModelDesc, QueryGate};
 use crate::state::{StateKind, States};
 
 /// Words of state that a session has once: position (two), convolution slot, reserved (F7.2).
@@ -70,11 +71,12 @@ impl MemoryPlan {
             act = max(act, pad_input(m.inputs as usize));
         }
 
-        let gates = match m.backbone {
-            Backbone::RetNet => 0,
-            Backbone::Gla => pad_rows(m.k_len()) + pad_rows(m.gate_rank as usize),
-            Backbone::GatedDeltaNet => 2 * pad_rows(heads),
+        let decay = match m.backbone.decay() {
+            Decay::Constant => 0,
+            Decay::Channel => pad_rows(m.k_len()) + pad_rows(m.gate_rank as usize),
+            Decay::Head => pad_rows(heads),
         };
+        let beta = m.backbone.has_delta_rule() as usize * pad_rows(heads);
         let head_gates = pad_rows(m.heads as usize)
             * (!matches!(m.query_gate, QueryGate::None) as usize
                 + !matches!(m.key_gate, KeyGate::None) as usize);
@@ -82,7 +84,8 @@ impl MemoryPlan {
             + pad_rows(m.k_len())
             + pad_rows(m.v_len())
             + pad_rows(m.y_len())
-            + gates
+            + decay
+            + beta
             + head_gates
             + 3 * d_k
             + 2 * d_v;
@@ -93,10 +96,7 @@ impl MemoryPlan {
             work = max(work, m.inputs as usize);
         }
 
-        let rotary = match m.backbone {
-            Backbone::RetNet => d_k,
-            _ => 0,
-        };
+        let rotary = m.backbone.has_rotary() as usize * d_k;
         let act_words = act / 2;
         let scratch_words = pad_rows(hidden) + rotary + act_words + work;
         MemoryPlan {

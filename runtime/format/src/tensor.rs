@@ -1,6 +1,7 @@
 //! The tensor table: what each tensor is and where it lies (F5, F6).
 
-use crate::model::{Backbone, InputKind, KeyGate, ModelDesc, OutputGate, QueryGate};
+use crate::backbone::Decay;
+use crate::model::{InputKind, KeyGate, ModelDesc, OutputGate, QueryGate};
 use crate::plan::{GROUP, pad_rows};
 
 /// How a tensor's elements are stored (F6).
@@ -182,9 +183,8 @@ impl Role {
         let heads = m.heads as usize;
         let state_heads = m.state_heads as usize;
         let conv = m.conv_width as usize;
-        let gla = matches!(m.backbone, Backbone::Gla);
-        let gdn = matches!(m.backbone, Backbone::GatedDeltaNet);
-        let retnet = matches!(m.backbone, Backbone::RetNet);
+        let decay = m.backbone.decay();
+        let is_low_rank = matches!(decay, Decay::Channel);
         let features = matches!(m.input, InputKind::Features);
         let (present, kind, rows, cols) = match self {
             Role::Query => (true, TensorKind::I8, m.q_len(), hidden),
@@ -196,9 +196,20 @@ impl Role {
                 m.y_len(),
                 hidden,
             ),
-            Role::DecayDown => (gla, TensorKind::I8, m.gate_rank as usize, hidden),
-            Role::DecayUp => (gla, TensorKind::I8, m.k_len(), m.gate_rank as usize),
-            Role::DeltaDecay | Role::DeltaBeta => (gdn, TensorKind::I8, state_heads, hidden),
+            Role::DecayDown => (is_low_rank, TensorKind::I8, m.gate_rank as usize, hidden),
+            Role::DecayUp => (is_low_rank, TensorKind::I8, m.k_len(), m.gate_rank as usize),
+            Role::DeltaDecay => (
+                matches!(decay, Decay::Head),
+                TensorKind::I8,
+                state_heads,
+                hidden,
+            ),
+            Role::DeltaBeta => (
+                m.backbone.has_delta_rule(),
+                TensorKind::I8,
+                state_heads,
+                hidden,
+            ),
             Role::QueryHeadGate => (
                 !matches!(m.query_gate, QueryGate::None),
                 TensorKind::I8,
@@ -217,17 +228,22 @@ impl Role {
             Role::QueryConv => (conv > 0, TensorKind::I16, conv, m.q_len()),
             Role::KeyConv => (conv > 0, TensorKind::I16, conv, m.k_len()),
             Role::ValueConv => (conv > 0, TensorKind::I16, conv, m.v_len()),
-            Role::DecayScale => match m.backbone {
-                Backbone::RetNet => (true, TensorKind::I32, 1, heads),
-                Backbone::Gla => (false, TensorKind::Absent, 0, 0),
-                Backbone::GatedDeltaNet => (true, TensorKind::Real, 1, state_heads),
+            Role::DecayScale => match decay {
+                Decay::Constant => (true, TensorKind::I32, 1, heads),
+                Decay::Channel => (false, TensorKind::Absent, 0, 0),
+                Decay::Head => (true, TensorKind::Real, 1, state_heads),
             },
             Role::Input if features => (true, TensorKind::I8, hidden, m.inputs as usize),
             Role::Input => (true, TensorKind::I8, m.inputs as usize, hidden),
             Role::Head => (true, TensorKind::I8, m.outputs as usize, hidden),
             Role::FinalNorm => (m.tied(), TensorKind::I16, 1, hidden),
             Role::FeatureMean => (features, TensorKind::I32, 1, m.inputs as usize),
-            Role::Rotary => (retnet, TensorKind::U64, 1, m.d_k as usize / 2),
+            Role::Rotary => (
+                m.backbone.has_rotary(),
+                TensorKind::U64,
+                1,
+                m.d_k as usize / 2,
+            ),
         };
         if present {
             Expected { kind, rows, cols }

@@ -9,9 +9,9 @@ mod line;
 
 use std::error::Error;
 
-use sla_converter::checkpoint::synth;
 use sla_reference::{Backbone, Config as ModelConfig, Input};
 use sla_runtime::{Model, Session};
+use sla_test_models as synth;
 use sla_tests::Case;
 use sla_tests::material::models;
 

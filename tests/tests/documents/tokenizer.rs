@@ -2,9 +2,10 @@
 
 use std::error::Error;
 
-use sla_converter::convert;
-use sla_converter::owned_model::OwnedModel;
-use sla_converter::{ConvertOptions, checkpoint, tokenizer};
+use sla_checkpoint::tokenizer;
+use sla_convert::ConvertOptions;
+use sla_convert::convert;
+use sla_eval::owned_model::OwnedModel;
 use sla_runtime::{ControlTokens, Decoder, Model, Session, Template, encode_words};
 use sla_tests::material::models;
 
@@ -38,7 +39,7 @@ fn talk(model: &Model, session: &mut Session, uart: &mut Uart) -> Result<(), Box
 #[test]
 fn a_model_with_a_tokenizer_talks() {
     let dir = models().join("zoo/classics-sla-gla-0.25M-bpe");
-    let checkpoint = checkpoint::load(&dir).expect("a shipped model");
+    let checkpoint = sla_checkpoint::load(&dir).expect("a shipped model");
     let tokenizer = tokenizer::load(&dir, checkpoint.config.outputs).expect("a shipped tokenizer");
     let options = ConvertOptions {
         tokenizer,

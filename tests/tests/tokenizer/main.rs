@@ -7,12 +7,13 @@ mod trained;
 mod unicode;
 
 use serde_json::{Value, json};
-use sla_converter::checkpoint::synth;
-use sla_converter::owned_model::OwnedModel;
-use sla_converter::tokenizer::{self, compile};
-use sla_converter::{ConvertOptions, convert};
+use sla_checkpoint::tokenizer;
+use sla_checkpoint::tokenizer::compile;
+use sla_convert::{ConvertOptions, convert};
+use sla_eval::owned_model::OwnedModel;
 use sla_format::{NONE, Section, SectionKind, Split, Symbols, seal};
 use sla_reference::{Backbone, Config, Input};
+use sla_test_models as synth;
 use sla_tests::{checkpoint, parallel};
 use strings::{STRING_BYTES, Strings};
 use trained::{all, with};

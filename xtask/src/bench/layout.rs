@@ -2,10 +2,10 @@
 //! (docs/numerics.md N5).
 
 use anyhow::{Context, Result, bail};
-use sla_converter::quantize::{Int8Rows, QuantizedMatrix, lower_matrix};
-use sla_converter::recipe::{Source, Target};
+use sla_convert::quantize::{Int8Rows, QuantizedMatrix, lower_matrix};
 use sla_kernels::I8Matrix;
 use sla_kernels::conformance::Draw;
+use sla_mapping::recipe::{Source, Target};
 
 use crate::table::Table;
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use std::{fs, str};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use sla_converter::owned_model::{Memory, OwnedModel};
+use sla_eval::owned_model::{Memory, OwnedModel};
 use sla_runtime::{Sampler, SamplerConfig};
 
 use super::image;

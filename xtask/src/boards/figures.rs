@@ -3,8 +3,8 @@
 use std::fmt;
 
 use anyhow::{Context, Result, anyhow};
-use sla_converter::owned_model::OwnedModel;
-use sla_converter::plan::{Chip, Demand};
+use sla_chips::plan::{Chip, Demand};
+use sla_eval::owned_model::OwnedModel;
 
 use super::image::Sizes;
 use super::list::Board;

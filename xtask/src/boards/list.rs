@@ -205,7 +205,7 @@ fn esp32_c3() -> Map {
 
 #[cfg(test)]
 mod tests {
-    use sla_converter::plan::Chip;
+    use sla_chips::plan::Chip;
 
     use super::*;
 

@@ -1,10 +1,10 @@
 //! Models with random weights whose shapes and options tell the units of the cost model apart.
 
 use anyhow::Result;
-use sla_converter::checkpoint::synth::{self, Rng};
-use sla_converter::{Bits, ConvertOptions, WeightBits};
+use sla_convert::{Bits, ConvertOptions, WeightBits};
 use sla_format::StateKind;
 use sla_reference::{Backbone, Config, FeatureMap, Input, KeyGate, OutputGate, QueryGate, Sla};
+use sla_test_models::{self as synth, Rng};
 
 use crate::models::{self, Model};
 
@@ -46,12 +46,15 @@ fn design(index: usize, rng: &mut Rng) -> Result<Model> {
         false => Input::Tokens { vocab: outputs },
     };
     let sla = rng.chance(75).then(|| Sla {
-        query_gate: (!rng.chance(20)).then(|| rng.pick(&[QueryGate::Output, QueryGate::Query])),
-        key_gate: Some(if delta && rng.chance(50) {
+        query_gate: match rng.chance(20) {
+            true => QueryGate::None,
+            false => rng.pick(&[QueryGate::Output, QueryGate::Query]),
+        },
+        key_gate: if delta && rng.chance(50) {
             KeyGate::Beta
         } else {
             KeyGate::Key
-        }),
+        },
         query_gate_scale: 4.0,
         key_gate_scale: 1.0,
         temperature: 1.0,
@@ -80,8 +83,10 @@ fn design(index: usize, rng: &mut Rng) -> Result<Model> {
             OutputGate::None,
         ]),
         conv: (backbone != Backbone::RetNet && rng.chance(50)).then(|| rng.pick(&[3, 4, 6])),
-        feature_map: mapped
-            .then(|| rng.pick(&[FeatureMap::Relu, FeatureMap::Silu, FeatureMap::Sigmoid])),
+        feature_map: match mapped {
+            true => rng.pick(&[FeatureMap::Relu, FeatureMap::Silu, FeatureMap::Sigmoid]),
+            false => FeatureMap::None,
+        },
         sla,
         ..synth::small(backbone)
     };

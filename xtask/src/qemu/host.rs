@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context, Result, bail};
-use sla_converter::owned_model::OwnedModel;
+use sla_eval::owned_model::OwnedModel;
 use sla_runtime::{Checksum, Exercise, Sampler, SamplerConfig};
 
 use crate::models::Model;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use sla_converter::owned_model::{Memory, OwnedModel};
+use sla_eval::owned_model::{Memory, OwnedModel};
 use sla_runtime::{Checksum, Session};
 
 use super::image::{self, Features};

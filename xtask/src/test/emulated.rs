@@ -1,7 +1,7 @@
 //! The tests on emulated machines.
 
 use anyhow::Result;
-use sla_converter::plan::cost::TOLERANCE;
+use sla_chips::plan::cost::TOLERANCE;
 
 use super::Findings;
 use crate::bench::Bench;

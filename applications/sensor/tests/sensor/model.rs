@@ -4,13 +4,13 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::chip::{Chip, FakeI2c, Fault};
-use sla_converter::checkpoint::synth;
 use sla_reference::{Backbone, Config as ModelConfig, Input};
 use sla_runtime::Checksum;
 use sla_sensor::{
     Config, DeviceError, FeatureSource, I2cBus, Lis3dh, Monitor, Range, Rate, Settings, Trouble,
     Unfit, Windows,
 };
+use sla_test_models as synth;
 use sla_tests::Case;
 
 const WINDOW: usize = 4;

@@ -10,8 +10,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use crate::line::{fresh, ids, shown, snapshot_bytes};
-use sla_converter::checkpoint::synth::Rng;
 use sla_runtime::SamplerConfig;
+use sla_test_models::Rng;
 use sla_tests::Case;
 use sla_tests::needs::{Missing, Tried, emulator};
 

@@ -4,10 +4,10 @@
 use std::collections::VecDeque;
 
 use embedded_io::{ErrorKind, ErrorType, Read, ReadReady, Write};
-use sla_converter::checkpoint::synth;
 use sla_reference::{Backbone, Config, Input};
 use sla_runtime::{Model, Sampler, SamplerConfig, Session};
 use sla_serial::{Decimal, Failure, Parts, RamStore, Settings, Shell, Store};
+use sla_test_models as synth;
 use sla_tests::Case;
 
 /// Bytes of a line.

@@ -5,9 +5,9 @@ use crate::line::{
     pictured, serve, shown,
 };
 use crate::line::{snapshot_bytes, typed};
-use sla_converter::checkpoint::synth::Rng;
 use sla_runtime::{Sampler, SamplerConfig};
 use sla_serial::{Failure, RamStore, Settings, Store};
+use sla_test_models::Rng;
 
 const GREEDY: SamplerConfig = SamplerConfig {
     temperature: 0.0,

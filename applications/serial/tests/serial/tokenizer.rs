@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use sla_converter::checkpoint::synth;
-use sla_converter::tokenizer::compile;
-use sla_converter::{ConvertOptions, convert};
+use sla_checkpoint::tokenizer::compile;
+use sla_convert::{ConvertOptions, convert};
 use sla_reference::{Backbone, Config, Input};
 use sla_runtime::{ControlTokens, Decoder, Sampler, SamplerConfig, Template};
+use sla_test_models as synth;
 use sla_tests::{Case, checkpoint};
 
 use crate::line::{IDS, answers, continuation, dialogue, fresh, pictured, typed};
@@ -46,9 +46,8 @@ fn ending(ends: &[u32]) -> Case {
         },
         &mut |_, _| {},
     );
-    let file =
-        sla_converter::owned_model::OwnedModel::from_bytes(&converted.expect("a model").file)
-            .expect("a model");
+    let file = sla_eval::owned_model::OwnedModel::from_bytes(&converted.expect("a model").file)
+        .expect("a model");
     Case {
         file,
         ..Case::new(&checkpoint, &ConvertOptions::default())
@@ -63,7 +62,7 @@ fn encode(case: &Case, text: &str, begins: bool) -> Vec<u32> {
         Template::Omit
     };
     // Control tokens that are typed are text.
-    sla_converter::tokenizer::encode(&tokenizer, text, template, ControlTokens::AsText)
+    sla_checkpoint::tokenizer::encode(&tokenizer, text, template, ControlTokens::AsText)
 }
 
 /// How the last ids are written that follow on the others.
