@@ -3,8 +3,8 @@
 
 use crate::arch::KERNELS as TARGET;
 use crate::real::Apply;
-use crate::scalar::{activation, matrix, matrix::I8Matrix, matrix_i4, matrix_i4::I4Matrix};
-use crate::scalar::{state, state16, vector};
+use crate::scalar::{activation, matrix, matrix_i4, matrix_pair, state, state16, vector};
+use crate::scalar::{matrix::I8Matrix, matrix_i4::I4Matrix};
 
 /// Writes [`Kernels`], [`ORACLE`], [`NAMES`] and the functions.
 macro_rules! kernels {
@@ -58,9 +58,9 @@ kernels! {
     matvec_i4 = matrix_i4::matvec_i4, (w: &I4Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]);
     /// Puts vector `lane` (0 or 1) into `pair`, the input of [`matvec_i8_pair`]: as long as two
     /// vectors, whose order in it is the backend's own.
-    join = one_after_the_other, (x: &[i16], lane: usize, pair: &mut [i16]);
+    join = matrix_pair::join, (x: &[i16], lane: usize, pair: &mut [i16]);
     /// [`matvec_i8`] of two vectors that were [`join`]ed; `pair` has 2·padded cols elements.
-    matvec_i8_pair = one_by_one,
+    matvec_i8_pair = matrix_pair::matvec_i8_pair,
         (w: &I8Matrix, pair: &[i16], multiplier: &[i32], out: [&mut [i32]; 2]);
 
     /// Decays of a GLA head's channels.
@@ -110,20 +110,6 @@ kernels! {
     sum_magnitudes = vector::sum_magnitudes, (x: &[i32]) -> u64;
     /// Sum of squares.
     sum_squares = vector::sum_squares, (x: &[i32], mask: u32) -> u64;
-}
-
-/// [`join`] for [`one_by_one`].
-fn one_after_the_other(x: &[i16], lane: usize, pair: &mut [i16]) {
-    if let Some(half) = pair.chunks_exact_mut((pair.len() / 2).max(1)).nth(lane) {
-        half.iter_mut().zip(x).for_each(|(to, x)| *to = *x);
-    }
-}
-
-/// Two products with the backend's kernel for one: what a backend without [`matvec_i8_pair`] does.
-fn one_by_one(w: &I8Matrix, pair: &[i16], multiplier: &[i32], out: [&mut [i32]; 2]) {
-    for (x, out) in pair.chunks_exact((pair.len() / 2).max(1)).zip(out) {
-        matvec_i8(w, x, multiplier, out);
-    }
 }
 
 #[cfg(feature = "std")]
