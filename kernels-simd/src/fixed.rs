@@ -6,7 +6,7 @@
 #[inline(always)]
 #[must_use]
 pub const fn mulhr(a: i32, b: i32) -> i32 {
-    if cfg!(sla_armv6m) {
+    if cfg!(sla_backend = "armv6-m") {
         return mulhr_by_halves(a, b);
     }
     ((a as i64 * b as i64 + (1 << 31)) >> 32) as i32

@@ -20,23 +20,17 @@ extern crate std;
 
 mod arch;
 pub mod conformance;
-mod dispatch;
 pub mod fixed;
+mod kernels;
 pub mod nonlinear;
 mod real;
 pub mod scalar;
 mod tables;
 
-#[cfg(feature = "std")]
-pub use dispatch::with_scalar;
-pub use dispatch::{
-    add_saturating, apply, apply_i16, apply_in_place, backend, carry_decay, gla_channels, join,
-    magnitude, matvec_i4, matvec_i8, matvec_i8_pair, pack_pairs, shift_i16, shift_in_place,
-    shift_into, sigmoid_product, silu_in_place, silu_product, state_read, state_shift,
-    state_write_read, state16_read, state16_shift_up, state16_write_read, sum_magnitudes,
-    sum_squares,
-};
+pub use kernels::*;
 pub use real::{Apply, Real, align};
+pub use scalar::activation::carry_decay;
 pub use scalar::embedding::dequantize_row;
 pub use scalar::matrix::{I8Matrix, PANEL, TILE, padded_cols, padded_rows};
 pub use scalar::matrix_i4::{GROUP, I4Matrix};
+pub use scalar::state16::pack_pairs;

@@ -8,6 +8,7 @@ mod demo;
 mod fuzz;
 mod made;
 mod models;
+mod msrv;
 mod paths;
 mod process;
 mod proof;

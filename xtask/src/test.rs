@@ -13,7 +13,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::qemu::machine::Machine;
-use crate::{boards, c_api, fuzz, paths, process, proof, setup, size};
+use crate::{boards, c_api, fuzz, msrv, paths, process, proof, setup, size};
 
 /// Options of `cargo xtask test`.
 #[derive(Args)]
@@ -30,6 +30,8 @@ enum Part {
     Workspace,
     /// Device crates without a standard library
     Device,
+    /// The device crates with the oldest compiler
+    Msrv,
     /// No float, no allocator, no panic
     Proof,
     /// Code size
@@ -54,6 +56,7 @@ impl Part {
         match self {
             Self::Workspace => "workspace tests: cargo test --workspace".into(),
             Self::Device => format!("device crates: {}", DEVICE_CRATES.join(", ")),
+            Self::Msrv => "oldest compiler: the device crates and the C library".into(),
             Self::Proof => {
                 "proof: no allocator and no panic path in what a firmware calls, no float but in the sampler".into()
             }
@@ -77,6 +80,7 @@ impl Part {
         match self {
             Self::Workspace => workspace_tests(findings),
             Self::Device => device_crates(findings),
+            Self::Msrv => msrv::run(findings),
             Self::Proof => proofs(findings),
             Self::Size => code_size(findings),
             Self::Boards => all_boards(findings),
@@ -101,7 +105,7 @@ impl Part {
 }
 
 /// Crates that must build without a standard library.
-const DEVICE_CRATES: [&str; 8] = [
+pub const DEVICE_CRATES: [&str; 8] = [
     "sla-digits",
     "sla-format",
     "sla-kernels",
@@ -112,7 +116,7 @@ const DEVICE_CRATES: [&str; 8] = [
     "sla-tokenizer",
 ];
 /// Targets that they are built for.
-const DEVICE_TARGETS: [&str; 4] = [
+pub const DEVICE_TARGETS: [&str; 4] = [
     "thumbv7em-none-eabihf",
     "thumbv6m-none-eabi",
     "riscv32imac-unknown-none-elf",

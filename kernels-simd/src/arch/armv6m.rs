@@ -3,11 +3,19 @@
 
 use super::panels::{Panels, run};
 use crate::fixed::mulhr;
+use crate::kernels::{Kernels, ORACLE};
 use crate::scalar::matrix::I8Matrix;
 use core::arch::naked_asm;
 
+/// What this backend has of its own.
+pub(crate) const KERNELS: Kernels = Kernels {
+    name: || "armv6-m",
+    matvec_i8,
+    ..ORACLE
+};
+
 /// [`crate::scalar::matrix::matvec_i8`] for Armv6-M: 116 instructions for 32 products.
-pub fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
+fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
     // The kernel leaves the sums; a product of 64 bits takes more registers than it has left.
     let rows = run(w, x, multiplier, out, panels);
     out.iter_mut()

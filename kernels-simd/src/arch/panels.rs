@@ -5,21 +5,24 @@ use crate::scalar::matrix::{I8Matrix, PANEL};
 /// Pointers and sizes of a matrix-vector product, at the offsets that assembly reads.
 #[repr(C)]
 pub struct Panels {
-    /// 0: first half-word of the first panel.
+    /// First half-word of the first panel.
     weights: *const i16,
-    /// 4: first activation.
+    /// First activation.
     x: *const i16,
-    /// 8: bytes of the activations, a multiple of 32 above 0.
+    /// Bytes of the activations, a multiple of 32 above 0.
     x_bytes: usize,
-    /// 12: bytes of the activations of a block, a multiple of 32 above 0, at most `x_bytes`.
+    /// Bytes of the activations of a block, a multiple of 32 above 0, at most `x_bytes`.
     block_bytes: usize,
-    /// 16: multipliers.
+    /// Multipliers.
     multiplier: *const i32,
-    /// 20: results.
+    /// Results.
     out: *mut i32,
-    /// 24: one past the last result; `out + 16·panels`, panels above 0.
+    /// One past the last result; `out + 16·panels`, panels above 0.
     out_end: *mut i32,
 }
+offsets!(
+    Panels, weights: 0, x: 4, x_bytes: 8, block_bytes: 12, multiplier: 16, out: 20, out_end: 24
+);
 
 /// The product of `w` and `x` by `kernel`, which runs over all panels; by the oracle if the slices
 /// are too short. Returns the rows that the kernel wrote.

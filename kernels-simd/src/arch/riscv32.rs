@@ -3,11 +3,19 @@
 #![allow(unsafe_code, reason = "assembly; every block states why it is sound")]
 
 use super::panels::{Panels, run};
+use crate::kernels::{Kernels, ORACLE};
 use crate::scalar::matrix::I8Matrix;
 use core::arch::naked_asm;
 
+/// What this backend has of its own.
+pub(crate) const KERNELS: Kernels = Kernels {
+    name: || "rv32m",
+    matvec_i8,
+    ..ORACLE
+};
+
 /// [`crate::scalar::matrix::matvec_i8`] for RV32: 211 instructions for 64 products.
-pub fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
+fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
     let _ = run(w, x, multiplier, out, panels);
 }
 

@@ -5,13 +5,14 @@ use core::arch::naked_asm;
 /// What [`gated`] reads, at these offsets.
 #[repr(C)]
 struct Gated {
-    /// 0: shift of the gate, 0 to 31.
+    /// Shift of the gate, 0 to 31.
     g_up: u32,
-    /// 4: shift of what is gated, 0 to 31.
+    /// Shift of what is gated, 0 to 31.
     x_up: u32,
-    /// 8: σ's table.
+    /// σ's table.
     table: *const u32,
 }
+offsets!(Gated, g_up: 0, x_up: 4, table: 8);
 
 /// [`crate::scalar::activation::silu_product`].
 pub fn silu_product(g: &mut [i32], x: &[i32], g_up: i32, x_up: i32) {

@@ -6,21 +6,22 @@ use core::arch::naked_asm;
 /// What [`panels`] works on, at the offsets that it reads.
 #[repr(C)]
 struct Panels {
-    /// 0: first half-word of the first panel.
+    /// First half-word of the first panel.
     weights: *const i16,
-    /// 4: first activation.
+    /// First activation.
     x: *const i16,
-    /// 8: one past the last activation; `x + 2·cols`, cols a multiple of 16 above 0.
+    /// One past the last activation; `x + 2·cols`, cols a multiple of 16 above 0.
     x_end: *const i16,
-    /// 12: bytes of activations of a block, a multiple of 32.
+    /// Bytes of activations of a block, a multiple of 32.
     block_bytes: usize,
-    /// 16: multipliers.
+    /// Multipliers.
     multiplier: *const i32,
-    /// 20: results.
+    /// Results.
     out: *mut i32,
-    /// 24: one past the last result; `out + 16·panels`, panels above 0.
+    /// One past the last result; `out + 16·panels`, panels above 0.
     out_end: *mut i32,
 }
+offsets!(Panels, weights: 0, x: 4, x_end: 8, block_bytes: 12, multiplier: 16, out: 20, out_end: 24);
 
 /// [`crate::scalar::matrix::matvec_i8`] for the DSP extension: 111 instructions for 128 products.
 pub fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {

@@ -1,88 +1,16 @@
 //! int4 matrix with group scales times int16 vector.
 
-use crate::scalar::matrix::PANEL;
-use crate::scalar::matrix_i4::{GROUP, GROUP_WORDS, I4Matrix, ZERO};
-#[cfg(not(sla_helium))]
+use crate::arch::passes_i4::{Pass, run};
+use crate::scalar::matrix_i4::I4Matrix;
 use core::arch::naked_asm;
 
-#[cfg(sla_helium)]
-use crate::arch::helium::panels_i4 as panels;
-
-/// Groups that one pass over the panels takes: their zero points lie on the stack.
-const PASS: usize = 64;
-
-/// What [`panels`], or Helium's form of it, works on, at the offsets that it reads; it may write to
-/// it.
-#[repr(C)]
-pub struct Panels {
-    /// 0: the first panel's first word of this pass.
-    weights: *const u32,
-    /// 4: first activation.
-    x: *const i16,
-    /// 8: one past the last activation; `x + 64·groups` bytes, groups above 0.
-    x_end: *const i16,
-    /// 12: -8·Σx of each group.
-    zeros: *const i32,
-    /// 16: bytes of a panel that are not of this pass.
-    skip: usize,
-    /// 20: sums so far, then sums or results.
-    out: *mut i32,
-    /// 24: one past the last; `out + 16·panels` bytes, panels above 0.
-    out_end: *mut i32,
-    /// 28: multipliers; null when more passes follow.
-    multiplier: *const i32,
-}
-
-/// [`crate::scalar::matrix_i4::matvec_i4`] for the DSP extension, 160 instructions for 128
-/// products, and for Helium, 62.
-#[inline(never)] // its frame holds the zero points
+/// [`crate::scalar::matrix_i4::matvec_i4`] for the DSP extension: 160 instructions for 128 products.
+#[inline(never)] // its frame must not be part of the int8 path's
 pub fn matvec_i4(w: &I4Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
-    let groups = w.cols() / GROUP;
-    let count = (w.data().len() / w.panel_len().max(1))
-        .min(multiplier.len() / PANEL)
-        .min(out.len() / PANEL);
-    let aligned = x.as_ptr().cast::<u32>().is_aligned();
-    debug_assert!(x.len() >= w.cols(), "fewer activations than columns");
-    debug_assert!(aligned, "activations are read as words");
-    let (Some(x), Some(out), true) = (x.get(..w.cols()), out.get_mut(..PANEL * count), aligned)
-    else {
-        return;
-    };
-    if count == 0 {
-        return;
-    }
-    out.fill(0);
-    let mut zeros = [0i32; PASS];
-    for (pass, x) in x.chunks(PASS * GROUP).enumerate() {
-        for (zero, x) in zeros.iter_mut().zip(x.chunks_exact(GROUP)) {
-            *zero = x.iter().fold(0, |sum, &x| sum - ZERO * i32::from(x));
-        }
-        let here = x.len() / GROUP;
-        let x = x.as_ptr_range();
-        let mut arguments = Panels {
-            weights: w.data().as_ptr().wrapping_add(pass * PASS * GROUP_WORDS),
-            x: x.start,
-            x_end: x.end,
-            zeros: zeros.as_ptr(),
-            skip: 4 * GROUP_WORDS * (groups - here),
-            out: out.as_mut_ptr(),
-            out_end: out.as_mut_ptr_range().end,
-            multiplier: if pass * PASS + here == groups {
-                multiplier.as_ptr()
-            } else {
-                core::ptr::null()
-            },
-        };
-        // SAFETY: each of `count` panels has `groups` groups, of which `here` are taken from
-        // `pass·PASS` on; x, zeros, out and multiplier have 32·here, at least `here`,
-        // `PANEL·count` and as many elements; no count is 0, since a chunk is not empty;
-        // words are read at aligned addresses.
-        unsafe { panels(&mut arguments) }
-    }
+    run(w, x, multiplier, out, panels);
 }
 
 /// Two columns of four rows: bits 4k and 16 + 4k of r6-r9, times an activation pair.
-#[cfg(not(sla_helium))]
 macro_rules! two_columns {
     ($k:literal, $x:literal, $a:literal, $b:literal, $c:literal, $d:literal) => {
         concat!(
@@ -123,7 +51,6 @@ macro_rules! two_columns {
 }
 
 /// Eight columns of four rows: 35 instructions for 32 products. The first of a group start from r5.
-#[cfg(not(sla_helium))]
 macro_rules! eight_columns {
     ($a:literal, $b:literal, $c:literal, $d:literal) => {
         concat!(
@@ -159,10 +86,9 @@ macro_rules! eight_columns {
 /// multipliers, [28] next zero point, [32] to [44] sums of the rows.
 ///
 /// # Safety
-/// The fields of `Panels` have to hold what they say.
-#[cfg(not(sla_helium))]
+/// The fields of [`Pass`] have to hold what they say.
 #[unsafe(naked)]
-unsafe extern "C" fn panels(arguments: &mut Panels) {
+unsafe extern "C" fn panels(arguments: &mut Pass) {
     naked_asm!(
         cpu!(),
         "push {{r4-r11, lr}}",

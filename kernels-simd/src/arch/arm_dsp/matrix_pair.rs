@@ -6,27 +6,31 @@ use core::arch::naked_asm;
 /// What [`pairs_of_rows`] works on, at the offsets that it reads.
 #[repr(C)]
 struct Rows {
-    /// 0: first half-word of the first panel.
+    /// First half-word of the first panel.
     weights: *const i16,
-    /// 4: first activation.
+    /// First activation.
     x: *const i16,
-    /// 8: one past the last activation; `x + 4·cols` bytes, cols a multiple of 16 above 0.
+    /// One past the last activation; `x + 4·cols` bytes, cols a multiple of 16 above 0.
     x_end: *const i16,
-    /// 12: bytes of both vectors' activations of a block, a multiple of 64.
+    /// Bytes of both vectors' activations of a block, a multiple of 64.
     block_bytes: usize,
-    /// 16: multipliers.
+    /// Multipliers.
     multiplier: *const i32,
-    /// 20: results of the first vector.
+    /// Results of the first vector.
     out_0: *mut i32,
-    /// 24: results of the second.
+    /// Results of the second.
     out_1: *mut i32,
-    /// 28: from the end of a panel's first pair of rows to its second.
+    /// From the end of a panel's first pair of rows to its second.
     to_second: isize,
-    /// 32: from the end of a panel's second pair to the next panel.
+    /// From the end of a panel's second pair to the next panel.
     to_next: isize,
-    /// 36: one past the first vector's last result; `out_0 + 4·rows` bytes, rows above 0.
+    /// One past the first vector's last result; `out_0 + 4·rows` bytes, rows above 0.
     out_0_end: *mut i32,
 }
+offsets!(
+    Rows, weights: 0, x: 4, x_end: 8, block_bytes: 12, multiplier: 16, out_0: 20, out_1: 24,
+    to_second: 28, to_next: 32, out_0_end: 36
+);
 
 /// Puts vector `lane` (0 or 1) into `pair`, a word (two elements) of each vector in turn.
 pub fn join(x: &[i16], lane: usize, pair: &mut [i16]) {

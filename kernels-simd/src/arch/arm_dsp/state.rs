@@ -5,23 +5,24 @@ use core::arch::naked_asm;
 /// What [`rows`] works on, at the offsets that it reads; it moves the three pointers along.
 #[repr(C)]
 struct Rows {
-    /// 0: the state.
+    /// The state.
     s: *mut i32,
-    /// 4: its end.
+    /// Its end.
     s_end: *mut i32,
-    /// 8: key channels.
+    /// Key channels.
     k: *const i32,
-    /// 12: query channels.
+    /// Query channels.
     q: *const i32,
-    /// 16: whole bits of decay of each row, or null.
+    /// Whole bits of decay of each row, or null.
     shifts: *const u32,
-    /// 20: values.
+    /// Values.
     v: *const i32,
-    /// 24: results, zero at first.
+    /// Results, zero at first.
     o: *mut i32,
-    /// 28: bytes of a row, a multiple of 16 above 0.
+    /// Bytes of a row, a multiple of 16 above 0.
     row_bytes: usize,
 }
+offsets!(Rows, s: 0, s_end: 4, k: 8, q: 12, shifts: 16, v: 20, o: 24, row_bytes: 28);
 
 /// [`crate::scalar::state::state_write_read`]: 7 instructions an element, 9 in a row that is shifted.
 pub fn state_write_read(

@@ -6,25 +6,26 @@ use core::arch::naked_asm;
 /// What [`rows`] works on, at the offsets that it reads; it moves k, q and shifts along.
 #[repr(C)]
 struct Rows {
-    /// 0: the state.
+    /// The state.
     s: *mut i32,
-    /// 4: its end.
+    /// Its end.
     s_end: *mut i32,
-    /// 8: pairs of key channels.
+    /// Pairs of key channels.
     k: *const i32,
-    /// 12: pairs of query channels.
+    /// Pairs of query channels.
     q: *const i32,
-    /// 16: whole bits of decay of each row, or null.
+    /// Whole bits of decay of each row, or null.
     shifts: *const u32,
-    /// 20: values.
+    /// Values.
     v: *const i32,
-    /// 24: results, zero at first.
+    /// Results, zero at first.
     o: *mut i32,
-    /// 28: bytes of a pair of rows, a multiple of 16 above 0.
+    /// Bytes of a pair of rows, a multiple of 16 above 0.
     row_bytes: usize,
-    /// 32: dither of the first word.
+    /// Dither of the first word.
     dither: u32,
 }
+offsets!(Rows, s: 0, s_end: 4, k: 8, q: 12, shifts: 16, v: 20, o: 24, row_bytes: 28, dither: 32);
 
 /// [`scalar::state16::state16_write_read`]: 23 instructions for 4 elements, 38 in a pair of rows that is shifted.
 pub fn state16_write_read(

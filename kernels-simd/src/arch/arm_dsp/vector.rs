@@ -247,15 +247,16 @@ each!(
 /// An [`Apply`] in its usual form.
 #[repr(C)]
 struct Scale {
-    /// 0: left-alignment, 0 to 30.
+    /// Left-alignment, 0 to 30.
     up: i32,
-    /// 4: mantissa.
+    /// Mantissa.
     mantissa: i32,
-    /// 8: half of 2^down, 0 for 0.
+    /// Half of 2^down, 0 for 0.
     half: i32,
-    /// 12: final shift, 0 to 30.
+    /// Final shift, 0 to 30.
     down: i32,
 }
+offsets!(Scale, up: 0, mantissa: 4, half: 8, down: 12);
 
 impl Scale {
     fn of(a: Apply) -> Option<Scale> {

@@ -54,13 +54,14 @@ macro_rules! sigmoid_constants {
 /// What [`gated`] works on, at the offsets that it reads.
 #[repr(C)]
 struct Gated {
-    /// 0: σ's table.
+    /// σ's table.
     table: *const u32,
-    /// 4: shift of the gate.
+    /// Shift of the gate.
     g_up: i32,
-    /// 8: shift of what is gated.
+    /// Shift of what is gated.
     x_up: i32,
 }
+offsets!(Gated, table: 0, g_up: 4, x_up: 8);
 
 /// [`crate::scalar::activation::silu_product`].
 pub fn silu_product(g: &mut [i32], x: &[i32], g_up: i32, x_up: i32) {
@@ -173,27 +174,31 @@ unsafe extern "C" fn silu_words(x: *mut i32, len: usize, table: *const u32) {
 /// What [`channels`] works on, at the offsets that it reads.
 #[repr(C)]
 struct Channels {
-    /// 0: gate pre-activations.
+    /// Gate pre-activations.
     z: *const i32,
-    /// 4: carries.
+    /// Carries.
     carry: *mut u32,
-    /// 8: whole bits.
+    /// Whole bits.
     bits: *mut u32,
-    /// 12: key channels.
+    /// Key channels.
     k: *mut i32,
-    /// 16: query channels.
+    /// Query channels.
     q: *mut i32,
-    /// 20: elements of each.
+    /// Elements of each.
     len: usize,
-    /// 24: softplus' table.
+    /// Softplus' table.
     softplus: *const u32,
-    /// 28: exp2's table.
+    /// Exp2's table.
     exp2: *const u32,
-    /// 32: the mantissa of 1/(16·ln 2), whose exponent is -34.
+    /// The mantissa of 1/(16·ln 2), whose exponent is -34.
     mantissa: i32,
-    /// 36: the largest decay.
+    /// The largest decay.
     decay_max: u32,
 }
+offsets!(
+    Channels, z: 0, carry: 4, bits: 8, k: 12, q: 16, len: 20, softplus: 24, exp2: 28, mantissa: 32,
+    decay_max: 36
+);
 
 const _: () = assert!(PER_SIXTEENTH.exponent() == -34 && DECAY_FRAC == 27);
 

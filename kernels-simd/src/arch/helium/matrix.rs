@@ -6,40 +6,44 @@ use core::arch::naked_asm;
 /// What [`panels`] works on, at the offsets that it reads.
 #[repr(C)]
 struct Panels {
-    /// 0: first half-word of the first panel.
+    /// First half-word of the first panel.
     weights: *const i16,
-    /// 4: first activation.
+    /// First activation.
     x: *const i16,
-    /// 8: tiles of 16 columns of a row, above 0.
+    /// Tiles of 16 columns of a row, above 0.
     tiles: usize,
-    /// 12: tiles of a block, above 0.
+    /// Tiles of a block, above 0.
     block_tiles: usize,
-    /// 16: multipliers.
+    /// Multipliers.
     multiplier: *const i32,
-    /// 20: results.
+    /// Results.
     out: *mut i32,
-    /// 24: panels, above 0.
+    /// Panels, above 0.
     panels: usize,
 }
+offsets!(Panels, weights: 0, x: 4, tiles: 8, block_tiles: 12, multiplier: 16, out: 20, panels: 24);
 
 /// What [`panel_pairs`] works on, at the offsets that it reads.
 #[repr(C)]
 struct PanelPairs {
-    /// 0: first activation.
+    /// First activation.
     x: *const i16,
-    /// 4: tiles of 16 columns of a row, above 0.
+    /// Tiles of 16 columns of a row, above 0.
     tiles: usize,
-    /// 8: bytes of a panel.
+    /// Bytes of a panel.
     panel_bytes: usize,
-    /// 12: one past the last result; `out + 32·pairs`, pairs above 0.
+    /// One past the last result; `out + 32·pairs`, pairs above 0.
     out_end: *mut i32,
-    /// 16: first half-word of the first panel.
+    /// First half-word of the first panel.
     weights: *const i16,
-    /// 20: multipliers.
+    /// Multipliers.
     multiplier: *const i32,
-    /// 24: results.
+    /// Results.
     out: *mut i32,
 }
+offsets!(
+    PanelPairs, x: 0, tiles: 4, panel_bytes: 8, out_end: 12, weights: 16, multiplier: 20, out: 24
+);
 
 /// [`crate::scalar::matrix::matvec_i8`]: 70 instructions for 256 products where a row is one block.
 pub fn matvec_i8(w: &I8Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {

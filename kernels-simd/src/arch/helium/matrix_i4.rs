@@ -1,7 +1,14 @@
 //! int4 matrix with group scales times int16 vector.
 
-use crate::arch::arm_dsp::Panels;
+use crate::arch::passes_i4::{Pass, run};
+use crate::scalar::matrix_i4::I4Matrix;
 use core::arch::naked_asm;
+
+/// [`crate::scalar::matrix_i4::matvec_i4`]: 62 instructions for 128 products.
+#[inline(never)] // its frame must not be part of the int8 path's
+pub fn matvec_i4(w: &I4Matrix, x: &[i16], multiplier: &[i32], out: &mut [i32]) {
+    run(w, x, multiplier, out, panels);
+}
 
 /// Two columns of all four runs of a group, whose words of row r are q0 + r: bits 4k and 16 + 4k
 /// times the pairs in q4.
@@ -56,9 +63,9 @@ macro_rules! row {
 /// where the four runs' activations lie.
 ///
 /// # Safety
-/// The fields of [`Panels`] have to hold what they say.
+/// The fields of [`Pass`] have to hold what they say.
 #[unsafe(naked)]
-pub unsafe extern "C" fn panels_i4(arguments: &mut Panels) {
+unsafe extern "C" fn panels(arguments: &mut Pass) {
     naked_asm!(
         ".cpu cortex-m55",
         "push {{r4-r11, lr}}",

@@ -6,23 +6,24 @@ use core::arch::naked_asm;
 /// What the passes work on, at the offsets that they read; a pass moves on from strip to strip.
 #[repr(C)]
 struct Strip {
-    /// 0: first row.
+    /// First row.
     s: *mut i32,
-    /// 4: bytes from the end of a row of the strip to the next row's start.
+    /// Bytes from the end of a row of the strip to the next row's start.
     stride: usize,
-    /// 8: key channels.
+    /// Key channels.
     k: *const i32,
-    /// 12: query channels.
+    /// Query channels.
     q: *const i32,
-    /// 16: values.
+    /// Values.
     v: *const i32,
-    /// 20: results.
+    /// Results.
     o: *mut i32,
-    /// 24: bits that each row is shifted by, below 2^31.
+    /// Bits that each row is shifted by, below 2^31.
     shifts: *const u32,
-    /// 28: rows, above 0.
+    /// Rows, above 0.
     rows: usize,
 }
+offsets!(Strip, s: 0, stride: 4, k: 8, q: 12, v: 16, o: 20, shifts: 24, rows: 28);
 
 impl Strip {
     /// The strip of `columns` columns from `column` on.
@@ -97,7 +98,7 @@ pub fn state_write_read(
     let largest = unsafe { all.sweep(d_v, wide, narrow) };
     // Of ±2^b only the positive one needs b + 1 bits.
     if largest.is_power_of_two() {
-        super::magnitude(s)
+        super::vector::magnitude(s)
     } else {
         fixed::ones(largest)
     }

@@ -6,27 +6,30 @@ use core::arch::naked_asm;
 /// What [`rows`] works on, at the offsets that it reads; it moves k, q and shifts along.
 #[repr(C)]
 struct Rows {
-    /// 0: the state.
+    /// The state.
     s: *mut i32,
-    /// 4: pairs of rows left, above 0.
+    /// Pairs of rows left, above 0.
     pairs: usize,
-    /// 8: pairs of key channels.
+    /// Pairs of key channels.
     k: *const i32,
-    /// 12: pairs of query channels.
+    /// Pairs of query channels.
     q: *const i32,
-    /// 16: whole bits of decay of each row, or null.
+    /// Whole bits of decay of each row, or null.
     shifts: *const u32,
-    /// 20: values.
+    /// Values.
     v: *const i32,
-    /// 24: results, zero at first.
+    /// Results, zero at first.
     o: *mut i32,
-    /// 28: vectors of four words of a pair of rows, above 0.
+    /// Vectors of four words of a pair of rows, above 0.
     vectors: usize,
-    /// 32: dither of the first four words.
+    /// Dither of the first four words.
     dither: [u32; 4],
-    /// 48: what it grows by from one vector to the next.
+    /// What it grows by from one vector to the next.
     step: u32,
 }
+offsets!(
+    Rows, s: 0, pairs: 4, k: 8, q: 12, shifts: 16, v: 20, o: 24, vectors: 28, dither: 32, step: 48
+);
 
 /// [`state16::state16_write_read`] with Helium: 21 instructions for 8 elements, 26 in a pair of
 /// rows that is shifted.

@@ -189,7 +189,7 @@ fn falling(table: &[u32; 513], t: __m256i) -> __m256i {
     let t = _mm256_and_si256(_mm256_abs_epi32(t), _mm256_set1_epi64x(LOW));
     let index = _mm256_srli_epi64::<11>(t);
     let fraction = _mm256_slli_epi64::<21>(_mm256_and_si256(t, _mm256_set1_epi64x(0x7ff)));
-    let (part, first) = fall(pairs::<512, _>(table, index), fraction);
+    let (part, first) = fall(pairs::<512, 513>(table, index), fraction);
     let inside = _mm256_cmpgt_epi64(_mm256_set1_epi64x(512), index);
     _mm256_and_si256(inside, _mm256_sub_epi64(first, part))
 }
@@ -244,7 +244,7 @@ fn gla_decay(z: __m256i) -> __m256i {
 #[target_feature(enable = "avx2")]
 fn exp2(x: __m256i) -> __m256i {
     let fraction = _mm256_slli_epi64::<13>(_mm256_and_si256(x, _mm256_set1_epi64x(0x7_ffff)));
-    let pairs = pairs::<256, _>(&EXP2_Q30, _mm256_srli_epi64::<19>(x));
+    let pairs = pairs::<256, 258>(&EXP2_Q30, _mm256_srli_epi64::<19>(x));
     let rise = _mm256_sub_epi32(_mm256_srli_epi64::<32>(pairs), pairs);
     let part = _mm256_srli_epi64::<32>(_mm256_mul_epu32(rise, fraction));
     _mm256_add_epi64(_mm256_and_si256(pairs, _mm256_set1_epi64x(LOW)), part)

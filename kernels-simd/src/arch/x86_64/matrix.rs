@@ -61,10 +61,12 @@ fn sums<const N: usize>(w: &I8Matrix, panels: &[i16], x: &[i16]) -> [__m256i; N]
         while col < end {
             for panel in 0..N {
                 // SAFETY: `col` is a multiple of 16 below the panel's `cols`, so this place is
-                // inside the panel, of which there are N. A prefetch may be of any
-                // address.
-                let place = unsafe { panels.as_ptr().add(panel * len + PANEL / 2 * col) };
-                _mm_prefetch::<_MM_HINT_T0>(place.cast::<i8>().wrapping_add(AHEAD));
+                // inside the panel, of which there are N. A prefetch may be of any address.
+                let place = unsafe {
+                    let place = panels.as_ptr().add(panel * len + PANEL / 2 * col);
+                    _mm_prefetch::<_MM_HINT_T0>(place.cast::<i8>().wrapping_add(AHEAD));
+                    place
+                };
                 for run in 0..TILE / RUN {
                     // SAFETY: a tile has 16 columns, which end at or before `cols` and the length
                     // of `x`; in the panel they are two runs of 16 half-words.

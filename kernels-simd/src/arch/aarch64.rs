@@ -9,26 +9,20 @@
 mod matrix;
 mod state;
 
-pub use crate::scalar::activation::{gla_channels, sigmoid_product, silu_in_place, silu_product};
-pub use crate::scalar::state::state_shift;
-pub use crate::scalar::state16::state16_write_read;
-pub use crate::scalar::vector::{
-    add_saturating, apply, apply_i16, apply_in_place, magnitude, shift_i16, shift_in_place,
-    shift_into, sum_magnitudes, sum_squares,
-};
-pub use matrix::matvec_i8;
-pub use state::{state_read, state_write_read};
-
+use crate::kernels::{Kernels, ORACLE};
 use core::arch::aarch64::*;
 
-/// The name of what is used.
-pub fn name() -> &'static str {
-    if has_dot_product() {
-        "neon-dotprod"
-    } else {
-        "neon"
-    }
-}
+/// What this backend has of its own.
+pub(crate) const KERNELS: Kernels = Kernels {
+    name: || match has_dot_product() {
+        true => "neon-dotprod",
+        false => "neon",
+    },
+    matvec_i8: matrix::matvec_i8,
+    state_read: state::state_read,
+    state_write_read: state::state_write_read,
+    ..ORACLE
+};
 
 /// Whether the processor has SDOT.
 #[inline]

@@ -11,23 +11,35 @@ mod state;
 mod state16;
 mod vector;
 
-pub use activation::{gla_channels, sigmoid_product, silu_in_place, silu_product};
-pub use matrix::matvec_i8;
-pub use matrix_i4::matvec_i4;
-pub use state::{state_read, state_shift, state_write_read};
-pub use state16::state16_write_read;
-pub use vector::{
-    add_saturating, apply, apply_i16, apply_in_place, magnitude, shift_i16, shift_in_place,
-    shift_into, sum_magnitudes, sum_squares,
-};
-
+use crate::kernels::{Kernels, ORACLE};
 use core::arch::x86_64::*;
 
-/// Whether this processor has what the functions of this module need.
-#[inline]
-pub fn available() -> bool {
-    std::arch::is_x86_feature_detected!("avx2")
-}
+/// What this backend has of its own.
+pub(crate) const KERNELS: Kernels = Kernels {
+    name: || "avx2",
+    available: || std::arch::is_x86_feature_detected!("avx2"),
+    gla_channels: activation::gla_channels,
+    sigmoid_product: activation::sigmoid_product,
+    silu_in_place: activation::silu_in_place,
+    silu_product: activation::silu_product,
+    matvec_i8: matrix::matvec_i8,
+    matvec_i4: matrix_i4::matvec_i4,
+    state_read: state::state_read,
+    state_shift: state::state_shift,
+    state_write_read: state::state_write_read,
+    state16_write_read: state16::state16_write_read,
+    add_saturating: vector::add_saturating,
+    apply: vector::apply,
+    apply_i16: vector::apply_i16,
+    apply_in_place: vector::apply_in_place,
+    magnitude: vector::magnitude,
+    shift_i16: vector::shift_i16,
+    shift_in_place: vector::shift_in_place,
+    shift_into: vector::shift_into,
+    sum_magnitudes: vector::sum_magnitudes,
+    sum_squares: vector::sum_squares,
+    ..ORACLE
+};
 
 /// `a·b + 2^31` of the even 32-bit lanes, in 64 bits: [`crate::fixed::mulhr`] is the upper half.
 #[inline]

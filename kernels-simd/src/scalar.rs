@@ -5,6 +5,7 @@ pub mod activation;
 pub mod embedding;
 pub mod matrix;
 pub mod matrix_i4;
+pub mod matrix_pair;
 pub mod state;
 pub mod state16;
 pub mod vector;
