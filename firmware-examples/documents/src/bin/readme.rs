@@ -41,7 +41,7 @@ fn talk<W: Write>(uart: &mut W) -> Result<(), &'static str> {
 #[cortex_m_rt::entry]
 fn main() -> ! {
     let mut ended = Ok(());
-    let stack = app::stack::peak_bytes(&mut || ended = talk(&mut Uart::default()));
+    let stack = qemu::stack::peak_bytes(&mut || ended = talk(&mut Uart::default()));
     assert_eq!(ended, Err("the line is down"));
     show("stack", stack);
     done()
