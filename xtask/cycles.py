@@ -5,7 +5,7 @@
 
 Runs the machine's `bench` firmware (built with the feature external-model) in QEMU for two tokens and for three, with a trace of every
 instruction, disassembles the firmware with llvm-objdump, and weighs each instruction of the third token with the least and most cycles
-that the core's manual publishes for its class. MACHINE is the folder firmware-examples/qemu-MACHINE.
+that the core's manual publishes for its class. MACHINE is the folder firmware-examples/qemu/MACHINE.
 """
 import collections
 import json
@@ -21,7 +21,7 @@ ATTRIBUTES = {"m55": ["--mattr=+mve.fp"], "rv32": ["--mattr=+m,+a,+c"]}
 
 def trace(machine, elf, model, tokens):
     """How often each pair of successive addresses is executed."""
-    folder = ROOT / f"firmware-examples/qemu-{machine}"
+    folder = ROOT / f"firmware-examples/qemu/{machine}"
     config = (folder / ".cargo/config.toml").read_text()
     runner = json.loads(re.search(r"^runner = (.*)$", config, re.M).group(1))
     address = re.search(r"MODEL\s*:\s*ORIGIN = (\w+)", (folder / "memory.x").read_text()).group(1)

@@ -1,7 +1,7 @@
 //! Damaged files: whatever the parser lets through runs without a panic, with the overflow checks
 //! of this profile, inside its buffers. Nothing but the device crates is needed, so that this runs
-//! for 32-bit targets too (`cargo xtask fuzz` and `cargo xtask test` do it). Besides files made
-//! by hand the committed inputs of the fuzz targets are tried.
+//! for 32-bit targets too (`cargo xtask fuzz` and `cargo xtask test --all` do it). Besides files
+//! made by hand the committed inputs of the fuzz targets are tried.
 
 #[path = "../format/tests/made/mod.rs"]
 mod made;

@@ -1,7 +1,7 @@
 //! The tokenizer on an emulated Cortex-M4: the ids of 100,000 strings, and the text of those ids,
 //! are those of the `tokenizers` library.
 
-#[path = "../../firmware-examples/app/src/strings.rs"]
+#[path = "../../firmware-examples/qemu/src/bin/tokenize/strings.rs"]
 mod strings;
 #[path = "tokenizer/trained.rs"]
 #[allow(dead_code, reason = "each test file uses a part")]
@@ -87,7 +87,7 @@ fn the_m4_has_the_librarys_ids() -> Tried {
         let run = Command::new("cargo")
             .current_dir(concat!(
                 env!("CARGO_MANIFEST_DIR"),
-                "/../firmware-examples/qemu-m4"
+                "/../firmware-examples/qemu/m4"
             ))
             .env("SLA_MODEL", &path)
             .env("CARGO_TARGET_DIR", folder.join("firmware"))

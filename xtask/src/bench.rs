@@ -11,7 +11,6 @@ use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::qemu::machine::Machine;
 use crate::qemu::{self, Outcome, Report, Row, Shown};
 use crate::table::Table;
 use crate::{models, setup};
@@ -47,7 +46,9 @@ pub fn command(options: &Options) -> Result<()> {
         .into_iter()
         .map(models::shipped_as)
         .collect::<Result<Vec<_>>>()?;
-    let reports = qemu::everything(&emulated, &shipped, |report| match &report.outcome {
+    let reports = qemu::everything(&emulated, &qemu::BINARIES, &shipped, |report| match &report
+        .outcome
+    {
         Outcome::Done(_) => eprintln!(
             "{}: {} {}: done",
             report.machine, report.binary, report.model
@@ -150,13 +151,11 @@ impl Bench {
                 }
             }
         }
-        let target = Machine::choose(&["m4".to_owned()])?.remove(0).target;
-        let rustc = setup::device_rustc(&target).unwrap_or_else(|| "unknown".to_owned());
         Ok(Self {
             figures: Figures::of(reports.iter().filter(counts)),
             layouts,
             rows,
-            rustc,
+            rustc: setup::rustc_version(),
         })
     }
 

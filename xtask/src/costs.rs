@@ -16,7 +16,6 @@ use sla_format::TensorKind;
 
 use crate::bench::layout;
 use crate::models::{self, Model};
-use crate::qemu::machine::Machine;
 use crate::qemu::{self, Case, Row};
 use crate::table::Table;
 use crate::{paths, setup};
@@ -117,8 +116,7 @@ pub fn command(options: &Options) -> Result<()> {
         table.machine.insert(machine.clone(), costs);
     }
     print!("{}", shown.render());
-    let target = Machine::choose(&["m4".to_owned()])?.remove(0).target;
-    table.rustc = setup::device_rustc(&target).unwrap_or_else(|| "unknown".to_owned());
+    table.rustc = setup::rustc_version();
     if let Some((name, costs)) = table
         .machine
         .iter()

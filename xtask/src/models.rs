@@ -79,6 +79,11 @@ impl Model {
         })
     }
 
+    /// Whether its tokens and prompts are counted.
+    pub fn is_measured(&self) -> bool {
+        MEASURED.contains(&self.name.as_str())
+    }
+
     /// Whether it fits.
     pub fn fits(&self, room: Room) -> bool {
         self.flash_bytes <= room.flash_bytes && self.ram_bytes <= room.ram_bytes
@@ -280,7 +285,7 @@ pub fn synthetic(
 }
 
 fn converted_folder() -> PathBuf {
-    // Fixed, whatever CARGO_TARGET_DIR says: firmware-examples/app/build.rs looks here.
+    // Fixed, whatever CARGO_TARGET_DIR says: firmware-examples/qemu/build.rs looks here.
     paths::root().join("target/models")
 }
 

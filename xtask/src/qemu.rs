@@ -15,7 +15,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::models::{self, Model};
+use crate::models::Model;
 use image::Features;
 use machine::Machine;
 pub use report::Row;
@@ -250,11 +250,15 @@ pub enum Shown {
     Model(Box<Row>),
 }
 
-/// On each chosen machine the kernel battery, the cost of each kernel and of prompts, and all
-/// `models` that fit, with one build of the firmware for all of them. `seen` is told each result at
-/// once.
+/// The binaries of [`everything`].
+pub const BINARIES: [&str; 4] = ["conformance", "kernels", "prompt", "bench"];
+
+/// On each chosen machine those of [`BINARIES`] that are asked for: the kernel battery, the cost of
+/// each kernel and of prompts, and all `models` that fit, with one build of the firmware for all of
+/// them. `seen` is told each result at once.
 pub fn everything(
     options: &Options,
+    binaries: &[&'static str],
     models: &[Model],
     seen: impl Fn(&Report<Shown>) + Sync,
 ) -> Result<Vec<Report<Shown>>> {
@@ -264,20 +268,15 @@ pub fn everything(
         .min_by_key(|model| model.flash_bytes)
         .context("no models")?;
     let plan = |machine: &Machine| {
-        let binaries = ["conformance", "kernels", "prompt", "bench"];
-        let images = image::build(machine, &binaries, None, Features::default())?;
-        let images: Vec<_> = images.into_iter().map(Arc::new).collect();
-        let [conformance, kernels, prompt, bench] = images.as_slice() else {
-            bail!("each binary makes an image")
-        };
-        let mut tasks = vec![
-            Task::new("conformance", Arc::clone(conformance), any.clone(), None),
-            Task::new("kernels", Arc::clone(kernels), any.clone(), None),
-        ];
-        for model in models.iter().filter(|model| model.fits(machine.room(true))) {
-            tasks.push(Task::new("bench", Arc::clone(bench), model.clone(), None));
-            if models::MEASURED.contains(&model.name.as_str()) {
-                tasks.push(Task::new("prompt", Arc::clone(prompt), model.clone(), None));
+        let mut tasks = Vec::new();
+        let images = image::build(machine, binaries, None, Features::default())?;
+        for (&binary, image) in binaries.iter().zip(images.into_iter().map(Arc::new)) {
+            let task = |model: &Model| Task::new(binary, Arc::clone(&image), model.clone(), None);
+            let fitting = models.iter().filter(|model| model.fits(machine.room(true)));
+            match binary {
+                "bench" => tasks.extend(fitting.map(task)),
+                "prompt" => tasks.extend(fitting.filter(|model| model.is_measured()).map(task)),
+                _ => tasks.push(task(any)),
             }
         }
         Ok(tasks)
@@ -302,51 +301,22 @@ pub type Measured = (String, Vec<Row>, Vec<Case>);
 
 /// What the cost model is fitted to: on each chosen machine all `models` that fit, and the kernels.
 pub fn costs(options: &Options, models: &[Model]) -> Result<Vec<Measured>> {
-    let any = models
-        .iter()
-        .min_by_key(|model| model.flash_bytes)
-        .context("no models")?;
-    let plan = |machine: &Machine| {
-        let images = image::build(machine, &["kernels", "bench"], None, Features::default())?;
-        let images: Vec<_> = images.into_iter().map(Arc::new).collect();
-        let [kernels, bench] = images.as_slice() else {
-            bail!("each binary makes an image")
-        };
-        let fitting = models.iter().filter(|model| model.fits(machine.room(true)));
-        let benches =
-            fitting.map(|model| Task::new("bench", Arc::clone(bench), model.clone(), None));
-        Ok(
-            [Task::new("kernels", Arc::clone(kernels), any.clone(), None)]
-                .into_iter()
-                .chain(benches)
-                .collect(),
-        )
-    };
-    let judge = |task: &Task| match task.binary {
-        "bench" => Ok(Shown::Model(Box::new(bench_row(task, options)?))),
-        _ => Ok(Shown::Cases(report::cases(&run::run(
-            &task.image,
-            &task.model,
-            "",
-            options.limit(),
-        )?)?)),
-    };
-    let reports = each(options, plan, judge, |_| ())?;
+    let reports = everything(options, &["kernels", "bench"], models, |_| ())?;
     complain(&reports)?;
     let mut measured: Vec<Measured> = Vec::new();
-    for report in &reports {
+    for report in reports {
         if measured
             .last()
             .is_none_or(|(machine, ..)| *machine != report.machine)
         {
-            measured.push((report.machine.clone(), Vec::new(), Vec::new()));
+            measured.push((report.machine, Vec::new(), Vec::new()));
         }
         let Some((_, rows, cases)) = measured.last_mut() else {
             continue;
         };
-        match report.outcome.done() {
-            Some(Shown::Model(row)) => rows.push(row.as_ref().clone()),
-            Some(Shown::Cases(list)) => cases.extend(list.iter().cloned()),
+        match report.outcome {
+            Outcome::Done(Shown::Model(row)) => rows.push(*row),
+            Outcome::Done(Shown::Cases(list)) => cases.extend(list),
             _ => {}
         }
     }

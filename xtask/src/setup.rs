@@ -5,11 +5,9 @@
 //! skips.
 
 mod emulator;
-mod library;
 mod miri;
 mod python;
 mod targets;
-mod toolchain;
 
 use std::fmt;
 use std::time::Duration;
@@ -19,7 +17,7 @@ use anyhow::{Result, bail};
 pub use emulator::{ensure_aarch64, ensure_browser, ensure_c, ensure_qemu};
 pub use miri::{MIRI_TOOLCHAIN, ensure_miri};
 pub use python::ensure_training;
-pub use targets::{device_cargo, device_rustc, ensure_targets};
+pub use targets::{device_cargo, ensure_targets, rustc_version};
 
 /// The targets of all firmware and of the device crates' build test.
 pub const TARGETS: [&str; 8] = [

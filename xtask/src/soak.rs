@@ -193,7 +193,7 @@ pub fn command(options: &Options) -> Result<()> {
         tokens: EMULATED_TOKENS,
         ..qemu::Options::default()
     };
-    let reports = qemu::everything(&emulated, &models::shipped()?, |report| {
+    let reports = qemu::everything(&emulated, &qemu::BINARIES, &models::shipped()?, |report| {
         match &report.outcome {
             Outcome::Done(Shown::Model(row)) => println!(
                 "{}: {}: digest {:08x}, instructions at 16 {}, at 4,000 {}, dearest over cheapest {:.2} %",

@@ -1,5 +1,5 @@
-//! `cargo xtask test`: set-up, then every test. A step that cannot be done here says "skipped" and
-//! why; a step that fails fails the task.
+//! `cargo xtask test`: set-up, then each kind of check once, or with `--all` every test. A step that
+//! cannot be done here says "skipped" and why; a step that fails fails the task.
 
 pub mod aarch64;
 pub mod emulated;
@@ -18,9 +18,21 @@ use crate::{boards, c_api, fuzz, msrv, paths, process, proof, setup, size};
 /// Options of `cargo xtask test`.
 #[derive(Args)]
 pub struct Options {
-    /// These parts alone, by name or with commas; all without this
-    #[arg(long, value_enum, value_delimiter = ',')]
+    /// Everything, which takes an hour; without this each kind of check once, in ten minutes
+    #[arg(long)]
+    all: bool,
+    /// All of these parts alone, by name or with commas
+    #[arg(long, value_enum, value_delimiter = ',', conflicts_with = "all")]
     only: Vec<Part>,
+}
+
+/// How much of a part runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// Its kind of check once.
+    Once,
+    /// All of it.
+    All,
 }
 
 /// A part of the tests, in the order in which they run.
@@ -51,6 +63,16 @@ enum Part {
 }
 
 impl Part {
+    /// Whether it runs without `--all`.
+    fn is_short(self) -> bool {
+        match self {
+            Self::Workspace | Self::Device | Self::Proof | Self::Boards | Self::Machines => true,
+            Self::Msrv | Self::Size | Self::Fuzz | Self::Training | Self::C | Self::Aarch64 => {
+                false
+            }
+        }
+    }
+
     /// What it does, in words.
     fn text(self) -> String {
         match self {
@@ -62,7 +84,7 @@ impl Part {
             }
             Self::Size => "code size on the M4".into(),
             Self::Boards => {
-                "boards: every image, its memory map, and docs/boards.md; a conversation with one in QEMU".into()
+                "boards: their images, memory maps, and docs/boards.md; a conversation with one in QEMU".into()
             }
             Self::Fuzz => {
                 format!("fuzz targets: {FUZZ_SECONDS} seconds each, and a canary that has to be found; 32-bit sizes")
@@ -76,31 +98,23 @@ impl Part {
         }
     }
 
-    fn run(self, findings: &mut Findings) -> Result<()> {
+    fn run(self, extent: Extent, findings: &mut Findings) -> Result<()> {
         match self {
-            Self::Workspace => workspace_tests(findings),
-            Self::Device => device_crates(findings),
-            Self::Msrv => msrv::run(findings),
-            Self::Proof => proofs(findings),
-            Self::Size => code_size(findings),
-            Self::Boards => all_boards(findings),
-            Self::Fuzz => fuzzing(findings),
-            Self::Training => training::run(findings),
-            Self::C => {
-                c_api::check_some()?
-                    .into_iter()
-                    .for_each(|note| findings.note(note));
-                Ok(())
-            }
-            Self::Machines => {
-                emulated::run(findings);
-                Ok(())
-            }
-            Self::Aarch64 => {
-                aarch64::run(findings);
-                Ok(())
-            }
+            Self::Workspace => workspace_tests(extent, findings)?,
+            Self::Device => device_crates(extent, findings)?,
+            Self::Msrv => msrv::run(findings)?,
+            Self::Proof => proofs(extent, findings)?,
+            Self::Size => code_size(findings)?,
+            Self::Boards => all_boards(extent, findings)?,
+            Self::Fuzz => fuzzing(findings)?,
+            Self::Training => training::run(findings)?,
+            Self::C => c_api::check_some()?
+                .into_iter()
+                .for_each(|note| findings.note(note)),
+            Self::Machines => emulated::run(extent, findings),
+            Self::Aarch64 => aarch64::run(findings),
         }
+        Ok(())
     }
 }
 
@@ -115,12 +129,31 @@ pub const DEVICE_CRATES: [&str; 8] = [
     "sla-store",
     "sla-tokenizer",
 ];
-/// Targets that they are built for.
+/// Targets that they are built for; of each architecture the smallest first.
 pub const DEVICE_TARGETS: [&str; 4] = [
-    "thumbv7em-none-eabihf",
     "thumbv6m-none-eabi",
     "riscv32imac-unknown-none-elf",
+    "thumbv7em-none-eabihf",
     "wasm32-unknown-unknown",
+];
+/// The integration tests that run without `--all`, as `cargo test` takes them: none takes long.
+const SHORT_TESTS: [&str; 16] = [
+    "calls",
+    "checkpoint*",
+    "clips",
+    "description",
+    "documents",
+    "format_versions",
+    "goldens",
+    "header",
+    "of_file",
+    "other_kernels",
+    "parse",
+    "power_loss",
+    "properties",
+    "refusals",
+    "sensor",
+    "session",
 ];
 /// Code and constants of the M4 firmware with all backbones.
 const FIRMWARE_BYTES: u64 = 48 * 1024;
@@ -180,23 +213,33 @@ pub fn command(options: &Options) -> Result<()> {
         start: Instant::now(),
         failures: Vec::new(),
     };
-    findings.step("set-up: targets, emulators and a browser");
+    let wanted = |part: &&Part| match options.only.as_slice() {
+        [] => options.all || part.is_short(),
+        only => only.contains(part),
+    };
+    let extent = match options.all || !options.only.is_empty() {
+        true => Extent::All,
+        false => Extent::Once,
+    };
+    findings.step("set-up");
     let mut missing = setup::ensure_targets(&setup::TARGETS)?;
     missing.extend(setup::ensure_qemu().missing);
-    missing.extend(setup::ensure_browser().missing);
+    if extent == Extent::All {
+        missing.extend(setup::ensure_browser().missing);
+    }
     for missing in missing {
         findings.skipped(missing);
     }
-    let wanted = |part: &&Part| options.only.is_empty() || options.only.contains(part);
     for part in Part::value_variants().iter().filter(wanted) {
         let text = part.text();
         findings.step(&text);
         findings.run(text.split(':').next().unwrap_or_default(), |findings| {
-            part.run(findings)
+            part.run(extent, findings)
         });
     }
 
     findings.step(match findings.failures.len() {
+        0 if extent == Extent::Once => "each kind of check passed; --all makes all".to_owned(),
         0 => "all passed".to_owned(),
         count => format!("{count} failed"),
     });
@@ -206,27 +249,36 @@ pub fn command(options: &Options) -> Result<()> {
     }
 }
 
-fn workspace_tests(findings: &mut Findings) -> Result<()> {
+fn workspace_tests(extent: Extent, findings: &mut Findings) -> Result<()> {
     let mut command = Command::new("cargo");
-    if !process::run_visible(command.current_dir(paths::root()).args([
-        "test",
-        "--workspace",
-        "--no-fail-fast",
-    ]))? {
+    command.current_dir(paths::root());
+    command.args(["test", "--workspace", "--no-fail-fast"]);
+    if extent == Extent::Once {
+        command.args(["--lib", "--bins"]);
+        SHORT_TESTS.iter().for_each(|test| {
+            command.args(["--test", test]);
+        });
+    }
+    if !process::run_visible(&mut command)? {
         findings.failed("workspace tests");
     }
     Ok(())
 }
 
-fn device_crates(findings: &mut Findings) -> Result<()> {
-    for target in DEVICE_TARGETS {
+fn device_crates(extent: Extent, findings: &mut Findings) -> Result<()> {
+    let targets = match extent {
+        Extent::Once => &DEVICE_TARGETS[..2],
+        Extent::All => &DEVICE_TARGETS,
+    };
+    for target in targets {
         let Some(mut command) = setup::device_cargo(target) else {
             findings.skipped(format_args!("no core for {target}"));
             continue;
         };
-        command.current_dir(paths::root());
+        // In the profile of the tests, whose macros and build scripts are there.
         command
-            .args(["build", "--release", "--target", target, "--target-dir"])
+            .current_dir(paths::root())
+            .args(["build", "--target", target, "--target-dir"])
             .arg(paths::target_dir());
         for package in DEVICE_CRATES {
             command.args(["--package", package]);
@@ -239,11 +291,16 @@ fn device_crates(findings: &mut Findings) -> Result<()> {
     Ok(())
 }
 
-fn proofs(findings: &mut Findings) -> Result<()> {
-    for target in proof::targets().filter(|target| setup::device_cargo(target).is_none()) {
+fn proofs(extent: Extent, findings: &mut Findings) -> Result<()> {
+    let processors = match extent {
+        Extent::Once => &proof::PROCESSORS[..1],
+        Extent::All => &proof::PROCESSORS,
+    };
+    let targets = processors.iter().map(|processor| processor.target);
+    for target in targets.filter(|target| setup::device_cargo(target).is_none()) {
         findings.skipped(format_args!("no core for {target}"));
     }
-    proof::prove(|line| match line {
+    proof::prove(processors, |line| match line {
         Ok(text) => findings.note(text),
         Err(text) => findings.failed(text),
     })
@@ -272,14 +329,16 @@ fn fuzzing(findings: &mut Findings) -> Result<()> {
     Ok(())
 }
 
-fn all_boards(findings: &mut Findings) -> Result<()> {
-    if !boards::shared_tests()? {
-        findings.failed("what the boards share");
+fn all_boards(extent: Extent, findings: &mut Findings) -> Result<()> {
+    if extent == Extent::All {
+        if !boards::shared_tests()? {
+            findings.failed("what the boards share");
+        }
+        let differences = boards::check(&mut |note| findings.note(note))?;
+        differences
+            .into_iter()
+            .for_each(|difference| findings.failed(difference));
     }
-    let differences = boards::check(&mut |note| findings.note(note))?;
-    differences
-        .into_iter()
-        .for_each(|difference| findings.failed(difference));
     match boards::converse()? {
         boards::Outcome::Right { stack_bytes } => findings.note(format_args!(
             "stm32f405 in QEMU: peak stack {stack_bytes} bytes"

@@ -39,17 +39,17 @@ struct Machine {
 }
 
 const M0: Machine = Machine {
-    folder: "qemu-m0",
+    folder: "qemu/m0",
     target: "thumbv6m-none-eabi",
     emulator: "qemu-system-arm",
 };
 const M4: Machine = Machine {
-    folder: "qemu-m4",
+    folder: "qemu/m4",
     target: "thumbv7em-none-eabihf",
     emulator: "qemu-system-arm",
 };
 const RV32: Machine = Machine {
-    folder: "qemu-rv32",
+    folder: "qemu/rv32",
     target: "riscv32imac-unknown-none-elf",
     emulator: "qemu-system-riscv32",
 };

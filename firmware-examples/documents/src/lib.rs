@@ -3,7 +3,7 @@
 
 #![no_std]
 
-use app::semihost::{Channel, exit, write};
+use qemu::semihost::{Channel, exit, write};
 // Its vector table.
 use lm3s6965 as _;
 

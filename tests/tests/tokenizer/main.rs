@@ -1,7 +1,7 @@
 //! The tokenizer against the `tokenizers` library: the same ids, the same text, on tokenizers that
 //! the library trained.
 
-#[path = "../../../firmware-examples/app/src/strings.rs"]
+#[path = "../../../firmware-examples/qemu/src/bin/tokenize/strings.rs"]
 mod strings;
 mod trained;
 mod unicode;

@@ -1,5 +1,5 @@
-//! The machines: one folder `firmware-examples/qemu-*` each. What is in its `.cargo/config.toml`
-//! and `memory.x` is read, not repeated here.
+//! The machines: one folder of `firmware-examples/qemu` each. What is in its `.cargo/config.toml` and
+//! `memory.x` is read, not repeated here.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -77,9 +77,7 @@ impl Machine {
     }
 
     fn read(name: &str) -> Result<Self> {
-        let folder = paths::root()
-            .join("firmware-examples")
-            .join(format!("qemu-{name}"));
+        let folder = paths::root().join("firmware-examples/qemu").join(name);
         let (config, map) = (folder.join(".cargo/config.toml"), folder.join("memory.x"));
         let config_text = read_text(&config)?;
         let target = value(&config_text, "target").and_then(|text| serde_json::from_str(text).ok());

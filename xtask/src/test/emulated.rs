@@ -3,7 +3,7 @@
 use anyhow::Result;
 use sla_chips::plan::cost::TOLERANCE;
 
-use super::Findings;
+use super::{Extent, Findings};
 use crate::bench::Bench;
 use crate::costs;
 use crate::models::{self, Model};
@@ -12,6 +12,8 @@ use crate::qemu::{self, Outcome, Report, Row, Shown};
 
 /// Tokens of every run.
 const TOKENS: u32 = 256;
+/// Tokens of a run without `--all`.
+const FEW_TOKENS: u32 = 32;
 /// Tokens of the long run.
 const LONG_TOKENS: u32 = 10_000;
 /// Peak stack of a token, any machine.
@@ -21,11 +23,15 @@ pub const SPREAD_PERCENT: f64 = 2.0;
 /// The machine of the bounds.
 const MACHINE: &str = "m4";
 
-/// The machines of the warm start: one of each kind of kernels.
-const WARM: [&str; 5] = ["m0", "m3", "m4", "m55", "rv32"];
+/// One machine of each kind of kernels.
+const KINDS: [&str; 5] = ["m0", "m3", "m4", "m55", "rv32"];
 
-/// Runs them all.
-pub fn run(findings: &mut Findings) {
+/// Runs them all, or the kernels and one or two models on one machine of each kind.
+pub fn run(extent: Extent, findings: &mut Findings) {
+    if extent == Extent::Once {
+        findings.run("emulated machines", one_of_each_kind);
+        return;
+    }
     findings.step(format_args!(
         "all machines: kernels against the scalar oracle; {TOKENS} tokens of every model that fits, against the host's \
          scalar and {} kernels",
@@ -44,21 +50,36 @@ pub fn run(findings: &mut Findings) {
     findings.run("generated text", generated_text);
     findings.step(format_args!(
         "{}: going on from a session of the host",
-        WARM.join(", ")
+        KINDS.join(", ")
     ));
     findings.run("warm start", warm_start);
 }
 
-fn all_machines(findings: &mut Findings) -> Result<()> {
-    let shipped = models::shipped()?;
-    let mut models = shipped.clone();
-    models.extend(models::random()?);
+/// The kernel battery and the measured models; the digests are the host's.
+fn one_of_each_kind(findings: &mut Findings) -> Result<()> {
+    let models = models::MEASURED
+        .into_iter()
+        .map(models::shipped_as)
+        .collect::<Result<Vec<_>>>()?;
     let options = qemu::Options {
-        tokens: TOKENS,
+        machine: KINDS.map(str::to_owned).to_vec(),
+        tokens: FEW_TOKENS,
         ..qemu::Options::default()
     };
+    let reports = everything(findings, &options, &["conformance", "bench"], &models)?;
+    stack(findings, &rows(&reports));
+    Ok(())
+}
+
+/// [`qemu::everything`]; each result is noted at once.
+fn everything(
+    findings: &mut Findings,
+    options: &qemu::Options,
+    binaries: &[&'static str],
+    models: &[Model],
+) -> Result<Vec<Report<Shown>>> {
     let shown = &*findings;
-    let reports = qemu::everything(&options, &models, |report| {
+    let reports = qemu::everything(options, binaries, models, |report| {
         if let Some(text) = line(report) {
             shown.note(text);
         }
@@ -72,16 +93,37 @@ fn all_machines(findings: &mut Findings) -> Result<()> {
             Outcome::Done(_) => {}
         }
     }
-    let rows: Vec<&Row> = reports
-        .iter()
-        .filter_map(|report| {
-            if let Some(Shown::Model(row)) = report.outcome.done() {
-                Some(row.as_ref())
-            } else {
-                None
-            }
-        })
-        .collect();
+    Ok(reports)
+}
+
+/// The runs of models that ended well.
+fn rows(reports: &[Report<Shown>]) -> Vec<&Row> {
+    let done = reports.iter().filter_map(|report| report.outcome.done());
+    done.filter_map(|shown| match shown {
+        Shown::Model(row) => Some(row.as_ref()),
+        Shown::Kernels { .. } | Shown::Cases(_) => None,
+    })
+    .collect()
+}
+
+fn stack(findings: &mut Findings, rows: &[&Row]) {
+    findings.at_most(
+        "largest peak stack of a token, bytes",
+        rows.iter().map(|row| row.stack_bytes).max().unwrap_or(0),
+        STACK_BYTES,
+    );
+}
+
+fn all_machines(findings: &mut Findings) -> Result<()> {
+    let shipped = models::shipped()?;
+    let mut models = shipped.clone();
+    models.extend(models::random()?);
+    let options = qemu::Options {
+        tokens: TOKENS,
+        ..qemu::Options::default()
+    };
+    let reports = everything(findings, &options, &qemu::BINARIES, &models)?;
+    let rows = rows(&reports);
     if rows.is_empty() {
         return Ok(());
     }
@@ -91,11 +133,7 @@ fn all_machines(findings: &mut Findings) -> Result<()> {
         "{} runs, one digest for each model: the host's",
         rows.len()
     ));
-    findings.at_most(
-        "largest peak stack of a token, bytes",
-        rows.iter().map(|row| row.stack_bytes).max().unwrap_or(0),
-        STACK_BYTES,
-    );
+    stack(findings, &rows);
     for model in &shipped {
         for row in rows
             .iter()
@@ -257,7 +295,7 @@ fn ledger(findings: &mut Findings) -> Result<()> {
 }
 
 fn warm_start(findings: &mut Findings) -> Result<()> {
-    let machine = WARM.map(str::to_owned).to_vec();
+    let machine = KINDS.map(str::to_owned).to_vec();
     for report in resume(&qemu::Options {
         machine,
         tokens: 16,

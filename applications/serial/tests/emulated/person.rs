@@ -17,7 +17,7 @@ use sla_tests::needs::{Missing, Tried, emulator};
 
 const TARGET: &str = "thumbv7em-none-eabihf";
 const EMULATOR: &str = "qemu-system-arm";
-/// The runner's of firmware-examples/qemu-m4, and the terminal.
+/// The runner's of firmware-examples/qemu/m4, and the terminal.
 const ARGUMENTS: &str = "-M mps2-an386 -nographic -monitor none -serial none -icount shift=7 -semihosting-config enable=on,target=native -serial pty";
 /// How long the machine may write nothing.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -29,7 +29,7 @@ fn scratch(name: &str) -> PathBuf {
 fn firmware(model: &Path) -> PathBuf {
     let target = scratch("firmware");
     let build = Command::new("cargo")
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../firmware-examples/qemu-m4"))
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../firmware-examples/qemu/m4"))
         .env("SLA_MODEL", model)
         .env("CARGO_TARGET_DIR", &target)
         .args([

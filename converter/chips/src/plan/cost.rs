@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::work::{Unit, Work};
 
 /// Relative error of [`Costs::instructions`] against a measured token that the project's tests
-/// allow, for models of the shape of the shipped ones and above: `cargo xtask test` and `cargo
-/// xtask bench` compare every shipped model on every machine.
+/// allow, for models of the shape of the shipped ones and above: `cargo xtask test --all` and
+/// `cargo xtask bench` compare every shipped model on every machine.
 pub const TOLERANCE: f64 = 0.05;
 
 /// The fitted costs: machine by machine, as `costs.toml` has them.

@@ -21,7 +21,7 @@ pub struct Placed {
 }
 
 /// Code that a token path and `Model::parse` take where one backbone alone is built in: the limit
-/// that `cargo xtask test` holds it to.
+/// that `cargo xtask test --all` holds it to.
 pub const ONE_BACKBONE_BYTES: u64 = 24 << 10;
 
 /// Flash and RAM of a model on a chip.

@@ -73,7 +73,7 @@ static BLINKS: AtomicUsize = AtomicUsize::new(0);
 
 /// What the firmware does with a token.
 fn hear(token: u32) {
-    app::semihost::write(app::semihost::Channel::Output, &[token as u8]);
+    qemu::semihost::write(qemu::semihost::Channel::Output, &[token as u8]);
     if HEARD.fetch_add(1, Ordering::Relaxed) + 1 == TOKENS {
         show("blinks", BLINKS.load(Ordering::Relaxed));
         done()

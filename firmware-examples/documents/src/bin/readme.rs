@@ -30,7 +30,7 @@ fn talk(uart: &mut impl Write) -> Option<()> {
 #[cortex_m_rt::entry]
 fn main() -> ! {
     let mut ended = Some(());
-    let stack = app::stack::peak_bytes(&mut || ended = talk(&mut Uart::default()));
+    let stack = qemu::stack::peak_bytes(&mut || ended = talk(&mut Uart::default()));
     assert_eq!(ended, None, "the line is down");
     show("stack", stack);
     done()

@@ -1,9 +1,0 @@
-//! What a prompt costs per token.
-
-#![no_std]
-#![no_main]
-
-#[cortex_m_rt::entry]
-fn main() -> ! {
-    app::prompt::<qemu_m3::Machine>()
-}

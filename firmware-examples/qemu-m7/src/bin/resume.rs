@@ -1,9 +1,0 @@
-//! Goes on from a session that the host computed.
-
-#![no_std]
-#![no_main]
-
-#[cortex_m_rt::entry]
-fn main() -> ! {
-    app::resume::<qemu_m7::Machine>()
-}

@@ -1,0 +1,41 @@
+//! The `frontend` binary: the front end of spoken digits on the signal that the host knows too.
+
+#![no_std]
+#![no_main]
+
+use sla_digits::{Exercise, FrontEnd};
+use sla_runtime::Checksum;
+
+use qemu::{Arguments, Console, Counter, entry, machine, semihost::exit};
+
+/// Runs `hops=N` hops (192 by default), prints one `@frontend` line with the CRC-32 of all
+/// logarithms (docs/frontend.md M6), and exits with 0.
+#[entry]
+fn main() -> ! {
+    let counter = Counter::start();
+    let hops = Arguments::number("hops=", 192).max(1);
+    let (mut front, mut exercise, mut digest) =
+        (FrontEnd::new(), Exercise::default(), Checksum::default());
+    let (mut most, mut total) = (0u32, 0u64);
+    for _ in 0..hops {
+        let samples = exercise.next_hop();
+        let mut logs = [0; sla_digits::BANDS];
+        let insns = counter.count(&mut || front.hop(&samples).features(27, &mut logs));
+        (most, total) = (most.max(insns), total + u64::from(insns));
+        logs.iter().for_each(|&log| digest.add(log));
+    }
+    let console = Console;
+    console
+        .text("@frontend")
+        .key("machine")
+        .text(machine::NAME)
+        .key("hops")
+        .number(hops.into());
+    console
+        .key("digest")
+        .hex(digest.finish())
+        .key("insns_per_hop")
+        .number(total / u64::from(hops));
+    console.key("insns_max").number(most.into()).end();
+    exit(0)
+}
