@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Cycles of a mean instruction of a token: the `cycles` of converter/src/plan/chips.toml (docs/plan.md).
+"""Cycles of a mean instruction of a token: the `cycles` of converter/chips/src/plan/chips.toml (docs/plan.md).
 
     cycles.py MACHINE BENCH.elf MODEL.sla
 

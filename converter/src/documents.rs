@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Command};
 use clap_complete::Shell;
 
 use super::failure::{Outcome, fail};
@@ -25,19 +25,14 @@ pub(super) struct ManOptions {
 }
 
 /// Prints a script for a shell.
-pub(super) fn completions(options: &CompletionOptions) -> Outcome {
+pub(super) fn completions(options: &CompletionOptions, mut command: Command) -> Outcome {
     let mut script = Vec::new();
-    clap_complete::generate(
-        options.shell,
-        &mut super::command_line(),
-        "sla",
-        &mut script,
-    );
+    clap_complete::generate(options.shell, &mut command, "sla", &mut script);
     print(&String::from_utf8_lossy(&script))
 }
 
 /// Writes the man pages.
-pub(super) fn man(options: &ManOptions) -> Outcome {
+pub(super) fn man(options: &ManOptions, mut command: Command) -> Outcome {
     let folder = &options.output;
     if !folder.is_dir() {
         return fail(format!(
@@ -45,7 +40,6 @@ pub(super) fn man(options: &ManOptions) -> Outcome {
             folder.display()
         ));
     }
-    let mut command = super::command_line();
     command.build();
     let pages = command
         .get_subcommands()

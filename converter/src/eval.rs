@@ -1,79 +1,27 @@
 //! `sla eval`
 
+mod input;
+mod options;
 mod plot;
 mod report;
 mod stream;
 
-use std::path::{Path, PathBuf};
-
-use clap::Args;
 use serde_json::json;
-use sla_checkpoint::data;
-use sla_checkpoint::{Checkpoint, LoadOptions, Purpose};
+use sla_checkpoint::Checkpoint;
 use sla_eval::owned_model::OwnedModel;
 use sla_eval::{Channel, Comparison, Report, Rows, check_same, compare_all};
-use sla_mapping::dequantize;
-use sla_reference::Model as FloatModel;
 use sla_runtime::Model;
 use sla_tokenizer::Text;
 
-use super::failure::{Failure, Outcome, fail, read_model_to_run, usage, warn};
-use super::inspect::provenance;
-use super::number::number;
+pub(super) use input::{check_source, checkpoint, rows};
+pub(super) use options::Options;
+
+use input::floats;
+
+use super::failure::{Outcome, read_model_to_run, usage, warn};
 use super::output::{OutputFile, print_json, tell};
 use super::progress::Progress;
 use super::table::{Table, decibel, figure, grouped, percent};
-
-/// Options of `sla eval`.
-#[derive(Args)]
-#[command(allow_negative_numbers = true)]
-pub(super) struct Options {
-    /// File to evaluate
-    #[arg(value_name = "FILE.sla")]
-    file: PathBuf,
-    /// The checkpoint that it was converted from
-    #[arg(long, value_name = "DIR")]
-    checkpoint: PathBuf,
-    /// Input: input_ids (with targets), or features.N (with labels). Default: eval.safetensors of
-    /// the checkpoint; with --stream the float model's own samples, or synthetic frames
-    #[arg(long, value_name = "X.safetensors", conflicts_with = "text")]
-    tokens: Option<PathBuf>,
-    /// Text for byte-level models and files with a tokenizer, cut into rows of 1,024 tokens that
-    /// each start from a fresh state; - for stdin
-    #[arg(long, value_name = "FILE")]
-    text: Option<PathBuf>,
-    /// One stream of N steps without a reset, in windows of its positions; the input is repeated
-    /// as often as it takes
-    #[arg(long, value_name = "N", value_parser = steps)]
-    stream: Option<u64>,
-    /// Draw the KL along the stream; - for stdout
-    #[arg(
-        long,
-        value_name = "OUT.svg",
-        requires = "stream",
-        conflicts_with = "report"
-    )]
-    plot: Option<PathBuf>,
-    /// Write a page that shows all of it: plots, gates over the text, ranges, memory; - for stdout
-    #[arg(long, value_name = "OUT.html", conflicts_with = "stream")]
-    report: Option<PathBuf>,
-    /// Print JSON, and nothing else, on stdout
-    #[arg(long)]
-    json: bool,
-    /// Name the first vector whose signal-to-noise ratio, arithmetic alone, is below this
-    #[arg(long, value_name = "DB", default_value_t = 40.0, conflicts_with = "stream", value_parser = finite)]
-    tolerance: f64,
-}
-
-fn finite(text: &str) -> Result<f64, String> {
-    number(text, "a finite number", |v: f64| v.is_finite())
-}
-
-fn steps(text: &str) -> Result<u64, String> {
-    number(text, "a whole number of steps, 1 or above", |steps: u64| {
-        steps > 0
-    })
-}
 
 /// The file that `--report` or `--plot` names; refused if the command reads it, or prints where it
 /// goes.
@@ -109,15 +57,6 @@ pub(super) fn command(options: &Options) -> Outcome {
         Some(steps) => stream::command(options, steps, &model, checkpoint, output.as_ref()),
         None => rows_command(options, &file, checkpoint, output.as_ref()),
     }
-}
-
-/// The checkpoint of `model`, which knows whether the embedding is the head.
-pub(super) fn checkpoint(dir: &Path, model: &Model) -> Outcome<Checkpoint> {
-    let how = LoadOptions {
-        tied_head: model.desc().tied(),
-        purpose: Purpose::Evaluate,
-    };
-    Ok(sla_checkpoint::load_with(dir, how)?)
 }
 
 fn rows_command(
@@ -162,57 +101,6 @@ fn rows_command(
     } else {
         tell(page, &text(options, &comparison, bytes))
     }
-}
-
-/// The float model, and the same over the weights that the file means.
-fn floats(model: &Model, checkpoint: Checkpoint) -> Outcome<[FloatModel; 2]> {
-    let dequantized = FloatModel::new(checkpoint.config.clone(), dequantize(model, &checkpoint)?)?;
-    check_source(&checkpoint, model);
-    Ok([checkpoint.into_model()?, dequantized])
-}
-
-/// Sizes agree; weights need not.
-pub(super) fn check_source(checkpoint: &Checkpoint, model: &Model) {
-    let have: String = checkpoint
-        .meta
-        .source_sha256
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
-    let made_from = provenance(model)
-        .find(|(key, _)| *key == "source_sha256")
-        .map(|(_, value)| value);
-    if made_from.is_some_and(|hash| hash != have) {
-        warn(&[
-            "the file was converted from other weights than the checkpoint's (source_sha256 differs), so the figures compare two \
-               models; give the checkpoint that it is from, or convert this one",
-        ]);
-    }
-}
-
-/// The input: a text, a file of tokens or features, or the checkpoint's own.
-pub(super) fn rows(
-    dir: &Path,
-    tokens: Option<&PathBuf>,
-    text: Option<&PathBuf>,
-    model: &Model,
-    checkpoint: &Checkpoint,
-) -> Outcome<Rows> {
-    if let Some(path) = text {
-        return Ok(Rows::ids(&data::text(
-            path,
-            &checkpoint.config,
-            model.tokenizer().as_ref(),
-        )?));
-    }
-    let own = dir.join("eval.safetensors");
-    if tokens.is_none() && !own.exists() {
-        return fail(format!(
-            "{}: no such file; give the input with --text or --tokens",
-            own.display()
-        ));
-    }
-    data::eval_rows(tokens.unwrap_or(&own), &checkpoint.config).map_err(Failure::from)
 }
 
 /// Bytes of text in the tokens that are predicted: all but the first of each row.

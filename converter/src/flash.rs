@@ -1,50 +1,26 @@
 //! `sla flash`
 
+mod options;
 #[cfg(feature = "flash")]
 mod probe;
 mod sectors;
 #[cfg(feature = "flash")]
 mod target;
 
-use std::path::PathBuf;
+pub(super) use options::Options;
 
-use clap::Args;
-
-use super::address::address;
 use super::failure::{Outcome, read_model};
 use super::output::print;
-
-/// Options of `sla flash`.
-#[derive(Args)]
-pub(super) struct Options {
-    /// File to write
-    #[arg(value_name = "FILE.sla")]
-    file: PathBuf,
-    /// Chip: a name of `sla plan` or a part number, or with debug probes built in any target of
-    /// probe-rs
-    #[arg(long, value_name = "NAME")]
-    chip: String,
-    /// Where the model will lie: the start of a sector, such as 0x08080000
-    #[arg(long, value_name = "ADDR", value_parser = address, allow_negative_numbers = true)]
-    address: u64,
-    /// Firmware that the model must not overwrite
-    #[arg(long, value_name = "ELF")]
-    firmware: Option<PathBuf>,
-    /// Debug probe, if there are several
-    #[arg(long, value_name = "VID:PID[:SERIAL]")]
-    probe: Option<String>,
-    /// Replace what lies there even if it is neither erased nor a model
-    #[arg(long)]
-    overwrite: bool,
-    /// Check and show what would be written, without a probe
-    #[arg(long)]
-    dry_run: bool,
-}
+use sla_chips::plan::Chip;
 
 /// Checks the region, writes, and reads back.
 pub(super) fn command(options: &Options) -> Outcome {
     let file = read_model(&options.file)?;
-    let plan = sectors::plan(options, file.bytes().len() as u64)?;
+    let bytes = file.bytes().len() as u64;
+    let plan = match Chip::find(&options.chip) {
+        Some(chip) => sectors::plan(options, chip, bytes)?,
+        None => of_target(options, bytes)?,
+    };
     let verb = if options.dry_run {
         "would write"
     } else {
@@ -59,6 +35,17 @@ pub(super) fn command(options: &Options) -> Outcome {
 
 #[cfg(feature = "flash")]
 use probe::write;
+#[cfg(feature = "flash")]
+use target::plan as of_target;
+
+/// Without the targets of probe-rs there are those of the table.
+#[cfg(not(feature = "flash"))]
+fn of_target(options: &Options, _: u64) -> Outcome<sectors::FlashPlan> {
+    let known = super::plan::no_chip(&options.chip);
+    super::failure::usage(format!(
+        "{known}; an sla with debug probes takes any target of probe-rs"
+    ))
+}
 
 /// Says what is missing.
 #[cfg(not(feature = "flash"))]

@@ -92,6 +92,7 @@ fn main() -> ExitCode {
     match arguments
         .verbosity
         .choose()
+        .map_err(|contradiction| Failure::Usage(contradiction.into()))
         .and_then(|()| run_command(&arguments.command))
     {
         // Nobody reads the output any more, as behind `| head`: not an error.
@@ -120,8 +121,8 @@ fn run_command(command: &Command) -> Outcome {
         Command::Plan(options) => plan::command(options),
         Command::Export(options) => export::command(options),
         Command::Flash(options) => flash::command(options),
-        Command::Completions(options) => documents::completions(options),
-        Command::Man(options) => documents::man(options),
+        Command::Completions(options) => documents::completions(options, command_line()),
+        Command::Man(options) => documents::man(options, command_line()),
     }
 }
 

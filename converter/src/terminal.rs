@@ -5,8 +5,6 @@ use std::sync::OnceLock;
 
 use clap::Args;
 
-use super::failure::{Outcome, usage};
-
 /// Options that every command has.
 #[derive(Args, Clone, Copy, Default)]
 pub(super) struct Verbosity {
@@ -22,10 +20,13 @@ static CHOSEN: OnceLock<Verbosity> = OnceLock::new();
 
 impl Verbosity {
     /// Makes this the process's choice.
-    pub(super) fn choose(self) -> Outcome {
+    ///
+    /// # Errors
+    /// What contradicts itself.
+    pub(super) fn choose(self) -> Result<(), &'static str> {
         // clap sees no conflict between options before and behind the command.
         if self.quiet && self.verbose {
-            return usage("--quiet and --verbose contradict each other");
+            return Err("--quiet and --verbose contradict each other");
         }
         // Once, by `main`.
         let _ = CHOSEN.set(self);

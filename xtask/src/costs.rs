@@ -35,7 +35,7 @@ pub struct Options {
     /// m0, m3, m4, m7, m33, m55, rv32, or all; can be given several times or with commas
     #[arg(long, alias = "machine", default_value = "all", value_delimiter = ',')]
     machines: Vec<String>,
-    /// Record the constants in converter/src/plan/costs.toml
+    /// Record the constants in converter/chips/src/plan/costs.toml
     #[arg(long)]
     bless: bool,
 }
@@ -129,7 +129,7 @@ pub fn command(options: &Options) -> Result<()> {
         );
     }
     if options.bless {
-        let path = paths::root().join("converter/src/plan/costs.toml");
+        let path = paths::root().join("converter/chips/src/plan/costs.toml");
         let text = format!(
             "# Made by `cargo xtask costs --bless`.\n\n{}",
             toml::to_string(&table)?

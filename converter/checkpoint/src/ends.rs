@@ -4,7 +4,7 @@ use std::path::Path;
 
 use sla_format::MAX_ENDS;
 
-use super::config::{TOKEN_IDS, token_ids};
+use super::ids::{TOKEN_IDS, token_ids};
 use super::{CheckpointError, json};
 use crate::files;
 

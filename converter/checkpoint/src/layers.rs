@@ -1,12 +1,13 @@
 //! Tensors to weights: names, shapes, and the sizes that only tensors know.
 
 use sla_reference::{
-    Backbone, Config, Conv, Head, Input, InputWeights, KeyGate, LayerWeights, Matrix, OutputGate,
+    Config, Conv, Decay, Head, Input, InputWeights, KeyGate, LayerWeights, Matrix, OutputGate,
     QueryGate, Weights,
 };
 
 use super::CheckpointError;
-use super::config::Plan;
+use super::family::family;
+use super::plan::Plan;
 use super::tensors::Tensors;
 
 const ALWAYS: &str = "every model of this type has it";
@@ -161,15 +162,15 @@ fn mlp_width(plan: &Plan, tensors: &Tensors) -> Result<usize, CheckpointError> {
 
 fn gate_rank(plan: &Plan, tensors: &Tensors) -> Result<usize, CheckpointError> {
     let h = plan.hidden.to_string();
-    match plan.backbone {
-        Backbone::Gla => size_of(
+    match plan.backbone.decay() {
+        Decay::Channel => size_of(
             tensors,
             "layers.0.attn.gk_proj.0.weight",
             0,
             &["any", &h],
             ALWAYS,
         ),
-        Backbone::RetNet | Backbone::GatedDeltaNet => Ok(0),
+        Decay::Constant | Decay::Head => Ok(0),
     }
 }
 
@@ -343,16 +344,9 @@ struct Layer<'a> {
 impl Layer<'_> {
     fn read(mut self, output_norm: bool) -> Result<LayerWeights, CheckpointError> {
         let c = self.config;
-        let (h, gla, gdn) = (
-            c.hidden,
-            c.backbone == Backbone::Gla,
-            c.backbone == Backbone::GatedDeltaNet,
-        );
-        let gate_asked = if gdn {
-            "use_gate asks for it"
-        } else {
-            "use_output_gate asks for it"
-        };
+        let (h, family, decay) = (c.hidden, family(c.backbone), c.backbone.decay());
+        let (low_rank, per_head) = (decay == Decay::Channel, decay == Decay::Head);
+        let has_beta = c.backbone.has_delta_rule();
         let sla_bias = c.sla.as_ref().is_some_and(|s| s.bias);
         let (query, key) = (
             c.query_gate() != QueryGate::None,
@@ -370,7 +364,7 @@ impl Layer<'_> {
                 "attn.g_proj.weight",
                 c.y_dim(),
                 h,
-                gate_asked,
+                family.gate_why,
             )?,
             o: self.matrix("attn.o_proj.weight", h, c.y_dim(), ALWAYS)?,
             o_norm: if output_norm {
@@ -378,13 +372,19 @@ impl Layer<'_> {
             } else {
                 None
             },
-            gk0: self.matrix_if(gla, "attn.gk_proj.0.weight", c.gate_rank, h, ALWAYS)?,
-            gk1: self.matrix_if(gla, "attn.gk_proj.1.weight", c.k_dim(), c.gate_rank, ALWAYS)?,
-            gk1_bias: self.vector_if(gla, "attn.gk_proj.1.bias", c.k_dim(), ALWAYS)?,
-            a: self.matrix_if(gdn, "attn.a_proj.weight", c.value_heads, h, ALWAYS)?,
-            b: self.matrix_if(gdn, "attn.b_proj.weight", c.value_heads, h, ALWAYS)?,
-            a_log: self.vector_if(gdn, "attn.A_log", c.value_heads, ALWAYS)?,
-            dt_bias: self.vector_if(gdn, "attn.dt_bias", c.value_heads, ALWAYS)?,
+            gk0: self.matrix_if(low_rank, "attn.gk_proj.0.weight", c.gate_rank, h, ALWAYS)?,
+            gk1: self.matrix_if(
+                low_rank,
+                "attn.gk_proj.1.weight",
+                c.k_dim(),
+                c.gate_rank,
+                ALWAYS,
+            )?,
+            gk1_bias: self.vector_if(low_rank, "attn.gk_proj.1.bias", c.k_dim(), ALWAYS)?,
+            a: self.matrix_if(per_head, "attn.a_proj.weight", c.value_heads, h, ALWAYS)?,
+            b: self.matrix_if(has_beta, "attn.b_proj.weight", c.value_heads, h, ALWAYS)?,
+            a_log: self.vector_if(per_head, "attn.A_log", c.value_heads, ALWAYS)?,
+            dt_bias: self.vector_if(per_head, "attn.dt_bias", c.value_heads, ALWAYS)?,
             q_conv: self.conv("attn.q_conv1d", c.q_dim())?,
             k_conv: self.conv("attn.k_conv1d", c.k_dim())?,
             v_conv: self.conv("attn.v_conv1d", c.v_dim())?,
@@ -418,9 +418,8 @@ impl Layer<'_> {
             up,
             down: self.matrix("mlp.down_proj.weight", h, c.intermediate, ALWAYS)?,
         };
-        if gdn {
-            // Files saved before 2025-03-12 hold a D that forward never used.
-            self.tensors.ignore(&format!("{}attn.D", self.prefix));
+        for name in family.unread {
+            self.tensors.ignore(&format!("{}{name}", self.prefix));
         }
         Ok(weights)
     }
@@ -448,19 +447,15 @@ impl Layer<'_> {
 
     /// The per-head norm under the name that its layer's options gave it.
     fn output_norm(&mut self) -> Result<Vec<f32>, CheckpointError> {
-        let d_v = self.config.d_v;
-        if self.config.backbone == Backbone::GatedDeltaNet {
-            return self.vector("attn.o_norm.weight", d_v, ALWAYS);
+        let (d_v, family) = (self.config.d_v, family(self.config.backbone));
+        if let Some(name) = family.fused_norm {
+            let fused = format!("{}{name}", self.prefix);
+            if let Some(norm) = self.tensors.take_if_present(&fused, &[d_v])? {
+                return Ok(norm);
+            }
         }
-        let fused = format!("{}attn.g_norm_swish_gate.weight", self.prefix);
-        match self.tensors.take_if_present(&fused, &[d_v])? {
-            Some(norm) => Ok(norm),
-            None => self.vector(
-                "attn.g_norm.weight",
-                d_v,
-                "elementwise_affine asks for it (or for g_norm_swish_gate)",
-            ),
-        }
+        let (name, why) = family.norm;
+        self.vector(name, d_v, why)
     }
 
     fn conv(&mut self, name: &str, channels: usize) -> Result<Option<Conv>, CheckpointError> {

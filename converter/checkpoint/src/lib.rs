@@ -15,22 +15,28 @@ mod config;
 pub mod data;
 mod ends;
 mod error;
+mod family;
+mod features;
 pub mod files;
 mod folder;
 pub mod foreign;
+mod ids;
 mod json;
+mod known_keys;
 mod layers;
 pub mod memory;
 mod names;
+mod plan;
 mod purpose;
 pub mod rows;
 mod shard;
+mod sla;
 mod tensors;
 pub mod tokenizer;
 
 use std::path::Path;
 
-use sla_reference::{Backbone, Config, KeyGate, Model, ModelError, Weights};
+use sla_reference::{Config, KeyGate, Model, ModelError, Weights};
 
 pub use error::CheckpointError;
 pub use purpose::Purpose;
@@ -165,13 +171,9 @@ pub fn load_with(dir: &Path, options: LoadOptions) -> Result<Checkpoint, Checkpo
     })
 }
 
-/// Gated DeltaNet contracts while `β·‖k‖² ≤ 2`; a key gate may leave that region.
+/// The delta rule contracts while `β·‖k‖² ≤ 2`; a key gate may leave that region.
 fn warn_contraction(c: &Config, warnings: &mut Vec<String>) {
-    let Some(sla) = c
-        .sla
-        .as_ref()
-        .filter(|_| c.backbone == Backbone::GatedDeltaNet)
-    else {
+    let Some(sla) = c.sla.as_ref().filter(|_| c.backbone.has_delta_rule()) else {
         return;
     };
     let beta = if c.allow_neg_eigval { 2.0 } else { 1.0 };

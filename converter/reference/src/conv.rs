@@ -51,7 +51,7 @@ impl ConvState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::weights::Matrix;
+    use crate::linalg::Matrix;
 
     #[test]
     fn every_width_matches_the_sum_over_time() {

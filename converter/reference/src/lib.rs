@@ -39,7 +39,8 @@ mod weights;
 
 pub use config::{Backbone, Config, Decay, FeatureMap, Input, KeyGate, OutputGate, QueryGate, Sla};
 pub use layer::LayerSession;
+pub use linalg::Matrix;
 pub use model::{Model, ModelError};
 pub use session::{Session, StepError};
 pub use tap::{Op, Tap};
-pub use weights::{Conv, Head, InputWeights, LayerWeights, Matrix, Weights};
+pub use weights::{Conv, Head, InputWeights, LayerWeights, Weights};

@@ -1,6 +1,62 @@
-//! Matrix-vector products with a fixed summation order.
+//! Matrices, and their products with vectors in a fixed summation order.
 
-use crate::weights::Matrix;
+/// A dense matrix, `[rows, cols]` row-major.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Matrix {
+    /// Output width.
+    pub rows: usize,
+    /// Input width.
+    pub cols: usize,
+    /// `rows · cols` elements.
+    pub data: Vec<f32>,
+}
+
+impl Matrix {
+    /// A matrix over `data`.
+    ///
+    /// # Panics
+    /// If `data.len() != rows · cols`.
+    pub fn new(rows: usize, cols: usize, data: Vec<f32>) -> Self {
+        assert_eq!(
+            Some(data.len()),
+            rows.checked_mul(cols),
+            "a {rows} x {cols} matrix"
+        );
+        Self { rows, cols, data }
+    }
+
+    /// A matrix of zeros.
+    pub fn zeros(rows: usize, cols: usize) -> Self {
+        Self {
+            rows,
+            cols,
+            data: vec![0.0; rows * cols],
+        }
+    }
+
+    /// Row `r`.
+    ///
+    /// # Panics
+    /// If `r >= rows`.
+    pub fn row(&self, r: usize) -> &[f32] {
+        &self.data[r * self.cols..(r + 1) * self.cols]
+    }
+
+    /// `y = M·x`; `x` is `[cols]`, `y` is `[rows]`.
+    ///
+    /// # Panics
+    /// If a length differs.
+    pub fn times(&self, x: &[f64], y: &mut [f64]) {
+        assert_eq!(
+            (self.cols, self.rows),
+            (x.len(), y.len()),
+            "a {} x {} matrix",
+            self.rows,
+            self.cols
+        );
+        matvec(self, x, y);
+    }
+}
 
 const LANES: usize = 8;
 

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use crate::config::{Config, Decay, Input, KeyGate, OutputGate, QueryGate};
-use crate::weights::{Conv, InputWeights, LayerWeights, Matrix, Weights};
+use crate::linalg::Matrix;
+use crate::weights::{Conv, InputWeights, LayerWeights, Weights};
 
 /// A model whose weights have the shapes its config asks for.
 #[derive(Clone, Debug, PartialEq)]

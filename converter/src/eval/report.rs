@@ -8,7 +8,7 @@ use sla_format::InputKind;
 use sla_reference::Model as FloatModel;
 use sla_runtime::{Decoder, Model};
 
-use super::Options;
+use super::options::Options;
 use crate::failure::Outcome;
 use crate::inspect::provenance;
 use crate::output::OutputFile;

@@ -6,7 +6,9 @@ use sla_eval::{Distance, Source, StreamReport, Window, stream};
 use sla_format::InputKind;
 use sla_runtime::Model;
 
-use super::{Options, floats, plot, rows};
+use super::input::{floats, rows};
+use super::options::Options;
+use super::plot;
 use crate::failure::{Outcome, warn};
 use crate::output::{OutputFile, print_json, tell};
 use crate::progress::Progress;

@@ -8,7 +8,7 @@ use probe_rs::probe::{DebugProbeSelector, Probe};
 use probe_rs::{MemoryInterface, Permissions, Session};
 use sla_format::MAGIC;
 
-use super::Options;
+use super::options::Options;
 use super::sectors::FlashPlan;
 use super::target;
 use crate::failure::{Failure, Outcome, fail};

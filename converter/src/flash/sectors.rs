@@ -4,7 +4,7 @@ use sla_chips::image::Region;
 use sla_chips::image::region::{Erased, Named};
 use sla_chips::plan::Chip;
 
-use super::Options;
+use super::options::Options;
 use crate::address::firmware;
 use crate::export::flash_of;
 use crate::failure::{Outcome, fail};
@@ -22,11 +22,8 @@ pub(super) struct FlashPlan {
     sectors: Vec<Region>,
 }
 
-/// Finds the chip and checks the region of `bytes` against its flash, its sectors and the firmware.
-pub(super) fn plan(options: &Options, bytes: u64) -> Outcome<FlashPlan> {
-    let Some(chip) = Chip::find(&options.chip) else {
-        return of_target(options, bytes);
-    };
+/// Checks the region of `bytes` against the chip's flash, its sectors and the firmware.
+pub(super) fn plan(options: &Options, chip: &Chip, bytes: u64) -> Outcome<FlashPlan> {
     if chip.probe_rs.is_none() {
         return fail(format!(
             "the {} of {} cannot be written through a debug probe; write the file that `sla export` makes with its maker's tool",
@@ -37,18 +34,6 @@ pub(super) fn plan(options: &Options, bytes: u64) -> Outcome<FlashPlan> {
     FlashPlan::new(options, chip.name.clone(), &memory, bytes, &|address| {
         chip.sector_at(address)
     })
-}
-
-#[cfg(feature = "flash")]
-use super::target::plan as of_target;
-
-/// Without the targets of probe-rs there are those of the table.
-#[cfg(not(feature = "flash"))]
-fn of_target(options: &Options, _: u64) -> Outcome<FlashPlan> {
-    let known = crate::plan::no_chip(&options.chip);
-    crate::failure::usage(format!(
-        "{known}; an sla with debug probes takes any target of probe-rs"
-    ))
 }
 
 impl FlashPlan {

@@ -5,7 +5,7 @@ use sla_chips::image::Region;
 use sla_chips::image::region::Named;
 use sla_chips::plan::Chip;
 
-use super::Options;
+use super::options::Options;
 use super::sectors::FlashPlan;
 use crate::failure::{Failure, Outcome, fail};
 

@@ -26,3 +26,8 @@ pub enum TokenizerError {
     #[error("the fresh tokenizer section does not parse ({0}): please report this")]
     Defect(SectionError),
 }
+
+/// A [`TokenizerError::Invalid`].
+pub(super) fn invalid(reason: impl Into<String>) -> TokenizerError {
+    TokenizerError::Invalid(reason.into())
+}

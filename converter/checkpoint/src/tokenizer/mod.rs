@@ -14,6 +14,7 @@ mod vocabulary;
 use std::path::Path;
 
 pub use error::TokenizerError;
+use error::invalid;
 
 use crate::files;
 use crate::json;
@@ -149,10 +150,6 @@ pub fn encode(
             Err(EncodeError::BufferTooSmall { need, .. }) => ids.resize(need.max(2 * ids.len()), 0),
         }
     }
-}
-
-fn invalid(reason: impl Into<String>) -> TokenizerError {
-    TokenizerError::Invalid(reason.into())
 }
 
 /// A fresh section that is refused.

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 use sla_format::{Prefix, Split, Strip, Symbols};
 
-use super::{TokenizerError, invalid};
+use super::error::{TokenizerError, invalid};
 use crate::json::brief;
 
 type Object = Map<String, Value>;

@@ -6,9 +6,10 @@ use sla_format::{
 };
 use sla_tokenizer::{SectionError, Tokenizer};
 
+use super::alphabet;
+use super::error::{TokenizerError, invalid};
 use super::parts::{META, Parts};
 use super::vocabulary::Vocabulary;
-use super::{TokenizerError, alphabet, invalid};
 
 /// The bytes of the section; read back once.
 pub(super) fn build(parts: &Parts, vocabulary: &Vocabulary) -> Result<Vec<u8>, SectionError> {

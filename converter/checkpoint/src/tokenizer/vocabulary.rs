@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 use sla_format::{AddedToken, MAX_TOKEN_BYTES, Symbols};
 
 use super::alphabet::of_byte;
+use super::error::{TokenizerError, invalid};
 use super::parts::Parts;
-use super::{TokenizerError, invalid};
 use crate::json::brief;
 
 /// Tokens by id and by text, merges, added tokens.

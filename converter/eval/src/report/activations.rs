@@ -5,8 +5,8 @@ use maud::{Markup, html};
 use sla_format::{LAYER_ROLES, Role};
 use sla_runtime::{Model, Op};
 
-use super::page::Subject;
 use super::plot::{Column, figure, ranges};
+use super::subject::Subject;
 use crate::numbers::{figure as number, grouped};
 use crate::{LayerObserved, SHOWN};
 

@@ -5,9 +5,9 @@ use plotters::prelude::*;
 
 use super::canvas::Ink;
 use super::json::Figures;
-use super::page::Subject;
 use super::plot::{Drawn, TEXT, figure, legend, text};
 use super::quality::{COMPARISONS, WIDTHS};
+use super::subject::Subject;
 use crate::numbers::{figure as number, grouped, percent};
 use crate::{Histogram, Report};
 

@@ -5,8 +5,8 @@ use plotters::prelude::*;
 use sla_runtime::Model;
 
 use super::canvas::Ink;
-use super::page::Subject;
 use super::plot::{Area, Drawn, centered, ending, figure, legend, stacked, text};
+use super::subject::Subject;
 use crate::{Side, winner};
 
 /// Cells of all heat maps together, about.

@@ -8,8 +8,8 @@ use sla_format::{
 use sla_runtime::Model;
 
 use super::canvas::Ink;
-use super::page::{Subject, size};
 use super::plot::stacked;
+use super::subject::{Subject, size};
 use crate::numbers::{grouped, percent};
 
 /// A part of a memory.

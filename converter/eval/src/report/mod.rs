@@ -14,10 +14,12 @@ mod page;
 mod plot;
 mod provenance;
 mod quality;
+mod subject;
 #[cfg(test)]
 mod tests;
 mod weights;
 
 pub use gates::sample_len;
 pub use memory::{Part, flash, ram};
-pub use page::{Subject, page};
+pub use page::page;
+pub use subject::Subject;

@@ -1,36 +1,14 @@
 //! The page: what it is about, the verdict, then the sections.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use serde_json::Value;
 use sla_format::TensorKind;
 use sla_runtime::Model;
 
 use super::json::Figures;
+use super::quality::channel_name;
+use super::subject::{Subject, size};
 use super::{activations, errors, gates, memory, provenance, quality, weights};
 use crate::numbers::{figure, grouped, percent};
-use crate::{Channel, Comparison, Observed, TensorFigures};
-
-/// What a page is about.
-pub struct Subject<'a> {
-    /// What to call the file.
-    pub name: &'a str,
-    /// Its bytes.
-    pub file: &'a [u8],
-    /// The model in it.
-    pub model: &'a Model<'a>,
-    /// What the evaluation compared.
-    pub comparison: &'a Comparison,
-    /// [`Comparison::to_json`]: where the page's figures come from.
-    pub json: &'a Value,
-    /// What the runtime did inside.
-    pub observed: &'a Observed,
-    /// What rounding did to the matrices.
-    pub tensors: &'a [TensorFigures],
-    /// The text of a token, for people.
-    pub label: &'a dyn Fn(u32) -> String,
-    /// Commands that make the file and the page.
-    pub commands: &'a [String],
-}
 
 const STYLE: &str = include_str!("style.css");
 
@@ -145,27 +123,6 @@ fn verdict(s: &Subject) -> Markup {
 
 fn signed_percent(share: f64) -> String {
     format!("{:+.2} %", 100.0 * share).replace('-', "−")
-}
-
-/// A size for people, decimal units.
-pub(super) fn size(bytes: usize) -> String {
-    match bytes {
-        0..10_000 => format!("{} B", grouped(bytes as u64)),
-        10_000..1_000_000 => format!("{:.1} KB", bytes as f64 / 1e3),
-        _ => format!("{:.2} MB", bytes as f64 / 1e6),
-    }
-}
-
-/// A vector's name for people.
-pub(super) fn channel_name(channel: Channel) -> &'static str {
-    match channel {
-        Channel::QueryGate => "read gate",
-        Channel::KeyGate => "write gate",
-        Channel::MixerOut => "mixer output",
-        Channel::Hidden => "MLP hidden",
-        Channel::MlpOut => "MLP output",
-        Channel::Residual => "residual",
-    }
 }
 
 fn tiles(s: &Subject) -> Markup {

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::page::Subject;
+use super::subject::Subject;
 
 pub(super) fn section(s: &Subject) -> Markup {
     let ends: Vec<String> = s.model.ends_of_text().map(|id| id.to_string()).collect();

@@ -4,8 +4,8 @@
 use maud::{Markup, html};
 
 use super::canvas::Ink;
-use super::page::{Subject, channel_name};
 use super::plot::{Line, figure, legend, lines};
+use super::subject::Subject;
 use crate::numbers::decibel;
 use crate::{Channel, Report};
 
@@ -159,4 +159,16 @@ fn residual(reports: &[&Report; 3]) -> Markup {
         (600, 260),
         |area| lines(area, &drawn, &places, "dB"),
     )
+}
+
+/// A vector's name for people.
+pub(super) fn channel_name(channel: Channel) -> &'static str {
+    match channel {
+        Channel::QueryGate => "read gate",
+        Channel::KeyGate => "write gate",
+        Channel::MixerOut => "mixer output",
+        Channel::Hidden => "MLP hidden",
+        Channel::MlpOut => "MLP output",
+        Channel::Residual => "residual",
+    }
 }

@@ -4,9 +4,9 @@
 use maud::{Markup, html};
 use sla_format::{GROUP, Role, TensorKind};
 
-use super::page::Subject;
 use super::plot::{Column, figure, ranges};
 use super::quality::{heat_cell, heat_legend};
+use super::subject::Subject;
 use crate::TensorFigures;
 use crate::numbers::{figure as number, grouped};
 

@@ -2,7 +2,7 @@
 //! `α = exp(-exp(A_log) · softplus(a·x + dt_bias))` and `β = σ(b·x)`, doubled by
 //! `allow_neg_eigval`.
 
-use super::{gate_and_expand, read_scale};
+use super::heads::{gate_and_expand, read_scale};
 use crate::activation::{sigmoid, silu, softplus};
 use crate::config::Config;
 use crate::head_gate;

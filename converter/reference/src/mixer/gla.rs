@@ -1,7 +1,7 @@
 //! Gated linear attention: `S_n[i,:] = α_n[i] · S_n[i,:] + k_n[i] · v_n`, `o_n = S_nᵀ · q_n ·
 //! d_k^-0.5`, with `α = exp(max(logsigmoid(z) / 16, clamp_min))` and `z = gk1 · (gk0 · a) + bias`.
 
-use super::{gate_and_expand, read_scale};
+use super::heads::{gate_and_expand, read_scale};
 use crate::activation::{feature_map, log_sigmoid};
 use crate::config::Config;
 use crate::linalg::{add_bias, matvec};

@@ -1,7 +1,8 @@
-//! The token mixer: what the three backbones share around their recurrences.
+//! The token mixer: what the backbones share around their recurrences.
 
 mod gated_deltanet;
 mod gla;
+mod heads;
 mod retnet;
 
 use crate::activation::{sigmoid, silu};
@@ -36,7 +37,7 @@ pub(crate) fn step<T: Tap>(
         head_gate::step(sla, layer, w, s, tap);
     }
     match c.backbone {
-        Backbone::RetNet => retnet::step(ctx, layer, state, s, tap),
+        Backbone::RetNet => retnet::step(c, ctx.rotary, layer, state, s, tap),
         Backbone::Gla => gla::step(c, layer, w, state, s, tap),
         Backbone::GatedDeltaNet => gated_deltanet::step(c, layer, w, state, s, tap),
     }
@@ -97,28 +98,4 @@ fn output<T: Tap>(c: &Config, layer: usize, w: &LayerWeights, s: &mut Scratch, t
     tap.tap(layer, Op::MixerNorm, &s.y);
     matvec(&w.o, &s.y, &mut s.out);
     tap.tap(layer, Op::MixerOut, &s.out);
-}
-
-/// Applies the gates to q and k and expands k to query heads (query head n uses key head `n /
-/// (heads / kv_heads)`).
-fn gate_and_expand<T: Tap>(c: &Config, layer: usize, s: &mut Scratch, tap: &mut T) {
-    if head_gate::on_query(c.sla.as_ref()) {
-        head_gate::apply(&s.gq, 1, c.d_k, &mut s.q);
-    }
-    let group = c.heads / c.kv_heads;
-    for (h, head) in s.k_heads.chunks_exact_mut(c.d_k).enumerate() {
-        let from = h / group * c.d_k;
-        head.copy_from_slice(&s.k[from..from + c.d_k]);
-    }
-    if head_gate::on_key(c.sla.as_ref()) {
-        head_gate::apply(&s.gk, 1, c.d_k, &mut s.k_heads);
-    }
-    tap.tap(layer, Op::Q, &s.q);
-    tap.tap(layer, Op::K, &s.k_heads);
-    tap.tap(layer, Op::V, &s.v);
-}
-
-/// `d_k^-0.5`
-fn read_scale(c: &Config) -> f64 {
-    1.0 / (c.d_k as f64).sqrt()
 }

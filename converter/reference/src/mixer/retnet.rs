@@ -1,7 +1,9 @@
 //! RetNet: `S_n = γ_n · S_n + k_n ⊗ v_n`, `o_n = S_nᵀ · q_n · d_k^-0.5`, with rotary q and k.
 
-use super::{Context, gate_and_expand, read_scale};
+use super::heads::{gate_and_expand, read_scale};
 use crate::activation::feature_map;
+use crate::config::Config;
+use crate::rotary::Rotary;
 use crate::scratch::Scratch;
 use crate::state::{LayerState, decay_and_write, read};
 use crate::tap::{Op, Tap};
@@ -13,17 +15,17 @@ fn gamma(head: usize) -> f64 {
 
 /// Advances the state from `s.q`, `s.k`, `s.v` and fills `s.y` with the read-out.
 pub(super) fn step<T: Tap>(
-    ctx: &Context<'_>,
+    c: &Config,
+    rotary: &Rotary,
     layer: usize,
     state: &mut LayerState,
     s: &mut Scratch,
     tap: &mut T,
 ) {
-    let c = ctx.config;
     feature_map(c.feature_map, &mut s.q);
     feature_map(c.feature_map, &mut s.k);
-    ctx.rotary.apply(&mut s.q);
-    ctx.rotary.apply(&mut s.k);
+    rotary.apply(&mut s.q);
+    rotary.apply(&mut s.k);
     gate_and_expand(c, layer, s, tap);
 
     let decay = &mut s.decay[..c.heads];
