@@ -6,7 +6,7 @@ mod c_api;
 mod costs;
 mod demo;
 mod fuzz;
-mod made;
+mod generated;
 mod models;
 mod paths;
 mod process;
