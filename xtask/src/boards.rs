@@ -102,7 +102,7 @@ pub fn shared_tests() -> Result<bool> {
     command.env("SLA_MODEL", Model::choose(None)?.path);
     command
         .args(["test", "--locked", "--quiet", "--target-dir"])
-        .arg(paths::target_dir().join("boards"));
+        .arg(paths::target_dir().join("firmware"));
     process::run_visible(process::clean_cargo_environment(&mut command))
 }
 

@@ -14,6 +14,7 @@ mod proof;
 mod qemu;
 mod setup;
 mod size;
+mod sla;
 mod soak;
 mod table;
 mod test;

@@ -36,7 +36,8 @@ pub struct Sizes {
 
 /// Builds a board's firmware with `model`, and returns the image.
 pub fn build(board: &Board, model: &Model) -> Result<PathBuf> {
-    let target_dir = paths::target_dir().join("boards");
+    // With the other firmware, which is made of much of the same.
+    let target_dir = paths::target_dir().join("firmware");
     let images = target_dir.join("images");
     fs::create_dir_all(&images)?;
     // The two kinds of Pico 2, and two checkouts, share a name.
