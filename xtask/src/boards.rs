@@ -13,14 +13,14 @@ use std::process::Command;
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::made::Made;
+use crate::generated::Generated;
 use crate::models::{DEFAULT, Model};
 use crate::{paths, process, setup};
 pub use chat::{Outcome, check as converse};
 use figures::Row;
 use list::{BOARDS, Board};
 
-const MADE: Made = Made {
+const GENERATED: Generated = Generated {
     document: "docs/boards.md",
     command: "cargo xtask boards --bless",
 };
@@ -69,16 +69,19 @@ pub fn command(options: &Options) -> Result<()> {
     }
     let table = figures::table(&rows);
     if options.bless {
-        let path = MADE.write(&figures::made(&rows))?;
+        let path = GENERATED.write(&figures::made(&rows))?;
         eprintln!("recorded in {}", path.display());
         return Ok(());
     }
     print!("{}", table.render());
     if model.name != DEFAULT {
-        eprintln!("not compared with {}, which is of {DEFAULT}", MADE.document);
+        eprintln!(
+            "not compared with {}, which is of {DEFAULT}",
+            GENERATED.document
+        );
         return Ok(());
     }
-    let differences = figures::differences(&MADE.read()?, &rows)?;
+    let differences = figures::differences(&GENERATED.read()?, &rows)?;
     differences
         .iter()
         .for_each(|difference| eprintln!("{difference}"));
@@ -86,8 +89,8 @@ pub fn command(options: &Options) -> Result<()> {
         0 => Ok(()),
         count => bail!(
             "{count} figures are not those of {}; `{}` records them anew",
-            MADE.document,
-            MADE.command
+            GENERATED.document,
+            GENERATED.command
         ),
     }
 }
@@ -99,7 +102,7 @@ pub fn shared_tests() -> Result<bool> {
     command.env("SLA_MODEL", Model::choose(None)?.path);
     command
         .args(["test", "--locked", "--quiet", "--target-dir"])
-        .arg(paths::target_dir().join("boards"));
+        .arg(paths::target_dir().join("firmware"));
     process::run_visible(process::clean_cargo_environment(&mut command))
 }
 
@@ -127,7 +130,7 @@ pub fn check(note: &mut dyn FnMut(String)) -> Result<Vec<String>> {
         note(row.to_string());
         rows.push(row);
     }
-    figures::differences(&MADE.read()?, &rows)
+    figures::differences(&GENERATED.read()?, &rows)
 }
 
 /// Builds one board's image with `model`, or a smaller one, and checks it.

@@ -10,7 +10,7 @@ use clap::Args;
 
 use crate::models::{self, Model};
 use crate::qemu::{self, Outcome};
-use crate::{paths, process};
+use crate::{paths, process, sla};
 
 /// Options of `cargo xtask demo`.
 #[derive(Args)]
@@ -34,7 +34,8 @@ const TEXT: &str = "models/demo.txt";
 
 /// Runs the demo.
 pub fn command(options: &Options) -> Result<()> {
-    let sla = Sla::build()?;
+    eprintln!("demo: building the converter");
+    let sla = Sla(sla::build()?);
     let checkpoint = format!("models/{}", models::DEFAULT);
     let file = paths::target_dir()
         .join("demo")
@@ -149,26 +150,10 @@ fn indented(text: &str, lines: usize) -> String {
         .replace("  \n", "\n")
 }
 
-/// The `sla` program of this workspace.
+/// The `sla` program.
 struct Sla(PathBuf);
 
 impl Sla {
-    fn build() -> Result<Self> {
-        eprintln!("demo: building the converter");
-        let mut command = Command::new("cargo");
-        // Optimised, too, and made of what this program was built with: all but the command is there.
-        let build = "build --package xtask --package sla-converter --bin sla";
-        command.current_dir(paths::root()).args(build.split(' '));
-        if !process::run_visible(&mut command)? {
-            bail!("the converter cannot be built");
-        }
-        Ok(Self(
-            paths::target_dir()
-                .join("debug")
-                .join(format!("sla{}", std::env::consts::EXE_SUFFIX)),
-        ))
-    }
-
     /// Shows the command, runs it in the root of the repository, and returns what it prints.
     fn run(&self, arguments: &[&str]) -> Result<String> {
         let quoted = arguments.iter().map(|word| {

@@ -1,13 +1,12 @@
 //! Running other programs: a time limit, captured output, and an environment that does not leak
 //! from one cargo into another.
 
-use std::io::{Read, Write};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
+use duct::Expression;
 
 /// What a finished, or stopped, program left behind.
 pub struct Output {
@@ -49,30 +48,40 @@ pub fn run(command: &mut Command, limit: Duration) -> Result<Output> {
 }
 
 /// As [`run`], with `input` on standard input.
-pub fn run_with_input(command: &mut Command, input: Vec<u8>, limit: Duration) -> Result<Output> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let mut child = command
-        .stdin(if input.is_empty() {
-            Stdio::null()
-        } else {
-            Stdio::piped()
-        })
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
+pub fn run_with_input(command: &Command, input: Vec<u8>, limit: Duration) -> Result<Output> {
+    let name = command.get_program().to_string_lossy();
+    let handle = expression(command)
+        .stdin_bytes(input)
+        .stdout_capture()
+        .stderr_capture()
+        .unchecked()
+        .start()
         .with_context(|| format!("cannot start {name}"))?;
-    if let Some(mut pipe) = child.stdin.take() {
-        // A program that does not read everything shows in its exit code.
-        std::thread::spawn(move || pipe.write_all(&input));
+    let has_ended = handle.wait_timeout(limit)?.is_some();
+    if !has_ended {
+        handle.kill()?;
     }
-    let stdout = drain(child.stdout.take());
-    let stderr = drain(child.stderr.take());
-    let status = wait(&mut child, limit)?;
+    let output = handle.into_output()?;
     Ok(Output {
-        status,
-        stdout: stdout.join().unwrap_or_default(),
-        stderr: stderr.join().unwrap_or_default(),
+        status: has_ended.then_some(output.status),
+        stdout: output.stdout,
+        stderr: output.stderr,
     })
+}
+
+/// `command` as duct takes it.
+fn expression(command: &Command) -> Expression {
+    let mut expression = duct::cmd(command.get_program(), command.get_args());
+    if let Some(folder) = command.get_current_dir() {
+        expression = expression.dir(folder);
+    }
+    for (name, value) in command.get_envs() {
+        expression = match value {
+            Some(value) => expression.env(name, value),
+            None => expression.env_remove(name),
+        };
+    }
+    expression
 }
 
 /// Runs `command` without a limit, its output passed on to standard error, and reports whether it
@@ -85,34 +94,6 @@ pub fn run_visible(command: &mut Command) -> Result<bool> {
         .status()
         .with_context(|| format!("cannot start {name}"))?;
     Ok(status.success())
-}
-
-fn drain<R: Read + Send + 'static>(pipe: Option<R>) -> JoinHandle<Vec<u8>> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut pipe) = pipe {
-            // A broken pipe only shortens the text that is shown.
-            let _ = pipe.read_to_end(&mut bytes);
-        }
-        bytes
-    })
-}
-
-fn wait(child: &mut Child, limit: Duration) -> Result<Option<ExitStatus>> {
-    let end = Instant::now() + limit;
-    let mut pause = Duration::from_millis(1);
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        if Instant::now() >= end {
-            child.kill()?;
-            child.wait()?;
-            return Ok(None);
-        }
-        std::thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(20));
-    }
 }
 
 /// Finds a program on the search path.

@@ -3,10 +3,10 @@
 pub mod host;
 pub mod image;
 pub mod machine;
+mod pool;
 mod report;
 pub mod resume;
 mod run;
-mod work;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use clap::Args;
 use crate::models::Model;
 use image::Features;
 use machine::Machine;
+pub use pool::{Outcome, Report};
+use pool::{Task, each};
 pub use report::Row;
 pub use run::Case;
-pub use work::{Outcome, Report};
-use work::{Task, each};
 
 /// Options of `cargo xtask qemu`.
 #[derive(Args, Clone)]

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use super::figures::Figures;
-use crate::made::Made;
+use crate::generated::Generated;
 
-const MADE: Made = Made {
+const GENERATED: Generated = Generated {
     document: "docs/kernels.md",
     command: "cargo xtask bench --bless",
 };
@@ -25,7 +25,7 @@ pub struct Record {
 impl Record {
     /// Reads docs/kernels.md.
     pub fn read() -> Result<Self> {
-        Self::parse(&MADE.read()?)
+        Self::parse(&GENERATED.read()?)
     }
 
     fn parse(made: &str) -> Result<Self> {
@@ -43,7 +43,7 @@ impl Record {
 
 /// Replaces the generated part of docs/kernels.md by `made`, of figures that `rustc` compiled.
 pub fn write(rustc: &str, made: &str) -> Result<PathBuf> {
-    MADE.write(&whole(rustc, made))
+    GENERATED.write(&whole(rustc, made))
 }
 
 fn whole(rustc: &str, made: &str) -> String {

@@ -36,7 +36,8 @@ pub struct Sizes {
 
 /// Builds a board's firmware with `model`, and returns the image.
 pub fn build(board: &Board, model: &Model) -> Result<PathBuf> {
-    let target_dir = paths::target_dir().join("boards");
+    // With the other firmware, which is made of much of the same.
+    let target_dir = paths::target_dir().join("firmware");
     let images = target_dir.join("images");
     fs::create_dir_all(&images)?;
     // The two kinds of Pico 2, and two checkouts, share a name.
@@ -91,8 +92,8 @@ pub fn check(board: &Board, model: &Model, path: &Path) -> Result<Sizes> {
     let data = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let model =
         fs::read(&model.path).with_context(|| format!("cannot read {}", model.path.display()))?;
-    Parts::read(&data, &board.map()?)
-        .and_then(|parts| parts.judge(&model, &board.map()?, board.boot))
+    Contents::read(&data, &board.map()?)
+        .and_then(|contents| contents.judge(&model, &board.map()?, board.boot))
         .with_context(|| format!("the image of {}", board.name))
 }
 
@@ -103,7 +104,7 @@ struct Load<'a> {
 }
 
 /// What an image tells.
-struct Parts<'a> {
+struct Contents<'a> {
     /// In the order of their addresses.
     loads: Vec<Load<'a>>,
     /// The entry point.
@@ -114,7 +115,7 @@ struct Parts<'a> {
     statics: u64,
 }
 
-impl<'a> Parts<'a> {
+impl<'a> Contents<'a> {
     fn read(data: &'a [u8], map: &Map) -> Result<Self> {
         let file = ElfFile32::<Endianness>::parse(data).context("no ELF file of 32 bits")?;
         let model = file
@@ -242,7 +243,7 @@ mod tests {
     const MODEL: [u8; 32] = [7; 32];
 
     /// A vector table, then the model in its own region.
-    fn judged(change: impl FnOnce(&mut Parts<'static>, &mut Map)) -> Result<Sizes> {
+    fn judged(change: impl FnOnce(&mut Contents<'static>, &mut Map)) -> Result<Sizes> {
         // Stack pointer 0x2000_8000, reset vector 9; code.
         const CODE: &[u8] = &[0, 0x80, 0, 0x20, 9, 0, 0, 0, 0, 0, 0, 0];
         let mut map = Map {
@@ -260,14 +261,14 @@ mod tests {
                 bytes: &MODEL,
             },
         ];
-        let mut parts = Parts {
+        let mut contents = Contents {
             loads,
             entry: 9,
             model: 0x100,
             statics: 1000,
         };
-        change(&mut parts, &mut map);
-        parts.judge(&MODEL, &map, Boot::Vectors)
+        change(&mut contents, &mut map);
+        contents.judge(&MODEL, &map, Boot::Vectors)
     }
 
     #[test]
@@ -285,34 +286,36 @@ mod tests {
 
     #[test]
     fn what_lies_elsewhere_is_found() {
-        let says = |text: &str, change: fn(&mut Parts<'static>, &mut Map)| {
+        let says = |text: &str, change: fn(&mut Contents<'static>, &mut Map)| {
             let error = judged(change).expect_err(text);
             assert!(format!("{error:#}").contains(text), "{error:#}");
         };
-        says("in no region of the flash", |parts, _| {
-            parts.loads[1].address = 0x1f0
+        says("in no region of the flash", |contents, _| {
+            contents.loads[1].address = 0x1f0
         });
-        says("in no region of the flash", |parts, map| {
+        says("in no region of the flash", |contents, map| {
             // Across two regions: what is erased for one is part of the other.
-            parts.loads[0].address = 0xf8;
+            contents.loads[0].address = 0xf8;
             map.model.start = 0x110;
         });
-        says("two pieces", |parts, map| {
-            parts.loads[1].address = 8;
+        says("two pieces", |contents, map| {
+            contents.loads[1].address = 8;
             map.model.start = 0;
         });
-        says("outside its region", |parts, _| parts.model = 0x1f0);
+        says("outside its region", |contents, _| contents.model = 0x1f0);
         says("does not begin its region", |_, map| map.model.start = 0xf0);
-        says("no multiple of 16", |parts, map| {
-            (parts.loads[1].address, parts.model, map.model.start) = (0x108, 0x108, 0x108);
+        says("no multiple of 16", |contents, map| {
+            (contents.loads[1].address, contents.model, map.model.start) = (0x108, 0x108, 0x108);
         });
-        says("is not the file", |parts, _| {
-            parts.loads[1].bytes = &[7; 31]
+        says("is not the file", |contents, _| {
+            contents.loads[1].bytes = &[7; 31]
         });
-        says("is not the file", |parts, _| {
-            parts.loads[1].bytes = &[8; 32]
+        says("is not the file", |contents, _| {
+            contents.loads[1].bytes = &[8; 32]
         });
-        says("left for the stack", |parts, _| parts.statics = 0x4001);
-        says("reset vector", |parts, _| parts.entry = 11);
+        says("left for the stack", |contents, _| {
+            contents.statics = 0x4001
+        });
+        says("reset vector", |contents, _| contents.entry = 11);
     }
 }

@@ -11,7 +11,7 @@ use sla_runtime::{Checksum, Session};
 
 use super::image::{self, Features};
 use super::machine::Machine;
-use super::work::{Report, Task, each};
+use super::pool::{Report, Task, each};
 use super::{Options, host, run};
 use crate::models::{self, Model};
 use crate::paths;

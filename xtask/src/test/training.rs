@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use super::Findings;
 use crate::qemu::{self, Outcome};
-use crate::{paths, process, setup};
+use crate::{paths, process, setup, sla};
 
 const LIMIT: Duration = Duration::from_secs(600);
 /// Most that perplexity may grow from float to fixed point in a model of a few steps.
@@ -36,7 +36,7 @@ pub fn run(findings: &mut Findings) -> Result<()> {
         "training/tests",
     ];
     findings.note(
-        said(Command::new(&python).args(tests))?
+        stdout_of(Command::new(&python).args(tests))?
             .trim_end()
             .lines()
             .last()
@@ -54,15 +54,22 @@ fn from_text_to_machine(findings: &mut Findings, python: &Path) -> Result<()> {
     let budget = [
         "--size", "tiny", "--steps", "40", "--batch", "4", "--length", "64", "-o",
     ];
-    said(
+    stdout_of(
         Command::new(python)
             .args(["training/train.py", "--text", "docs/kernels.md"])
             .args(budget)
             .arg(&model),
     )?;
-    said(sla().arg("convert").arg(&model).arg("-o").arg(&file))?;
-    let evaluated = said(
-        sla()
+    let sla = sla::build()?;
+    stdout_of(
+        Command::new(&sla)
+            .arg("convert")
+            .arg(&model)
+            .arg("-o")
+            .arg(&file),
+    )?;
+    let evaluated = stdout_of(
+        Command::new(&sla)
             .arg("eval")
             .arg(&file)
             .arg("--checkpoint")
@@ -107,14 +114,8 @@ fn from_text_to_machine(findings: &mut Findings, python: &Path) -> Result<()> {
     Ok(())
 }
 
-fn sla() -> Command {
-    let mut command = Command::new("cargo");
-    command.args(["run", "--quiet", "--package", "sla-converter", "--"]);
-    command
-}
-
 /// Standard output of a command in the root of the repository; an error if it fails.
-fn said(command: &mut Command) -> Result<String> {
+fn stdout_of(command: &mut Command) -> Result<String> {
     let output = process::run(command.current_dir(paths::root()), LIMIT)?;
     if !output.success() {
         let text = format!(

@@ -5,11 +5,10 @@
 
 use sla_runtime::{Model, ParseError};
 
+use qemu::semihost::exit;
 use qemu::stop::{no_memory, no_model, stop};
 use qemu::workload::Workload;
-use qemu::{
-    Arguments, Console, Counter, Memory, entry, info, machine, model, semihost::exit, stack,
-};
+use qemu::{Arguments, Console, Counter, Memory, entry, info, machine, model, stack};
 
 /// Tokens that the stack is measured over.
 const PAINTED_TOKENS: u32 = 4;

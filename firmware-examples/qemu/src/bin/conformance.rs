@@ -5,7 +5,8 @@
 
 use sla_kernels::conformance::battery;
 
-use qemu::{Console, Counter, entry, machine, semihost::exit};
+use qemu::semihost::exit;
+use qemu::{Console, Counter, entry, machine};
 
 /// Runs the battery, prints one `@conformance` line, and exits with 0 if every case agrees.
 #[entry]

@@ -6,7 +6,8 @@
 use sla_digits::{Exercise, FrontEnd};
 use sla_runtime::Checksum;
 
-use qemu::{Arguments, Console, Counter, entry, machine, semihost::exit};
+use qemu::semihost::exit;
+use qemu::{Arguments, Console, Counter, entry, machine};
 
 /// Runs `hops=N` hops (192 by default), prints one `@frontend` line with the CRC-32 of all
 /// logarithms (docs/frontend.md M6), and exits with 0.

@@ -5,8 +5,9 @@
 
 use sla_runtime::{Model, Sampler, SamplerConfig, Session};
 
+use qemu::semihost::exit;
 use qemu::stop::{no_memory, no_model, stop};
-use qemu::{Arguments, Console, Memory, boot, entry, machine, model, semihost::exit};
+use qemu::{Arguments, Console, Memory, boot, entry, machine, model};
 
 /// Generates `tokens=N` bytes (64 by default) after `prompt=...` with `seed=N` (0 by default), and
 /// exits with 0. The sampler's settings are those of `sla run`, so the text is too.

@@ -6,9 +6,10 @@
 
 use sla_runtime::{Ledger, Model, weight_bytes};
 
+use qemu::semihost::exit;
 use qemu::stop::{no_memory, no_model};
 use qemu::workload::Workload;
-use qemu::{Arguments, Console, Counter, Memory, entry, info, machine, model, semihost::exit};
+use qemu::{Arguments, Console, Counter, Memory, entry, info, machine, model};
 
 /// Width of a name in the table.
 const NAME: usize = 10;

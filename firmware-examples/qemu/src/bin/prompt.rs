@@ -6,8 +6,9 @@
 
 use sla_runtime::{Checksum, Model, Session};
 
+use qemu::semihost::exit;
 use qemu::stop::{no_memory, no_model, stop};
-use qemu::{Arguments, Console, Counter, Memory, entry, machine, model, semihost::exit};
+use qemu::{Arguments, Console, Counter, Memory, entry, machine, model};
 
 /// Longest prompt.
 const LONGEST: usize = 256;

@@ -7,8 +7,9 @@
 
 use sla_runtime::{Checksum, Logits, Model, Session};
 
+use qemu::semihost::exit;
 use qemu::stop::{no_memory, no_model, stop};
-use qemu::{Arguments, Console, Counter, Memory, boot, entry, machine, model, semihost::exit};
+use qemu::{Arguments, Console, Counter, Memory, boot, entry, machine, model};
 
 /// The snapshot of this image: the file that `SLA_SNAPSHOT` named when it was built, else empty.
 static SNAPSHOT: &[u8] = include_bytes!(env!("SLA_SNAPSHOT_PATH"));

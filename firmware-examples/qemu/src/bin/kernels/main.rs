@@ -8,8 +8,9 @@ mod fixture;
 
 use cases::CASES;
 use fixture::Fixture;
+use qemu::semihost::exit;
 use qemu::stop::stop;
-use qemu::{Console, Counter, Memory, entry, machine, semihost::exit};
+use qemu::{Console, Counter, Memory, entry, machine};
 
 /// Runs every case that this machine has the memory for, prints a `@case` line of `key=value` words
 /// for each, then a `@kernels` line, and exits with 0.

@@ -8,8 +8,9 @@ mod strings;
 
 use sla_runtime::{Checksum, ControlTokens, Decoder, Model, Template, encode_words};
 
+use qemu::semihost::exit;
 use qemu::stop::{no_model, stop};
-use qemu::{Arguments, Console, Counter, entry, machine, model, semihost::exit};
+use qemu::{Arguments, Console, Counter, entry, machine, model};
 use strings::{STRING_BYTES, Strings};
 
 /// Encodes `strings=N` strings (1,000 by default) of `seed=N`, decodes their ids again, prints one

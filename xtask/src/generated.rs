@@ -11,14 +11,14 @@ const END: &str = "<!-- End of the made part. -->";
 
 /// A made part.
 #[derive(Debug, Clone, Copy)]
-pub struct Made {
+pub struct Generated {
     /// The document, from the root of the repository.
     pub document: &'static str,
     /// What makes it.
     pub command: &'static str,
 }
 
-impl Made {
+impl Generated {
     /// What it holds.
     pub fn read(self) -> Result<String> {
         let text = read(&self.path())?;
@@ -88,28 +88,30 @@ fn read(path: &Path) -> Result<String> {
 mod tests {
     use super::*;
 
-    const MADE: Made = Made {
+    const GENERATED: Generated = Generated {
         document: "docs/x.md",
         command: "make x",
     };
 
     #[test]
     fn only_what_is_between_the_marks_changes() {
-        let old = format!("before\n{}\nold\n{END}\nafter\n", MADE.begin());
-        let new = MADE.replaced(&old, "\nnew\n").expect("the marks are there");
+        let old = format!("before\n{}\nold\n{END}\nafter\n", GENERATED.begin());
+        let new = GENERATED
+            .replaced(&old, "\nnew\n")
+            .expect("the marks are there");
         assert!(
             new.starts_with("before\n") && new.ends_with("\nafter\n"),
             "{new}"
         );
-        assert_eq!(MADE.of(&new).expect("just written").trim(), "new");
-        assert_eq!(MADE.replaced(&new, "new").expect("again"), new);
+        assert_eq!(GENERATED.of(&new).expect("just written").trim(), "new");
+        assert_eq!(GENERATED.replaced(&new, "new").expect("again"), new);
     }
 
     #[test]
     fn lost_marks_are_named() {
-        let error = MADE.replaced("no marks", "x").expect_err("no marks");
+        let error = GENERATED.replaced("no marks", "x").expect_err("no marks");
         assert!(error.to_string().contains("lost its marks"), "{error}");
-        let turned = format!("{END}\n{}", MADE.begin());
-        assert!(MADE.of(&turned).is_err());
+        let turned = format!("{END}\n{}", GENERATED.begin());
+        assert!(GENERATED.of(&turned).is_err());
     }
 }
