@@ -295,8 +295,8 @@ impl ModelDesc {
     #[must_use]
     pub const fn v_len(&self) -> usize {
         let heads = match self.backbone {
+            Backbone::RetNet | Backbone::Gla => self.kv_heads,
             Backbone::GatedDeltaNet => self.state_heads,
-            _ => self.kv_heads,
         };
         (heads * self.d_v) as usize
     }
@@ -307,12 +307,27 @@ impl ModelDesc {
         (self.state_heads * self.d_v) as usize
     }
 
-    /// Carries of the decay: one a key channel (GLA) or one a head.
+    /// Carries of the decay of a head: one, or one a key channel (GLA).
+    #[must_use]
+    pub const fn carries_per_head(&self) -> usize {
+        match self.backbone {
+            Backbone::Gla => self.d_k as usize,
+            Backbone::RetNet | Backbone::GatedDeltaNet => 1,
+        }
+    }
+
+    /// Carries of the decay of all heads.
     #[must_use]
     pub const fn carry_len(&self) -> usize {
+        self.state_heads as usize * self.carries_per_head()
+    }
+
+    /// cos and sin of a position's rotary angles (RetNet).
+    #[must_use]
+    pub const fn rotary_len(&self) -> usize {
         match self.backbone {
-            Backbone::Gla => (self.state_heads * self.d_k) as usize,
-            _ => self.state_heads as usize,
+            Backbone::RetNet => self.d_k as usize,
+            Backbone::Gla | Backbone::GatedDeltaNet => 0,
         }
     }
 

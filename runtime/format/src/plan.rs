@@ -93,12 +93,8 @@ impl MemoryPlan {
             work = max(work, m.inputs as usize);
         }
 
-        let rotary = match m.backbone {
-            Backbone::RetNet => d_k,
-            _ => 0,
-        };
         let act_words = act / 2;
-        let scratch_words = pad_rows(hidden) + rotary + act_words + work;
+        let scratch_words = pad_rows(hidden) + m.rotary_len() + act_words + work;
         MemoryPlan {
             state_words,
             scratch_words,

@@ -4,7 +4,7 @@ use core::hint::black_box;
 
 use sla_kernels::scalar::matrix_i4::{GROUP, GROUP_WORDS, I4Matrix};
 use sla_kernels::{self as kernels, I8Matrix, PANEL};
-use sla_runtime::{Sampler, SamplerConfig, parts};
+use sla_runtime::{Sampler, SamplerConfig, microbench};
 
 use super::lab::Lab;
 
@@ -193,20 +193,20 @@ fn gla_channels(lab: &mut Lab, d_k: usize) -> Option<u32> {
 
 fn head_norm(lab: &mut Lab, d_v: usize) -> Option<u32> {
     let o = lab.within(d_v, 1 << 24)?;
-    lab.count(|| parts::head_norm(o))
+    lab.count(|| microbench::head_norm(o))
 }
 
 fn unit_norm(lab: &mut Lab, len: usize) -> Option<u32> {
     let x = lab.within(len, 1 << 24)?;
     let out = lab.room(len)?;
-    lab.count(|| parts::unit_norm(x, out))
+    lab.count(|| microbench::unit_norm(x, out))
 }
 
 fn quantize(lab: &mut Lab, len: usize) -> Option<u32> {
     let x = lab.within(len, 1 << 24)?;
     let out = lab.room(len)?;
     lab.count(|| {
-        black_box(parts::quantize(x, black_box(13), out));
+        black_box(microbench::quantize(x, black_box(13), out));
     })
 }
 
@@ -222,7 +222,7 @@ fn sigmoid_product(lab: &mut Lab, len: usize) -> Option<u32> {
 
 fn head_softmax(lab: &mut Lab, heads: usize) -> Option<u32> {
     let logits = lab.within(heads, ACTIVATION)?;
-    lab.count(|| parts::head_softmax(logits))
+    lab.count(|| microbench::head_softmax(logits))
 }
 
 fn short_conv(lab: &mut Lab, channels: usize, taps: usize) -> Option<u32> {
@@ -233,13 +233,13 @@ fn short_conv(lab: &mut Lab, channels: usize, taps: usize) -> Option<u32> {
         lab.within(channels, i32::MAX)?,
         lab.within(channels, 1 << 12)?,
     );
-    lab.count(|| parts::short_conv(u, weights, multiplier, bias, history))
+    lab.count(|| microbench::short_conv(u, weights, multiplier, bias, history))
 }
 
 fn argmax(lab: &mut Lab, len: usize) -> Option<u32> {
     let logits = lab.within(len, ACTIVATION)?;
     lab.count(|| {
-        black_box(parts::argmax(logits));
+        black_box(microbench::argmax(logits));
     })
 }
 
@@ -249,6 +249,6 @@ fn sample(lab: &mut Lab, len: usize) -> Option<u32> {
     let logits = lab.within(len, ACTIVATION)?;
     let mut sampler = Sampler::new(SamplerConfig::default());
     lab.count(|| {
-        black_box(parts::sample(&mut sampler, logits));
+        black_box(microbench::sample(&mut sampler, logits));
     })
 }
