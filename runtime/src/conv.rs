@@ -13,21 +13,25 @@ pub(crate) struct Conv<'m> {
     pub width: usize,
 }
 
+/// Past inputs: W - 1 slots of `stride` channels, a convolution's from `offset` on.
+pub(crate) struct History<'s> {
+    pub inputs: &'s mut [i16],
+    pub stride: usize,
+    pub offset: usize,
+    /// The oldest, which becomes the newest.
+    pub slot: usize,
+}
+
 impl Conv<'_> {
     /// `u_c ← silu(Σ_d w[W-1-d][c]·u_{t-d}[c] + bias)`, Q15, and keeps u_t for the next W - 1
-    /// tokens.
-    ///
-    /// `history` has W - 1 slots of `stride` channels, this convolution's from `offset` on; `slot`
-    /// is the oldest and becomes the newest. Returns how many values were saturated, if a probe
-    /// wants to know.
-    pub fn apply<P: Probe>(
-        &self,
-        u: &mut [i32],
-        history: &mut [i16],
-        stride: usize,
-        offset: usize,
-        slot: usize,
-    ) -> u32 {
+    /// tokens. Returns how many values were saturated, if a probe wants to know.
+    pub fn apply<P: Probe>(&self, u: &mut [i32], history: &mut History) -> u32 {
+        let &mut History {
+            ref mut inputs,
+            stride,
+            offset,
+            slot,
+        } = history;
         let mut saturated = 0;
         let channels = u.len();
         let taps = self.width.saturating_sub(1);
@@ -42,15 +46,12 @@ impl Conv<'_> {
             let mut from = slot;
             // From the oldest (tap 0, in this token's slot) to the newest.
             for tap in 0..taps {
-                let past = history
-                    .get(from * stride + offset + c)
-                    .copied()
-                    .unwrap_or(0);
+                let past = inputs.get(from * stride + offset + c).copied().unwrap_or(0);
                 acc = acc.wrapping_add(weight(tap).wrapping_mul(i32::from(past)));
                 from = if from + 1 < taps { from + 1 } else { 0 };
             }
             if taps > 0
-                && let Some(newest) = history.get_mut(slot * stride + offset + c)
+                && let Some(newest) = inputs.get_mut(slot * stride + offset + c)
             {
                 *newest = now as i16;
             }

@@ -1,5 +1,6 @@
 //! Softmax over the heads (SLA): gate_h = scale · softmax_h(logits) (numerics.md N7).
 
+use crate::bounds::part_mut;
 use crate::scales::LOGIT_FRAC;
 use sla_kernels::{Real, nonlinear};
 
@@ -15,7 +16,7 @@ impl<'w> HeadGate<'w> {
     /// From base-2 logits with `frac` ≤ 16 fraction bits (the converter folds log2(e)/temperature
     /// into the projection), in place (N7.1). `scale` multiplies every gate.
     pub fn new(logits: &'w mut [i32], frac: i32, heads: usize, scale: Real) -> Self {
-        let logits = logits.get_mut(..heads).unwrap_or_default();
+        let logits = part_mut(logits, ..heads);
         let top = logits.iter().copied().max().unwrap_or(0);
         let mut sum = 0u64;
         for t in logits.iter_mut() {

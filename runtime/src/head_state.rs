@@ -5,13 +5,14 @@
 //! is lazy: its whole powers of two go into `frac` (or shift a row), its fraction into `carry`, so
 //! that a decay near 1 has no dead zone.
 
-use crate::backbone::STATE_INT16;
+use crate::cargo_features::STATE_INT16;
 use crate::norm;
 use crate::scales::HEAD_UNIT_FRAC;
 use sla_format::StateKind;
 use sla_kernels::{
-    self as kernels, Real, align, fixed, magnitude, pack_pairs, scalar::state16::DITHER_TOKEN,
-    state_read, state_shift, state_write_read, state16_read, state16_shift_up, state16_write_read,
+    self as kernels, Real, align, carry_decay, fixed, magnitude, pack_pairs,
+    scalar::state16::DITHER_TOKEN, state_read, state_shift, state_write_read, state16_read,
+    state16_shift_up, state16_write_read,
 };
 
 /// When S moves and how far (N6.5, N6.8), in bits of |S| and of the final shift of a write.
@@ -65,6 +66,8 @@ pub(crate) struct HeadState<'s> {
     pub kind: StateKind,
     /// Of the first word (N6.9).
     pub dither: u32,
+    /// Fractions of the accumulated log2-decay, Q27: one of the head, or one a key channel (GLA).
+    pub carry: &'s mut [u32],
     pub frac: &'s mut i32,
     pub mask: &'s mut u32,
 }
@@ -114,12 +117,19 @@ impl HeadState<'_> {
         }
     }
 
-    /// S ← S·2^-bits, exactly (N6.1).
-    pub fn decay_whole_bits(&mut self, bits: u32) {
+    /// Decays all of S by 2^-decay (Q27): whole bits at once, exactly; returns the carry with what
+    /// is left (N6.1).
+    #[inline(always)]
+    pub fn decay(&mut self, decay: u32) -> u32 {
+        let Some(carry) = self.carry.first_mut() else {
+            return 0;
+        };
+        let bits = carry_decay(carry, decay);
         *self.frac = self
             .frac
             .saturating_add(bits as i32)
             .clamp(-FRAC_LIMIT, FRAC_LIMIT);
+        *carry
     }
 
     /// r = Sᵀk (N6.3, N6.10); returns the fraction bits of r. Needs Σ|k| < 2^31; `buffer` is

@@ -1,13 +1,15 @@
 //! From a token or a feature vector to the residual stream (numerics.md N12).
 
-use crate::backbone::{FEATURE_VECTORS, backbone};
+use crate::bounds::part_mut;
+use crate::cargo_features::FEATURE_VECTORS;
 use crate::error::StepError;
+use crate::matrix::Product;
 use crate::model::Model;
 use crate::norm::quantize;
 use crate::probe::{Probe, at_the_ends};
-use crate::workspace::Workspace;
-use sla_format::{Backbone, InputKind, Role};
-use sla_kernels::{fixed, nonlinear};
+use crate::workspace::Lane;
+use sla_format::{InputKind, Role};
+use sla_kernels::fixed;
 
 /// What a step consumes.
 #[derive(Clone, Copy)]
@@ -36,16 +38,12 @@ impl Input<'_> {
         }
     }
 
-    /// Writes x of token `lane`. Returns how many values were saturated, if a probe wants to know.
-    pub fn embed<P: Probe>(&self, model: &Model, ws: &mut Workspace, lane: usize) -> u32 {
+    /// Writes x of a lane. Returns how many values were saturated, if a probe wants to know.
+    pub fn embed<P: Probe>(&self, model: &Model, lane: &mut Lane) -> u32 {
         let mut saturated = 0;
-        let regions =
-            ws.x.get_mut(lane)
-                .zip(ws.act.get_mut(lane))
-                .zip(ws.work.get_mut(lane));
-        let Some(((x, act), work)) = regions else {
-            return 0;
-        };
+        let Lane {
+            x, act, temporary, ..
+        } = lane;
         let input = model.matrix(0, Role::Input);
         match self {
             Input::Token(token) => input.dequantize_row(*token as usize, x),
@@ -54,7 +52,7 @@ impl Input<'_> {
                 let means: &[i32] = model.elements(0, Role::FeatureMean);
                 let (inverse_std, _) = model.channel_constants(0, Role::FeatureMean);
                 let up = i32::from(model.tensor(0, Role::FeatureMean).shift);
-                let standard = work.get_mut(..features.len()).unwrap_or_default();
+                let standard = part_mut(temporary, ..features.len());
                 for ((out, f), (mean, m)) in standard
                     .iter_mut()
                     .zip(*features)
@@ -65,8 +63,8 @@ impl Input<'_> {
                 if P::ACTIVE {
                     saturated = at_the_ends(standard);
                 }
-                let exponent = quantize(standard, input.desc().in_bits, act);
-                input.apply(act, exponent, x);
+                quantize(standard, input.desc().in_bits, act);
+                input.apply(Product { input: act, out: x });
             }
             Input::Features(_) => {} // no such model was opened
         }
@@ -78,20 +76,5 @@ impl Input<'_> {
             saturated += at_the_ends(x);
         }
         saturated
-    }
-}
-
-/// cos and sin of this position's rotary angles (N9.4): phase_j = position·θ_j/2π in 2^-64 turns,
-/// exact in wrapping arithmetic at every position.
-pub(crate) fn rotary_angles(model: &Model, position: u64, out: &mut [i32]) {
-    if backbone(model.desc()) != Backbone::RetNet {
-        return;
-    }
-    let steps: &[u64] = model.elements(0, Role::Rotary);
-    let (cos, sin) = out
-        .split_at_mut_checked(steps.len())
-        .unwrap_or((&mut [], &mut []));
-    for ((cos, sin), step) in cos.iter_mut().zip(sin).zip(steps) {
-        (*cos, *sin) = nonlinear::cos_sin((position.wrapping_mul(*step) >> 32) as u32);
     }
 }

@@ -31,8 +31,9 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
 
-mod backbone;
 mod block;
+mod bounds;
+mod cargo_features;
 mod conv;
 mod error;
 mod exercise;
@@ -43,12 +44,12 @@ mod input;
 mod ledger;
 mod logits;
 mod matrix;
+#[cfg(feature = "profile")]
+pub mod microbench;
 mod mixer;
 mod mlp;
 mod model;
 mod norm;
-#[cfg(feature = "profile")]
-pub mod parts;
 mod probe;
 mod restore;
 mod sampler;

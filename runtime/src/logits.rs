@@ -2,6 +2,7 @@
 
 use crate::matrix::Matrix;
 use crate::model::Model;
+use crate::workspace::Activation;
 use fixed::types::I16F16;
 use heapless::Vec;
 use sla_format::{LOGIT_TILE, Role};
@@ -9,7 +10,7 @@ use sla_format::{LOGIT_TILE, Role};
 /// The logits of one step. Nothing is computed until a method asks for it.
 pub struct Logits<'s, 'm> {
     pub(crate) model: &'s Model<'m>,
-    pub(crate) act: &'s [i16],
+    pub(crate) act: &'s Activation<'s>,
     pub(crate) tile: &'s mut [i32],
 }
 
@@ -67,7 +68,7 @@ impl Logits<'_, '_> {
         if len == 0 {
             return None;
         }
-        head.apply_rows(start, len, self.act, self.tile);
+        head.apply_rows(start, len, self.act.values, self.tile);
         self.tile.get(..len)
     }
 

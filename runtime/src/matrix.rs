@@ -1,14 +1,14 @@
 //! A quantised matrix in place, with its multipliers, shift and bias (numerics.md N5).
 
-use crate::workspace::{LANES, LaneCount};
+use crate::bounds::{cast, part};
+use crate::workspace::{Activation, LANES, LaneCount};
 #[cfg(feature = "int4")]
 use sla_format::TensorKind;
 use sla_format::{TensorDesc, pad_cols};
 #[cfg(feature = "int4")]
 use sla_kernels::{I4Matrix, fixed, matvec_i4};
 use sla_kernels::{
-    I8Matrix, PANEL, add_saturating, dequantize_row, join, matvec_i8, matvec_i8_pair,
-    shift_in_place,
+    I8Matrix, PANEL, add_saturating, dequantize_row, matvec_i8, matvec_i8_pair, shift_in_place,
 };
 
 /// A matrix of the file. Absent matrices have no rows and do nothing.
@@ -33,14 +33,10 @@ impl<'m> Weights<'m> {
     fn new(desc: &TensorDesc, bytes: &'m [u8]) -> Self {
         #[cfg(feature = "int4")]
         if desc.kind == TensorKind::I4 {
-            return Self::I4(I4Matrix::new(
-                bytemuck::try_cast_slice(bytes).unwrap_or(&[]),
-                desc.cols as usize,
-            ));
+            return Self::I4(I4Matrix::new(cast(bytes), desc.cols as usize));
         }
-        let half_words = bytemuck::try_cast_slice(bytes).unwrap_or(&[]);
         Self::I8(I8Matrix::new(
-            half_words,
+            cast(bytes),
             desc.cols as usize,
             16 * usize::from(desc.block_tiles),
         ))
@@ -63,36 +59,10 @@ impl<'m> Weights<'m> {
     }
 }
 
-/// The int16 vectors that the next matrices read: one, or two that a weight is loaded once for.
-pub(crate) struct Inputs<'a> {
-    lanes: LaneCount,
-    each: [&'a [i16]; LANES],
-    joined: &'a [i16],
-}
-
-impl<'a> Inputs<'a> {
-    /// Those of the first `lanes` of `each`, of `len` elements and padded as matrices need it;
-    /// `joined` has room for all.
-    pub fn new(
-        lanes: LaneCount,
-        each: &'a [&mut [i16]; LANES],
-        len: usize,
-        joined: &'a mut [i16],
-    ) -> Self {
-        let each = each.each_ref().map(|x| &**x);
-        if lanes.get() > 1 {
-            let cols = pad_cols(len);
-            let joined = joined.get_mut(..LANES * cols).unwrap_or_default();
-            for (lane, x) in each.iter().enumerate() {
-                join(x.get(..cols).unwrap_or(x), lane, joined);
-            }
-        }
-        Self {
-            lanes,
-            each,
-            joined,
-        }
-    }
+/// A vector that a matrix multiplies, and the place of the result: padded rows.
+pub(crate) struct Product<'a> {
+    pub input: &'a Activation<'a>,
+    pub out: &'a mut [i32],
 }
 
 impl<'m> Matrix<'m> {
@@ -133,46 +103,44 @@ impl<'m> Matrix<'m> {
     }
 
     /// `out_r = sat(shift(mulhr(Σ w·x, m_r), shift + exponent) + b_r)` (N5.2), where `x·2^exponent`
-    /// is the input in the units that the multipliers were made for. `out` has room for padded
-    /// rows.
-    pub(crate) fn apply(&self, x: &[i16], exponent: i32, out: &mut [i32]) {
-        self.weights.times(x, self.multiplier, out);
-        self.finish(exponent, self.bias, out);
+    /// is the input in the units that the multipliers were made for.
+    pub(crate) fn apply(&self, product: Product) {
+        self.weights
+            .times(product.input.values, self.multiplier, product.out);
+        self.finish(product.input.exponent, self.bias, product.out);
     }
 
-    /// [`Matrix::apply`] for each vector of `inputs`.
+    /// [`Matrix::apply`] for each of the first `count` lanes, whose inputs are `joined` where they
+    /// are two.
     pub(crate) fn apply_each(
         &self,
-        inputs: &Inputs,
-        exponents: [i32; LANES],
-        mut outs: [&mut [i32]; LANES],
+        count: LaneCount,
+        mut products: [Product; LANES],
+        joined: &[i16],
     ) {
-        match (&self.weights, &mut outs[..]) {
-            (Weights::I8(w), [first, second]) if inputs.lanes.get() > 1 => {
-                let joined = inputs
-                    .joined
-                    .get(..LANES * pad_cols(self.desc.cols as usize))
-                    .unwrap_or(&[]);
-                matvec_i8_pair(w, joined, self.multiplier, [first, second]);
+        match (&self.weights, &mut products[..]) {
+            (Weights::I8(w), [first, second]) if count.get() > 1 => {
+                let joined = part(joined, ..LANES * pad_cols(self.desc.cols as usize));
+                let outs = [&mut *first.out, &mut *second.out];
+                matvec_i8_pair(w, joined, self.multiplier, outs);
             }
-            (weights, outs) => {
-                for (x, out) in inputs.each.iter().zip(outs).take(inputs.lanes.get()) {
-                    weights.times(x, self.multiplier, out);
+            (weights, products) => {
+                for product in products.iter_mut().take(count.get()) {
+                    weights.times(product.input.values, self.multiplier, product.out);
                 }
             }
         }
-        for (out, exponent) in outs.iter_mut().zip(exponents).take(inputs.lanes.get()) {
-            self.finish(exponent, self.bias, out);
+        for product in products.into_iter().take(count.get()) {
+            self.finish(product.input.exponent, self.bias, product.out);
         }
     }
 
     /// [`Matrix::apply`] for rows `start..start + len`; `start` is a multiple of 4.
     pub(crate) fn apply_rows(&self, start: usize, len: usize, x: &[i16], out: &mut [i32]) {
         let padded = len.next_multiple_of(PANEL);
-        let rows = |all: &'m [i32]| {
-            all.get(start..(start + padded).min(all.len()))
-                .unwrap_or(&[])
-        };
+        // Of a matrix without biases there are none.
+        let rows =
+            |all: &'m [i32]| part(all, start.min(all.len())..(start + padded).min(all.len()));
         self.weights
             .rows(start, len)
             .times(x, rows(self.multiplier), out);

@@ -1,18 +1,26 @@
 //! SwiGLU: down(silu(gate·m) ⊙ (up·m)) (numerics.md N11).
 
-use crate::matrix::Inputs;
+use crate::bounds::{part, take};
+use crate::matrix::Product;
 use crate::mixer::Context;
 use crate::norm::quantize;
 use crate::probe::{Op, Probe, at_the_ends};
 use crate::scales::hidden_frac;
-use crate::workspace::{LANES, Workspace, take};
+use crate::workspace::{Activation, Workspace};
 use sla_format::{Role, pad_rows};
 use sla_kernels::silu_product;
 
-/// Computes h = silu(gate·m) ⊙ (up·m) from the normed inputs in `act`, puts it there as the input
-/// of `down_proj` and returns the exponents.
+/// The MLP's part of a lane.
+struct Lane<'w, 's> {
+    act: &'w mut Activation<'s>,
+    gate: &'w mut [i32],
+    up: &'w mut [i32],
+}
+
+/// Computes h = silu(gate·m) ⊙ (up·m) from the normed inputs in `act` and puts it there as the
+/// input of `down_proj`.
 #[cfg_attr(feature = "prompt-pairs", inline(never))]
-pub(crate) fn hidden<P: Probe>(cx: &Context, ws: &mut Workspace, probe: &mut P) -> [i32; LANES] {
+pub(crate) fn hidden<P: Probe>(cx: &Context, ws: &mut Workspace, probe: &mut P) {
     let desc = cx.model.desc();
     let width = desc.intermediate as usize;
     let padded = pad_rows(width);
@@ -20,38 +28,43 @@ pub(crate) fn hidden<P: Probe>(cx: &Context, ws: &mut Workspace, probe: &mut P) 
         cx.model.matrix(cx.layer, Role::MlpGate),
         cx.model.matrix(cx.layer, Role::MlpUp),
     );
-    let inputs = Inputs::new(ws.lanes, &ws.act, desc.hidden as usize, ws.joined);
-    let mut rests = ws.work.each_mut().map(|work| &mut **work);
-    let mut h = rests.each_mut().map(|rest| take(rest, padded));
-    let mut u = rests.each_mut().map(|rest| take(rest, padded));
-    gate.apply_each(&inputs, [0; LANES], h.each_mut().map(|h| &mut **h));
-    up.apply_each(&inputs, [0; LANES], u.each_mut().map(|u| &mut **u));
+    ws.join(desc.hidden as usize);
+    let mut lanes = ws.lanes.each_mut().map(|lane| {
+        let mut rest = &mut *lane.temporary;
+        Lane {
+            act: &mut lane.act,
+            gate: take(&mut rest, padded),
+            up: take(&mut rest, padded),
+        }
+    });
+    let products = lanes.each_mut().map(|lane| Product {
+        input: lane.act,
+        out: lane.gate,
+    });
+    gate.apply_each(ws.count, products, ws.joined);
+    let products = lanes.each_mut().map(|lane| Product {
+        input: lane.act,
+        out: lane.up,
+    });
+    up.apply_each(ws.count, products, ws.joined);
 
     let (gate_shift, up_shift) = (
         i32::from(gate.desc().pre_shift),
         i32::from(up.desc().pre_shift),
     );
     let in_bits = cx.model.tensor(cx.layer, Role::MlpDown).in_bits;
-    let mut exponents = [0; LANES];
     let mut saturated = 0;
-    for (((h, u), act), exponent) in h
-        .iter_mut()
-        .zip(&u)
-        .zip(&mut ws.act)
-        .zip(&mut exponents)
-        .take(ws.lanes.get())
-    {
+    for lane in lanes.iter_mut().take(ws.count.get()) {
         if P::ACTIVE {
-            saturated += at_the_ends(h) + at_the_ends(u);
+            saturated += at_the_ends(lane.gate) + at_the_ends(lane.up);
         }
-        silu_product(h, u, gate_shift, up_shift);
-        let h = h.get(..width).unwrap_or(&[]);
+        silu_product(lane.gate, lane.up, gate_shift, up_shift);
+        let h = part(lane.gate, ..width);
         if P::ACTIVE {
             probe.values(cx.layer, Op::Hidden, h, hidden_frac(gate.desc(), up.desc()));
         }
-        *exponent = quantize(h, in_bits, act);
+        quantize(h, in_bits, lane.act);
     }
     probe.saturated(cx.layer, Op::Hidden, saturated);
     probe.done(cx.layer, Op::Hidden);
-    exponents
 }

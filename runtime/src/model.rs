@@ -1,6 +1,7 @@
 //! A parsed model: every offset that the token path follows has been checked once.
 
-use crate::backbone::{STATE_INT16, missing_feature};
+use crate::bounds::{cast, part};
+use crate::cargo_features::{Recurrence, STATE_INT16, missing_input};
 use crate::error::ParseError;
 use crate::matrix::Matrix;
 use sla_format::{
@@ -20,8 +21,8 @@ pub struct Aligned<T: ?Sized>(pub T);
 #[derive(Clone, Copy)]
 pub struct Model<'m> {
     desc: ModelDesc,
+    recurrence: Recurrence,
     states: States<'m>,
-    plan: MemoryPlan,
     crc: u32,
     sections: Sections<'m>,
 }
@@ -72,9 +73,11 @@ impl<'m> Model<'m> {
         let desc = ModelDesc::read(sections.require(SectionKind::Model)?, 0)
             .filter(ModelDesc::is_consistent)
             .ok_or(ParseError::Description)?;
-        if let Some(feature) = missing_feature(&desc) {
+        if let Some(feature) = missing_input(&desc) {
             return Err(ParseError::Feature { feature });
         }
+        let recurrence =
+            Recurrence::of(desc.backbone).map_err(|feature| ParseError::Feature { feature })?;
         let states = States::read(sections.get(SectionKind::States), &desc)
             .map_err(|layer| ParseError::State { layer })?;
         let states = match states {
@@ -93,8 +96,8 @@ impl<'m> Model<'m> {
         }
         let model = Model {
             desc,
+            recurrence,
             states,
-            plan: MemoryPlan::of(&desc, states),
             crc: header.crc,
             sections,
         };
@@ -171,6 +174,11 @@ impl<'m> Model<'m> {
         &self.desc
     }
 
+    /// The recurrence, which is compiled in.
+    pub(crate) fn recurrence(&self) -> Recurrence {
+        self.recurrence
+    }
+
     /// How each layer's state is represented.
     #[must_use]
     pub fn states(&self) -> States<'m> {
@@ -195,8 +203,8 @@ impl<'m> Model<'m> {
 
     /// Exact sizes of state and scratch.
     #[must_use]
-    pub fn plan(&self) -> &MemoryPlan {
-        &self.plan
+    pub fn plan(&self) -> MemoryPlan {
+        MemoryPlan::of(&self.desc, self.states())
     }
 
     /// The file's checksum, which serves as the model's identity.
@@ -280,14 +288,9 @@ impl<'m> Model<'m> {
     #[must_use]
     pub fn matrix(&self, layer: usize, role: Role) -> Matrix<'m> {
         let t = self.tensor(layer, role);
-        let channels = t.channels(role);
-        let bias = if t.bias == NONE {
-            &[]
-        } else {
-            self.slice(t.bias, channels)
-        };
+        let (multiplier, bias) = self.constants(&t, role);
         let bytes = self.slice(t.data, t.data_bytes().unwrap_or(0));
-        Matrix::new(t, bytes, self.slice(t.multiplier, channels), bias)
+        Matrix::new(t, bytes, multiplier, bias)
     }
 
     /// All elements of a role's tensor, which the format stores as `T`.
@@ -301,16 +304,16 @@ impl<'m> Model<'m> {
     /// Multipliers and biases (empty without) of a convolution's channels.
     #[must_use]
     pub fn channel_constants(&self, layer: usize, role: Role) -> (&'m [i32], &'m [i32]) {
-        let t = self.tensor(layer, role);
+        self.constants(&self.tensor(layer, role), role)
+    }
+
+    fn constants(&self, t: &TensorDesc, role: Role) -> (&'m [i32], &'m [i32]) {
         let channels = t.channels(role);
-        (
-            self.slice(t.multiplier, channels),
-            if t.bias == NONE {
-                &[]
-            } else {
-                self.slice(t.bias, channels)
-            },
-        )
+        let bias = match t.bias {
+            NONE => &[],
+            bias => self.slice(bias, channels),
+        };
+        (self.slice(t.multiplier, channels), bias)
     }
 
     fn tensors(&self) -> &'m [u8] {
@@ -320,12 +323,7 @@ impl<'m> Model<'m> {
     fn slice<T: bytemuck::Pod>(&self, offset: u32, len: usize) -> &'m [T] {
         let from = offset as usize;
         let to = from.saturating_add(len.saturating_mul(size_of::<T>()));
-        let bytes = self
-            .sections
-            .get(SectionKind::Weights)
-            .get(from..to)
-            .unwrap_or(&[]);
-        bytemuck::try_cast_slice(bytes).unwrap_or(&[])
+        cast(part(self.sections.get(SectionKind::Weights), from..to))
     }
 }
 

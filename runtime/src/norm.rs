@@ -4,6 +4,7 @@
 //! + n·ε), |u_j| ≤ 1 whatever x is, and the converter folds √n and the norm's weights into the next
 //!   matrix.
 
+use crate::workspace::Activation;
 use sla_format::{ModelDesc, RealBits, pad_input};
 use sla_kernels::{Apply, Real, align, apply_i16, fixed, magnitude, shift_i16, sum_squares};
 
@@ -64,17 +65,16 @@ pub(crate) fn unit_i16(x: &[i32], factor: Real, eps: Real, frac: i32, out: &mut 
     pad(x.len(), out);
 }
 
-/// Rounds a vector to integers of length below 2^bits with a common exponent, x ≈ out·2^exponent,
-/// and returns the exponent (N5.4); the rest of the last group becomes 0.
-pub(crate) fn quantize(x: &[i32], bits: u8, out: &mut [i16]) -> i32 {
+/// Rounds a vector to integers of length below 2^bits with a common exponent, x ≈
+/// values·2^exponent (N5.4); the rest of the last group becomes 0.
+pub(crate) fn quantize(x: &[i32], bits: u8, out: &mut Activation) {
     let mask = magnitude(x);
     let to_24 = 24 - fixed::bit_len(mask);
     let square = sum_squares(x, mask);
     let length_bits = (64 - square.leading_zeros() as i32 + 1) >> 1; // Σ < 2^(2·length_bits)
-    let exponent = length_bits - i32::from(bits.min(15)) - to_24;
-    shift_i16(x, -exponent, out);
-    pad(x.len(), out);
-    exponent
+    out.exponent = length_bits - i32::from(bits.min(15)) - to_24;
+    shift_i16(x, -out.exponent, out.values);
+    pad(x.len(), out.values);
 }
 
 /// Zeros from `len` to the end of the last group.

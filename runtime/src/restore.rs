@@ -31,7 +31,7 @@ impl<'s, 'm> Session<'s, 'm> {
             need: SnapshotHeader::BYTES,
             have,
         })?;
-        check_header(self.model, &found)?;
+        check_header(&self.model, &found)?;
         let need = found.bytes as usize;
         if have != need {
             return Err(SnapshotError::Truncated { need, have });
@@ -64,7 +64,7 @@ impl<'s, 'm> Session<'s, 'm> {
         let mut source = Source {
             read: &mut |at, out| read(at, out).is_ok(),
         };
-        let stored = source.check(self.model)?;
+        let stored = source.check(&self.model)?;
         let copied = source.copy(self).and_then(|()| self.check_copy(stored));
         if copied.is_err() {
             self.reset();
@@ -76,8 +76,7 @@ impl<'s, 'm> Session<'s, 'm> {
     /// state that a step could have left.
     fn check_copy(&mut self, stored: u32) -> Result<(), SnapshotError> {
         self.forget_step();
-        let model = self.model;
-        let copy = self.snapshot();
+        let copy = self.view();
         let computed = copy.crc();
         if stored != computed {
             return Err(SnapshotError::Checksum { stored, computed });
@@ -86,7 +85,7 @@ impl<'s, 'm> Session<'s, 'm> {
         Source {
             read: &mut |at, out| copy.read(at, out) == out.len(),
         }
-        .check_state(model)
+        .check_state(&self.model)
     }
 }
 
@@ -258,8 +257,9 @@ impl Source<'_> {
     fn copy(&mut self, session: &mut Session) -> Result<(), SnapshotError> {
         let act_words = MemoryPlan::snapshot_act_words(session.model.desc());
         let state = session.state.words_mut();
-        let (state_words, [act, ..]) = (state.len(), &mut session.scratch.act);
-        let (mut state, mut act) = (state.iter_mut(), act.as_chunks_mut::<2>().0.iter_mut());
+        let state_words = state.len();
+        let act = session.scratch.first().act.values.as_chunks_mut::<2>().0;
+        let (mut state, mut act) = (state.iter_mut(), act.iter_mut());
         self.words(SnapshotHeader::WORDS, state_words + act_words, |word| {
             if let Some(place) = state.next() {
                 *place = word;

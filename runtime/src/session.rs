@@ -1,21 +1,21 @@
 //! A running model: caller-owned state and scratch, one step at a time.
 
 use crate::block;
+use crate::bounds::{part, part_mut};
 use crate::error::StepError;
-use crate::head_state::dither;
-use crate::input::{Input, rotary_angles};
+use crate::input::Input;
 use crate::logits::Logits;
-use crate::mixer::Context;
+use crate::mixer::{self, Context};
 use crate::model::Model;
 use crate::norm::block_norm;
 use crate::probe::{NoProbe, Op, Probe};
 use crate::slices::Slices;
 use crate::workspace::{LaneCount, State, Workspace};
-use sla_format::Role;
+use sla_format::{LOGIT_TILE, Role};
 
 /// A model with its state. Memory is the caller's and never grows.
 pub struct Session<'s, 'm> {
-    pub(crate) model: &'s Model<'m>,
+    pub(crate) model: Model<'m>,
     pub(crate) state: State<'s>,
     pub(crate) scratch: Workspace<'s>,
     /// Slices of the last step that have been run; all of them between steps.
@@ -31,7 +31,7 @@ impl<'s, 'm> Session<'s, 'm> {
     /// # Errors
     /// [`StepError::State`] or [`StepError::Scratch`] when a buffer is too short.
     pub fn new(
-        model: &'s Model<'m>,
+        model: &Model<'m>,
         state: &'s mut [u32],
         scratch: &'s mut [u32],
     ) -> Result<Session<'s, 'm>, StepError> {
@@ -51,7 +51,7 @@ impl<'s, 'm> Session<'s, 'm> {
     /// # Errors
     /// As [`Session::new`].
     pub fn resume(
-        model: &'s Model<'m>,
+        model: &Model<'m>,
         state: &'s mut [u32],
         scratch: &'s mut [u32],
         left: usize,
@@ -63,7 +63,7 @@ impl<'s, 'm> Session<'s, 'm> {
 
     /// A session in these buffers, all of whose slices are left.
     fn attach(
-        model: &'s Model<'m>,
+        model: &Model<'m>,
         state: &'s mut [u32],
         scratch: &'s mut [u32],
     ) -> Result<Session<'s, 'm>, StepError> {
@@ -80,9 +80,9 @@ impl<'s, 'm> Session<'s, 'm> {
                 have,
             });
         }
-        let scratch = Workspace::new(scratch, model.desc(), plan);
+        let scratch = Workspace::new(scratch, model.desc(), &plan);
         Ok(Session {
-            model,
+            model: *model,
             state: State::new(state),
             scratch,
             done: 0,
@@ -97,8 +97,8 @@ impl<'s, 'm> Session<'s, 'm> {
 
     /// The model.
     #[must_use]
-    pub fn model(&self) -> &'s Model<'m> {
-        self.model
+    pub fn model(&self) -> &Model<'m> {
+        &self.model
     }
 
     /// Steps taken since the start of the stream.
@@ -160,7 +160,7 @@ impl<'s, 'm> Session<'s, 'm> {
             return Err(StepError::Input);
         };
         for &token in tokens {
-            Input::Token(token).check(self.model)?;
+            Input::Token(token).check(&self.model)?;
         }
         let mut others = others;
         while let [first, rest @ ..] = others {
@@ -217,33 +217,24 @@ impl<'s, 'm> Session<'s, 'm> {
     /// Takes in one token, or two where there is room. The state does not change yet.
     fn begin<P: Probe>(&mut self, inputs: &[Input], probe: &mut P) -> Result<(), StepError> {
         for input in inputs {
-            input.check(self.model)?;
+            input.check(&self.model)?;
         }
         // A step whose slices were not all run.
         while self.run_next(true, &mut NoProbe) {}
         self.done = 0;
         let desc = self.model.desc();
         let layers = desc.layers as usize;
-        self.scratch.lanes = LaneCount::of(inputs.len());
-        for (lane, input) in inputs.iter().enumerate() {
-            let saturated = input.embed::<P>(self.model, &mut self.scratch, lane);
+        self.scratch.count = LaneCount::of(inputs.len());
+        let mut position = self.state.position();
+        for (lane, input) in self.scratch.active().zip(inputs) {
+            let saturated = input.embed::<P>(&self.model, lane);
             probe.saturated(layers, Op::Residual, saturated);
-            if let Some(angles) = self.scratch.rotary.get_mut(lane) {
-                rotary_angles(
-                    self.model,
-                    self.state.position().wrapping_add(lane as u64),
-                    angles,
-                );
-            }
+            mixer::locate(&self.model, lane, position);
+            position = position.wrapping_add(1);
         }
         if P::ACTIVE {
-            let [x, ..] = &self.scratch.x;
-            probe.values(
-                layers,
-                Op::Residual,
-                x.get(..desc.hidden as usize).unwrap_or(&[]),
-                desc.residual_frac,
-            );
+            let x = part(self.scratch.first().x, ..desc.hidden as usize);
+            probe.values(layers, Op::Residual, x, desc.residual_frac);
         }
         probe.done(layers, Op::Residual);
         Ok(())
@@ -281,15 +272,13 @@ impl<'s, 'm> Session<'s, 'm> {
         let (layer, layers) = (slice / 2, desc.layers as usize);
         if layer < layers {
             let outputs = outputs || layer + 1 < layers;
-            let position = self.state.position();
-            let dithers = core::array::from_fn(|lane| dither(position.wrapping_add(lane as u64)));
             let cx = Context {
-                model: self.model,
+                model: &self.model,
                 layer,
-                slots: self.state.slots(slots),
-                dithers,
+                recurrence: self.model.recurrence(),
                 outputs,
             };
+            self.state.place(&mut self.scratch.lanes, slots);
             match slice % 2 {
                 0 => block::mixer(
                     &cx,
@@ -301,17 +290,15 @@ impl<'s, 'm> Session<'s, 'm> {
             }
             return;
         }
-        for _ in 0..self.scratch.lanes.get() {
+        for _ in 0..self.scratch.count.get() {
             self.state.advance(slots);
         }
         if outputs {
-            let ([x, ..], [act, ..]) = (&self.scratch.x, &mut self.scratch.act);
-            block_norm(x, desc, act);
+            let lane = self.scratch.first();
+            block_norm(lane.x, desc, lane.act.values);
             // A tied head cannot have the norm's weights folded into it (N13.1).
-            for (a, w) in act
-                .iter_mut()
-                .zip(self.model.elements::<i16>(0, Role::FinalNorm))
-            {
+            let weights: &[i16] = self.model.elements(0, Role::FinalNorm);
+            for (a, w) in lane.act.values.iter_mut().zip(weights) {
                 *a = ((i32::from(*a) * i32::from(*w) + (1 << 14)) >> 15) as i16;
             }
             probe.done(layers, Op::Head);
@@ -321,12 +308,11 @@ impl<'s, 'm> Session<'s, 'm> {
     /// The logits of the last step again. Before the first step, and after anything else has used
     /// the scratch buffer, they mean nothing.
     pub fn logits(&mut self) -> Logits<'_, 'm> {
-        let ([act, ..], [work, ..]) = (&self.scratch.act, &mut self.scratch.work);
-        let tile = work.get_mut(..sla_format::LOGIT_TILE).unwrap_or_default();
+        let lane = self.scratch.first();
         Logits {
-            model: self.model,
-            act,
-            tile,
+            model: &self.model,
+            act: &lane.act,
+            tile: part_mut(lane.temporary, ..LOGIT_TILE),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! A [`Snapshot`] is a view: its bytes are made from the session's own memory where they are asked
 //! for, so that no second buffer of the state's size is needed.
 
+use crate::bounds::part;
 use crate::error::SnapshotError;
 use crate::model::Model;
 use crate::probe::NoProbe;
@@ -96,14 +97,19 @@ impl<'s, 'm> Session<'s, 'm> {
     /// The session as bytes. A step in slices that is not finished is finished first.
     pub fn snapshot(&mut self) -> Snapshot<'_> {
         self.finish_step();
-        let act = match (self.position(), &self.scratch.act) {
+        self.view()
+    }
+
+    /// The snapshot of a session that has finished its step.
+    pub(crate) fn view(&self) -> Snapshot<'_> {
+        let [lane, ..] = &self.scratch.lanes;
+        let act_words = MemoryPlan::snapshot_act_words(self.model.desc());
+        let act = match self.position() {
             // Nothing was computed yet: the scratch buffer may hold anything.
-            (0, _) => &[][..],
-            (_, [act, ..]) => act
-                .get(..2 * MemoryPlan::snapshot_act_words(self.model.desc()))
-                .unwrap_or(&[]),
+            0 => &[][..],
+            _ => part(lane.act.values, ..2 * act_words),
         };
-        Snapshot::new(self.model, self.state.words(), act)
+        Snapshot::new(&self.model, self.state.words(), act)
     }
 
     /// Writes the session's snapshot to the start of `out` and returns its length,
@@ -127,7 +133,7 @@ impl<'s, 'm> Session<'s, 'm> {
     /// # Errors
     /// [`SnapshotError::Model`] when `other` runs another model; this session is then as it was.
     pub fn copy_from(&mut self, other: &mut Session) -> Result<(), SnapshotError> {
-        let (own, theirs) = (header(self.model), header(other.model));
+        let (own, theirs) = (header(&self.model), header(&other.model));
         if own != theirs {
             return Err(SnapshotError::Model {
                 found: theirs.model_crc,
@@ -140,9 +146,11 @@ impl<'s, 'm> Session<'s, 'm> {
             .iter_mut()
             .zip(other.state.words())
             .for_each(|(to, from)| *to = *from);
-        let ([to, ..], [from, ..]) = (&mut self.scratch.act, &other.scratch.act);
-        to.iter_mut()
-            .zip(from.iter())
+        let (to, from) = (self.scratch.first(), other.scratch.first());
+        to.act
+            .values
+            .iter_mut()
+            .zip(from.act.values.iter())
             .for_each(|(to, from)| *to = *from);
         self.forget_step();
         Ok(())

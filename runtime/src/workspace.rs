@@ -1,21 +1,11 @@
 //! The caller's buffers cut into named regions (format.md F7).
 
-use crate::backbone::backbone;
+use crate::bounds::{cast_mut, part_mut, take};
+use crate::head_state::{HeadState, dither};
 use sla_format::{
-    Backbone, GLOBAL_STATE_WORDS, MemoryPlan, ModelDesc, StateKind, States, pad_rows,
+    GLOBAL_STATE_WORDS, MemoryPlan, ModelDesc, StateKind, States, pad_cols, pad_rows,
 };
-
-/// Takes the first `n` elements off `rest`; nothing when there are fewer.
-#[inline(never)]
-pub(crate) fn take<'a, T>(rest: &mut &'a mut [T], n: usize) -> &'a mut [T] {
-    match core::mem::take(rest).split_at_mut_checked(n) {
-        Some((first, others)) => {
-            *rest = others;
-            first
-        }
-        None => &mut [],
-    }
-}
+use sla_kernels::join;
 
 /// Tokens that can be processed at once.
 pub(crate) const LANES: usize = if cfg!(feature = "prompt-pairs") { 2 } else { 1 };
@@ -35,55 +25,79 @@ impl LaneCount {
     }
 }
 
-/// The regions of the scratch buffer: those of one token, and of a second where there is room for
-/// it.
-pub(crate) struct Workspace<'s> {
-    /// Tokens that are being processed, 1 or [`LANES`]. What follows has as many valid elements.
-    pub lanes: LaneCount,
+/// The int16 vector that the next matrix reads, padded with zeros: `values·2^exponent`.
+pub(crate) struct Activation<'s> {
+    pub values: &'s mut [i16],
+    pub exponent: i32,
+}
+
+/// What follows from a token's position.
+pub(crate) struct Place<'s> {
+    /// cos and sin of the rotary angles (RetNet), d_k/2 each.
+    pub rotary: &'s mut [i32],
+    /// Convolution slot that the token's inputs go to.
+    pub slot: usize,
+    /// Dither of the states' first words (N6.9).
+    pub dither: u32,
+}
+
+/// The regions of one token.
+pub(crate) struct Lane<'s> {
+    pub place: Place<'s>,
     /// The residual stream, padded to whole panels.
-    pub x: [&'s mut [i32]; LANES],
-    /// cos and sin of the rotary angles of this position (RetNet), d_k/2 each.
-    pub rotary: [&'s mut [i32]; LANES],
-    /// The int16 input of the next matrix.
-    pub act: [&'s mut [i16]; LANES],
+    pub x: &'s mut [i32],
+    /// The input of the next matrix.
+    pub act: Activation<'s>,
     /// What mixer, MLP and head use in turn.
-    pub work: [&'s mut [i32]; LANES],
-    /// Both tokens' `act`, for matrices; empty without room for a second token.
+    pub temporary: &'s mut [i32],
+}
+
+impl Default for Lane<'_> {
+    fn default() -> Self {
+        Self {
+            place: Place {
+                rotary: &mut [],
+                slot: 0,
+                dither: 0,
+            },
+            x: &mut [],
+            act: Activation {
+                values: &mut [],
+                exponent: 0,
+            },
+            temporary: &mut [],
+        }
+    }
+}
+
+/// The scratch buffer: a lane for a token, and one for a second where there is room for it.
+pub(crate) struct Workspace<'s> {
+    /// Tokens that are being processed, 1 or [`LANES`].
+    pub count: LaneCount,
+    pub lanes: [Lane<'s>; LANES],
+    /// Both tokens' activations, for matrices; empty without room for a second token.
     pub joined: &'s mut [i16],
 }
 
 impl<'s> Workspace<'s> {
     pub fn new(scratch: &'s mut [u32], m: &ModelDesc, plan: &MemoryPlan) -> Self {
         let pair = LANES > 1 && scratch.len() >= plan.prompt_scratch_words;
-        let lanes = if pair { LANES } else { 1 };
-        let mut rest: &mut [i32] = bytemuck::try_cast_slice_mut(scratch).unwrap_or(&mut []);
+        let mut rest: &mut [i32] = cast_mut(scratch);
         let mut ws = Self {
-            lanes: LaneCount::of(1),
-            x: Default::default(),
-            rotary: Default::default(),
-            act: Default::default(),
-            work: Default::default(),
+            count: LaneCount::of(if pair { LANES } else { 1 }),
+            lanes: Default::default(),
             joined: &mut [],
         };
-        let rotary = if backbone(m) == Backbone::RetNet {
-            m.d_k as usize
-        } else {
-            0
-        };
-        let regions =
-            ws.x.iter_mut()
-                .zip(&mut ws.rotary)
-                .zip(&mut ws.act)
-                .zip(&mut ws.work);
-        for (((x, angles), act), work) in regions.take(lanes) {
-            *x = take(&mut rest, pad_rows(m.hidden as usize));
-            *angles = take(&mut rest, rotary);
-            *act = half_words(take(&mut rest, plan.act_words));
-            *work = take(&mut rest, plan.work_words);
+        for lane in ws.active() {
+            lane.x = take(&mut rest, pad_rows(m.hidden as usize));
+            lane.place.rotary = take(&mut rest, m.rotary_len());
+            lane.act.values = cast_mut(take(&mut rest, plan.act_words));
+            lane.temporary = take(&mut rest, plan.work_words);
         }
         if pair {
-            ws.joined = half_words(take(&mut rest, LANES * plan.act_words));
+            ws.joined = cast_mut(take(&mut rest, LANES * plan.act_words));
         }
+        ws.count = LaneCount::of(1);
         ws
     }
 
@@ -91,10 +105,43 @@ impl<'s> Workspace<'s> {
     pub fn has_room(&self) -> bool {
         LANES > 1 && !self.joined.is_empty()
     }
+
+    /// The first token's regions.
+    pub fn first(&mut self) -> &mut Lane<'s> {
+        let [lane, ..] = &mut self.lanes;
+        lane
+    }
+
+    /// Those of the tokens that are being processed.
+    pub fn active(&mut self) -> impl Iterator<Item = &mut Lane<'s>> {
+        self.lanes.iter_mut().take(self.count.get())
+    }
+
+    /// Makes the activations, of `len` elements, ready for the matrices that read them.
+    pub fn join(&mut self, len: usize) {
+        let inputs = self.lanes.each_ref().map(|lane| &lane.act);
+        join_lanes(self.count, inputs, len, self.joined);
+    }
 }
 
-fn half_words(words: &mut [i32]) -> &mut [i16] {
-    bytemuck::try_cast_slice_mut(words).unwrap_or(&mut [])
+/// Puts the activations of two lanes next to each other, since a weight is loaded once for both.
+pub(crate) fn join_lanes(
+    count: LaneCount,
+    inputs: [&Activation; LANES],
+    len: usize,
+    joined: &mut [i16],
+) {
+    if count.get() > 1 {
+        let cols = pad_cols(len);
+        let joined = part_mut(joined, ..LANES * cols);
+        for (lane, input) in inputs.into_iter().enumerate() {
+            join(
+                input.values.get(..cols).unwrap_or(input.values),
+                lane,
+                joined,
+            );
+        }
+    }
 }
 
 /// The slot after `slot`, of `slots`.
@@ -109,17 +156,38 @@ fn following(slot: u32, slots: u32) -> u32 {
 /// The state of one layer.
 pub(crate) struct LayerState<'s> {
     /// All heads' states, `[heads][d_k][d_v]`, or pairs of rows, `[heads][⌈d_k/2⌉][d_v]`.
-    pub s: &'s mut [i32],
+    s: &'s mut [i32],
     /// Which of them.
-    pub kind: StateKind,
+    kind: StateKind,
     /// Fractions of the accumulated log2-decay, Q27.
-    pub carry: &'s mut [u32],
+    carry: &'s mut [u32],
     /// Fraction bits of each head's state.
-    pub frac: &'s mut [i32],
+    frac: &'s mut [i32],
     /// Magnitude mask of each head's state.
-    pub mask: &'s mut [u32],
+    mask: &'s mut [u32],
     /// Past inputs of the short convolutions: (W - 1) slots of q, k and v channels.
     pub history: &'s mut [i16],
+}
+
+impl LayerState<'_> {
+    /// Each head's state, for the token with this dither.
+    #[inline(always)]
+    pub fn heads(&mut self, m: &ModelDesc, dither: u32) -> impl Iterator<Item = HeadState<'_>> {
+        let kind = self.kind;
+        let s = self.s.chunks_exact_mut(kind.head_words(m).max(1));
+        let carry = self.carry.chunks_exact_mut(m.carries_per_head().max(1));
+        let ranges = self.frac.iter_mut().zip(self.mask.iter_mut());
+        s.zip(carry)
+            .zip(ranges)
+            .map(move |((s, carry), (frac, mask))| HeadState {
+                s,
+                kind,
+                dither,
+                carry,
+                frac,
+                mask,
+            })
+    }
 }
 
 /// The caller's state buffer: `[global][layer 0][layer 1]…`.
@@ -155,14 +223,15 @@ impl<'s> State<'s> {
         }
     }
 
-    /// The convolution slots that the inputs of this token and the next go to; `slots` is W - 1.
-    pub fn slots(&self, slots: u32) -> [usize; LANES] {
+    /// Tells each lane its convolution slot and its dither; `slots` is W - 1.
+    pub fn place(&self, lanes: &mut [Lane; LANES], slots: u32) {
         let mut slot = self.words.get(2).copied().unwrap_or(0);
-        core::array::from_fn(|_| {
-            let this = slot;
+        let mut position = self.position();
+        for lane in lanes {
+            (lane.place.slot, lane.place.dither) = (slot as usize, dither(position));
             slot = following(slot, slots);
-            this as usize
-        })
+            position = position.wrapping_add(1);
+        }
     }
 
     /// Counts a token; `slots` is W - 1.
@@ -178,22 +247,19 @@ impl<'s> State<'s> {
     pub fn layer(&mut self, layer: usize, m: &ModelDesc, states: States) -> LayerState<'_> {
         let words = |layer| MemoryPlan::layer_state_words(m, states.of(layer));
         let from = GLOBAL_STATE_WORDS + (0..layer).map(words).sum::<usize>();
-        let mut rest = self
-            .words
-            .get_mut(from..from + words(layer))
-            .unwrap_or(&mut []);
+        let mut rest = part_mut(self.words, from..from + words(layer));
         let (heads, kind) = (m.state_heads as usize, states.of(layer));
         let s = take(&mut rest, heads * kind.head_words(m));
         let carry = take(&mut rest, m.carry_len());
         let frac = take(&mut rest, heads);
         let mask = take(&mut rest, heads);
         LayerState {
-            s: bytemuck::try_cast_slice_mut(s).unwrap_or(&mut []),
+            s: cast_mut(s),
             kind,
             carry,
-            frac: bytemuck::try_cast_slice_mut(frac).unwrap_or(&mut []),
+            frac: cast_mut(frac),
             mask,
-            history: bytemuck::try_cast_slice_mut(rest).unwrap_or(&mut []),
+            history: cast_mut(rest),
         }
     }
 }

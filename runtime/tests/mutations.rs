@@ -29,7 +29,7 @@ fn run(file: &[u8]) -> bool {
     let Ok(model) = Model::parse(file.bytes()) else {
         return false;
     };
-    let plan = *model.plan();
+    let plan = model.plan();
     assert_eq!(MemoryPlan::of_file(file.bytes()), plan);
     if plan.state_words + plan.prompt_scratch_words > MAX_WORDS {
         return true;

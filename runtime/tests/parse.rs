@@ -62,7 +62,7 @@ fn whole_files_parse_and_run() {
         );
         let states = States::read(&[1, 0], &desc).expect("two layers");
         assert_eq!(
-            (model.states(), *model.plan()),
+            (model.states(), model.plan()),
             (states, MemoryPlan::of(&desc, states))
         );
         let plan = model.plan();

@@ -177,7 +177,7 @@ pub fn run(file: &[u8], max_words: usize) -> Outcome {
     let Ok(model) = Model::parse(file) else {
         return Outcome::Refused;
     };
-    let plan = *model.plan();
+    let plan = model.plan();
     assert_eq!(
         MemoryPlan::of_file(file),
         plan,

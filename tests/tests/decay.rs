@@ -67,7 +67,7 @@ fn noticed(file: &[u8]) -> Noticed {
         let Ok(model) = Model::parse(file) else {
             return Noticed::Structure;
         };
-        let plan = *model.plan();
+        let plan = model.plan();
         if plan.state_words + plan.scratch_words > 1 << 22 {
             return Noticed::Structure; // more memory than any buffer of this model
         }

@@ -88,7 +88,7 @@ fn tokens(seed: u64) -> Vec<u32> {
 fn what_the_buffers_held_before_does_not_matter() {
     for (backbone, case) in cases() {
         let model = case.file.model();
-        let plan = *model.plan();
+        let plan = model.plan();
         let fresh = bits(&mut case.file.memory().session(&model).unwrap(), &tokens(1));
         for garbage in [u32::MAX, 0x8000_0000, 0x7fff_ffff, 0x5555_aaaa] {
             let (mut state, mut scratch) = (
@@ -143,7 +143,7 @@ fn converting_twice_gives_the_same_file() {
 fn sessions_resume_in_shared_scratch() {
     for (backbone, case) in cases() {
         let model = case.file.model();
-        let plan = *model.plan();
+        let plan = model.plan();
         let texts = [tokens(4), tokens(5)];
         let wants = texts
             .each_ref()
@@ -388,12 +388,12 @@ fn short_buffers_are_refused_and_exact_ones_do() {
             state_words,
             scratch_words,
             ..
-        } = *model.plan();
-        assert_eq!(MemoryPlan::of_file(case.file.bytes()), *model.plan());
+        } = model.plan();
+        assert_eq!(MemoryPlan::of_file(case.file.bytes()), model.plan());
         let desc = ModelDesc::of_file(case.file.bytes());
         assert_eq!(
             MemoryPlan::of(&desc, States::of_file(case.file.bytes(), &desc)),
-            *model.plan()
+            model.plan()
         );
         for (state, scratch, want) in [
             (
@@ -449,7 +449,7 @@ fn an_int16_state_is_half_as_large() {
 fn the_whole_state_is_used() {
     for (backbone, case) in cases() {
         let model = case.file.model();
-        let plan = *model.plan();
+        let plan = model.plan();
         let (mut state, mut scratch) = (vec![0; plan.state_words], vec![0; plan.scratch_words]);
         let mut used = vec![false; plan.state_words];
         for text in 1..6 {

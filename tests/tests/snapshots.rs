@@ -477,7 +477,7 @@ fn hostile_snapshots_are_refused_or_do_no_harm() {
 /// Whether the snapshot was accepted.
 fn survives(model: &Model, snapshot: &[u8]) -> bool {
     const SENTINEL: u32 = 0xdead_beef;
-    let plan = *model.plan();
+    let plan = model.plan();
     let (mut state, mut scratch) = (
         vec![SENTINEL; plan.state_words + 4],
         vec![SENTINEL; plan.scratch_words + 4],

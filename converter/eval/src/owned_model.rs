@@ -85,7 +85,7 @@ impl OwnedModel {
             _ => e,
         })?;
         // A session's buffers are as large as the description wants.
-        let plan = *owned.model().plan();
+        let plan = owned.model().plan();
         memory::reserve::<u32>(plan.state_words + plan.prompt_scratch_words)?;
         Ok(owned)
     }

@@ -310,12 +310,27 @@ impl ModelDesc {
         (self.state_heads * self.d_v) as usize
     }
 
-    /// Carries of the decay: one a key channel (GLA) or one a head.
+    /// Carries of the decay of a head: one, or one a key channel (GLA).
+    #[must_use]
+    pub const fn carries_per_head(&self) -> usize {
+        match self.backbone.decay() {
+            Decay::Channel => self.d_k as usize,
+            Decay::Constant | Decay::Head => 1,
+        }
+    }
+
+    /// Carries of the decay of all heads.
     #[must_use]
     pub const fn carry_len(&self) -> usize {
-        match self.backbone.decay() {
-            Decay::Channel => (self.state_heads * self.d_k) as usize,
-            Decay::Constant | Decay::Head => self.state_heads as usize,
+        self.state_heads as usize * self.carries_per_head()
+    }
+
+    /// cos and sin of a position's rotary angles (RetNet).
+    #[must_use]
+    pub const fn rotary_len(&self) -> usize {
+        match self.backbone.has_rotary() {
+            true => self.d_k as usize,
+            false => 0,
         }
     }
 

@@ -96,9 +96,8 @@ impl MemoryPlan {
             work = max(work, m.inputs as usize);
         }
 
-        let rotary = m.backbone.has_rotary() as usize * d_k;
         let act_words = act / 2;
-        let scratch_words = pad_rows(hidden) + rotary + act_words + work;
+        let scratch_words = pad_rows(hidden) + m.rotary_len() + act_words + work;
         MemoryPlan {
             state_words,
             scratch_words,

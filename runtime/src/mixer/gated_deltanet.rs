@@ -1,75 +1,85 @@
 //! Gated DeltaNet: S ← α·S, then S ← S + k⊗β(v - Sᵀk), o = Sᵀq (numerics.md N10.3).
 
-use super::project::Qkv;
-use super::{Context, HeadBuffers, of_head, share};
-use crate::head_state::{HeadState, Rows, Scaled, Update, align_sum};
+use super::token::{Projector, Token};
+use super::{Context, Head, of_head, share};
+use crate::bounds::part_mut;
+use crate::head_state::{Rows, Scaled, Update, align_sum};
 use crate::norm::inverse_length;
+use crate::probe::Probe;
+use crate::workspace::LayerState;
 use sla_format::{KeyGate, Role};
-use sla_kernels::{Real, align, apply, carry_decay, magnitude, nonlinear};
+use sla_kernels::{Real, align, apply, magnitude, nonlinear, silu_in_place};
 
 /// The ε of the L2 norm of q and k, 1e-6.
 const L2_EPS: Real = Real::new(1_125_899_907, -50);
 
-/// One value head; returns the real value of one unit of `o`. Turns this head's v into v - r.
-#[expect(clippy::too_many_arguments, reason = "one head's slice of everything")]
-pub(super) fn head(
-    cx: &Context,
-    head: usize,
-    x: &mut Qkv,
-    (decay, beta): (&[i32], &[i32]),
-    state: &mut HeadState,
-    carry: &mut [u32],
-    gate: Real,
-    b: &mut HeadBuffers,
-) -> Real {
+/// Decay and β of each head.
+pub(super) fn project(projector: &mut Projector) {
+    let heads = projector.cx.model.desc().state_heads as usize;
+    projector.run(Role::DeltaDecay, heads, |p| &mut p.decay);
+    projector.run(Role::DeltaBeta, heads, |p| &mut p.beta);
+}
+
+/// Convolution, or SiLU where the model has none; there is no feature map. Returns how many values
+/// were saturated on the way, if a probe wants to know.
+pub(super) fn activate<P: Probe>(cx: &Context, token: &mut Token, state: &mut LayerState) -> u32 {
+    let p = &mut token.projections;
+    if cx.model.desc().conv_width > 0 {
+        return p.convolve::<P>(cx, token.place.slot, state);
+    }
+    for channels in [&mut p.q, &mut p.k, &mut p.v] {
+        silu_in_place(channels.x);
+        channels.frac = nonlinear::SILU_FRAC;
+    }
+    0
+}
+
+/// One step of one value head; returns the real value of one unit of `o`. Turns this head's v into
+/// v - r.
+pub(super) fn head(cx: &Context, token: &mut Token, head: &mut Head) -> Real {
     let desc = cx.model.desc();
     let (d_k, d_v) = (desc.d_k as usize, desc.d_v as usize);
-    let qk_head = head / share(desc.state_heads, desc.heads);
+    let (p, b) = (&mut token.projections, &mut *head.buffers);
+    let qk_head = head.index / share(desc.state_heads, desc.heads);
 
     let scales: &[[u32; 2]] = cx.model.elements(cx.layer, Role::DecayScale);
-    let scale = scales.get(head).map_or(Real::ZERO, |&[mantissa, e]| {
+    let scale = scales.get(head.index).map_or(Real::ZERO, |&[mantissa, e]| {
         Real::new(mantissa.into(), e as i32)
     });
-    let (linear, rest) = nonlinear::softplus(decay.get(head).copied().unwrap_or(0));
-    let decay = scale.times(linear, 11).saturating_add(scale.times(rest, 0));
-    let carry = carry.first_mut().map_or(0, |carry| {
-        state.decay_whole_bits(carry_decay(carry, decay));
-        *carry
-    });
+    let of_this = |x: &[i32]| x.get(head.index).copied().unwrap_or(0);
+    let (linear, rest) = nonlinear::softplus(of_this(p.decay));
+    let carry = head
+        .state
+        .decay(scale.times(linear, 11).saturating_add(scale.times(rest, 0)));
     let (rise, fall) = (
         Real::normal(nonlinear::exp2(carry), -30),
         Real::normal(nonlinear::exp2_neg(carry), -31),
     );
-    let beta = Real::new(
-        nonlinear::sigmoid(beta.get(head).copied().unwrap_or(0)) as u64,
-        -31,
-    )
-    .scale(i32::from(desc.neg_eigval()));
+    let beta = Real::new(nonlinear::sigmoid(of_this(p.beta)) as u64, -31)
+        .scale(i32::from(desc.neg_eigval()));
     let (on_key, on_beta) = match desc.key_gate {
-        KeyGate::Beta => (Real::ONE, gate),
-        KeyGate::Key | KeyGate::None => (gate, Real::ONE),
+        KeyGate::Beta => (Real::ONE, head.write),
+        KeyGate::Key | KeyGate::None => (head.write, Real::ONE),
     };
 
     let k = Rows {
-        frac: x.k_frac + align_sum(of_head(x.k, qk_head, d_k), b.k),
+        frac: p.k.frac + align_sum(of_head(p.k.x, qk_head, d_k), b.k),
         v: b.k,
     };
     let k_unit = inverse_length(k.v, Real::pow2(-k.frac), L2_EPS).mul(on_key);
 
     // r = Sᵀk of the decayed state in units of v, u = v - r; β joins the write's gain.
-    let v =
-        x.v.get_mut(head * d_v..(head + 1) * d_v)
-            .unwrap_or_default();
-    let r_frac = state.read(&k, b.q, b.o);
+    let v = part_mut(p.v.x, head.index * d_v..(head.index + 1) * d_v);
+    let r_frac = head.state.read(&k, b.q, b.o);
     // Also where r = 0: the first token costs what every other one costs.
     apply(
         k_unit
             .mul(fall)
-            .applied(align(magnitude(b.o)), x.v_frac - r_frac),
+            .applied(align(magnitude(b.o)), p.v.frac - r_frac),
         b.o,
         b.v,
     );
-    if let Some(count) = &mut b.saturated {
+    if let Some(count) = head.saturated {
         let full =
             |&(v, &r): &(&i32, &i32)| r == i32::MAX || r == i32::MIN || v.checked_sub(r).is_none();
         *count += v.iter().zip(b.v.iter()).filter(full).count() as u32;
@@ -78,22 +88,18 @@ pub(super) fn head(
         .zip(b.v.iter())
         .for_each(|(v, r)| *v = v.saturating_sub(*r));
     let q = Rows {
-        frac: x.q_frac + align_sum(of_head(x.q, qk_head, d_k), b.q),
+        frac: p.q.frac + align_sum(of_head(p.q.x, qk_head, d_k), b.q),
         v: b.q,
     };
     let q_unit = inverse_length(q.v, Real::pow2(-q.frac), L2_EPS);
-    let gain = k_unit.mul(beta).mul(on_beta).mul(rise);
-    let unit = state.write_read(
-        Update {
-            shifts: b.shifts,
-            decays: false,
-            k,
-            v: Scaled { v, frac: x.v_frac },
-            gain,
-            q,
-        },
-        b.v,
-        b.o,
-    );
+    let step = Update {
+        shifts: b.shifts,
+        decays: false,
+        k,
+        v: Scaled { v, frac: p.v.frac },
+        gain: k_unit.mul(beta).mul(on_beta).mul(rise),
+        q,
+    };
+    let unit = head.state.write_read(step, b.v, b.o);
     unit.mul(fall).mul(q_unit)
 }

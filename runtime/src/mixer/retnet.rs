@@ -1,60 +1,92 @@
 //! RetNet: S ← γ_h·S + k⊗v, o = Sᵀq, with γ_h = 1 - 2^(-5-h) (numerics.md N10.1).
 
-use super::project::Qkv;
-use super::{Context, HeadBuffers, of_head, share};
-use crate::head_state::{HeadState, Rows, Scaled, Update, align_largest, align_sum};
+use super::token::{Channels, Token};
+use super::{Context, Head, of_head, share};
+use crate::bounds::part;
+use crate::head_state::{Rows, Scaled, Update, align_largest, align_sum};
+use crate::model::Model;
+use crate::probe::Probe;
 use sla_format::{Role, StateKind};
-use sla_kernels::{Real, carry_decay, fixed::round_shr, nonlinear};
+use sla_kernels::{
+    Real,
+    fixed::{mulhr, round_shr},
+    nonlinear,
+};
 
-/// One head; returns the real value of one unit of `o`.
-pub(super) fn head(
-    cx: &Context,
-    head: usize,
-    x: &Qkv,
-    state: &mut HeadState,
-    carry: &mut [u32],
-    write: Real,
-    b: &mut HeadBuffers,
-) -> Real {
+/// cos and sin of this position's rotary angles (N9.4): phase_j = position·θ_j/2π in 2^-64 turns,
+/// exact in wrapping arithmetic at every position.
+pub(super) fn rotary_angles(model: &Model, position: u64, out: &mut [i32]) {
+    let steps: &[u64] = model.elements(0, Role::Rotary);
+    let (cos, sin) = out.split_at_mut_checked(steps.len()).unwrap_or_default();
+    for ((cos, sin), step) in cos.iter_mut().zip(sin).zip(steps) {
+        (*cos, *sin) = nonlinear::cos_sin((position.wrapping_mul(*step) >> 32) as u32);
+    }
+}
+
+/// Feature map and rotation of q and k. Returns how many values were saturated on the way, if a
+/// probe wants to know.
+pub(super) fn activate<P: Probe>(cx: &Context, token: &mut Token) -> u32 {
+    let desc = cx.model.desc();
+    let p = &mut token.projections;
+    let mut saturated = 0;
+    for channels in [&mut p.q, &mut p.k] {
+        saturated += channels.map_features::<P>(desc.feature_map);
+        rotate(channels, token.place.rotary, desc.d_k as usize);
+    }
+    saturated
+}
+
+/// Rotary position embedding, halves rotated against each other (N9.4).
+fn rotate(channels: &mut Channels, rotary: &[i32], d_k: usize) {
+    let half = d_k / 2;
+    let (cos, sin) = (part(rotary, ..half), part(rotary, half..));
+    for head in channels.x.chunks_exact_mut(d_k.max(1)) {
+        let (low, high) = head.split_at_mut_checked(half).unwrap_or_default();
+        for ((low, high), (cos, sin)) in low.iter_mut().zip(high).zip(cos.iter().zip(sin)) {
+            let (a, b) = (*low, *high);
+            *low = mulhr(a, *cos).wrapping_sub(mulhr(b, *sin));
+            *high = mulhr(a, *sin).wrapping_add(mulhr(b, *cos));
+        }
+    }
+    channels.frac -= 1;
+}
+
+/// One step of one head; returns the real value of one unit of `o`.
+pub(super) fn head(cx: &Context, token: &Token, head: &mut Head) -> Real {
     let desc = cx.model.desc();
     let (d_k, d_v) = (desc.d_k as usize, desc.d_v as usize);
-    let kv_head = head / share(desc.heads, desc.kv_heads);
+    let (p, b) = (&token.projections, &mut *head.buffers);
+    let kv_head = head.index / share(desc.heads, desc.kv_heads);
     let decays: &[i32] = cx.model.elements(cx.layer, Role::DecayScale);
-    let decay = decays.get(head).map_or(0, |&d| d as u32);
-    let carry = carry.first_mut().map_or(0, |carry| {
-        state.decay_whole_bits(carry_decay(carry, decay));
-        *carry
-    });
+    let decay = decays.get(head.index).map_or(0, |&d| d as u32);
+    let carry = head.state.decay(decay);
 
     let mut k = Rows {
-        frac: x.k_frac + align_largest(of_head(x.k, kv_head, d_k), b.k),
+        frac: p.k.frac + align_largest(of_head(p.k.x, kv_head, d_k), b.k),
         v: b.k,
     };
     let mut q = Rows {
-        frac: x.q_frac + align_sum(of_head(x.q, head, d_k), b.q),
+        frac: p.q.frac + align_sum(of_head(p.q.x, head.index, d_k), b.q),
         v: b.q,
     };
-    if state.kind() == StateKind::Int16 {
+    if head.state.kind() == StateKind::Int16 {
         scale_rows(&mut k, &mut q, cx.model.elements(0, Role::Rotary), decay);
     }
     let v = Scaled {
-        v: of_head(x.v, kv_head, d_v),
-        frac: x.v_frac,
+        v: of_head(p.v.x, kv_head, d_v),
+        frac: p.v.frac,
     };
     // S holds the state divided by the carry's decay: writes are divided by it, reads multiplied.
-    let gain = write.mul(Real::normal(nonlinear::exp2(carry), -30));
-    let unit = state.write_read(
-        Update {
-            shifts: b.shifts,
-            decays: false,
-            k,
-            v,
-            gain,
-            q,
-        },
-        b.v,
-        b.o,
-    );
+    let gain = head.write.mul(Real::normal(nonlinear::exp2(carry), -30));
+    let step = Update {
+        shifts: b.shifts,
+        decays: false,
+        k,
+        v,
+        gain,
+        q,
+    };
+    let unit = head.state.write_read(step, b.v, b.o);
     unit.mul(Real::normal(nonlinear::exp2_neg(carry), -31))
 }
 

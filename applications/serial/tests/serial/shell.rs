@@ -295,7 +295,7 @@ fn the_ledger_says_what_is_used() {
         [typed("/ledger\n/length 9\nabcdefgh\n/save\n/ledger\n")],
     );
     let answers = answers(&text);
-    let (model, plan) = (case.file.model(), *case.file.model().plan());
+    let (model, plan) = (case.file.model(), case.file.model().plan());
     let memory = format!(
         "model {:08x}: 12345 bytes of flash\r\nstate: {} bytes; scratch: {} bytes\r\n",
         model.id(),

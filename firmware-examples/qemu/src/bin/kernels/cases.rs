@@ -4,7 +4,7 @@ use core::hint::black_box;
 
 use sla_kernels::scalar::matrix_i4::{GROUP, GROUP_WORDS, I4Matrix};
 use sla_kernels::{self as kernels, I8Matrix, PANEL};
-use sla_runtime::{Sampler, SamplerConfig, parts};
+use sla_runtime::{Sampler, SamplerConfig, microbench};
 
 use super::fixture::Fixture;
 
@@ -215,20 +215,20 @@ fn gla_channels(fixture: &mut Fixture, d_k: usize) -> Option<u32> {
 
 fn head_norm(fixture: &mut Fixture, d_v: usize) -> Option<u32> {
     let o = fixture.within(d_v, 1 << 24)?;
-    fixture.count(|| parts::head_norm(o))
+    fixture.count(|| microbench::head_norm(o))
 }
 
 fn unit_norm(fixture: &mut Fixture, len: usize) -> Option<u32> {
     let x = fixture.within(len, 1 << 24)?;
     let out = fixture.room(len)?;
-    fixture.count(|| parts::unit_norm(x, out))
+    fixture.count(|| microbench::unit_norm(x, out))
 }
 
 fn quantize(fixture: &mut Fixture, len: usize) -> Option<u32> {
     let x = fixture.within(len, 1 << 24)?;
     let out = fixture.room(len)?;
     fixture.count(|| {
-        black_box(parts::quantize(x, black_box(13), out));
+        black_box(microbench::quantize(x, black_box(13), out));
     })
 }
 
@@ -250,7 +250,7 @@ fn sigmoid_product(fixture: &mut Fixture, len: usize) -> Option<u32> {
 
 fn head_softmax(fixture: &mut Fixture, heads: usize) -> Option<u32> {
     let logits = fixture.within(heads, ACTIVATION)?;
-    fixture.count(|| parts::head_softmax(logits))
+    fixture.count(|| microbench::head_softmax(logits))
 }
 
 fn short_conv(fixture: &mut Fixture, channels: usize, taps: usize) -> Option<u32> {
@@ -261,13 +261,13 @@ fn short_conv(fixture: &mut Fixture, channels: usize, taps: usize) -> Option<u32
         fixture.within(channels, i32::MAX)?,
         fixture.within(channels, 1 << 12)?,
     );
-    fixture.count(|| parts::short_conv(u, weights, multiplier, bias, history))
+    fixture.count(|| microbench::short_conv(u, weights, multiplier, bias, history))
 }
 
 fn argmax(fixture: &mut Fixture, len: usize) -> Option<u32> {
     let logits = fixture.within(len, ACTIVATION)?;
     fixture.count(|| {
-        black_box(parts::argmax(logits));
+        black_box(microbench::argmax(logits));
     })
 }
 
@@ -277,6 +277,6 @@ fn sample(fixture: &mut Fixture, len: usize) -> Option<u32> {
     let logits = fixture.within(len, ACTIVATION)?;
     let mut sampler = Sampler::new(SamplerConfig::default());
     fixture.count(|| {
-        black_box(parts::sample(&mut sampler, logits));
+        black_box(microbench::sample(&mut sampler, logits));
     })
 }

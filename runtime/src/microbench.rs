@@ -6,12 +6,13 @@ use core::hint::black_box;
 use sla_format::LOGIT_TILE;
 use sla_kernels::Real;
 
-use crate::conv::Conv;
+use crate::conv::{Conv, History};
 use crate::head_gate::HeadGate;
 use crate::logits::Best;
 use crate::probe::NoProbe;
 use crate::sampler::{Candidates, Sampler};
 use crate::scales::LOGIT_FRAC;
+use crate::workspace::Activation;
 use crate::{head_state, norm};
 
 /// ε of the norms, about 1e-6.
@@ -33,7 +34,12 @@ pub fn head_norm(o: &mut [i32]) {
 /// `x` as int16 of length below 2^bits and its exponent (N5.4). `out` as in [`unit_norm`].
 #[inline(never)]
 pub fn quantize(x: &[i32], bits: u8, out: &mut [i16]) -> i32 {
-    norm::quantize(x, bits, out)
+    let mut out = Activation {
+        values: out,
+        exponent: 0,
+    };
+    norm::quantize(x, bits, &mut out);
+    out.exponent
 }
 
 /// The softmax over the heads of base-2 logits in Q16, and the gate of each head (N7.1, N7.2).
@@ -65,7 +71,15 @@ pub fn short_conv(
         shift: -1,
         width,
     }
-    .apply::<NoProbe>(u, history, channels, 0, 0);
+    .apply::<NoProbe>(
+        u,
+        &mut History {
+            inputs: history,
+            stride: channels,
+            offset: 0,
+            slot: 0,
+        },
+    );
 }
 
 /// The index of the largest of `logits`, taken tile by tile as
