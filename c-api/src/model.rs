@@ -56,7 +56,7 @@ pub struct sla_info {
     pub macs: u64,
 }
 
-fn plan(plan: &MemoryPlan) -> sla_plan {
+fn plan(plan: MemoryPlan) -> sla_plan {
     sla_plan {
         state_words: plan.state_words,
         scratch_words: STAMP_WORDS + plan.scratch_words,

@@ -110,7 +110,7 @@ pub fn convert(
     extras.provenance = account.provenance();
     let file = write(&desc, &lowered.tensors, &extras)?;
     let finished = OwnedModel::from_bytes(&file)?;
-    let (plan, mut memory) = (*finished.model().plan(), finished.memory());
+    let (plan, mut memory) = (finished.model().plan(), finished.memory());
     let (state, scratch) = memory.buffers();
     finished.model().self_test(state, scratch)?;
     Ok(Converted {
