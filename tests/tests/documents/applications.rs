@@ -66,7 +66,7 @@ fn nothing_is_heard_in_silence() {
 
 mod serial {
     use embedded_io::{Read, ReadReady, Write};
-    use sla_runtime::{MemoryPlan, encode_words};
+    use sla_runtime::encode_words;
     use sla_serial::{Counter, Failure, Parts, RamStore, Settings, Shell};
 
     use super::*;
@@ -102,8 +102,7 @@ mod serial {
 
     /// Bytes of a slot for the session.
     pub fn slot_bytes(model: &Model) -> usize {
-        let plan: &MemoryPlan = model.plan();
-        plan.snapshot_bytes(model.desc())
+        model.plan().snapshot_bytes(model.desc())
     }
 }
 
