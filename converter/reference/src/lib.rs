@@ -3,8 +3,9 @@
 //! A [`Model`] is a [`Config`] and its [`Weights`]; a [`Session`] advances it one token (or one
 //! feature frame) at a time in recurrent form. Weights are `f32`, every intermediate is `f64`, sums
 //! run in a fixed order and transcendental functions come from `libm`, so results are the same on
-//! every machine. The formulas are those of `checkpoints.md` (fla 0.6.0) with the head gates of
-//! `sla.md` on top. The crate knows nothing of the integer runtime.
+//! every machine. The formulas are those of flash-linear-attention 0.6.0, with the softmax over the
+//! heads of arXiv 2602.01744 on top (docs/checkpoints.md, *Softmax Linear Attention*). The crate
+//! knows nothing of the integer runtime.
 //!
 //! ```
 //! use sla_reference::{Backbone, Config, FeatureMap, Input, Model, OutputGate, Session, Weights};

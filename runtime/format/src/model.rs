@@ -61,7 +61,7 @@ code! {
     }
 }
 code! {
-    /// Where the read-side softmax over the heads enters (SLA, sla.md).
+    /// Where the read-side softmax over the heads enters (SLA, docs/checkpoints.md).
     QueryGate {
         /// No query gate.
         None = 0,
@@ -72,7 +72,7 @@ code! {
     }
 }
 code! {
-    /// Where the write-side softmax over the heads enters (SLA, sla.md).
+    /// Where the write-side softmax over the heads enters (SLA, docs/checkpoints.md).
     KeyGate {
         /// No key gate.
         None = 0,
