@@ -5,6 +5,7 @@
 
 mod applications;
 mod blocks;
+mod links;
 mod realtime;
 mod snapshot;
 mod tokenizer;
