@@ -1,6 +1,7 @@
 //! `sla inspect`
 
 mod description;
+mod entry;
 
 use std::path::PathBuf;
 
@@ -16,6 +17,7 @@ use sla_format::{
 use sla_runtime::{Model, SelfTestError, Tokenizer};
 
 use description::description;
+use entry::{Entry, bits};
 
 use super::failure::{Outcome, fail, read_model};
 use super::output::{print, print_json};
@@ -62,14 +64,6 @@ pub(super) fn provenance<'m>(model: &Model<'m>) -> impl Iterator<Item = (&'m str
         .filter_map(|line| line.split_once('='))
 }
 
-/// One tensor of the table.
-struct Entry {
-    /// `None` for tensors that the model has once.
-    layer: Option<usize>,
-    role: Role,
-    desc: TensorDesc,
-}
-
 /// Bytes by what they are for; padding of rows and columns counts as other.
 #[derive(Default)]
 struct Bytes {
@@ -112,18 +106,6 @@ fn layer_states<'m>(model: &Model<'m>) -> impl Iterator<Item = (StateKind, usize
 
 /// Bits of an int4 weight with its share of the group's scale.
 const INT4_BITS: f64 = 4.0 + 8.0 / GROUP as f64;
-
-/// Bits of one element, as stored.
-fn bits(kind: TensorKind) -> u32 {
-    match kind {
-        TensorKind::Absent => 0,
-        TensorKind::I4 => 4,
-        TensorKind::I8 => 8,
-        TensorKind::I16 => 16,
-        TensorKind::I32 => 32,
-        TensorKind::Real | TensorKind::U64 => 64,
-    }
-}
 
 impl Contents {
     fn of(file: &OwnedModel, model: &Model) -> Self {
@@ -220,7 +202,7 @@ impl Contents {
 
     fn json(&self, model: &Model, self_test: &Result<(), SelfTestError>) -> Value {
         let plan = model.plan();
-        let tensors: Vec<Value> = self.entries.iter().map(entry_json).collect();
+        let tensors: Vec<Value> = self.entries.iter().map(Entry::json).collect();
         let layer_state =
             |(kind, bytes): (StateKind, usize)| json!({ "kind": kind.name(), "bytes": bytes });
         let layer_states: Vec<Value> = layer_states(model).map(layer_state).collect();
@@ -375,30 +357,6 @@ impl Contents {
         );
         text
     }
-}
-
-impl Entry {
-    fn name(&self) -> String {
-        self.layer.map_or_else(
-            || self.role.name().to_string(),
-            |l| format!("layers.{l}.{}", self.role.name()),
-        )
-    }
-}
-
-fn entry_json(e: &Entry) -> Value {
-    let t = &e.desc;
-    let matrix = t.kind.is_matrix();
-    json!({
-        "layer": e.layer,
-        "role": e.role.name(),
-        "shape": [t.rows, t.cols],
-        "bits": bits(t.kind),
-        "block": (matrix && t.block_tiles > 0).then_some(16 * u32::from(t.block_tiles)),
-        "acc_bound": (t.acc_bound > 0).then_some(t.acc_bound),
-        "bias": t.bias != NONE,
-        "out_frac": t.out_frac,
-    })
 }
 
 fn tokenizer_json(tokenizer: &Tokenizer) -> Value {

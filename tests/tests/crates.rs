@@ -110,83 +110,108 @@ fn what_is_published_needs_nothing_that_is_not() {
     }
 }
 
-/// The modules of a crate and what each uses of the crate, tests aside: `use crate::…` and
-/// `use super::…`, by file.
-fn module_uses(src: &Path) -> BTreeMap<String, BTreeSet<String>> {
-    let mut files = BTreeMap::new();
-    collect(src, "", &mut files);
-    let names: BTreeSet<String> = files.keys().cloned().collect();
-    // The longest module that a path begins with.
-    let module = |path: &[&str]| {
-        (1..=path.len())
-            .rev()
-            .map(|n| path[..n].join("::"))
-            .find(|m| names.contains(m))
-    };
-    let mut uses = BTreeMap::new();
-    for (name, text) in &files {
-        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or("");
-        let own: Vec<&str> = name.split("::").filter(|p| !p.is_empty()).collect();
-        let mut found = BTreeSet::new();
-        for (root, base) in [
-            ("crate::", &[][..]),
-            ("super::", &own[..own.len().saturating_sub(1)]),
-        ] {
-            for rest in code.split(root).skip(1) {
-                for path in paths(rest) {
-                    let path: Vec<&str> = base.iter().copied().chain(path.split("::")).collect();
-                    found.extend(module(&path).filter(|m| m != name));
-                }
-            }
-        }
-        uses.insert(name.clone(), found);
-    }
-    uses
-}
-
-/// The source files below a folder by the paths of their modules; the root's is empty.
-fn collect(dir: &Path, prefix: &str, files: &mut BTreeMap<String, String>) {
+/// The modules of a crate by their paths, the root's being empty: the code of each, without
+/// comments and tests.
+fn modules(dir: &Path, prefix: &str, all: &mut BTreeMap<String, String>) {
     for entry in std::fs::read_dir(dir).expect("a source folder") {
         let path = entry.expect("an entry").path();
-        let stem = path
-            .file_stem()
-            .expect("a name")
-            .to_string_lossy()
-            .into_owned();
-        let joined = match prefix {
-            "" => stem.clone(),
-            _ => format!("{prefix}::{stem}"),
-        };
+        let stem = path.file_stem().expect("a name").to_string_lossy();
+        let joined = join(prefix, &stem);
         if path.is_dir() {
-            collect(&path, &joined, files);
+            modules(&path, &joined, all);
         } else if path.extension().is_some_and(|e| e == "rs") && stem != "tests" {
-            let name = match stem.as_str() {
+            let text = std::fs::read_to_string(&path).expect("a source file");
+            let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or("");
+            let lines = code.lines().filter(|l| !l.trim_start().starts_with("//"));
+            let name = match &*stem {
                 "lib" | "main" | "mod" => prefix.to_string(),
                 _ => joined,
             };
-            files.insert(name, std::fs::read_to_string(&path).expect("a source file"));
+            all.insert(name, lines.map(|l| format!("{l}\n")).collect());
         }
     }
 }
 
-/// The paths at the start of `rest`, a group in braces multiplied out, one level deep.
-fn paths(rest: &str) -> Vec<String> {
-    let end = rest
-        .find(|c: char| !c.is_alphanumeric() && c != '_' && c != ':')
-        .unwrap_or(rest.len());
-    let head = rest[..end].trim_end_matches(':');
-    let Some(group) = rest[end..]
+fn join(module: &str, name: &str) -> String {
+    match module {
+        "" => name.to_string(),
+        _ => format!("{module}::{name}"),
+    }
+}
+
+/// The paths at the start of `code`: one, or those of a group in braces.
+fn paths(code: &str) -> Vec<String> {
+    let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+    let end = code.find(|c| !is_path(c)).unwrap_or(code.len());
+    let head = code[..end].trim_end_matches(':');
+    match code[end..]
         .strip_prefix('{')
         .and_then(|g| g.split('}').next())
-    else {
-        return vec![head.to_string()];
+    {
+        None => vec![head.to_string()],
+        Some(group) => {
+            let items = group.split(',').map(str::trim).filter(|i| !i.is_empty());
+            items.map(|item| join(head, item)).collect()
+        }
+    }
+}
+
+/// The statements of a file that export what its own modules have.
+fn exports(code: &str) -> impl Iterator<Item = &str> {
+    let statements = code.split_inclusive(';').map(str::trim_start);
+    statements.filter(|s| s.starts_with("pub") && s.contains(" use "))
+}
+
+/// What each module uses of its crate: `crate::…`, `super::…`, and modules of its own that it does
+/// not merely export.
+fn uses(all: &BTreeMap<String, String>) -> BTreeMap<&str, BTreeSet<&str>> {
+    // What a module exports is its owner's.
+    let mut owners = BTreeMap::new();
+    for (name, code) in all {
+        for export in exports(code) {
+            let path = export.split_once(" use ").map_or("", |(_, path)| path);
+            for item in paths(path) {
+                let (module, last) = item.rsplit_once("::").unwrap_or(("", &item));
+                if let Some((owner, _)) = all.get_key_value(&join(name, module)) {
+                    owners.insert(join(name, last), owner.as_str());
+                }
+            }
+        }
+    }
+    let owner = |path: &str| {
+        let parts: Vec<&str> = path.split("::").collect();
+        let mut heads = (1..=parts.len()).rev().map(|n| parts[..n].join("::"));
+        let found = heads.find_map(|head| {
+            let own = || all.get_key_value(&head).map(|(name, _)| name.as_str());
+            owners.get(&head).copied().or_else(own)
+        });
+        found.unwrap_or("")
     };
-    let items = group.split(',').map(str::trim).filter(|i| !i.is_empty());
-    let join = |item: &str| match head {
-        "" => item.to_string(),
-        _ => format!("{head}::{item}"),
-    };
-    items.map(join).collect()
+    let mut graph = BTreeMap::new();
+    for (name, code) in all {
+        let parent = name.rsplit_once("::").map_or("", |(parent, _)| parent);
+        let mut used = BTreeSet::new();
+        for (root, base) in [("crate::", ""), ("super::", parent)] {
+            for path in code.split(root).skip(1).flat_map(paths) {
+                used.insert(owner(&join(base, &path)));
+            }
+        }
+        let mut inside = code.clone();
+        exports(code).for_each(|export| inside = inside.replace(export, ""));
+        for child in all.keys() {
+            let word = child.strip_prefix(&join(name, "")).unwrap_or("");
+            let is_child = !word.is_empty() && !word.contains(':');
+            let pattern = format!("{word}::");
+            let at = inside.match_indices(&pattern).map(|(at, _)| &inside[..at]);
+            let mut starts = at.map(|before| before.ends_with([' ', '(', '\n', '&', '!', '{']));
+            if is_child && starts.any(|is_start| is_start) {
+                used.insert(child.as_str());
+            }
+        }
+        used.remove(name.as_str());
+        graph.insert(name.as_str(), used);
+    }
+    graph
 }
 
 #[test]
@@ -198,11 +223,14 @@ fn modules_make_no_circle() {
             "sla-converter" => root.join("src"),
             _ => root.join(name.trim_start_matches("sla-")).join("src"),
         };
-        let uses = module_uses(&folder);
-        assert!(uses.len() > 3, "{name}: {} modules", uses.len());
+        let mut all = BTreeMap::new();
+        modules(&folder, "", &mut all);
+        let uses = uses(&all);
+        let edges: usize = uses.values().map(BTreeSet::len).sum();
+        assert!(edges > 3, "{name}: {edges} uses in {} modules", all.len());
         for module in uses.keys() {
             let mut seen = BTreeSet::new();
-            let mut next: Vec<&String> = uses[module].iter().collect();
+            let mut next: Vec<&str> = uses[module].iter().copied().collect();
             while let Some(used) = next.pop() {
                 if seen.insert(used) {
                     next.extend(&uses[used]);

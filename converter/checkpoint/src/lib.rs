@@ -11,6 +11,7 @@
 //! there is room.
 #![forbid(unsafe_code)]
 
+mod both_ends;
 mod config;
 pub mod data;
 mod ends;
@@ -23,6 +24,7 @@ pub mod foreign;
 mod ids;
 mod json;
 mod known_keys;
+mod layer;
 mod layers;
 pub mod memory;
 mod names;
@@ -30,6 +32,7 @@ mod plan;
 mod purpose;
 pub mod rows;
 mod shard;
+mod sizes;
 mod sla;
 mod tensors;
 pub mod tokenizer;

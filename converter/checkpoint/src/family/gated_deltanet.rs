@@ -2,8 +2,8 @@
 
 use sla_reference::OutputGate;
 
-use super::Family;
 use super::dims::{Dims, whole};
+use super::facts::Family;
 use crate::CheckpointError;
 use crate::json::Keys;
 

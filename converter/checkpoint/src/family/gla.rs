@@ -2,8 +2,8 @@
 
 use sla_reference::Backbone;
 
-use super::Family;
 use super::dims::{expanded_dims, silu_gate};
+use super::facts::Family;
 
 pub(super) const FAMILY: Family = Family {
     keys: &[

@@ -8,6 +8,7 @@
 mod alphabet;
 mod error;
 mod parts;
+mod patterns;
 mod section;
 mod vocabulary;
 

@@ -5,27 +5,13 @@ use serde_json::{Map, Value};
 use sla_format::{Prefix, Split, Strip, Symbols};
 
 use super::error::{TokenizerError, invalid};
+use super::patterns::known;
 use crate::json::brief;
 
 type Object = Map<String, Value>;
 
 /// U+2581, which stands for a space.
 pub(super) const META: &str = "\u{2581}";
-
-/// GPT-2's pattern, and the way in which it is also written.
-const GPT2: [&str; 2] = [
-    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
-    r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
-];
-/// Llama 3's pattern, and GPT-4's, which matches the same.
-const LLAMA3: [&str; 2] = [
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+",
-];
-/// Qwen 2's pattern.
-const QWEN2: [&str; 1] = [
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-];
 
 /// Everything but the vocabulary.
 #[derive(Clone, Debug, PartialEq)]
@@ -269,15 +255,7 @@ fn pattern(split: &Object) -> Result<Split, TokenizerError> {
     }
     let value = split.get("pattern").unwrap_or(&Value::Null);
     let text = value.get("Regex").and_then(Value::as_str).unwrap_or("");
-    let known = [
-        (&GPT2[..], Split::Gpt2),
-        (&LLAMA3[..], Split::Llama3),
-        (&QWEN2[..], Split::Qwen2),
-    ];
-    let found = known.iter().find(|(patterns, _)| patterns.contains(&text));
-    found
-        .map(|&(_, split)| split)
-        .ok_or_else(|| unsupported("pre_tokenizer Split with pattern", value))
+    known(text).ok_or_else(|| unsupported("pre_tokenizer Split with pattern", value))
 }
 
 /// Scheme of a Metaspace.

@@ -8,12 +8,14 @@
 pub mod cholesky;
 pub mod choose;
 pub mod compensate;
+mod evidence;
 mod int4;
 mod int8;
 mod matrix;
 pub mod model;
 pub mod moments;
 pub mod sequential;
+mod streams;
 
 pub use int4::Int4Rows;
 pub use int8::Int8Rows;

@@ -6,22 +6,18 @@
 //! + Ŵ·ỹ ≈ x + W·y: every matrix makes good what it can of the errors before it.
 
 use super::compensate::{Grid, Objective, Row, quadratic};
+use super::evidence::{Evidence, gather};
 use super::model::{Quantized, dequantized, folding, inverse};
-use super::moments::Moments;
+use super::streams::{Streams, advance, streams};
 use super::{Bits, Int4Rows, Int8Rows, QuantizedMatrix};
 use sla_checkpoint::rows::Rows;
 use sla_eval::parallel::parallel;
 use sla_format::{ModelDesc, Role};
 use sla_mapping::layer_slot;
-use sla_reference::{InputWeights, LayerSession, LayerWeights, Matrix, Model, Op, Tap};
+use sla_reference::{LayerSession, LayerWeights, Model, Op, Tap};
 
-/// Share of the mean diagonal that is added to second moments.
-const DAMPING: f64 = 0.01;
 /// Rows of a matrix that a thread rounds at once.
 const ROWS_AT_ONCE: usize = 16;
-/// Sums of moments that are kept apart, whatever the number of cores, and then added.
-const LANES: usize = 2;
-
 /// What rounding a matrix cost.
 #[derive(Clone, Copy, Debug)]
 pub struct Cost {
@@ -123,95 +119,6 @@ pub fn quantize(
     (run.out, run.costs)
 }
 
-/// The residual stream of every row: float and quantised, token by token.
-struct Streams {
-    float: Vec<Vec<f64>>,
-    fixed: Vec<Vec<f64>>,
-}
-
-/// Both streams as they enter the first layer.
-fn streams(model: &Model, rows: &Rows, input: Option<&QuantizedMatrix>) -> Streams {
-    let hidden = model.config.hidden;
-    let mut streams = Streams {
-        float: Vec::new(),
-        fixed: Vec::new(),
-    };
-    let mut x = vec![0.0; hidden];
-    match rows {
-        Rows::Tokens(rows) => {
-            for row in rows {
-                let (mut float, mut fixed) = (Vec::new(), Vec::new());
-                for &id in &row.ids {
-                    model.embed(id, &mut x).expect("rows were checked");
-                    float.extend_from_slice(&x);
-                    if let Some(q) = input {
-                        let unit = q.unit()[id as usize];
-                        q.for_each_in_row(id as usize, |_, w| fixed.push(f64::from(w) * unit));
-                    }
-                }
-                streams.fixed.push(if input.is_some() {
-                    fixed
-                } else {
-                    float.clone()
-                });
-                streams.float.push(float);
-            }
-        }
-        Rows::Features(rows) => {
-            let InputWeights::Projection { weight, bias } = &model.weights.input else {
-                return streams;
-            };
-            let quantized = input.map_or_else(|| weight.clone(), |q| dequantized(q, None));
-            let mut standard = vec![0.0; weight.cols];
-            for row in rows {
-                let (mut float, mut fixed) = (Vec::new(), Vec::new());
-                for frame in &row.frames {
-                    model
-                        .project(frame, &mut standard, &mut x)
-                        .expect("rows were checked");
-                    float.extend_from_slice(&x);
-                    quantized.times(&standard, &mut x);
-                    fixed.extend(x.iter().zip(bias).map(|(x, b)| x + f64::from(*b)));
-                }
-                streams.float.push(float);
-                streams.fixed.push(fixed);
-            }
-        }
-    }
-    streams
-}
-
-/// What rounding a set of matrices with the same input is based on.
-struct Input {
-    /// H = Σ x̃·x̃ᵀ in units of the folded matrix's input.
-    h: Vec<f64>,
-    objective: Objective,
-    /// Σ e·x̃ᵀ, `[·, n]`, folded likewise.
-    undone: Vec<f64>,
-}
-
-impl Input {
-    /// From sums in units of the unfolded input.
-    fn new(mut h: Vec<f64>, mut undone: Vec<f64>, inverse: &[f64]) -> Self {
-        let n = inverse.len();
-        for (row, a) in h.chunks_exact_mut(n).zip(inverse) {
-            row.iter_mut().zip(inverse).for_each(|(h, b)| *h *= a * b);
-        }
-        for row in undone.chunks_exact_mut(n) {
-            row.iter_mut().zip(inverse).for_each(|(u, b)| *u *= b);
-        }
-        let mean = (0..n).map(|i| h[i * n + i]).sum::<f64>() / n as f64;
-        let mut damped = h.clone();
-        let ridge = if mean > 0.0 { DAMPING * mean } else { 1.0 };
-        (0..n).for_each(|i| damped[i * n + i] += ridge);
-        Self {
-            h,
-            objective: Objective::new(damped, n),
-            undone,
-        }
-    }
-}
-
 struct Run<'a> {
     model: &'a Model,
     plan: &'a Plan<'a>,
@@ -293,7 +200,7 @@ impl Run<'_> {
             }
         });
         // The unit vectors are what a matrix with its norm's weights folded in reads.
-        let input = Input::new(h, undone, &vec![1.0; hidden]);
+        let input = Evidence::new(h, undone, &vec![1.0; hidden]);
         for &role in roles {
             let config = &self.model.config;
             let Some(recipe) = folding(config, &self.model.weights, self.plan.desc, layer, role)
@@ -378,7 +285,7 @@ impl Run<'_> {
                 add(&left, input);
             }
         });
-        let input = Input::new(h, undone, &inverse(recipe.columns.as_deref(), n));
+        let input = Evidence::new(h, undone, &inverse(recipe.columns.as_deref(), n));
         let undone =
             |r: usize, _: &[f64], out: &mut [f64]| out.copy_from_slice(&input.undone[r * n..][..n]);
         let q = self.round(layer, half.writer, &recipe.folded(), &input, undone);
@@ -404,7 +311,7 @@ impl Run<'_> {
         layer: usize,
         role: Role,
         w: &[f64],
-        input: &Input,
+        input: &Evidence,
         undone: impl Fn(usize, &[f64], &mut [f64]) + Sync,
     ) -> QuantizedMatrix {
         let n = input.objective.len();
@@ -456,44 +363,8 @@ impl Tap for Between {
     }
 }
 
-/// Σ x̃·x̃ᵀ and Σ e·x̃ᵀ over all rows; `each` calls its argument with e and x̃ of every token of a row.
-fn gather(
-    count: usize,
-    errors: usize,
-    inputs: usize,
-    each: impl Fn(usize, &mut dyn FnMut(&[f64], &[f64])) + Sync,
-) -> (Vec<f64>, Vec<f64>) {
-    let lanes = parallel(LANES.min(count), |lane| {
-        let (mut h, mut undone) = (Moments::new(inputs, inputs), Moments::new(errors, inputs));
-        for r in (lane..count).step_by(LANES) {
-            each(r, &mut |e, x| {
-                h.add(x, x);
-                undone.add(e, x);
-            });
-        }
-        (h, undone)
-    });
-    let sums = lanes.into_iter().reduce(|mut sum, (h, undone)| {
-        sum.0.merge(h);
-        sum.1.merge(undone);
-        sum
-    });
-    let (h, undone) =
-        sums.unwrap_or_else(|| (Moments::new(inputs, inputs), Moments::new(errors, inputs)));
-    (h.finish(), undone.finish())
-}
-
 /// `y = x / sqrt(mean(x²) + eps)`
 fn rms(x: &[f64], eps: f64, y: &mut [f64]) {
     let factor = 1.0 / (x.iter().map(|v| v * v).sum::<f64>() / x.len() as f64 + eps).sqrt();
     y.iter_mut().zip(x).for_each(|(y, x)| *y = x * factor);
-}
-
-/// `x += M·input`, token by token.
-fn advance(m: &Matrix, inputs: &[f64], x: &mut [f64]) {
-    let mut out = vec![0.0; m.rows];
-    for (x, input) in x.chunks_exact_mut(m.rows).zip(inputs.chunks_exact(m.cols)) {
-        m.times(input, &mut out);
-        x.iter_mut().zip(&out).for_each(|(x, o)| *x += o);
-    }
 }
