@@ -102,7 +102,7 @@ impl<'s> Decoder<'s> {
 
     fn feed(&mut self, bytes: &[u8], sink: &mut dyn FnMut(&str)) {
         let mut rest = bytes;
-        while self.pending_len > 0
+        while self.pending_len != 0
             && let Some((&byte, behind)) = rest.split_first()
         {
             rest = behind;
