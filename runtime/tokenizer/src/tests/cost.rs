@@ -147,3 +147,14 @@ fn work_a_byte_is_bounded() {
         }
     }
 }
+
+#[test]
+fn a_text_is_not_searched_for_added_tokens_where_there_are_none() {
+    let mut parts = Parts::of_bytes(Split::Whole);
+    let without = parts.section();
+    parts.add("zz", PLAIN);
+    let with = parts.section();
+    let text = "ab".repeat(100);
+    let searched = work(read(&with), &text) - work(read(&without), &text);
+    assert!(searched >= 2 * text.len() as u64, "{searched}");
+}
