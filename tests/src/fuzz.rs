@@ -10,7 +10,7 @@ use sla_converter::tokenizer::{TokenizerError, compile};
 use sla_converter::{ConvertOptions, convert};
 use sla_format::{Checksum, HEADER_BYTES, InputKind, SnapshotHeader, seal};
 use sla_reference::{Backbone, Config};
-use sla_runtime::{Decoder, Model, Session};
+use sla_runtime::{Decoder, Model, Session, SpecialTokens};
 use sla_tokenizer::Tokenizer;
 
 use crate::untrusted::{Aligned16, TOKENIZERS, little, run, small_files, try_tokenizer};
@@ -250,7 +250,7 @@ pub fn tokenizer(data: &[u8]) {
     let section = Aligned16::of(section);
     if let Ok(tokenizer) = Tokenizer::read(section.bytes()) {
         try_tokenizer(tokenizer, &String::from_utf8_lossy(text));
-        let mut decoder = Decoder::new(tokenizer, true);
+        let mut decoder = Decoder::new(tokenizer, SpecialTokens::Skip);
         text.iter()
             .for_each(|&id| decoder.push(id.into(), &mut |_| {}));
     }

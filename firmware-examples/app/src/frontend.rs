@@ -1,6 +1,6 @@
 //! The `frontend` binary: the front end of spoken digits on the signal that the host knows too.
 
-use sla_digits::{Exercise, FrontEnd};
+use sla_digits::{TestSignal, FrontEnd};
 use sla_runtime::Checksum;
 
 use crate::{Arguments, Console, Counter, Platform};
@@ -11,7 +11,7 @@ pub fn frontend<P: Platform>() -> ! {
     let counter = Counter::<P>::start();
     let hops = Arguments::number::<P>("hops=", 192).max(1);
     let (mut front, mut exercise, mut digest) =
-        (FrontEnd::new(), Exercise::default(), Checksum::default());
+        (FrontEnd::new(), TestSignal::default(), Checksum::default());
     let (mut most, mut total) = (0u32, 0u64);
     for _ in 0..hops {
         let samples = exercise.next_hop();

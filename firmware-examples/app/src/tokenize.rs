@@ -1,7 +1,7 @@
 //! The `tokenize` binary: the ids of many strings, as a digest that the host compares, and what
 //! they cost.
 
-use sla_runtime::{Checksum, ControlTokens, Decoder, Model, Template, encode_words};
+use sla_runtime::{Checksum, ControlTokens, Decoder, Model, SpecialTokens, Template, encode_words};
 
 use crate::stop::{no_model, stop};
 use crate::strings::{STRING_BYTES, Strings};
@@ -37,7 +37,7 @@ pub fn tokenize<P: Platform>() -> ! {
         digest.add(found.len() as i32);
         let mut decoded = 0;
         decode_insns += u64::from(counter.count(&mut || {
-            let mut decoder = Decoder::new(tokenizer, true);
+            let mut decoder = Decoder::new(tokenizer, SpecialTokens::Skip);
             found
                 .iter()
                 .for_each(|&id| decoder.push(id, &mut |part| decoded += part.len()));

@@ -273,6 +273,15 @@ impl ModelDesc {
         self.flags & Self::NEG_EIGVAL != 0
     }
 
+    /// Whether the state is written by the delta rule, which has a β.
+    #[must_use]
+    pub const fn delta_rule(&self) -> bool {
+        match self.backbone {
+            Backbone::RetNet | Backbone::Gla => false,
+            Backbone::GatedDeltaNet => true,
+        }
+    }
+
     /// Tied embeddings.
     #[must_use]
     pub const fn tied(&self) -> bool {
@@ -368,8 +377,7 @@ impl ModelDesc {
                     && matches!(self.feature_map, FeatureMap::None)
             }
         };
-        let gates = !matches!(self.key_gate, KeyGate::Beta)
-            || matches!(self.backbone, Backbone::GatedDeltaNet);
+        let gates = !matches!(self.key_gate, KeyGate::Beta) || self.delta_rule();
         let features = matches!(self.input, InputKind::Features);
         // The whole state fits 2^28 words, so that no size computed from a description overflows.
         let history = self.conv_width as u64 * (self.q_len() + self.k_len() + self.v_len()) as u64;

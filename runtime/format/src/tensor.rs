@@ -182,9 +182,14 @@ impl Role {
         let heads = m.heads as usize;
         let state_heads = m.state_heads as usize;
         let conv = m.conv_width as usize;
-        let gla = matches!(m.backbone, Backbone::Gla);
-        let gdn = matches!(m.backbone, Backbone::GatedDeltaNet);
-        let retnet = matches!(m.backbone, Backbone::RetNet);
+        let rotates = match m.backbone {
+            Backbone::RetNet => true,
+            Backbone::Gla | Backbone::GatedDeltaNet => false,
+        };
+        let low_rank_decay = match m.backbone {
+            Backbone::Gla => true,
+            Backbone::RetNet | Backbone::GatedDeltaNet => false,
+        };
         let features = matches!(m.input, InputKind::Features);
         let (present, kind, rows, cols) = match self {
             Role::Query => (true, TensorKind::I8, m.q_len(), hidden),
@@ -196,9 +201,16 @@ impl Role {
                 m.y_len(),
                 hidden,
             ),
-            Role::DecayDown => (gla, TensorKind::I8, m.gate_rank as usize, hidden),
-            Role::DecayUp => (gla, TensorKind::I8, m.k_len(), m.gate_rank as usize),
-            Role::DeltaDecay | Role::DeltaBeta => (gdn, TensorKind::I8, state_heads, hidden),
+            Role::DecayDown => (low_rank_decay, TensorKind::I8, m.gate_rank as usize, hidden),
+            Role::DecayUp => (
+                low_rank_decay,
+                TensorKind::I8,
+                m.k_len(),
+                m.gate_rank as usize,
+            ),
+            Role::DeltaDecay | Role::DeltaBeta => {
+                (m.delta_rule(), TensorKind::I8, state_heads, hidden)
+            }
             Role::QueryHeadGate => (
                 !matches!(m.query_gate, QueryGate::None),
                 TensorKind::I8,
@@ -227,7 +239,7 @@ impl Role {
             Role::Head => (true, TensorKind::I8, m.outputs as usize, hidden),
             Role::FinalNorm => (m.tied(), TensorKind::I16, 1, hidden),
             Role::FeatureMean => (features, TensorKind::I32, 1, m.inputs as usize),
-            Role::Rotary => (retnet, TensorKind::U64, 1, m.d_k as usize / 2),
+            Role::Rotary => (rotates, TensorKind::U64, 1, m.d_k as usize / 2),
         };
         if present {
             Expected { kind, rows, cols }

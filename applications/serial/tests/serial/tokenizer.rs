@@ -6,7 +6,7 @@ use sla_converter::checkpoint::synth;
 use sla_converter::tokenizer::compile;
 use sla_converter::{ConvertOptions, convert};
 use sla_reference::{Backbone, Config, Input};
-use sla_runtime::{ControlTokens, Decoder, Sampler, SamplerConfig, Template};
+use sla_runtime::{ControlTokens, Decoder, Sampler, SamplerConfig, SpecialTokens, Template};
 use sla_tests::{Case, checkpoint};
 
 use crate::line::{IDS, answers, continuation, dialogue, fresh, pictured, typed};
@@ -69,7 +69,7 @@ fn encode(case: &Case, text: &str, begins: bool) -> Vec<u32> {
 /// How the last ids are written that follow on the others.
 fn shown(case: &Case, before: &[u32], ids: &[u32]) -> String {
     let model = case.file.model();
-    let mut decoder = Decoder::new(model.tokenizer().expect("a tokenizer"), true);
+    let mut decoder = Decoder::new(model.tokenizer().expect("a tokenizer"), SpecialTokens::Skip);
     before.iter().for_each(|&id| decoder.push(id, &mut |_| {}));
     let mut text = String::new();
     ids.iter()
