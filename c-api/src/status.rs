@@ -133,7 +133,7 @@ impl From<StepError> for sla_status {
             StepError::Scratch { .. } => Self::SLA_SCRATCH,
             StepError::Token { .. } => Self::SLA_TOKEN,
             StepError::Features { .. } => Self::SLA_FEATURES,
-            StepError::Input => Self::SLA_INPUT,
+            _ => Self::SLA_INPUT,
         }
     }
 }
@@ -145,9 +145,7 @@ impl From<SnapshotError> for sla_status {
             | SnapshotError::Version { .. }
             | SnapshotError::Truncated { .. } => Self::SLA_NOT_A_SNAPSHOT,
             SnapshotError::Model { .. } => Self::SLA_SNAPSHOT_MODEL,
-            SnapshotError::Checksum { .. }
-            | SnapshotError::State { .. }
-            | SnapshotError::Read { .. } => Self::SLA_SNAPSHOT_DAMAGED,
+            _ => Self::SLA_SNAPSHOT_DAMAGED,
         }
     }
 }
@@ -157,7 +155,7 @@ impl From<SelfTestError> for sla_status {
         match error {
             SelfTestError::Step(error) => error.into(),
             SelfTestError::Absent => Self::SLA_NO_SELF_TEST,
-            SelfTestError::Digest { .. } => Self::SLA_SELF_TEST,
+            _ => Self::SLA_SELF_TEST,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use core::ffi::{c_char, c_void};
 
-use sla_runtime::{ControlTokens, Decoder, Template, encode_words};
+use sla_runtime::{ControlTokens, Decoder, SpecialTokens, Template, encode_words};
 
 use crate::model::sla_model;
 use crate::pointers::{Span, apart, check, put, slice, slice_mut};
@@ -104,8 +104,13 @@ pub unsafe extern "C" fn sla_decoder_open(
         let tokenizer = unsafe { sla_model::get(model) }?
             .tokenizer()
             .ok_or(sla_status::SLA_NO_TOKENIZER)?;
+        let special = if skip_special {
+            SpecialTokens::Skip
+        } else {
+            SpecialTokens::Show
+        };
         // SAFETY: the caller's promise.
-        unsafe { sla_decoder::open(decoder, Decoder::new(tokenizer, skip_special)) }
+        unsafe { sla_decoder::open(decoder, Decoder::new(tokenizer, special)) }
     };
     status(open())
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 use sla_format::InputKind;
-use sla_runtime::{Decoder, Model, Template};
+use sla_runtime::{Decoder, Model, SpecialTokens, Template};
 
 use super::failure::{Outcome, fail, read_model, usage};
 use super::output::{print, print_json};
@@ -127,7 +127,7 @@ fn decode(model: &Model, ids: &[u32], within: bool) -> String {
             } else {
                 Decoder::new
             };
-            let mut decoder = new(tokenizer, false);
+            let mut decoder = new(tokenizer, SpecialTokens::Show);
             ids.iter()
                 .for_each(|&id| decoder.push(id, &mut |part| text.push_str(part)));
             decoder.finish(&mut |part| text.push_str(part));

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """The integers of docs/numerics.md (N…) for a file of docs/format.md (F…), written from those documents.
 
-    sla_integer.py FILE.sla                  64 steps of the exercise (F8.3)
-    sla_integer.py FILE.sla --tokens N       N steps of the exercise
-    sla_integer.py FILE.sla --self-test      the file's own test (F8.1), before the exercise if both are asked for
+    sla_integer.py FILE.sla                  64 steps of the test stream (F8.3)
+    sla_integer.py FILE.sla --tokens N       N steps of the test stream
+    sla_integer.py FILE.sla --self-test      the file's own test (F8.1), before the test stream if both are asked for
 
 Prints the digest of the logits (F8.2), one line a stream. Slow and plain: the documents as a program, to compare
 others with.
@@ -30,8 +30,8 @@ def self_test(model):
         yield session.step(row if model.input == FEATURES else int(row[0]))
 
 
-def exercise(model, steps):
-    """Logits of every step of the exercise (F8.3)."""
+def test_stream(model, steps):
+    """Logits of every step of the test stream (F8.3)."""
     session, noise = Session(model), 1
     token = min(10, model.inputs - 1) if model.bos == NONE else model.bos
     for _ in range(steps):
@@ -78,7 +78,7 @@ def show(stream):
 def main():
     parser = argparse.ArgumentParser(description="Runs a .sla file on the integers of docs/numerics.md.")
     parser.add_argument("file", metavar="FILE.sla")
-    parser.add_argument("--tokens", metavar="N", type=int, help="steps of the exercise (64 without a self-test)")
+    parser.add_argument("--tokens", metavar="N", type=int, help="steps of the test stream (64 without a self-test)")
     parser.add_argument("--self-test", action="store_true", help="the file's own test")
     options = parser.parse_args()
     with open(options.file, "rb") as file:
@@ -86,7 +86,7 @@ def main():
     if options.self_test:
         check_self_test(model)
     if options.tokens is not None or not options.self_test:
-        show(exercise(model, 64 if options.tokens is None else options.tokens))
+        show(test_stream(model, 64 if options.tokens is None else options.tokens))
 
 
 if __name__ == "__main__":

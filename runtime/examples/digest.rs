@@ -4,7 +4,7 @@
 //! `digest TOKENS FILE.sla…` prints `kernels BACKEND CASES FAILURES`, then `FILE.sla DIGEST` for
 //! each file.
 
-use sla_runtime::{Checksum, Exercise, Model, Session};
+use sla_runtime::{Checksum, Model, Session, TestStream};
 use std::error::Error;
 use std::process::ExitCode;
 
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// The checksum of all logits of `tokens` steps of the exercise (format.md F8.2, F8.3).
+/// The checksum of all logits of `tokens` steps of the test stream (format.md F8.2, F8.3).
 fn digest(file: &str, tokens: u32) -> Result<u32, Box<dyn Error>> {
     let bytes = std::fs::read(file)?;
     let mut aligned = vec![0u128; bytes.len().div_ceil(16)];
@@ -46,8 +46,8 @@ fn digest(file: &str, tokens: u32) -> Result<u32, Box<dyn Error>> {
     let plan = model.plan();
     let (mut state, mut scratch) = (vec![0; plan.state_words], vec![0; plan.scratch_words]);
     let mut session = Session::new(&model, &mut state, &mut scratch)?;
-    let mut frame = vec![0; Exercise::frame_len(model.desc())];
-    let mut exercise = Exercise::new(model.desc(), &mut frame);
+    let mut frame = vec![0; TestStream::frame_len(model.desc())];
+    let mut exercise = TestStream::new(model.desc(), &mut frame);
     let mut digest = Checksum::default();
     for _ in 0..tokens {
         exercise.prepare(&session);

@@ -5,6 +5,7 @@ use sla_format::{Role, SNAPSHOT_VERSION, VERSION};
 /// Why a file is not a model that this runtime can run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum ParseError {
     /// The slice does not start at a multiple of 16.
     Misaligned,
@@ -133,6 +134,7 @@ impl core::error::Error for ParseError {}
 /// Why a session cannot be made or a step cannot be taken. The state is as it was before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum StepError {
     /// The state buffer is too short.
     State {
@@ -190,6 +192,7 @@ impl core::error::Error for StepError {}
 /// Why the self-test failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum SelfTestError {
     /// The session could not be made or advanced.
     Step(StepError),
@@ -230,6 +233,7 @@ impl From<StepError> for SelfTestError {
 /// Why a session cannot be taken from a snapshot, or written as one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum SnapshotError {
     /// The first four bytes are not a snapshot's.
     NotASnapshot,

@@ -10,6 +10,7 @@ const OPS: usize = Op::ALL.len();
 
 /// One line of a ledger.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Entry {
     /// Counter ticks.
     pub ticks: u64,
@@ -30,6 +31,7 @@ pub struct Entry {
 ///     let _ = (layer, op.name(), entry.ticks);
 /// }
 /// ```
+#[derive(Debug)]
 pub struct Ledger<const ROWS: usize> {
     now: fn() -> u32,
     last: u32,
@@ -110,7 +112,7 @@ pub fn weight_bytes(model: &Model, layer: usize, op: Op) -> u64 {
         Op::Hidden => &[Role::MlpGate, Role::MlpUp],
         Op::MlpOut => &[Role::MlpDown],
         Op::Head => &[Role::Head],
-        _ => &[],
+        Op::MixerNorm | Op::QueryGate | Op::KeyGate | Op::Heads | Op::Residual => &[],
     };
     let bytes = |role: &Role| {
         let t = model.tensor(layer, *role);

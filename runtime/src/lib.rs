@@ -27,16 +27,31 @@
 //! ([`Session::snapshot`], [`Session::restore`]), or copied ([`Session::copy_from`]). Inside a
 //! token a task may yield between [`Slices`] and between tiles of [`Logits`].
 //!
+//! # Features
+//!
+//! * `retnet`, `gla`, `gated-deltanet`: the recurrences; a firmware that runs one of them needs no
+//!   code of the others.
+//! * `feature-vectors`, `int4`, `state-int16`: models that read feature vectors, have 4-bit weights,
+//!   or keep their state in int16. Without it such a model is refused.
+//! * `tokenizer`: byte pair encoding. Without it a model's tokenizer section is not looked at.
+//! * `prompt-pairs`: a prompt is processed two tokens at a time where there is scratch for it.
+//! * `std`: run-time choice of SIMD kernels on a host.
+//! * `profile`: the ledger, and single steps of the token path to count.
+//! * `defmt`: `defmt::Format` for errors and settings.
+//!
+//! All but `std`, `profile` and `defmt` are on by default. None changes a result.
+//!
 //! No function panics, whatever the file's weights or the inputs are.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![warn(missing_debug_implementations)]
 
 mod block;
 mod bounds;
 mod cargo_features;
 mod conv;
 mod error;
-mod exercise;
 mod head_gate;
 mod head_state;
 mod input;
@@ -58,11 +73,12 @@ mod self_test;
 mod session;
 mod slices;
 mod snapshot;
+mod test_stream;
 mod workspace;
 
 pub use error::{ParseError, SelfTestError, SnapshotError, StepError};
-pub use exercise::Exercise;
-pub use fixed::types::I16F16;
+pub use fixed::{self, types::I16F16};
+pub use heapless;
 #[cfg(feature = "profile")]
 pub use ledger::{Entry, Ledger, weight_bytes};
 pub use logits::Logits;
@@ -74,7 +90,9 @@ pub use sla_format::{Checksum, InputKind, MemoryPlan, ModelDesc, file_bytes};
 pub use sla_kernels::Real;
 #[cfg(feature = "tokenizer")]
 pub use sla_tokenizer::{
-    ControlTokens, Decoder, EncodeError, SectionError, Template, Tokenizer, encode_words,
+    ControlTokens, Decoder, EncodeError, SectionError, SpecialTokens, Template, Tokenizer,
+    encode_words,
 };
 pub use slices::Slices;
 pub use snapshot::Snapshot;
+pub use test_stream::TestStream;

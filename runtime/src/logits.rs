@@ -14,6 +14,14 @@ pub struct Logits<'s, 'm> {
     pub(crate) tile: &'s mut [i32],
 }
 
+impl core::fmt::Debug for Logits<'_, '_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Logits")
+            .field("outputs", &self.model.desc().outputs)
+            .finish_non_exhaustive()
+    }
+}
+
 /// The largest logit so far, the first of equals.
 pub(crate) struct Best {
     logit: i32,

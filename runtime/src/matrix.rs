@@ -20,6 +20,14 @@ pub struct Matrix<'m> {
     desc: TensorDesc,
 }
 
+impl core::fmt::Debug for Matrix<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Matrix")
+            .field("desc", &self.desc)
+            .finish_non_exhaustive()
+    }
+}
+
 /// The packed weights of either kind. Without the feature `int4` no file that has the second one is
 /// opened, and the compiler drops its code.
 #[derive(Clone, Copy)]

@@ -14,6 +14,7 @@ use sla_tokenizer::Tokenizer;
 
 /// Bytes at a 16-byte boundary, as a model in flash has to be:
 /// `Aligned(*include_bytes!("model.sla"))`.
+#[derive(Clone, Copy, Debug)]
 #[repr(C, align(16))]
 pub struct Aligned<T: ?Sized>(pub T);
 
@@ -25,6 +26,15 @@ pub struct Model<'m> {
     states: States<'m>,
     crc: u32,
     sections: Sections<'m>,
+}
+
+impl core::fmt::Debug for Model<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Model")
+            .field("id", &self.crc)
+            .field("desc", &self.desc)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'m> Model<'m> {

@@ -4,6 +4,7 @@ use sla_kernels::Real;
 
 /// A place in a layer where a [`Probe`] is told what was computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Op {
     /// The unit vector that enters the mixer's projections.
     MixerNorm,
@@ -89,6 +90,7 @@ pub(crate) fn at_the_ends(values: &[i32]) -> u32 {
 }
 
 /// Listens to nothing.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct NoProbe;
 
 impl Probe for NoProbe {

@@ -15,6 +15,7 @@ const WINDOW: usize = 64;
 
 /// How to choose.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct SamplerConfig {
     /// Divides the logits; 0 (or less) is greedy.
     pub temperature: f32,
@@ -61,6 +62,14 @@ pub(crate) struct Candidate {
 
 /// The best candidates so far, the worst of them on top.
 pub(crate) type Candidates = BinaryHeap<Candidate, Min, MAX_CANDIDATES>;
+
+impl core::fmt::Debug for Sampler {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Sampler")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
 
 impl Sampler {
     /// A sampler at the start of its random sequence.

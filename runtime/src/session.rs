@@ -22,6 +22,15 @@ pub struct Session<'s, 'm> {
     done: usize,
 }
 
+impl core::fmt::Debug for Session<'_, '_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Session")
+            .field("model", &self.model.id())
+            .field("position", &self.position())
+            .finish_non_exhaustive()
+    }
+}
+
 impl<'s, 'm> Session<'s, 'm> {
     /// A session at the start of a stream. The buffers need `plan.state_words` and
     /// `plan.scratch_words` words (longer ones are fine) and may hold anything. With

@@ -14,6 +14,14 @@ pub struct Slices<'a, 's, 'm> {
     session: &'a mut Session<'s, 'm>,
 }
 
+impl core::fmt::Debug for Slices<'_, '_, '_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Slices")
+            .field("left", &self.left())
+            .finish_non_exhaustive()
+    }
+}
+
 impl<'a, 's, 'm> Slices<'a, 's, 'm> {
     pub(crate) fn new(session: &'a mut Session<'s, 'm>) -> Self {
         Self { session }

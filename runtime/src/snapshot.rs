@@ -35,6 +35,15 @@ pub struct Snapshot<'a> {
     crc: u32,
 }
 
+impl core::fmt::Debug for Snapshot<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("bytes", &self.bytes())
+            .field("crc", &self.crc)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<'a> Snapshot<'a> {
     fn new(model: &Model, state: &'a [u32], act: &'a [i16]) -> Self {
         let words = model.plan().snapshot_bytes(model.desc()) / 4;

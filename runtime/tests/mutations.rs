@@ -10,7 +10,7 @@ use std::path::Path;
 
 use made::{Aligned, BACKBONES, Random, desc, file};
 use sla_format::{InputKind, MemoryPlan, ModelDesc, SectionKind, seal};
-use sla_runtime::{Decoder, Model, Sampler, SamplerConfig, Session, Tokenizer};
+use sla_runtime::{Decoder, Model, Sampler, SamplerConfig, Session, SpecialTokens, Tokenizer};
 
 /// Mutations a file; `SLA_MUTATIONS` overrides it.
 const MUTATIONS: usize = 1_500;
@@ -96,7 +96,7 @@ fn steps(model: &Model, state: &mut [u32], scratch: &mut [u32]) {
 }
 
 fn decode(tokenizer: Tokenizer) {
-    let mut decoder = Decoder::new(tokenizer, true);
+    let mut decoder = Decoder::new(tokenizer, SpecialTokens::Skip);
     (0..tokenizer.tokens().min(600))
         .chain([u32::MAX])
         .for_each(|id| decoder.push(id, &mut |_| {}));

@@ -11,7 +11,7 @@
 use sla_eval::owned_model::OwnedModel;
 use sla_format::Role;
 use sla_kernels::{I8Matrix, backend, fixed::mulhr, matvec_i8, scalar};
-use sla_runtime::{Exercise, Model};
+use sla_runtime::{TestStream, Model};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -72,8 +72,8 @@ fn least<const N: usize>(rounds: u32, mut work: [&mut dyn FnMut(); N]) -> [f64; 
 fn whole_token(file: &OwnedModel) -> [f64; 3] {
     let (model, mut memory) = (&file.model(), file.memory());
     let mut session = memory.session(model).unwrap_or_else(|error| fail(error));
-    let mut frame = vec![0; Exercise::frame_len(model.desc())];
-    let mut exercise = Exercise::new(model.desc(), &mut frame);
+    let mut frame = vec![0; TestStream::frame_len(model.desc())];
+    let mut exercise = TestStream::new(model.desc(), &mut frame);
     let mut token = || {
         exercise.prepare(&session);
         let mut logits = exercise
@@ -119,7 +119,7 @@ fn shapes(model: &Model) -> Vec<(usize, usize)> {
         let global = role as usize >= sla_format::LAYER_ROLES;
         for layer in 0..if global { 1 } else { desc.layers as usize } {
             let t = model.tensor(layer, role);
-            let embedding = role == Role::Input && Exercise::frame_len(desc) == 0;
+            let embedding = role == Role::Input && TestStream::frame_len(desc) == 0;
             if t.kind.is_matrix() && !embedding {
                 shapes.push((t.rows as usize, t.cols as usize));
             }

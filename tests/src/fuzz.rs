@@ -9,7 +9,7 @@ use sla_checkpoint::{Checkpoint, load};
 use sla_convert::{ConvertOptions, convert};
 use sla_format::{Checksum, HEADER_BYTES, InputKind, SnapshotHeader, seal};
 use sla_reference::{Backbone, Config};
-use sla_runtime::{Decoder, Model, Session};
+use sla_runtime::{Decoder, Model, Session, SpecialTokens};
 use sla_test_models::{self as synth, Layout, TempDir};
 use sla_tokenizer::Tokenizer;
 
@@ -250,7 +250,7 @@ pub fn tokenizer(data: &[u8]) {
     let section = Aligned16::of(section);
     if let Ok(tokenizer) = Tokenizer::read(section.bytes()) {
         try_tokenizer(tokenizer, &String::from_utf8_lossy(text));
-        let mut decoder = Decoder::new(tokenizer, true);
+        let mut decoder = Decoder::new(tokenizer, SpecialTokens::Skip);
         text.iter()
             .for_each(|&id| decoder.push(id.into(), &mut |_| {}));
     }

@@ -6,7 +6,7 @@ use sla_convert::{Calibration, ConvertOptions, WeightBits};
 use sla_format::{InputKind, LOGIT_TILE, MAX_ENDS, MemoryPlan, NONE, StateKind};
 use sla_reference::{Backbone, Config, FeatureMap, Input, KeyGate, QueryGate, Sla};
 use sla_runtime::{
-    ControlTokens, Decoder, I16F16, Model, Sampler, SamplerConfig, Session, Template, Tokenizer,
+    ControlTokens, Decoder, I16F16, Model, Sampler, SamplerConfig, Session, SpecialTokens, Template, Tokenizer,
     encode_words,
 };
 use sla_test_models as synth;
@@ -300,7 +300,7 @@ pub fn try_tokenizer(tokenizer: Tokenizer, text: &str) {
             "ids outside the vocabulary"
         );
     }
-    let mut decoder = Decoder::new(tokenizer, false);
+    let mut decoder = Decoder::new(tokenizer, SpecialTokens::Show);
     ids[..len]
         .iter()
         .chain(&[0, 1, 255, SENTINEL])

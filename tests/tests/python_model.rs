@@ -10,7 +10,7 @@ use sla_format::StateKind;
 use sla_reference::{
     Backbone, Config, FeatureMap, Input, InputWeights, KeyGate, OutputGate, QueryGate, Sla, Weights,
 };
-use sla_runtime::{Checksum, Exercise};
+use sla_runtime::{Checksum, TestStream};
 use sla_test_models::{self as synth, Rng, TempDir};
 use sla_tests::needs::{Missing, Tried};
 use sla_tests::{Case, STATES, checkpoint, matrices, name, parallel};
@@ -326,8 +326,8 @@ fn digest(case: &Case) -> u32 {
     let mut session = memory
         .session(&model)
         .expect("buffers of the planned sizes");
-    let mut frame = vec![0; Exercise::frame_len(model.desc())];
-    let mut exercise = Exercise::new(model.desc(), &mut frame);
+    let mut frame = vec![0; TestStream::frame_len(model.desc())];
+    let mut exercise = TestStream::new(model.desc(), &mut frame);
     let mut digest = Checksum::default();
     for _ in 0..STEPS {
         exercise.prepare(&session);

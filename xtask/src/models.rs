@@ -10,7 +10,7 @@ use sla_convert::{ConvertOptions, WeightBits};
 use sla_eval::owned_model::OwnedModel;
 use sla_format::StateKind;
 use sla_reference::Config;
-use sla_runtime::Exercise;
+use sla_runtime::TestStream;
 use sla_test_models as synth;
 use sla_tests::untrusted::small_files;
 
@@ -69,7 +69,7 @@ impl Model {
                 .to_string_lossy()
                 .into_owned(),
         );
-        let (plan, frame) = (model.plan(), Exercise::frame_len(model.desc()));
+        let (plan, frame) = (model.plan(), TestStream::frame_len(model.desc()));
         let ram_bytes = (plan.state_bytes() + plan.scratch_bytes() + 4 * frame) as u64;
         Ok(Self {
             name,

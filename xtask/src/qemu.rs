@@ -358,7 +358,7 @@ pub fn host_text(model: &Model, prompt: &str, tokens: u32, seed: u32) -> Result<
     host::text(model, prompt.as_bytes(), tokens, seed)
 }
 
-/// The digest of `tokens` steps of the exercise on the host, by the scalar kernels and by those of
+/// The digest of `tokens` steps of the test stream on the host, by the scalar kernels and by those of
 /// this processor.
 pub fn host_digest(model: &Model, tokens: u32) -> Result<u32> {
     host::reference(model, tokens)

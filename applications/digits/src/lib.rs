@@ -15,21 +15,23 @@
 //! How well that works is in docs/applications.md.
 #![no_std]
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![warn(missing_debug_implementations)]
 
 mod detector;
-mod exercise;
 mod fft;
 mod frontend;
 mod log;
 mod mel;
 mod recognizer;
 mod tables;
+mod test_signal;
 
 pub use detector::{Detector, Heard, Settings};
-pub use exercise::Exercise;
 pub use frontend::{Frame, FrontEnd};
 pub use log::{LOG_FLOOR_Q27, ln_q27};
 pub use recognizer::{Event, LEAD, Outcome, Recognizer, STEPS_PER_HOP, Unfit};
+pub use test_signal::TestSignal;
 
 /// Samples a second (M1.1).
 pub const SAMPLE_RATE: u32 = 8000;

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 use common::stream::{Background, Between, Scene, events, record};
 use common::{Clip, Split, case, clips, fixed_features};
-use sla_digits::{Exercise, FrontEnd, HOP, Settings};
+use sla_digits::{FrontEnd, HOP, Settings, TestSignal};
 use sla_runtime::Checksum;
 use sla_tests::Case;
 use sla_tests::needs::{Tried, emulator};
@@ -140,7 +140,7 @@ const HOPS: usize = 384;
 /// Digest of the host's features of the exercise.
 fn features() -> String {
     let (mut front, mut exercise, mut digest) =
-        (FrontEnd::new(), Exercise::default(), Checksum::default());
+        (FrontEnd::new(), TestSignal::default(), Checksum::default());
     for _ in 0..HOPS {
         front
             .hop(&exercise.next_hop())

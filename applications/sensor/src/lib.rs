@@ -33,6 +33,8 @@
 //!   stream start anew.
 #![no_std]
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![warn(missing_debug_implementations)]
 
 mod bus;
 mod lis3dh;

@@ -22,6 +22,7 @@ pub trait FeatureSource {
 
 /// Why a model cannot read a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Unfit {
     /// It reads tokens.
     Tokens,
@@ -66,6 +67,7 @@ impl fmt::Display for Unfit {
 impl core::error::Error for Unfit {}
 
 /// A session that reads a source.
+#[derive(Debug)]
 pub struct Monitor<'s, 'm, 'b, F> {
     session: Session<'s, 'm>,
     source: F,

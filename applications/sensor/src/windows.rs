@@ -57,6 +57,7 @@ impl Default for Settings {
 
 /// Why there are no features. The next poll starts the sensor anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Trouble<E> {
     /// The sensor's own.
     Sensor(E),
@@ -85,6 +86,7 @@ impl<E: fmt::Display> fmt::Display for Trouble<E> {
 impl<E: fmt::Debug + fmt::Display> core::error::Error for Trouble<E> {}
 
 /// Vectors of the last `WINDOW` samples, all axes of the oldest first: `AXES`·`WINDOW` features.
+#[derive(Debug)]
 pub struct Windows<S, const AXES: usize, const WINDOW: usize> {
     sensor: S,
     settings: Settings,

@@ -2,7 +2,7 @@
 
 use sla_runtime::Model;
 #[cfg(feature = "tokenizer")]
-use sla_runtime::{ControlTokens, Decoder, EncodeError, Template, Tokenizer};
+use sla_runtime::{ControlTokens, Decoder, EncodeError, SpecialTokens, Template, Tokenizer};
 
 use crate::error::Unfit;
 
@@ -88,7 +88,7 @@ impl<'m> Codec<'m> {
             #[cfg(feature = "tokenizer")]
             tokens: model
                 .tokenizer()
-                .map(|tokenizer| (tokenizer, Decoder::new(tokenizer, true))),
+                .map(|tokenizer| (tokenizer, Decoder::new(tokenizer, SpecialTokens::Skip))),
             #[cfg(not(feature = "tokenizer"))]
             _model: core::marker::PhantomData,
         })
@@ -148,9 +148,9 @@ impl<'m> Codec<'m> {
         #[cfg(feature = "tokenizer")]
         if let Some((tokenizer, decoder)) = &mut self.tokens {
             *decoder = if begins {
-                Decoder::new(*tokenizer, true)
+                Decoder::new(*tokenizer, SpecialTokens::Skip)
             } else {
-                Decoder::within(*tokenizer, true)
+                Decoder::within(*tokenizer, SpecialTokens::Skip)
             };
         }
         #[cfg(not(feature = "tokenizer"))]

@@ -4,6 +4,7 @@ use core::fmt;
 
 /// Why a model cannot be talked to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Unfit {
     /// It reads feature vectors.
     Features,
@@ -40,6 +41,7 @@ impl core::error::Error for Unfit {}
 
 /// Why a shell no longer serves its line. The session is as its last whole token left it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Failure<E> {
     /// Reading failed again and again, without a byte between.
     Read(E),

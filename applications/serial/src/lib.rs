@@ -25,6 +25,8 @@
 //! What a person types and sees is in docs/applications.md.
 #![no_std]
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![warn(missing_debug_implementations)]
 
 mod codec;
 mod command;

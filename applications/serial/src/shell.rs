@@ -20,6 +20,7 @@ use crate::terminal::{Received, Terminal};
 const PROMPT: &[u8] = b"> ";
 
 /// What a shell is made of, besides a session.
+#[derive(Debug)]
 pub struct Parts<'b, U, S, C> {
     /// The serial line.
     pub uart: U,
@@ -45,6 +46,14 @@ pub struct Shell<'s, 'm, 'b, U: Read + ReadReady + Write, S, C> {
     store: S,
     settings: Settings,
     file_bytes: usize,
+}
+
+impl<U: Read + ReadReady + Write, S, C> core::fmt::Debug for Shell<'_, '_, '_, U, S, C> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Shell")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How an answer ended.

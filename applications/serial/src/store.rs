@@ -48,6 +48,7 @@ impl<F: NorFlash> Store for sla_store::Store<F> {
 }
 
 /// A slot in RAM, which a reset loses.
+#[derive(Debug)]
 pub struct RamStore<'b> {
     slot: &'b mut [u8],
     bytes: Option<usize>,
@@ -64,6 +65,7 @@ impl<'b> RamStore<'b> {
 
 /// Why a slot in RAM does not hold a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RamError {
     /// It is too short.
     TooLong {

@@ -6,7 +6,7 @@ use sla_eval::report::{Subject, page, sample_len};
 use sla_eval::{Comparison, Rows, observe, tensor_figures};
 use sla_format::InputKind;
 use sla_reference::Model as FloatModel;
-use sla_runtime::{Decoder, Model};
+use sla_runtime::{Decoder, Model, SpecialTokens};
 
 use super::options::Options;
 use crate::failure::Outcome;
@@ -46,7 +46,7 @@ pub(super) fn write(
 /// A token's text, as characters that can be seen; where it has none its number.
 fn label(model: &Model, id: u32) -> String {
     if let Some(tokenizer) = model.tokenizer() {
-        let (mut text, mut decoder) = (String::new(), Decoder::new(tokenizer, false));
+        let (mut text, mut decoder) = (String::new(), Decoder::new(tokenizer, SpecialTokens::Show));
         decoder.push(id, &mut |part| text.push_str(part));
         let seen = |c| match c {
             '\n' => '↵',

@@ -310,7 +310,7 @@ fn sensor(
 
 #[cfg(feature = "tokenizer")]
 fn tokenizer(model: &Model, text: &str, ids: &mut [u32], seen: &mut u32) -> Result<(), StepError> {
-    use sla_runtime::{ControlTokens, Template};
+    use sla_runtime::{ControlTokens, SpecialTokens, Template};
     let tokenizer = model.tokenizer().ok_or(StepError::Input)?;
     let template = if *seen > 0 {
         Template::Add
@@ -325,7 +325,12 @@ fn tokenizer(model: &Model, text: &str, ids: &mut [u32], seen: &mut u32) -> Resu
     let count = tokenizer
         .encode(text, template, control, ids)
         .map_err(|_| StepError::Input)?;
-    let mut decoder = sla_runtime::Decoder::new(tokenizer, *seen > 1);
+    let special = if *seen > 1 {
+        SpecialTokens::Skip
+    } else {
+        SpecialTokens::Show
+    };
+    let mut decoder = sla_runtime::Decoder::new(tokenizer, special);
     let mut sink = |part: &str| *seen ^= part.bytes().fold(0, |sum, byte| sum ^ u32::from(byte));
     ids.iter()
         .take(count)

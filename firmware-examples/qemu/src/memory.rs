@@ -5,7 +5,7 @@
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use sla_runtime::{Exercise, Model};
+use sla_runtime::{TestStream, Model};
 
 use crate::model;
 
@@ -15,7 +15,7 @@ const WORDS: usize = {
     let plan = sla_runtime::MemoryPlan::of_file(model::BYTES);
     plan.state_words
         + plan.scratch_words
-        + Exercise::frame_len(&sla_runtime::ModelDesc::of_file(model::BYTES))
+        + TestStream::frame_len(&sla_runtime::ModelDesc::of_file(model::BYTES))
 };
 #[cfg(feature = "external-model")]
 const WORDS: usize = model::ARENA_BYTES / 4;
@@ -57,7 +57,7 @@ impl Memory {
         let plan = model.plan();
         let (state, rest) = arena.split_at_mut_checked(plan.state_words)?;
         let (scratch, rest) = rest.split_at_mut_checked(plan.scratch_words)?;
-        let frame = rest.get_mut(..Exercise::frame_len(model.desc()))?;
+        let frame = rest.get_mut(..TestStream::frame_len(model.desc()))?;
         // SAFETY: the same words, and every bit pattern is a value of both types.
         let frame =
             unsafe { core::slice::from_raw_parts_mut(frame.as_mut_ptr().cast(), frame.len()) };

@@ -1,7 +1,7 @@
 //! What the benchmark runs: the model of this image on the stream that the host knows too.
 
 use sla_format::LOGIT_TILE;
-use sla_runtime::{Checksum, Exercise, Ledger, Model, Op, Probe, Session};
+use sla_runtime::{Checksum, TestStream, Ledger, Model, Op, Probe, Session};
 
 use crate::Counter;
 use crate::memory::Memory;
@@ -9,7 +9,7 @@ use crate::memory::Memory;
 /// One stream through the model.
 pub struct Workload<'a> {
     session: Session<'a, 'static>,
-    exercise: Exercise<'static>,
+    exercise: TestStream<'static>,
     frame_start: (u32, u32),
     digest: Checksum,
     chosen: u32,
@@ -20,7 +20,7 @@ impl<'a> Workload<'a> {
     #[must_use]
     pub fn new(model: &'a Model<'static>, memory: Memory) -> Option<Self> {
         let session = Session::new(model, memory.state, memory.scratch).ok()?;
-        let exercise = Exercise::new(model.desc(), memory.frame);
+        let exercise = TestStream::new(model.desc(), memory.frame);
         let frame_start = exercise.position();
         Some(Self {
             session,

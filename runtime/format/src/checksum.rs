@@ -26,6 +26,14 @@ pub fn seal(file: &mut [u8]) {
 /// integer (F8.2).
 pub struct Checksum(Digest<'static, u32, Table<1>>);
 
+impl core::fmt::Debug for Checksum {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Checksum")
+            .field("so_far", &self.finish())
+            .finish_non_exhaustive()
+    }
+}
+
 impl Default for Checksum {
     fn default() -> Self {
         Self(CRC.digest())

@@ -6,8 +6,23 @@
 //! [`TensorDesc`]s, one for each role of each layer; the sizes of state and scratch follow from the
 //! description and the layers' [`States`] alone ([`MemoryPlan`]), at compile time for an embedded
 //! model.
+//!
+//! ```
+//! # fn read(file: &[u8]) -> Option<()> {
+//! use sla_format::{MemoryPlan, ModelDesc, Section, SectionKind, States};
+//!
+//! let desc = ModelDesc::read(Section::find(file, SectionKind::Model)?, 0)?;
+//! let states = States::read(Section::find(file, SectionKind::States)?, &desc).ok()?;
+//! let plan = MemoryPlan::of(&desc, states);
+//! println!("{:?}: {} bytes of state", desc.backbone, plan.state_bytes());
+//! # Some(())
+//! # }
+//! # read(include_bytes!("../../../tests/data/format-v1.sla")).unwrap();
+//! ```
 #![no_std]
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![warn(missing_debug_implementations)]
 
 mod backbone;
 mod checksum;
@@ -37,6 +52,6 @@ pub use snapshot::{SNAPSHOT_MAGIC, SNAPSHOT_VERSION, SnapshotHeader};
 pub use state::{MAX_INT16_ROWS, StateKind, States};
 pub use tensor::{Expected, GLOBAL_ROLES, LAYER_ROLES, Role, TensorDesc, TensorKind};
 pub use tokenizer::{
-    ANCHOR_EVERY, AddedToken, BYTE_RECORD, FEW_ADDED, MAX_TOKEN_BYTES, MAX_TOKENS, Prefix, Split,
-    Strip, Symbols, TokenizerDesc, TokenizerTable, index_at,
+    ANCHOR_EVERY, AddedToken, BYTE_RECORD, FEW_ADDED, IndexWidth, MAX_TOKEN_BYTES, MAX_TOKENS,
+    Prefix, Split, Strip, Symbols, TokenizerDesc, TokenizerTable, index_at,
 };

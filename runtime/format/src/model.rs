@@ -276,6 +276,15 @@ impl ModelDesc {
         self.flags & Self::NEG_EIGVAL != 0
     }
 
+    /// Whether the state is written by the delta rule, which has a β.
+    #[must_use]
+    pub const fn delta_rule(&self) -> bool {
+        match self.backbone {
+            Backbone::RetNet | Backbone::Gla => false,
+            Backbone::GatedDeltaNet => true,
+        }
+    }
+
     /// Tied embeddings.
     #[must_use]
     pub const fn tied(&self) -> bool {

@@ -187,6 +187,16 @@ impl TokenizerDesc {
         })
     }
 
+    /// How wide the tables' indices are.
+    #[must_use]
+    pub fn index_width(&self) -> IndexWidth {
+        if self.wide {
+            IndexWidth::Wide
+        } else {
+            IndexWidth::Narrow
+        }
+    }
+
     /// The header's bytes; the reserved word is 0.
     #[must_use]
     pub fn emit(&self) -> [u8; Self::BYTES] {
@@ -322,11 +332,20 @@ impl TokenizerTable {
     }
 }
 
+/// Bytes of an index in a section's tables (F11.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IndexWidth {
+    /// Two.
+    Narrow,
+    /// Four.
+    Wide,
+}
+
 /// Index `at` of a table of indices; the largest number of a narrow index reads as [`NONE`]
 /// (F11.4).
 #[must_use]
-pub fn index_at(table: &[u8], wide: bool, at: usize) -> Option<u32> {
-    if wide {
+pub fn index_at(table: &[u8], width: IndexWidth, at: usize) -> Option<u32> {
+    if width == IndexWidth::Wide {
         return word_at(table, at.checked_mul(4)?);
     }
     let (_, rest) = table.split_at_checked(at.checked_mul(2)?)?;

@@ -5,10 +5,10 @@ mod made;
 use made::{BACKBONES, desc};
 use sla_format::{
     ANCHOR_EVERY, AddedToken, Backbone, Checksum, Expected, GLOBAL_ROLES, GROUP, HEADER_BYTES,
-    InputKind, KeyGate, LAYER_ROLES, LOGIT_TILE, MemoryPlan, ModelDesc, NONE, OutputGate, Prefix,
-    QueryGate, Role, Section, SectionKind, SnapshotHeader, Split, StateKind, States, Strip,
-    Symbols, TensorDesc, TensorKind, TokenizerDesc, TokenizerTable, crc32, index_at, pad_cols,
-    pad_input, pad_rows, seal, word_at, words_at,
+    IndexWidth, InputKind, KeyGate, LAYER_ROLES, LOGIT_TILE, MemoryPlan, ModelDesc, NONE,
+    OutputGate, Prefix, QueryGate, Role, Section, SectionKind, SnapshotHeader, Split, StateKind,
+    States, Strip, Symbols, TensorDesc, TensorKind, TokenizerDesc, TokenizerTable, crc32, index_at,
+    pad_cols, pad_input, pad_rows, seal, word_at, words_at,
 };
 
 fn words(words: &[u32]) -> Vec<u8> {
@@ -576,20 +576,20 @@ fn indices_and_added_tokens_are_those_of_f11() {
     let table = [1, 2, 3, 4, 0xff, 0xff, 0xff, 0xff];
     assert_eq!(
         (0..5)
-            .map(|at| index_at(&table, false, at))
+            .map(|at| index_at(&table, IndexWidth::Narrow, at))
             .collect::<Vec<_>>(),
         [Some(0x0201), Some(0x0403), Some(NONE), Some(NONE), None]
     );
     assert_eq!(
         (0..3)
-            .map(|at| index_at(&table, true, at))
+            .map(|at| index_at(&table, IndexWidth::Wide, at))
             .collect::<Vec<_>>(),
         [Some(0x0403_0201), Some(u32::MAX), None]
     );
     assert_eq!(
         (
-            index_at(&table, true, usize::MAX),
-            index_at(&table, false, usize::MAX)
+            index_at(&table, IndexWidth::Wide, usize::MAX),
+            index_at(&table, IndexWidth::Narrow, usize::MAX)
         ),
         (None, None)
     );

@@ -2,7 +2,7 @@
 //! N9.1).
 
 use super::Context;
-use crate::bounds::{part_mut, take};
+use crate::bounds::take;
 use crate::conv::{Conv, History};
 use crate::matrix::Product;
 use crate::probe::{Probe, at_the_ends};
@@ -63,10 +63,10 @@ impl Projections<'_> {
             (&mut self.k, Role::Key, desc.k_len()),
             (&mut self.v, Role::Value, desc.v_len()),
         ] {
-            cut(&mut channels.x, len);
+            channels.x = take(&mut channels.x, len);
             channels.frac = cx.model.tensor(cx.layer, role).out_frac;
         }
-        cut(&mut self.y, desc.y_len());
+        self.y = take(&mut self.y, desc.y_len());
     }
 
     /// Results that are at an end of int32 (N1.8), before anything is done with them.
@@ -115,13 +115,6 @@ impl Projections<'_> {
             offset += channels.x.len();
         }
         saturated
-    }
-}
-
-fn cut(x: &mut &mut [i32], len: usize) {
-    let whole = core::mem::take(x);
-    if !whole.is_empty() {
-        *x = part_mut(whole, ..len);
     }
 }
 

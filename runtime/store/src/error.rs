@@ -2,6 +2,7 @@
 
 /// Why the store cannot be opened, read or written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum StoreError<E> {
     /// The flash reports an error.
     Flash(E),

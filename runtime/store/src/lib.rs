@@ -25,6 +25,8 @@
 //! error correction demands. Nothing is buffered but 256 bytes.
 #![no_std]
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![warn(missing_debug_implementations)]
 
 mod error;
 mod slot;
@@ -46,6 +48,15 @@ pub struct Store<F: NorFlash> {
     newest: Option<(Slot, Record)>,
     /// Why a slot could not be read.
     unreadable: Option<StoreError<F::Error>>,
+}
+
+impl<F: NorFlash> core::fmt::Debug for Store<F> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Store")
+            .field("newest", &self.newest)
+            .field("unreadable", &self.unreadable)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<F: NorFlash> Store<F> {

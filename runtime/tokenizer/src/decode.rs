@@ -6,11 +6,21 @@ use sla_format::{Strip, Symbols};
 /// Stands for bytes that are no character.
 const REPLACEMENT: &str = "\u{fffd}";
 
+/// What special tokens become in a decoded text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum SpecialTokens {
+    /// Nothing.
+    Skip,
+    /// What they are called.
+    Show,
+}
+
 /// Decodes a stream of ids; holds back at most three bytes.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Decoder<'s> {
     tokenizer: Tokenizer<'s>,
-    skip_special: bool,
+    special: SpecialTokens,
     /// Bytes of a character that is not complete.
     pending: [u8; 4],
     pending_len: usize,
@@ -19,13 +29,13 @@ pub struct Decoder<'s> {
 }
 
 impl<'s> Decoder<'s> {
-    /// At the start of a text. Special tokens are left out, or decoded as what they are called.
+    /// At the start of a text.
     #[must_use]
-    pub fn new(tokenizer: Tokenizer<'s>, skip_special: bool) -> Self {
+    pub fn new(tokenizer: Tokenizer<'s>, special: SpecialTokens) -> Self {
         let strip = tokenizer.desc.strip;
         Self {
             tokenizer,
-            skip_special,
+            special,
             pending: [0; 4],
             pending_len: 0,
             strip,
@@ -34,17 +44,17 @@ impl<'s> Decoder<'s> {
 
     /// In the middle of a text: nothing is left out at the start.
     #[must_use]
-    pub fn within(tokenizer: Tokenizer<'s>, skip_special: bool) -> Self {
+    pub fn within(tokenizer: Tokenizer<'s>, special: SpecialTokens) -> Self {
         Self {
             strip: Strip::Nothing,
-            ..Self::new(tokenizer, skip_special)
+            ..Self::new(tokenizer, special)
         }
     }
 
     /// Gives `sink` the text that `id` completes, perhaps in several parts, perhaps none. An id
     /// without a token is no text.
     pub fn push(&mut self, id: u32, sink: &mut dyn FnMut(&str)) {
-        if self.skip_special && self.tokenizer.is_special(id) {
+        if self.special == SpecialTokens::Skip && self.tokenizer.is_special(id) {
             return;
         }
         match self.tokenizer.text(id) {

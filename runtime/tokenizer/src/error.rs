@@ -5,6 +5,7 @@ use sla_format::NONE;
 /// Why bytes are not a tokenizer section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum SectionError {
     /// The header is cut off or holds an unknown code.
     Header,

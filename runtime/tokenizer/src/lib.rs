@@ -2,13 +2,13 @@
 //! library does it, read in place, without a heap.
 //!
 //! ```
-//! # use sla_tokenizer::{ControlTokens, Decoder, Template, Tokenizer, encode_words};
+//! # use sla_tokenizer::{ControlTokens, Decoder, SpecialTokens, Template, Tokenizer, encode_words};
 //! # const MAX_PROMPT_BYTES: usize = 64;
 //! # fn example(section: &[u8], id: u32, uart: &mut dyn FnMut(&[u8])) -> Result<(), Box<dyn std::error::Error>> {
 //! let tokenizer = Tokenizer::read(section)?;                  // every byte checked, once
 //! let mut ids = [0; encode_words(MAX_PROMPT_BYTES)];
 //! let prompt = tokenizer.encode("Once upon a time", Template::Add, ControlTokens::AsText, &mut ids)?;
-//! let mut decoder = Decoder::new(tokenizer, true);
+//! let mut decoder = Decoder::new(tokenizer, SpecialTokens::Skip);
 //! decoder.push(id, &mut |text| uart(text.as_bytes()));        // whole characters only
 //! # assert!(prompt <= ids.len());
 //! # Ok(())
@@ -18,6 +18,8 @@
 //! No function panics, whatever the section's bytes or the text are.
 #![no_std]
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![warn(missing_debug_implementations)]
 
 mod added;
 pub mod classes;
@@ -32,7 +34,7 @@ mod tables;
 mod tests;
 
 pub use added::ControlTokens;
-pub use decode::Decoder;
+pub use decode::{Decoder, SpecialTokens};
 pub use encode::{Template, encode_words};
 pub use error::{EncodeError, SectionError};
 pub use sla_format::TokenizerDesc;

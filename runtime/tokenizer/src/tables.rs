@@ -31,6 +31,14 @@ pub enum Text<'s> {
     Byte(u8),
 }
 
+impl core::fmt::Debug for Tokenizer<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Tokenizer")
+            .field("desc", &self.desc)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<'s> Tokenizer<'s> {
     /// Checks a section (F11.8). After it every id that the tables hold is below
     /// [`Tokenizer::tokens`].
@@ -104,7 +112,7 @@ impl<'s> Tokenizer<'s> {
     }
 
     fn index(&self, table: TokenizerTable, at: usize) -> Option<u32> {
-        index_at(self.table(table), self.desc.wide, at)
+        index_at(self.table(table), self.desc.index_width(), at)
     }
 
     fn check(&self) -> Result<(), SectionError> {

@@ -6,7 +6,7 @@ use sla_checkpoint::tokenizer;
 use sla_convert::ConvertOptions;
 use sla_convert::convert;
 use sla_eval::owned_model::OwnedModel;
-use sla_runtime::{ControlTokens, Decoder, Model, Session, Template, encode_words};
+use sla_runtime::{ControlTokens, Decoder, Model, Session, SpecialTokens, Template, encode_words};
 use sla_tests::material::models;
 
 const MAX_PROMPT_BYTES: usize = 64;
@@ -27,7 +27,7 @@ fn talk(model: &Model, session: &mut Session, uart: &mut Uart) -> Result<(), Box
     let prompt = "Once upon a time"; // what a user wrote: a control token in it stays text
     let len = tokenizer.encode(prompt, Template::Add, ControlTokens::AsText, &mut ids)?; // the ids of Hugging Face's library
     let mut token = session.prefill(&ids[..len])?.argmax();
-    let mut decoder = Decoder::new(tokenizer, true);
+    let mut decoder = Decoder::new(tokenizer, SpecialTokens::Skip);
     for _ in 0..TOKENS {
         decoder.push(token, &mut |text| uart.write(text.as_bytes())); // whole characters, as they are complete
         token = session.step(token)?.argmax();

@@ -19,7 +19,7 @@ use strings::{STRING_BYTES, Strings};
 use trained::{all, with};
 
 use sla_tokenizer::{
-    ControlTokens, Decoder, EncodeError, Template, Text, Tokenizer, classes, encode_words,
+    ControlTokens, Decoder, EncodeError, SpecialTokens, Template, Text, Tokenizer, classes, encode_words,
 };
 
 /// Strings over all tokenizers; `SLA_STRINGS` overrides it.
@@ -39,7 +39,12 @@ fn section(json: &Value) -> Vec<u8> {
 }
 
 fn decode(tokenizer: Tokenizer, ids: &[u32], skip_special: bool) -> String {
-    let (mut decoder, mut text) = (Decoder::new(tokenizer, skip_special), String::new());
+    let special = if skip_special {
+        SpecialTokens::Skip
+    } else {
+        SpecialTokens::Show
+    };
+    let (mut decoder, mut text) = (Decoder::new(tokenizer, special), String::new());
     ids.iter()
         .for_each(|&id| decoder.push(id, &mut |part| text.push_str(part)));
     decoder.finish(&mut |part| text.push_str(part));
@@ -355,7 +360,7 @@ fn the_middle_of_a_text_keeps_its_spaces() {
         for cut in 1..ids.len() {
             let (begun, rest) = ids.split_at(cut);
             let (mut within, mut text) = (
-                Decoder::within(tokenizer, true),
+                Decoder::within(tokenizer, SpecialTokens::Skip),
                 decode(tokenizer, begun, true),
             );
             // What is only a space at the start of a text has begun nothing yet.

@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context, Result, bail};
 use sla_eval::owned_model::OwnedModel;
-use sla_runtime::{Checksum, Exercise, Sampler, SamplerConfig};
+use sla_runtime::{Checksum, TestStream, Sampler, SamplerConfig};
 
 use crate::models::Model;
 
 /// Digests of runs that were done, and those that are being done.
 type Runs = Mutex<HashMap<(PathBuf, u32), Arc<OnceLock<Result<u32, String>>>>>;
 
-/// The digest of `tokens` steps of the exercise through `model`: by the scalar kernels and by those
+/// The digest of `tokens` steps of the test stream through `model`: by the scalar kernels and by those
 /// of this processor, which must agree. A second call with the same arguments waits for the first
 /// and costs nothing.
 pub fn reference(model: &Model, tokens: u32) -> Result<u32> {
@@ -75,8 +75,8 @@ fn digest(model: &Model, tokens: u32) -> Result<u32> {
     let model = file.model();
     let mut memory = file.memory();
     let mut session = memory.session(&model)?;
-    let mut frame = vec![0; Exercise::frame_len(model.desc())];
-    let mut exercise = Exercise::new(model.desc(), &mut frame);
+    let mut frame = vec![0; TestStream::frame_len(model.desc())];
+    let mut exercise = TestStream::new(model.desc(), &mut frame);
     let mut digest = Checksum::default();
     for _ in 0..tokens {
         exercise.prepare(&session);

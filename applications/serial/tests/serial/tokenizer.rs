@@ -5,7 +5,7 @@ use std::path::Path;
 use sla_checkpoint::tokenizer::compile;
 use sla_convert::{ConvertOptions, convert};
 use sla_reference::{Backbone, Config, Input};
-use sla_runtime::{ControlTokens, Decoder, Sampler, SamplerConfig, Template};
+use sla_runtime::{ControlTokens, Decoder, Sampler, SamplerConfig, SpecialTokens, Template};
 use sla_test_models as synth;
 use sla_tests::{Case, checkpoint};
 
@@ -68,7 +68,7 @@ fn encode(case: &Case, text: &str, begins: bool) -> Vec<u32> {
 /// How the last ids are written that follow on the others.
 fn shown(case: &Case, before: &[u32], ids: &[u32]) -> String {
     let model = case.file.model();
-    let mut decoder = Decoder::new(model.tokenizer().expect("a tokenizer"), true);
+    let mut decoder = Decoder::new(model.tokenizer().expect("a tokenizer"), SpecialTokens::Skip);
     before.iter().for_each(|&id| decoder.push(id, &mut |_| {}));
     let mut text = String::new();
     ids.iter()

@@ -3,7 +3,7 @@
 #![no_std]
 #![no_main]
 
-use sla_digits::{Exercise, FrontEnd};
+use sla_digits::{TestSignal, FrontEnd};
 use sla_runtime::Checksum;
 
 use qemu::semihost::exit;
@@ -16,7 +16,7 @@ fn main() -> ! {
     let counter = Counter::start();
     let hops = Arguments::number("hops=", 192).max(1);
     let (mut front, mut exercise, mut digest) =
-        (FrontEnd::new(), Exercise::default(), Checksum::default());
+        (FrontEnd::new(), TestSignal::default(), Checksum::default());
     let (mut most, mut total) = (0u32, 0u64);
     for _ in 0..hops {
         let samples = exercise.next_hop();

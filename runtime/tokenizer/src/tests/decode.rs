@@ -19,13 +19,13 @@ fn characters_appear_when_they_are_complete() {
             &[0xf0, 0x9f, a, b, 0x80],
         ] {
             let text = decode(
-                Decoder::new(tokenizer, true),
+                Decoder::new(tokenizer, SpecialTokens::Skip),
                 &bytes_of(bytes.iter().copied()),
             );
             assert_eq!(text, String::from_utf8_lossy(bytes), "{bytes:02x?}");
         }
     }
-    let (mut decoder, mut text) = (Decoder::new(tokenizer, true), String::new());
+    let (mut decoder, mut text) = (Decoder::new(tokenizer, SpecialTokens::Skip), String::new());
     for (byte, shown) in [
         (0xf0, ""),
         (0x9f, ""),
@@ -60,7 +60,7 @@ fn tokens_are_cut_anywhere() {
         }
         let section = parts.section();
         assert_eq!(
-            decode(Decoder::new(read(&section), true), &ids),
+            decode(Decoder::new(read(&section), SpecialTokens::Skip), &ids),
             String::from_utf8_lossy(&whole),
             "{whole:02x?}"
         );
@@ -75,9 +75,12 @@ fn special_tokens_are_left_out_or_shown() {
     let section = parts.section();
     // An id without a text, and those that no token has, are nothing.
     let ids = [97, special, plain, plain + 1, plain + 2, NONE, 98];
-    assert_eq!(decode(Decoder::new(read(&section), true), &ids), "a<b>b");
     assert_eq!(
-        decode(Decoder::new(read(&section), false), &ids),
+        decode(Decoder::new(read(&section), SpecialTokens::Skip), &ids),
+        "a<b>b"
+    );
+    assert_eq!(
+        decode(Decoder::new(read(&section), SpecialTokens::Show), &ids),
         "a<|a|><b>b"
     );
     assert_eq!(read(&section).text(plain + 1), None);
@@ -112,10 +115,10 @@ fn spaces_at_the_start_are_stripped_once() {
             ..parts.clone()
         }
         .section();
-        let mut decoder = Decoder::new(read(&section), true);
+        let mut decoder = Decoder::new(read(&section), SpecialTokens::Skip);
         assert_eq!(decode(decoder.clone(), ids), new, "{strip:?} {ids:?}");
         assert_eq!(
-            decode(Decoder::within(read(&section), true), ids),
+            decode(Decoder::within(read(&section), SpecialTokens::Skip), ids),
             within,
             "{strip:?} {ids:?} within"
         );
@@ -132,7 +135,7 @@ fn spaces_at_the_start_are_stripped_once() {
 fn models_of_characters_replace_each_byte() {
     let section = Parts::of_characters("a").section();
     let byte = |byte: u8| u32::from(byte) + 1;
-    let text = |ids: &[u32]| decode(Decoder::new(read(&section), true), ids);
+    let text = |ids: &[u32]| decode(Decoder::new(read(&section), SpecialTokens::Skip), ids);
     assert_eq!(text(&[byte(0xe2), byte(0x96), 257]), "\u{fffd}\u{fffd}a");
     assert_eq!(text(&[byte(0xe2), byte(0x96), byte(0x81)]), "\u{2581}");
     assert_eq!(text(&[byte(0xe2), byte(0x96)]), "\u{fffd}\u{fffd}");

@@ -6,7 +6,7 @@
 
 mod strings;
 
-use sla_runtime::{Checksum, ControlTokens, Decoder, Model, Template, encode_words};
+use sla_runtime::{Checksum, ControlTokens, Decoder, Model, SpecialTokens, Template, encode_words};
 
 use qemu::semihost::exit;
 use qemu::stop::{no_model, stop};
@@ -44,7 +44,7 @@ fn main() -> ! {
         digest.add(found.len() as i32);
         let mut decoded = 0;
         decode_insns += u64::from(counter.count(&mut || {
-            let mut decoder = Decoder::new(tokenizer, true);
+            let mut decoder = Decoder::new(tokenizer, SpecialTokens::Skip);
             found
                 .iter()
                 .for_each(|&id| decoder.push(id, &mut |part| decoded += part.len()));

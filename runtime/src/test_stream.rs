@@ -10,7 +10,8 @@ use sla_format::{InputKind, ModelDesc, NONE, Role};
 
 /// For a language model its own greedy text from the first token on; for a feature model
 /// pseudo-random frames around the mean of its training features.
-pub struct Exercise<'f> {
+#[derive(Debug)]
+pub struct TestStream<'f> {
     /// Next token.
     token: u32,
     /// Generator of the frames.
@@ -19,7 +20,7 @@ pub struct Exercise<'f> {
     frame: &'f mut [i32],
 }
 
-impl<'f> Exercise<'f> {
+impl<'f> TestStream<'f> {
     /// Length of the frame buffer that a model needs: 0 for language models.
     #[must_use]
     pub const fn frame_len(desc: &ModelDesc) -> usize {
@@ -29,7 +30,7 @@ impl<'f> Exercise<'f> {
         }
     }
 
-    /// The start of the stream; `frame` has [`Exercise::frame_len`] elements or more.
+    /// The start of the stream; `frame` has [`TestStream::frame_len`] elements or more.
     #[must_use]
     pub fn new(desc: &ModelDesc, frame: &'f mut [i32]) -> Self {
         let first = if desc.bos == NONE {
@@ -69,10 +70,10 @@ impl<'f> Exercise<'f> {
         self.step_probed(session, &mut NoProbe)
     }
 
-    /// [`Exercise::step`] with a probe.
+    /// [`TestStream::step`] with a probe.
     ///
     /// # Errors
-    /// As [`Exercise::step`].
+    /// As [`TestStream::step`].
     pub fn step_probed<'a, 'm, P: Probe>(
         &mut self,
         session: &'a mut Session<'_, 'm>,
@@ -87,10 +88,10 @@ impl<'f> Exercise<'f> {
         }
     }
 
-    /// [`Exercise::step`] in slices.
+    /// [`TestStream::step`] in slices.
     ///
     /// # Errors
-    /// As [`Exercise::step`].
+    /// As [`TestStream::step`].
     pub fn slices<'a, 's, 'm>(
         &mut self,
         session: &'a mut Session<'s, 'm>,
@@ -104,13 +105,13 @@ impl<'f> Exercise<'f> {
         }
     }
 
-    /// Where the stream is, for [`Exercise::restore`].
+    /// Where the stream is, for [`TestStream::restore`].
     #[must_use]
     pub fn position(&self) -> (u32, u32) {
         (self.token, self.noise)
     }
 
-    /// Back to an earlier [`Exercise::position`].
+    /// Back to an earlier [`TestStream::position`].
     pub fn restore(&mut self, position: (u32, u32)) {
         (self.token, self.noise) = position;
     }

@@ -4,8 +4,8 @@ use crate::HOP;
 
 /// Hops of speech-like noise, silence, square waves at full scale, direct current and clicks, in
 /// turn (docs/frontend.md M6).
-#[derive(Default)]
-pub struct Exercise {
+#[derive(Default, Debug)]
+pub struct TestSignal {
     noise: u32,
     hop: u32,
 }
@@ -15,7 +15,7 @@ const RUN: u32 = 16;
 /// Kinds.
 const KINDS: u32 = 6;
 
-impl Exercise {
+impl TestSignal {
     /// The next hop.
     pub fn next_hop(&mut self) -> [i16; HOP] {
         let (kind, round) = (self.hop / RUN % KINDS, self.hop / (RUN * KINDS));

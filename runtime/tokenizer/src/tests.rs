@@ -16,7 +16,7 @@ use std::string::String;
 use std::vec::Vec;
 use std::{format, vec};
 
-use crate::{ControlTokens, Decoder, Template, Tokenizer, encode_words};
+use crate::{ControlTokens, Decoder, SpecialTokens, Template, Tokenizer, encode_words};
 use sla_format::{AddedToken, NONE, Prefix, Split, Strip, Symbols, TokenizerDesc, TokenizerTable};
 
 std::thread_local! {
