@@ -120,7 +120,7 @@ pub unsafe extern "C" fn sla_model_open(
 pub unsafe extern "C" fn sla_model_plan(model: *const sla_model, out: *mut sla_plan) -> sla_status {
     // SAFETY: the caller's promises.
     status(
-        unsafe { sla_model::get(model) }.and_then(|model| unsafe { put(out, plan(&model.plan())) }),
+        unsafe { sla_model::get(model) }.and_then(|model| unsafe { put(out, plan(model.plan())) }),
     )
 }
 

@@ -3,7 +3,7 @@
 #![no_std]
 #![no_main]
 
-use sla_digits::{TestSignal, FrontEnd};
+use sla_digits::{FrontEnd, TestSignal};
 use sla_runtime::Checksum;
 
 use qemu::semihost::exit;
