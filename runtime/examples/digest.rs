@@ -47,14 +47,14 @@ fn digest(file: &str, tokens: u32) -> Result<u32, Box<dyn Error>> {
     let (mut state, mut scratch) = (vec![0; plan.state_words], vec![0; plan.scratch_words]);
     let mut session = Session::new(&model, &mut state, &mut scratch)?;
     let mut frame = vec![0; TestStream::frame_len(model.desc())];
-    let mut exercise = TestStream::new(model.desc(), &mut frame);
+    let mut stream = TestStream::new(model.desc(), &mut frame);
     let mut digest = Checksum::default();
     for _ in 0..tokens {
-        exercise.prepare(&session);
-        let mut logits = exercise.step(&mut session)?;
+        stream.prepare(&session);
+        let mut logits = stream.step(&mut session)?;
         logits.digest(&mut digest);
         let next = logits.argmax();
-        exercise.choose(next);
+        stream.choose(next);
     }
     Ok(digest.finish())
 }

@@ -73,14 +73,14 @@ fn whole_token(file: &OwnedModel) -> [f64; 3] {
     let (model, mut memory) = (&file.model(), file.memory());
     let mut session = memory.session(model).unwrap_or_else(|error| fail(error));
     let mut frame = vec![0; TestStream::frame_len(model.desc())];
-    let mut exercise = TestStream::new(model.desc(), &mut frame);
+    let mut stream = TestStream::new(model.desc(), &mut frame);
     let mut token = || {
-        exercise.prepare(&session);
-        let mut logits = exercise
+        stream.prepare(&session);
+        let mut logits = stream
             .step(&mut session)
             .unwrap_or_else(|error| fail(error));
         let next = logits.argmax();
-        exercise.choose(next);
+        stream.choose(next);
     };
 
     let shapes = shapes(model);

@@ -296,7 +296,7 @@ fn weights(config: &Config, seed: u64, wild: bool) -> Weights {
     weights
 }
 
-/// Self-test (which Python checks itself) and exercise of a model.
+/// Self-test (which Python checks itself) and test stream of a model.
 fn compare(python: &Path, what: &str, case: &Case) {
     let dir = TempDir::new();
     let file = dir.path().join("model.sla");
@@ -315,11 +315,11 @@ fn compare(python: &Path, what: &str, case: &Case) {
         String::from_utf8_lossy(&out.stderr)
     );
     let printed = String::from_utf8_lossy(&out.stdout);
-    let exercise = format!("digest {:08x} steps {STEPS}", digest(case));
-    assert_eq!(printed.lines().last(), Some(exercise.as_str()), "{what}");
+    let stream = format!("digest {:08x} steps {STEPS}", digest(case));
+    assert_eq!(printed.lines().last(), Some(stream.as_str()), "{what}");
 }
 
-/// The runtime's digest of the exercise.
+/// The runtime's digest of the test stream.
 fn digest(case: &Case) -> u32 {
     let model = case.file.model();
     let mut memory = case.file.memory();
@@ -327,16 +327,16 @@ fn digest(case: &Case) -> u32 {
         .session(&model)
         .expect("buffers of the planned sizes");
     let mut frame = vec![0; TestStream::frame_len(model.desc())];
-    let mut exercise = TestStream::new(model.desc(), &mut frame);
+    let mut stream = TestStream::new(model.desc(), &mut frame);
     let mut digest = Checksum::default();
     for _ in 0..STEPS {
-        exercise.prepare(&session);
-        let mut logits = exercise
+        stream.prepare(&session);
+        let mut logits = stream
             .step(&mut session)
             .expect("an input of the model's kind");
         logits.digest(&mut digest);
         let best = logits.argmax();
-        exercise.choose(best);
+        stream.choose(best);
     }
     digest.finish()
 }

@@ -9,7 +9,7 @@ use crate::memory::Memory;
 /// One stream through the model.
 pub struct Workload<'a> {
     session: Session<'a, 'static>,
-    exercise: TestStream<'static>,
+    stream: TestStream<'static>,
     frame_start: (u32, u32),
     digest: Checksum,
     chosen: u32,
@@ -20,11 +20,11 @@ impl<'a> Workload<'a> {
     #[must_use]
     pub fn new(model: &'a Model<'static>, memory: Memory) -> Option<Self> {
         let session = Session::new(model, memory.state, memory.scratch).ok()?;
-        let exercise = TestStream::new(model.desc(), memory.frame);
-        let frame_start = exercise.position();
+        let stream = TestStream::new(model.desc(), memory.frame);
+        let frame_start = stream.position();
         Some(Self {
             session,
-            exercise,
+            stream,
             frame_start,
             digest: Checksum::default(),
             chosen: 0,
@@ -34,20 +34,20 @@ impl<'a> Workload<'a> {
     /// Starts over: the next step is the first of a fresh stream.
     pub fn reset(&mut self) {
         self.session.reset();
-        self.exercise.restore(self.frame_start);
+        self.stream.restore(self.frame_start);
         self.digest = Checksum::default();
     }
 
     /// Gets the input of the next step ready. Not counted.
     pub fn prepare(&mut self) {
-        self.exercise.prepare(&self.session);
+        self.stream.prepare(&self.session);
     }
 
     /// Advances by one token, head and choice of the next included. This, and nothing else, is what
     /// is counted.
     #[inline(never)]
     pub fn step(&mut self) {
-        if let Ok(mut logits) = self.exercise.step(&mut self.session) {
+        if let Ok(mut logits) = self.stream.step(&mut self.session) {
             self.chosen = logits.argmax();
         }
     }
@@ -56,7 +56,7 @@ impl<'a> Workload<'a> {
     pub fn step_probed<const ROWS: usize>(&mut self, ledger: &mut Ledger<ROWS>) {
         let layers = self.session.model().desc().layers as usize;
         ledger.begin();
-        if let Ok(mut logits) = self.exercise.step_probed(&mut self.session, ledger) {
+        if let Ok(mut logits) = self.stream.step_probed(&mut self.session, ledger) {
             self.chosen = logits.argmax();
         }
         ledger.done(layers, Op::Head);
@@ -73,7 +73,7 @@ impl<'a> Workload<'a> {
             // Each piece is an activation of its own, as of a task that keeps nothing but the
             // session.
             worst = worst.max(
-                counter.count(&mut || is_left = self.exercise.slices(&mut self.session).is_ok()),
+                counter.count(&mut || is_left = self.stream.slices(&mut self.session).is_ok()),
             );
             while is_left {
                 worst =
@@ -94,7 +94,7 @@ impl<'a> Workload<'a> {
             } {
                 index += 1;
             }
-            self.exercise.choose(largest.0);
+            self.stream.choose(largest.0);
         }
         worst
     }
@@ -102,7 +102,7 @@ impl<'a> Workload<'a> {
     /// Adds the last step's logits to the digest and takes its choice as the next token.
     pub fn take_result(&mut self) {
         self.session.logits().digest(&mut self.digest);
-        self.exercise.choose(self.chosen);
+        self.stream.choose(self.chosen);
     }
 
     /// CRC-32 of all logits so far.

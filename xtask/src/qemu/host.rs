@@ -76,13 +76,13 @@ fn digest(model: &Model, tokens: u32) -> Result<u32> {
     let mut memory = file.memory();
     let mut session = memory.session(&model)?;
     let mut frame = vec![0; TestStream::frame_len(model.desc())];
-    let mut exercise = TestStream::new(model.desc(), &mut frame);
+    let mut stream = TestStream::new(model.desc(), &mut frame);
     let mut digest = Checksum::default();
     for _ in 0..tokens {
-        exercise.prepare(&session);
-        let mut logits = exercise.step(&mut session)?;
+        stream.prepare(&session);
+        let mut logits = stream.step(&mut session)?;
         logits.digest(&mut digest);
-        exercise.choose(logits.argmax());
+        stream.choose(logits.argmax());
     }
     Ok(digest.finish())
 }

@@ -15,11 +15,11 @@ use qemu::{Arguments, Console, Counter, entry, machine};
 fn main() -> ! {
     let counter = Counter::start();
     let hops = Arguments::number("hops=", 192).max(1);
-    let (mut front, mut exercise, mut digest) =
+    let (mut front, mut stream, mut digest) =
         (FrontEnd::new(), TestSignal::default(), Checksum::default());
     let (mut most, mut total) = (0u32, 0u64);
     for _ in 0..hops {
-        let samples = exercise.next_hop();
+        let samples = stream.next_hop();
         let mut logs = [0; sla_digits::BANDS];
         let insns = counter.count(&mut || front.hop(&samples).features(27, &mut logs));
         (most, total) = (most.max(insns), total + u64::from(insns));
