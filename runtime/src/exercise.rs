@@ -10,6 +10,7 @@ use sla_format::{InputKind, ModelDesc, NONE, Role};
 
 /// For a language model its own greedy text from the first token on; for a feature model
 /// pseudo-random frames around the mean of its training features.
+#[derive(Debug)]
 pub struct Exercise<'f> {
     /// Next token.
     token: u32,

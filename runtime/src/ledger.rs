@@ -30,6 +30,7 @@ pub struct Entry {
 ///     let _ = (layer, op.name(), entry.ticks);
 /// }
 /// ```
+#[derive(Debug)]
 pub struct Ledger<const ROWS: usize> {
     now: fn() -> u32,
     last: u32,

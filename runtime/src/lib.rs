@@ -30,6 +30,7 @@
 //! No function panics, whatever the file's weights or the inputs are.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
+#![warn(missing_debug_implementations)]
 
 mod backbone;
 mod block;

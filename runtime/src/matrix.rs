@@ -1,5 +1,7 @@
 //! A quantised matrix in place, with its multipliers, shift and bias (numerics.md N5).
 
+use core::fmt;
+
 use crate::workspace::{LANES, LaneCount};
 #[cfg(feature = "int4")]
 use sla_format::TensorKind;
@@ -18,6 +20,14 @@ pub struct Matrix<'m> {
     multiplier: &'m [i32],
     bias: &'m [i32],
     desc: TensorDesc,
+}
+
+impl fmt::Debug for Matrix<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Matrix")
+            .field("desc", &self.desc)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The packed weights of either kind. Without the feature `int4` no file that has the second one is

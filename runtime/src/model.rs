@@ -1,5 +1,7 @@
 //! A parsed model: every offset that the token path follows has been checked once.
 
+use core::fmt;
+
 use crate::backbone::{STATE_INT16, missing_feature};
 use crate::error::ParseError;
 use crate::matrix::Matrix;
@@ -13,6 +15,7 @@ use sla_tokenizer::Tokenizer;
 
 /// Bytes at a 16-byte boundary, as a model in flash has to be:
 /// `Aligned(*include_bytes!("model.sla"))`.
+#[derive(Debug)]
 #[repr(C, align(16))]
 pub struct Aligned<T: ?Sized>(pub T);
 
@@ -24,6 +27,15 @@ pub struct Model<'m> {
     plan: MemoryPlan,
     crc: u32,
     sections: Sections<'m>,
+}
+
+impl fmt::Debug for Model<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Model")
+            .field("desc", &self.desc)
+            .field("plan", &self.plan)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'m> Model<'m> {

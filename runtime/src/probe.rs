@@ -89,6 +89,7 @@ pub(crate) fn at_the_ends(values: &[i32]) -> u32 {
 }
 
 /// Listens to nothing.
+#[derive(Debug)]
 pub struct NoProbe;
 
 impl Probe for NoProbe {

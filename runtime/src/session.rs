@@ -1,5 +1,7 @@
 //! A running model: caller-owned state and scratch, one step at a time.
 
+use core::fmt;
+
 use crate::block;
 use crate::error::StepError;
 use crate::head_state::dither;
@@ -20,6 +22,15 @@ pub struct Session<'s, 'm> {
     pub(crate) scratch: Workspace<'s>,
     /// Slices of the last step that have been run; all of them between steps.
     done: usize,
+}
+
+impl fmt::Debug for Session<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("model", &self.model)
+            .field("done", &self.done)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'s, 'm> Session<'s, 'm> {

@@ -4,6 +4,8 @@
 //! A [`Snapshot`] is a view: its bytes are made from the session's own memory where they are asked
 //! for, so that no second buffer of the state's size is needed.
 
+use core::fmt;
+
 use crate::error::SnapshotError;
 use crate::model::Model;
 use crate::probe::NoProbe;
@@ -32,6 +34,14 @@ pub struct Snapshot<'a> {
     act: &'a [i16],
     words: usize,
     crc: u32,
+}
+
+impl fmt::Debug for Snapshot<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("words", &self.words)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> Snapshot<'a> {

@@ -75,7 +75,7 @@ pub enum Heard {
     TooLong,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Phase {
     /// The background is being learned; frames left.
     Learning(u8),
@@ -86,6 +86,7 @@ enum Phase {
 }
 
 /// Follows the background and finds words in front of it.
+#[derive(Debug)]
 pub struct Detector {
     settings: Settings,
     background: [u64; BANDS],

@@ -4,7 +4,7 @@ use crate::HOP;
 
 /// Hops of speech-like noise, silence, square waves at full scale, direct current and clicks, in
 /// turn (docs/frontend.md M6).
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Exercise {
     noise: u32,
     hop: u32,

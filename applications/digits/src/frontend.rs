@@ -32,6 +32,7 @@ impl Frame {
 }
 
 /// The front end: constant work and memory for every hop.
+#[derive(Debug)]
 pub struct FrontEnd {
     last: [i16; HOP],
     points: [Complex; POINTS],

@@ -15,6 +15,7 @@
 //! How well that works is in docs/applications.md.
 #![no_std]
 #![forbid(unsafe_code)]
+#![warn(missing_debug_implementations)]
 
 mod detector;
 mod exercise;

@@ -116,13 +116,14 @@ impl fmt::Display for Unfit {
 
 impl core::error::Error for Unfit {}
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Kept {
     features: [i32; BANDS],
     active: bool,
 }
 
 /// Listens to an endless stream.
+#[derive(Debug)]
 pub struct Recognizer<'s, 'm> {
     front: FrontEnd,
     detector: Detector,
@@ -140,7 +141,7 @@ pub struct Recognizer<'s, 'm> {
 }
 
 /// What is known of the word that is being heard.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Word {
     is_open: bool,
     onset: u32,

@@ -22,6 +22,7 @@ pub trait Bus {
 }
 
 /// A sensor on I2C: bit 7 of the register's address asks for the ones after it as well.
+#[derive(Debug)]
 pub struct I2cBus<I> {
     i2c: I,
     address: u8,
@@ -53,6 +54,7 @@ impl<I: I2c> Bus for I2cBus<I> {
 
 /// A sensor on SPI (mode 0 or 3): bit 7 of the first byte is a read, bit 6 asks for the registers
 /// after it as well.
+#[derive(Debug)]
 pub struct SpiBus<S>(S);
 
 impl<S> SpiBus<S> {

@@ -33,6 +33,7 @@
 //!   stream start anew.
 #![no_std]
 #![forbid(unsafe_code)]
+#![warn(missing_debug_implementations)]
 
 mod bus;
 mod lis3dh;

@@ -146,6 +146,7 @@ impl<E: fmt::Debug> core::error::Error for DeviceError<E> {}
 /// 100 Hz, which is more than a count at ±2 g and an eighth of one at ±16 g, where a sensor that
 /// works gives one sample over and over. So [`Settings::stuck`](crate::Settings::stuck) is for ±2 g
 /// and 100 Hz or more.
+#[derive(Debug)]
 pub struct Lis3dh<B> {
     bus: B,
     config: Config,

@@ -66,6 +66,7 @@ impl fmt::Display for Unfit {
 impl core::error::Error for Unfit {}
 
 /// A session that reads a source.
+#[derive(Debug)]
 pub struct Monitor<'s, 'm, 'b, F> {
     session: Session<'s, 'm>,
     source: F,

@@ -85,6 +85,7 @@ impl<E: fmt::Display> fmt::Display for Trouble<E> {
 impl<E: fmt::Debug + fmt::Display> core::error::Error for Trouble<E> {}
 
 /// Vectors of the last `WINDOW` samples, all axes of the oldest first: `AXES`·`WINDOW` features.
+#[derive(Debug)]
 pub struct Windows<S, const AXES: usize, const WINDOW: usize> {
     sensor: S,
     settings: Settings,

@@ -25,6 +25,7 @@
 //! What a person types and sees is in docs/applications.md.
 #![no_std]
 #![forbid(unsafe_code)]
+#![warn(missing_debug_implementations)]
 
 mod codec;
 mod command;

@@ -20,6 +20,7 @@ use crate::terminal::{Received, Terminal};
 const PROMPT: &[u8] = b"> ";
 
 /// What a shell is made of, besides a session.
+#[derive(Debug)]
 pub struct Parts<'b, U, S, C> {
     /// The serial line.
     pub uart: U,
@@ -37,6 +38,7 @@ pub struct Parts<'b, U, S, C> {
 }
 
 /// A session behind a serial line.
+#[derive(Debug)]
 pub struct Shell<'s, 'm, 'b, U: Read + ReadReady + Write, S, C> {
     engine: Engine<'s, 'm, C>,
     terminal: Terminal<U>,

@@ -48,6 +48,7 @@ impl<F: NorFlash> Store for sla_store::Store<F> {
 }
 
 /// A slot in RAM, which a reset loses.
+#[derive(Debug)]
 pub struct RamStore<'b> {
     slot: &'b mut [u8],
     bytes: Option<usize>,

@@ -8,6 +8,7 @@
 //! model.
 #![no_std]
 #![forbid(unsafe_code)]
+#![warn(missing_debug_implementations)]
 
 mod checksum;
 mod ends;

@@ -25,6 +25,7 @@
 //! error correction demands. Nothing is buffered but 256 bytes.
 #![no_std]
 #![forbid(unsafe_code)]
+#![warn(missing_debug_implementations)]
 
 mod error;
 mod slot;
@@ -39,6 +40,7 @@ use slot::{Record, Slot};
 const CHUNK: usize = 256;
 
 /// The two slots.
+#[derive(Debug)]
 pub struct Store<F: NorFlash> {
     flash: F,
     slots: [Slot; 2],

@@ -7,7 +7,7 @@ use sla_format::{Strip, Symbols};
 const REPLACEMENT: &str = "\u{fffd}";
 
 /// Decodes a stream of ids; holds back at most three bytes.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Decoder<'s> {
     tokenizer: Tokenizer<'s>,
     skip_special: bool,

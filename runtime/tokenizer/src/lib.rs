@@ -18,6 +18,7 @@
 //! No function panics, whatever the section's bytes or the text are.
 #![no_std]
 #![forbid(unsafe_code)]
+#![warn(missing_debug_implementations)]
 
 mod added;
 pub mod classes;
