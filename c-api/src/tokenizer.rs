@@ -10,6 +10,7 @@ use crate::status::{sla_status, status};
 use crate::storage::Storage;
 
 /// What becomes of control tokens, such as `<|im_end|>`, that are written out in a text.
+#[derive(Debug)]
 #[repr(C)]
 pub enum sla_control_tokens {
     /// They are text like any other: for what a user wrote.

@@ -14,6 +14,7 @@
 //! by a `debug_assert!` and otherwise leaves the surplus untouched.
 #![no_std]
 #![deny(unsafe_code)]
+#![warn(missing_debug_implementations)]
 
 #[cfg(feature = "std")]
 extern crate std;
