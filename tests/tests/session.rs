@@ -435,7 +435,7 @@ fn short_buffers_are_refused_and_exact_ones_do() {
 #[test]
 fn an_int16_state_is_half_as_large() {
     for backbone in BACKBONES {
-        let [int32, int16] = STATES.map(|state| *case_of(backbone, state).file.model().plan());
+        let [int32, int16] = STATES.map(|state| case_of(backbone, state).file.model().plan());
         let config = config(backbone);
         let s = config.layers * config.value_heads * config.d_k * config.d_v;
         assert_eq!(int32.state_words - int16.state_words, s / 2, "{backbone:?}");
