@@ -3,12 +3,12 @@
 //! for 32-bit targets too (`cargo xtask fuzz` and `cargo xtask test --all` do it). Besides files
 //! made by hand the committed inputs of the fuzz targets are tried.
 
-#[path = "../format/tests/made/mod.rs"]
-mod made;
+#[path = "../format/tests/small_models/mod.rs"]
+mod small_models;
 
 use std::path::Path;
 
-use made::{Aligned, BACKBONES, Random, desc, file};
+use small_models::{Aligned, BACKBONES, Random, desc, file};
 use sla_format::{InputKind, MemoryPlan, ModelDesc, SectionKind, seal};
 use sla_runtime::{Decoder, Model, Sampler, SamplerConfig, Session, SpecialTokens, Tokenizer};
 

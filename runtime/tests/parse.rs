@@ -1,10 +1,10 @@
 //! `Model::parse` on files made by hand: what docs/format.md asks for holds, at each limit and one
 //! beyond it.
 
-#[path = "../format/tests/made/mod.rs"]
-mod made;
+#[path = "../format/tests/small_models/mod.rs"]
+mod small_models;
 
-use made::{Aligned, BACKBONES, assemble, desc, file};
+use small_models::{Aligned, BACKBONES, assemble, desc, file};
 use sla_format::{
     Backbone, GLOBAL_ROLES, HEADER_BYTES, InputKind, LAYER_ROLES, MemoryPlan, ModelDesc, NONE,
     Role, Section, SectionKind, StateKind, States, TensorDesc, TensorKind, crc32, file_bytes, seal,

@@ -1,10 +1,10 @@
 //! Every clause of docs/snapshot.md S1 and S2 on models made by hand, at each bound and one beyond
 //! it, and with sources that change between reads.
 
-#[path = "../format/tests/made/mod.rs"]
-mod made;
+#[path = "../format/tests/small_models/mod.rs"]
+mod small_models;
 
-use made::{Aligned, BACKBONES, desc, file};
+use small_models::{Aligned, BACKBONES, desc, file};
 use sla_format::{
     Backbone, Checksum, MemoryPlan, ModelDesc, SectionKind, SnapshotHeader, StateKind, States, seal,
 };
@@ -354,7 +354,7 @@ fn headers_are_refused_in_order() {
     }
     assert_eq!(saved(&mut session), good, "nothing changed");
     // Another model with the same description: only its checksum tells.
-    let mut other = made::file(&desc, &[]);
+    let mut other = small_models::file(&desc, &[]);
     seal(&mut other);
     let other = Aligned::of(&other);
     let other = Model::parse(other.bytes()).expect("a valid file");

@@ -1,8 +1,8 @@
 //! The limits of the model description (docs/format.md F4), each at its value and one beyond it.
 
-mod made;
+mod small_models;
 
-use made::{BACKBONES, ONE, desc};
+use small_models::{BACKBONES, ONE, desc};
 use sla_format::{Backbone, FeatureMap, InputKind, KeyGate, ModelDesc, NONE, RealBits};
 
 fn put(file: &mut [u8], at: usize, word: u32) {

@@ -2,9 +2,9 @@
 //! compiler's message: whatever the bytes are, it is one of these sentences and never that of an
 //! index or of arithmetic. Called at run time they panic with the same.
 
-mod made;
+mod small_models;
 
-use made::{BACKBONES, Random, desc, file, panic_of};
+use small_models::{BACKBONES, Random, desc, file, panic_of};
 use sla_format::{
     HEADER_BYTES, Header, MemoryPlan, ModelDesc, Section, SectionKind, StateKind, States,
     file_bytes,

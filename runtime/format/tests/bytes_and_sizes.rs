@@ -1,8 +1,8 @@
 //! Bytes and sizes as docs/format.md has them, written out by hand.
 
-mod made;
+mod small_models;
 
-use made::{BACKBONES, desc};
+use small_models::{BACKBONES, desc};
 use sla_format::{
     ANCHOR_EVERY, AddedToken, Backbone, Checksum, Expected, GLOBAL_ROLES, GROUP, HEADER_BYTES,
     IndexWidth, InputKind, KeyGate, LAYER_ROLES, LOGIT_TILE, MemoryPlan, ModelDesc, NONE,
