@@ -8,7 +8,6 @@ use heapless::Vec;
 use sla_format::{LOGIT_TILE, Role};
 
 /// The logits of one step. Nothing is computed until a method asks for it.
-#[derive(Debug)]
 pub struct Logits<'s, 'm> {
     pub(crate) model: &'s Model<'m>,
     pub(crate) act: &'s Activation<'s>,

@@ -42,7 +42,6 @@ impl Default for SamplerConfig {
 }
 
 /// A sampler with its generator and recent tokens.
-#[derive(Debug)]
 pub struct Sampler {
     config: SamplerConfig,
     generator: u64,

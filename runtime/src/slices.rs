@@ -10,7 +10,6 @@ use crate::session::Session;
 /// The result is that of [`Session::step`]. A step is never left half done: if this is dropped
 /// before its end, either [`Session::pending`] goes on with it, or the session's next step first
 /// runs what is left.
-#[derive(Debug)]
 pub struct Slices<'a, 's, 'm> {
     session: &'a mut Session<'s, 'm>,
 }

@@ -1,10 +1,10 @@
 //! The sampler on the logits of a session: what it takes is in the tiles that the session computes.
 
-#[path = "../format/tests/made/mod.rs"]
-mod made;
+#[path = "../format/tests/small_models/mod.rs"]
+mod small_models;
 
-use made::{Aligned, BACKBONES, desc, file};
 use sla_runtime::{Model, Sampler, SamplerConfig, Session};
+use small_models::{Aligned, BACKBONES, desc, file};
 
 const GREEDY: SamplerConfig = SamplerConfig {
     temperature: 0.0,

@@ -64,7 +64,6 @@ impl core::fmt::Display for NoIds {
 }
 
 /// Both directions for one model.
-#[derive(Debug)]
 pub(crate) struct Codec<'m> {
     utf8: Utf8,
     #[cfg(feature = "tokenizer")]
@@ -161,7 +160,7 @@ impl<'m> Codec<'m> {
 
 /// Bytes to characters as they come; what is not UTF-8 becomes U+FFFD, as in
 /// `String::from_utf8_lossy`.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Utf8 {
     /// The beginning of a character.
     pending: [u8; 4],

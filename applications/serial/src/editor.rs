@@ -63,7 +63,7 @@ impl core::fmt::Display for LineError {
 
 /// What a terminal sends for keys without a character: `ESC [ … final`, or `ESC` and one or two
 /// bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Sequence {
     None,
     Begun,
@@ -74,7 +74,6 @@ enum Sequence {
 }
 
 /// The line that is being typed.
-#[derive(Debug)]
 pub(crate) struct Editor<'b> {
     line: &'b mut [u8],
     len: usize,

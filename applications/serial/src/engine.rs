@@ -7,7 +7,7 @@ use crate::counter::Counter;
 use crate::settings::Settings;
 
 /// Tokens and what they cost.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Tally {
     pub tokens: u64,
     pub units: u64,
@@ -26,7 +26,6 @@ impl Tally {
 }
 
 /// What becomes of ids.
-#[derive(Debug)]
 pub(crate) struct Engine<'s, 'm, C> {
     pub session: Session<'s, 'm>,
     pub codec: Codec<'m>,

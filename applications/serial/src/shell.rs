@@ -38,7 +38,6 @@ pub struct Parts<'b, U, S, C> {
 }
 
 /// A session behind a serial line.
-#[derive(Debug)]
 pub struct Shell<'s, 'm, 'b, U: Read + ReadReady + Write, S, C> {
     engine: Engine<'s, 'm, C>,
     terminal: Terminal<U>,

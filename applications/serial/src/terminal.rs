@@ -14,7 +14,6 @@ const READ_ERRORS: u8 = 8;
 const BELL: u8 = 0x07;
 
 /// A line with the first error of what was written.
-#[derive(Debug)]
 pub(crate) struct Terminal<U: ErrorType> {
     uart: U,
     failure: Option<Failure<U::Error>>,

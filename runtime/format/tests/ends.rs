@@ -1,9 +1,9 @@
 //! The section of tokens that end a text (docs/format.md F12), at each bound and one beyond it.
 
-mod made;
+mod small_models;
 
-use made::desc;
 use sla_format::{Backbone, Ends, MAX_ENDS, ModelDesc, NONE};
+use small_models::desc;
 
 fn section(ids: impl IntoIterator<Item = u32>) -> Vec<u8> {
     ids.into_iter().flat_map(u32::to_le_bytes).collect()

@@ -1,7 +1,5 @@
 //! The section's tables: checked once, then read in place.
 
-use core::fmt;
-
 use crate::added::FirstBytes;
 use crate::error::{SectionError, some};
 use crate::scan::work;
@@ -22,14 +20,6 @@ pub struct Tokenizer<'s> {
     few: [u8; FEW_ADDED],
     /// How many of them are not normalized; they come first in the order.
     plain: usize,
-}
-
-impl fmt::Debug for Tokenizer<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tokenizer")
-            .field("desc", &self.desc)
-            .finish_non_exhaustive()
-    }
 }
 
 /// What a token stands for.
