@@ -1,6 +1,6 @@
 //! What each matrix of the file means: which checkpoint tensor it comes from, which factors are
 //! folded into it, the scale of its input and the format of its result. The converter quantises by
-//! it, and [`crate::dequantize`] reads integers back by it, so the two cannot disagree.
+//! it, and [`crate::dequantize()`] reads integers back by it, so the two cannot disagree.
 
 use crate::real::{largest, pow2};
 use sla_format::{ModelDesc, Role, TensorDesc, TensorKind};
