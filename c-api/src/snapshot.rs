@@ -40,9 +40,8 @@ pub unsafe extern "C" fn sla_save(
 ) -> sla_status {
     let mut save = |session: &mut Session<'_, 'static>| {
         // SAFETY: the caller's promise; the session has no part of them.
-        session
-            .save(unsafe { slice_mut(out, bytes) }?)
-            .map_err(|_| sla_status::SLA_ROOM)?;
+        let out = unsafe { slice_mut(out, bytes) }?;
+        session.save(out).map_err(|_| sla_status::SLA_ROOM)?;
         Ok(())
     };
     // SAFETY: the caller's promise.
@@ -59,9 +58,10 @@ pub unsafe extern "C" fn sla_restore(
     snapshot: *const u8,
     bytes: usize,
 ) -> sla_status {
-    // SAFETY: the caller's promise; the session has no part of them.
     let mut restore = |session: &mut Session<'_, 'static>| {
-        Ok(session.restore(unsafe { slice(snapshot, bytes) }?)?)
+        // SAFETY: the caller's promise; the session has no part of them.
+        let snapshot = unsafe { slice(snapshot, bytes) }?;
+        Ok(session.restore(snapshot)?)
     };
     // SAFETY: the caller's promise.
     unsafe { with_buffer(session, Use::Restore, (snapshot, bytes), &mut restore) }
