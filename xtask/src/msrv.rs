@@ -35,14 +35,22 @@ pub fn run(findings: &mut Findings) -> Result<()> {
         ));
         return Ok(());
     }
-    let mut packages = vec!["--package", C_LIBRARY];
-    packages.extend(DEVICE_CRATES.iter().flat_map(|name| ["--package", name]));
+    let crates: Vec<&str> = DEVICE_CRATES
+        .iter()
+        .flat_map(|name| ["--package", name])
+        .collect();
+    let all = [&["--package", C_LIBRARY], &crates[..]].concat();
     for target in DEVICE_TARGETS {
         if !rustup(&["target", "add", "--toolchain", TOOLCHAIN, target]) {
             findings.skipped(format_args!("no core of {TOOLCHAIN} for {target}"));
             continue;
         }
         let features = ["--no-default-features", "--target", target];
+        // The C library is for hosts and for what has no operating system.
+        let packages = match target.contains("-none-") {
+            true => &all,
+            false => &crates,
+        };
         check(
             findings,
             target,
@@ -50,12 +58,11 @@ pub fn run(findings: &mut Findings) -> Result<()> {
             &[&features, &packages[..]].concat(),
         )?;
     }
-    let features = ["--all-features"];
     check(
         findings,
         "this machine",
         &paths::root(),
-        &[&features, &packages[..]].concat(),
+        &[&["--all-features"], &all[..]].concat(),
     )?;
 
     let newest = consumer()?;
