@@ -1,5 +1,5 @@
-//! `cargo xtask test`: set-up, then each kind of check once, or with `--all` every test. A step that
-//! cannot be done here says "skipped" and why; a step that fails fails the task.
+//! `cargo xtask test`: set-up, then each kind of check once, or with `--all` every test. A step
+//! that cannot be done here says "skipped" and why; a step that fails fails the task.
 
 pub mod aarch64;
 pub mod emulated;
