@@ -1,5 +1,6 @@
 //! Chooses the machine: `SLA_MACHINE`; the model that becomes part of the image: `SLA_MODEL`, else
-//! the smallest that `cargo xtask` converted; and the snapshot beside it: `SLA_SNAPSHOT`, else none.
+//! the smallest that `cargo xtask` converted; and the snapshot beside it: `SLA_SNAPSHOT`, else
+//! none.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};

@@ -1,5 +1,5 @@
-//! The machines: one folder of `firmware-examples/qemu` each. What is in its `.cargo/config.toml` and
-//! `memory.x` is read, not repeated here.
+//! The machines: one folder of `firmware-examples/qemu` each. What is in its `.cargo/config.toml`
+//! and `memory.x` is read, not repeated here.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! The `chat` binary: text over the second UART, `-serial mon:stdio` for a person, `-serial pty` for
-//! a program.
+//! The `chat` binary: text over the second UART, `-serial mon:stdio` for a person, `-serial pty`
+//! for a program.
 
 #![no_std]
 #![no_main]
