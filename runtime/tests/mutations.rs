@@ -8,9 +8,9 @@ mod small_models;
 
 use std::path::Path;
 
-use small_models::{Aligned, BACKBONES, Random, desc, file};
 use sla_format::{InputKind, MemoryPlan, ModelDesc, SectionKind, seal};
 use sla_runtime::{Decoder, Model, Sampler, SamplerConfig, Session, SpecialTokens, Tokenizer};
+use small_models::{Aligned, BACKBONES, Random, desc, file};
 
 /// Mutations a file; `SLA_MUTATIONS` overrides it.
 const MUTATIONS: usize = 1_500;

@@ -4,12 +4,12 @@
 #[path = "../format/tests/small_models/mod.rs"]
 mod small_models;
 
-use small_models::{Aligned, BACKBONES, assemble, desc, file};
 use sla_format::{
     Backbone, GLOBAL_ROLES, HEADER_BYTES, InputKind, LAYER_ROLES, MemoryPlan, ModelDesc, NONE,
     Role, Section, SectionKind, StateKind, States, TensorDesc, TensorKind, crc32, file_bytes, seal,
 };
 use sla_runtime::{Model, ParseError, Session};
+use small_models::{Aligned, BACKBONES, assemble, desc, file};
 
 fn refusal(file: &[u8]) -> Option<ParseError> {
     let mut file = file.to_vec();

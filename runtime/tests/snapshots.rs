@@ -4,11 +4,11 @@
 #[path = "../format/tests/small_models/mod.rs"]
 mod small_models;
 
-use small_models::{Aligned, BACKBONES, desc, file};
 use sla_format::{
     Backbone, Checksum, MemoryPlan, ModelDesc, SectionKind, SnapshotHeader, StateKind, States, seal,
 };
 use sla_runtime::{Model, Session, SnapshotError};
+use small_models::{Aligned, BACKBONES, desc, file};
 
 const KINDS: [StateKind; 2] = [StateKind::Int32, StateKind::Int16];
 const SELF_TEST: [u8; 12] = [1, 2, 3, 4, 1, 0, 0, 0, 0, 0, 0, 0];

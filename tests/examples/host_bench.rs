@@ -11,7 +11,7 @@
 use sla_converter::owned_model::OwnedModel;
 use sla_format::Role;
 use sla_kernels::{I8Matrix, backend, fixed::mulhr, matvec_i8, scalar};
-use sla_runtime::{TestStream, Model};
+use sla_runtime::{Model, TestStream};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 

@@ -7,8 +7,8 @@ use sla_converter::{Calibration, ConvertOptions, WeightBits};
 use sla_format::{InputKind, LOGIT_TILE, MAX_ENDS, MemoryPlan, NONE, StateKind};
 use sla_reference::{Backbone, Config, FeatureMap, Input, KeyGate, QueryGate, Sla};
 use sla_runtime::{
-    ControlTokens, Decoder, I16F16, Model, Sampler, SamplerConfig, Session, SpecialTokens, Template, Tokenizer,
-    encode_words,
+    ControlTokens, Decoder, I16F16, Model, Sampler, SamplerConfig, Session, SpecialTokens,
+    Template, Tokenizer, encode_words,
 };
 
 use crate::{Case, checkpoint, with_state};

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use sla_converter::{files, foreign};
 use sla_format::InputKind;
-use sla_runtime::{Decoder, MAX_CANDIDATES, Model, Sampler, SamplerConfig, Session, SnapshotError, SpecialTokens};
+use sla_runtime::{
+    Decoder, MAX_CANDIDATES, Model, Sampler, SamplerConfig, Session, SnapshotError, SpecialTokens,
+};
 
 use super::failure::{Failure, Outcome, fail, read_model_to_run, warn};
 use super::number::{number, whole};
@@ -198,7 +200,9 @@ impl<'m> Printer<'m> {
         } else {
             Decoder::new
         };
-        let mut tokens = model.tokenizer().map(|tokenizer| new(tokenizer, SpecialTokens::Skip));
+        let mut tokens = model
+            .tokenizer()
+            .map(|tokenizer| new(tokenizer, SpecialTokens::Skip));
         if let Some(decoder) = &mut tokens {
             prompt.iter().for_each(|&id| decoder.push(id, &mut |_| {}));
         }

@@ -1,6 +1,6 @@
 //! The `frontend` binary: the front end of spoken digits on the signal that the host knows too.
 
-use sla_digits::{TestSignal, FrontEnd};
+use sla_digits::{FrontEnd, TestSignal};
 use sla_runtime::Checksum;
 
 use crate::{Arguments, Console, Counter, Platform};

@@ -5,7 +5,7 @@
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use sla_runtime::{TestStream, Model};
+use sla_runtime::{Model, TestStream};
 
 use crate::model;
 

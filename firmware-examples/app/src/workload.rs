@@ -1,7 +1,7 @@
 //! What the benchmark runs: the model of this image on the stream that the host knows too.
 
 use sla_format::LOGIT_TILE;
-use sla_runtime::{Checksum, TestStream, Ledger, Model, Op, Probe, Session};
+use sla_runtime::{Checksum, Ledger, Model, Op, Probe, Session, TestStream};
 
 use crate::memory::Memory;
 use crate::{Counter, Platform};

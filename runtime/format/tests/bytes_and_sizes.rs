@@ -2,7 +2,6 @@
 
 mod small_models;
 
-use small_models::{BACKBONES, desc};
 use sla_format::{
     ANCHOR_EVERY, AddedToken, Backbone, Checksum, Expected, GLOBAL_ROLES, GROUP, HEADER_BYTES,
     IndexWidth, InputKind, KeyGate, LAYER_ROLES, LOGIT_TILE, MemoryPlan, ModelDesc, NONE,
@@ -10,6 +9,7 @@ use sla_format::{
     States, Strip, Symbols, TensorDesc, TensorKind, TokenizerDesc, TokenizerTable, crc32, index_at,
     pad_cols, pad_input, pad_rows, seal, word_at, words_at,
 };
+use small_models::{BACKBONES, desc};
 
 fn words(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()

@@ -2,8 +2,8 @@
 
 mod small_models;
 
-use small_models::{BACKBONES, ONE, desc};
 use sla_format::{Backbone, FeatureMap, InputKind, KeyGate, ModelDesc, NONE, RealBits};
+use small_models::{BACKBONES, ONE, desc};
 
 fn put(file: &mut [u8], at: usize, word: u32) {
     file[at..at + 4].copy_from_slice(&word.to_le_bytes());

@@ -4,11 +4,11 @@
 
 mod small_models;
 
-use small_models::{BACKBONES, Random, desc, file, panic_of};
 use sla_format::{
     HEADER_BYTES, Header, MemoryPlan, ModelDesc, Section, SectionKind, StateKind, States,
     file_bytes,
 };
+use small_models::{BACKBONES, Random, desc, file, panic_of};
 
 const SENTENCES: [&str; 9] = [
     "not a .sla file: shorter than its header",

@@ -18,7 +18,8 @@ use strings::{STRING_BYTES, Strings};
 use trained::{all, with};
 
 use sla_tokenizer::{
-    ControlTokens, Decoder, EncodeError, SpecialTokens, Template, Text, Tokenizer, classes, encode_words,
+    ControlTokens, Decoder, EncodeError, SpecialTokens, Template, Text, Tokenizer, classes,
+    encode_words,
 };
 
 /// Strings over all tokenizers; `SLA_STRINGS` overrides it.

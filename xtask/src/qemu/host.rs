@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context, Result, bail};
 use sla_converter::owned_model::OwnedModel;
-use sla_runtime::{Checksum, TestStream, Sampler, SamplerConfig};
+use sla_runtime::{Checksum, Sampler, SamplerConfig, TestStream};
 
 use crate::models::Model;
 
