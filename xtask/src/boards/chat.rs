@@ -142,8 +142,10 @@ struct Line {
 
 impl Line {
     fn open(image: &Path) -> Result<Self> {
+        let folder = paths::target_dir().join("boards");
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let files = ["serial", "monitor", "ram"]
-            .map(|name| paths::target_dir().join(format!("boards/{name}-{}", std::process::id())));
+            .map(|name| folder.join(format!("{name}-{}", std::process::id())));
         files.iter().for_each(|file| _ = fs::remove_file(file));
         let [serial, monitor, _] = files
             .each_ref()
