@@ -25,9 +25,10 @@ pub(crate) struct History<'s> {
 impl Conv<'_> {
     /// `u_c ← silu(Σ_d w[W-1-d][c]·u_{t-d}[c] + bias)`, Q15, and keeps u_t for the next W - 1
     /// tokens. Returns how many values were saturated, if a probe wants to know.
-    pub fn apply<P: Probe>(&self, u: &mut [i32], history: &mut History) -> u32 {
-        let &mut History {
-            ref mut inputs,
+    #[inline(never)] // its loop needs all registers
+    pub fn apply<P: Probe>(&self, u: &mut [i32], history: History) -> u32 {
+        let History {
+            inputs,
             stride,
             offset,
             slot,

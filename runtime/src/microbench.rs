@@ -73,7 +73,7 @@ pub fn short_conv(
     }
     .apply::<NoProbe>(
         u,
-        &mut History {
+        History {
             inputs: history,
             stride: channels,
             offset: 0,

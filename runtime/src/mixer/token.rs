@@ -104,13 +104,13 @@ impl Projections<'_> {
                 shift: i32::from(cx.model.tensor(cx.layer, role).shift),
                 width: desc.conv_width as usize,
             };
-            let mut history = History {
+            let history = History {
                 inputs: state.history,
                 stride,
                 offset,
                 slot,
             };
-            saturated += conv.apply::<P>(channels.x, &mut history);
+            saturated += conv.apply::<P>(channels.x, history);
             channels.frac = nonlinear::SILU_FRAC;
             offset += channels.x.len();
         }
