@@ -21,8 +21,8 @@
 // caller's (sla_decode and sla_decode_end: and what the text function takes); `cargo xtask c-api
 // --check` measures them:
 //
-//     80 sla_file_bytes sla_is_end_of_text sla_encode_words sla_sampler_defaults
-//     80 sla_sampler_observe sla_version sla_check_version sla_decode_end sla_status_text
+//     64 sla_file_bytes sla_is_end_of_text sla_encode_words sla_sampler_defaults
+//     64 sla_sampler_observe sla_version sla_check_version sla_decode_end sla_status_text
 //    160 sla_model_plan
 //    512 sla_decode sla_label sla_model_info sla_sampler_open
 //   1152 sla_session_open sla_position sla_reset sla_snapshot_bytes sla_save sla_restore
