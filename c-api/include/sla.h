@@ -25,9 +25,9 @@
 //     64 sla_sampler_observe sla_version sla_check_version sla_decode_end sla_status_text
 //    160 sla_model_plan
 //    512 sla_decode sla_label sla_model_info sla_sampler_open
-//   1152 sla_session_open sla_position sla_reset sla_snapshot_bytes sla_save sla_restore
-//   1152 sla_step_begin sla_step_features_begin sla_logits sla_argmax
-//   2048 sla_step sla_step_features sla_prefill sla_slice sla_self_test sla_encode sla_decoder_open
+//   2048 sla_session_open sla_position sla_reset sla_snapshot_bytes sla_save sla_restore
+//   2048 sla_step_begin sla_step_features_begin sla_logits sla_argmax
+//   2560 sla_step sla_step_features sla_prefill sla_slice sla_self_test sla_encode sla_decoder_open
 //   2560 sla_model_open
 //   8192 sla_sample
 
