@@ -36,7 +36,7 @@ impl Conv<'_> {
         let mut saturated = 0;
         let channels = u.len();
         let taps = self.width.saturating_sub(1);
-        for (c, u) in u.iter_mut().enumerate() {
+        for (c, (u, multiplier)) in u.iter_mut().zip(self.multiplier).enumerate() {
             let now = (*u).clamp(-32_768, 32_767);
             if P::ACTIVE {
                 saturated += u32::from(now != *u);
@@ -51,12 +51,11 @@ impl Conv<'_> {
                 acc = acc.wrapping_add(weight(tap).wrapping_mul(i32::from(past)));
                 from = if from + 1 < taps { from + 1 } else { 0 };
             }
-            if taps > 0
-                && let Some(newest) = inputs.get_mut(slot * stride + offset + c)
-            {
+            // Without past inputs there is no place for this one either.
+            if let Some(newest) = inputs.get_mut(slot * stride + offset + c) {
                 *newest = now as i16;
             }
-            *u = fixed::mulhr(acc, self.multiplier.get(c).copied().unwrap_or(0));
+            *u = fixed::mulhr(acc, *multiplier);
         }
         shift_in_place(u, self.shift);
         u.iter_mut()
